@@ -1,0 +1,137 @@
+# Every routine task. `make` alone lists them: a target's `##` is its help, and `##@` starts a group.
+# Needs Python 3.11 or newer, git and make; all else is installed into .venv, by hash, and only when a lock has changed.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.PHONY: demo serve check check-format lint types contracts tidy test bench install format docs lock wheel clean help
+.PHONY: browser debian-postgresql
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+ARGS ?=
+
+# In CI a skipped test is a failure.
+PYTEST := $(BIN)/python -m pytest $(if $(CI),-p tests.no_skips)
+
+# The oldest PostgreSQL that serves, where Debian's is installed.
+DEBIAN_15 := /usr/lib/postgresql/15/bin/initdb
+STORE_ON_15 := $(if $(wildcard $(DEBIAN_15))$(CI),TOLLKEEPER_TEST_POSTGRES=15 $(PYTEST) -q tests/store)
+
+# Pyright comes by its lock and runs on the Node of its wheel: it need not look for a newer one.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+##@ Run it
+
+demo: .venv/package ## Serve real sample data on http://localhost:8080, with a sign-in link
+	$(BIN)/tollkeeper demo --data .data/demo $(ARGS)
+
+serve: .venv/package ## Serve without sample data (ARGS="--port 9000" adds options)
+	$(BIN)/tollkeeper serve --data .data/serve $(ARGS)
+
+##@ Check it
+
+check: check-format lint types contracts tidy ## All that can be said without running it: the next five
+
+check-format: .venv/dev ## Is everything formatted?
+	$(BIN)/ruff format --check .
+
+lint: .venv/dev ## Ruff, with every rule that we have no reason to leave out
+	$(BIN)/ruff check .
+
+types: .venv/dev ## Pyright, strict
+	$(BIN)/pyright --warnings
+
+contracts: .venv/dev ## Who may import whom
+	$(BIN)/lint-imports --no-logo --no-cache
+
+tidy: .venv/dev ## The house rules, and whether the documents still tell the truth
+	$(PYTEST) -q tests/test_tidy.py tests/test_docs.py
+
+test: .venv/dev browser $(if $(CI),debian-postgresql) ## All tests (ARGS="-k lane -x" picks some); the store also on PostgreSQL 15
+	$(if $(ARGS),,$(STORE_ON_15))
+	$(PYTEST) $(ARGS)
+
+bench: .venv/dev ## Measure start+finish pairs per second beside pgbench
+	$(BIN)/python -m bench $(ARGS)
+
+##@ Change it
+
+install: .venv/dev ## Install everything that developing needs into .venv
+
+format: .venv/dev ## Format, and mend what lint can mend safely
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: .venv/package ## Write the generated pages anew (docs/configuration.md)
+	$(BIN)/python -c 'from pathlib import Path; from tollkeeper import settings; \
+		Path("docs/configuration.md").write_text(settings.as_markdown(), encoding="utf-8")'
+
+LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet $(ARGS)
+
+lock: .venv/dev ## Write the locks anew from pyproject.toml (ARGS=--upgrade takes newer versions)
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --output-file requirements-dev.txt --group dev --constraint requirements.txt
+
+wheel: .venv/package ## Build the wheel into dist/
+	$(PIP) wheel . --no-deps --no-build-isolation --wheel-dir dist
+	@ls dist/*.whl
+
+clean: ## Remove what was installed and built here; .data stays
+	rm -rf .venv dist .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## "; print "tollkeeper" } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# What is installed. Each file marks a finished step and lies in .venv, so that it goes with it.
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "tollkeeper needs Python 3.11 or newer, and '$(PYTHON)' is: $$($(PYTHON) --version 2>&1 || true)" >&2; \
+		echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' cannot make virtual environments. On Debian: sudo apt-get install -y python3-venv" >&2; exit 1; }
+	@echo "Installing into .venv (once, about a minute) ..."
+	@$(PYTHON) -m venv --clear .venv
+
+.venv/requirements: requirements.txt | .venv/bin/python
+	@$(PIP) install --require-hashes --requirement requirements.txt
+	@touch $@
+
+.venv/package: pyproject.toml .venv/requirements
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/package
+	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+# What tests need from the system. As root on Debian it is installed, else the command is named.
+
+APT_INSTALL := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		if command -v "$$name" >/dev/null; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Debian's Chromium for the browser tests ..."; \
+		apt-get update -qq && $(APT_INSTALL) chromium; \
+	else \
+		echo "The browser tests need Chromium on the PATH. On Debian:" >&2; \
+		echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium" >&2; exit 1; fi
+
+# The store's tests run on Debian's PostgreSQL 15 too where its programs are. They start clusters of their own, so the
+# package is told to make none.
+debian-postgresql:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -x $(DEBIAN_15) ]; then \
+		echo "Installing Debian's PostgreSQL 15 for the store's tests ..."; \
+		apt-get update -qq && $(APT_INSTALL) postgresql-common && \
+		sed -ri 's/^#?(create_main_cluster).*/\1 = false/' /etc/postgresql-common/createcluster.conf && \
+		$(APT_INSTALL) postgresql-15; fi

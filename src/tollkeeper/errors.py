@@ -1,0 +1,173 @@
+"""Every error that a caller can cause or meet, one tree. Raised where it is known, answered by one handler in ``http``."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+
+class TollkeeperError(Exception):
+    """A fact with a status: ``detail`` is worded for its reader, ``fields`` go into the problem document as they are."""
+
+    status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(self, detail: str, **fields: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.fields = fields
+
+
+class NotUnderstood(TollkeeperError):
+    """The bytes are not what they claim to be (HTTP, UTF-8, JSON), or an id cannot be one."""
+
+    status = HTTPStatus.BAD_REQUEST
+    slug = "not-understood"
+    title = "The request could not be read"
+
+
+class NobodyKnown(TollkeeperError):
+    """No valid key and no valid session."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    slug = "not-signed-in"
+    title = "Sign in or send a key"
+
+
+class NotAllowed(TollkeeperError):
+    """Known, and not allowed to do this."""
+
+    status = HTTPStatus.FORBIDDEN
+    slug = "not-allowed"
+    title = "Not allowed"
+
+
+class AccountInactive(NotAllowed):
+    """The operator has switched this account off."""
+
+    slug = "account-inactive"
+    title = "The account is inactive"
+
+
+class NotInPlan(NotAllowed):
+    """The plan's features do not include this request type or model."""
+
+    slug = "not-in-plan"
+    title = "Not included in the plan"
+
+
+class UnpricedModel(NotAllowed):
+    """A plan with a money limit admits only models whose price is known."""
+
+    slug = "unpriced-model"
+    title = "The model has no known price"
+
+
+class NotFound(TollkeeperError):
+    """Not there, or not yours: the same answer."""
+
+    status = HTTPStatus.NOT_FOUND
+    slug = "not-found"
+    title = "Not found"
+
+
+class Contradiction(TollkeeperError):
+    """Contradicts what is recorded."""
+
+    status = HTTPStatus.CONFLICT
+    slug = "contradiction"
+    title = "Contradicts what is recorded"
+
+
+class KeyReused(Contradiction):
+    """The same request id or idempotency key came with another payload."""
+
+    slug = "key-reused"
+    title = "This id was used with another payload"
+
+
+class AlreadyFinished(Contradiction):
+    """A chat request is finished once."""
+
+    slug = "already-finished"
+    title = "The request is already finished"
+
+
+class StillPending(Contradiction):
+    """A request is rated after it is finished."""
+
+    slug = "still-pending"
+    title = "The request is still pending"
+
+
+class TooLarge(TollkeeperError):
+    """More bytes than are read."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    slug = "too-large"
+    title = "Too large"
+
+
+class NotReadable(TollkeeperError):
+    """A content type or encoding that is not read here."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    slug = "unsupported-media-type"
+    title = "Not a type that is read here"
+
+
+class Invalid(TollkeeperError):
+    """JSON of the wrong shape. ``errors`` lists ``{"field": ..., "message": ...}``, one for each faulty field."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "invalid"
+    title = "The request is not valid"
+
+    @classmethod
+    def field(cls, field: str, message: str) -> Invalid:
+        """Name one faulty field."""
+        return cls(f"{field}: {message}", errors=[{"field": field, "message": message}])
+
+
+class TooManyTokens(TollkeeperError):
+    """More tokens than the plan allows for one request."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "too-many-tokens"
+    title = "More tokens than the plan allows for one request"
+
+
+class LimitReached(TollkeeperError):
+    """The plan is used up for now; ``limit``, ``used``, ``allowed``, ``remaining``, ``resetsAt`` say how and until when."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    slug = "limit-reached"
+    title = "A limit of the plan is reached"
+
+
+class RebuiltJustNow(TollkeeperError):
+    """A user's numbers are rebuilt at most once in ten seconds."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    slug = "rebuilt-just-now"
+    title = "Rebuilt just now"
+
+
+class Unavailable(TollkeeperError):
+    """The database is away or too much is waiting: nothing is known to have happened, try again."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "unavailable"
+    title = "Not available right now"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int = 1, **fields: Any) -> None:
+        super().__init__(detail, **fields)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Misconfigured(TollkeeperError):
+    """The operator's settings, database or files are not fit to start with; ``detail`` names what to change."""
+
+    slug = "misconfigured"
+    title = "Not fit to start"

@@ -1,0 +1,1 @@
+"""What users use and what they may. No HTTP, no settings, no clock of its own."""

@@ -1,0 +1,194 @@
+"""Many callers, one statement: what waits at the same time is decided as one set, in one round trip.
+
+Under no load a set has one member and waits for nobody; there is no timer. Under load sets grow by themselves, because
+everything that arrives while a set is being decided is the next set. The items of one owner always meet the same
+worker, in the order of their arrival.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from tollkeeper.errors import Unavailable
+from tollkeeper.store.database import StatementFailed, TryAgain
+
+Item = TypeVar("Item")
+Verdict = TypeVar("Verdict")
+
+_ATTEMPTS = 4
+_PAUSE_SECONDS = 0.02
+# Lock and statement time-outs: nothing happened, and one member may be to blame for all.
+_ONE_MAY_BE_TO_BLAME = frozenset({"55P03", "57014"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may be decided at once and how much may wait. Beyond it callers hear 503 at once."""
+
+    workers: int = 2
+    set_items: int = 128
+    set_bytes: int = 8 * 2**20
+    waiting_items: int = 20_000
+    waiting_items_each: int = 2_000
+    waiting_bytes: int = 256 * 2**20
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting(Generic[Item, Verdict]):
+    item: Item
+    owner: Hashable
+    size: int
+    verdict: asyncio.Future[Verdict]
+
+
+@dataclass(slots=True, eq=False)
+class _Queue(Generic[Item, Verdict]):
+    waiting: deque[_Waiting[Item, Verdict]] = field(default_factory=deque[_Waiting[Item, Verdict]])
+    filled: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Lane(Generic[Item, Verdict]):
+    """Coalesces waiting items into sets for ``decide``, which answers one verdict for each item, in order.
+
+    ``is_again`` tells verdicts that only say: decide me with the next set.
+    """
+
+    def __init__(
+        self,
+        decide: Callable[[Sequence[Item]], Awaitable[Sequence[Verdict]]],
+        *,
+        is_again: Callable[[Verdict], bool],
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._decide = decide
+        self._is_again = is_again
+        self.bounds = bounds or Bounds()
+        self._queues = [_Queue[Item, Verdict]() for _ in range(self.bounds.workers)]
+        self._each = Counter[Hashable]()
+        self._items = 0
+        self._bytes = 0
+        self._closing = False
+        self._workers: list[asyncio.Task[None]] = []
+        self.sets = 0
+        self.decided = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for their verdict."""
+        return self._items
+
+    async def __aenter__(self) -> Lane[Item, Verdict]:
+        self._workers = [asyncio.create_task(self._work(queue)) for queue in self._queues]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Decide what waits, then stop."""
+        self._closing = True
+        for queue in self._queues:
+            queue.filled.set()
+        await asyncio.gather(*self._workers)
+
+    async def put(self, item: Item, *, owner: Hashable, size: int) -> Verdict:
+        """Wait for the verdict on an item of ``size`` bytes. ``Unavailable`` when too much waits already."""
+        self._refuse_if_full(owner, size)
+        entry = _Waiting[Item, Verdict](item, owner, size, asyncio.get_running_loop().create_future())
+        queue = self._queues[hash(owner) % len(self._queues)]
+        queue.waiting.append(entry)
+        queue.filled.set()
+        self._items += 1
+        self._bytes += size
+        self._each[owner] += 1
+        try:
+            return await entry.verdict
+        finally:
+            self._items -= 1
+            self._bytes -= size
+            self._each[owner] -= 1
+            if not self._each[owner]:
+                del self._each[owner]
+
+    def _refuse_if_full(self, owner: Hashable, size: int) -> None:
+        if self._closing:
+            raise Unavailable("this node is stopping")
+        if self._items >= self.bounds.waiting_items or self._bytes + size > self.bounds.waiting_bytes:
+            raise Unavailable("too many requests are waiting on this node")
+        if self._each[owner] >= self.bounds.waiting_items_each:
+            raise Unavailable("too many requests of this user are waiting on this node")
+
+    async def _work(self, queue: _Queue[Item, Verdict]) -> None:
+        while True:
+            await queue.filled.wait()
+            entries = self._take(queue)
+            if entries:
+                await self._settle(queue, entries)
+            elif self._closing:
+                return
+            else:
+                queue.filled.clear()
+
+    def _take(self, queue: _Queue[Item, Verdict]) -> list[_Waiting[Item, Verdict]]:
+        """Take what waits, up to the bounds of a set; whoever has gone away is left out, and nothing of theirs happens."""
+        taken: list[_Waiting[Item, Verdict]] = []
+        room = self.bounds.set_bytes
+        while queue.waiting and len(taken) < self.bounds.set_items and (room >= queue.waiting[0].size or not taken):
+            entry = queue.waiting.popleft()
+            if not entry.verdict.done():
+                taken.append(entry)
+                room -= entry.size
+        return taken
+
+    async def _settle(self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]]) -> None:
+        try:
+            verdicts = await self._decide_firmly([entry.item for entry in entries])
+        except StatementFailed as error:
+            await self._settle_apart(queue, entries, error)
+        except Unavailable as error:
+            if error.fields.get("sqlstate") in _ONE_MAY_BE_TO_BLAME:
+                await self._settle_apart(queue, entries, error)
+            else:
+                _fail(entries, error)
+        except Exception as error:  # noqa: BLE001 - a worker must outlive whatever one set brings
+            _fail(entries, error)
+        else:
+            self._answer(queue, entries, verdicts)
+
+    async def _settle_apart(
+        self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]], error: Exception
+    ) -> None:
+        """Decide each member alone, so that only the one to blame hears of it."""
+        if len(entries) == 1:
+            _fail(entries, error)
+            return
+        for entry in entries:
+            await self._settle(queue, [entry])
+
+    async def _decide_firmly(self, items: Sequence[Item]) -> Sequence[Verdict]:
+        """Decide again after a deadlock or a serialization failure: then nothing has happened."""
+        for attempt in range(1, _ATTEMPTS):
+            with contextlib.suppress(TryAgain):
+                return await self._decide(items)
+            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * attempt))  # noqa: S311 - jitter is no secret
+        return await self._decide(items)
+
+    def _answer(
+        self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]], verdicts: Sequence[Verdict]
+    ) -> None:
+        self.sets += 1
+        self.decided += len(entries)
+        for entry, verdict in zip(reversed(entries), reversed(verdicts), strict=True):
+            if self._is_again(verdict):
+                queue.waiting.appendleft(entry)
+            elif not entry.verdict.done():
+                entry.verdict.set_result(verdict)
+
+
+def _fail(entries: Sequence[_Waiting[Item, Verdict]], error: Exception) -> None:
+    for entry in entries:
+        if not entry.verdict.done():
+            entry.verdict.set_exception(error)

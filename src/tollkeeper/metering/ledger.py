@@ -1,0 +1,215 @@
+"""The life of chat requests: start, finish, rate, expire. Always in sets; one request is a set of one.
+
+The deciding is done by SQL functions under the locks of the users' usage rows (``store/routines``). Here sets are put
+together, and verdicts become answers or errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from tollkeeper.errors import Contradiction, Unavailable
+from tollkeeper.metering import refusals
+from tollkeeper.metering.lane import Bounds, Lane
+from tollkeeper.metering.limits import Limits
+from tollkeeper.metering.pricing import rates_for
+from tollkeeper.metering.requests import NewRequest, Outcome, Settled, Started
+from tollkeeper.store.database import Database, Record, Statements, Transaction
+
+# What an item weighs in a lane beside its texts.
+_ITEM_BYTES = 500
+
+
+class Ledger:
+    """Admits and settles. Every answer is given after its commit; an error leaves nothing behind."""
+
+    def __init__(self, database: Database, *, pending_for: timedelta, bounds: Bounds | None = None) -> None:
+        self._database = database
+        self._pending_for = pending_for
+        self.starts = Lane[NewRequest, Record](self._decide_starts, is_again=_is_again, bounds=bounds)
+        self.finishes = Lane[Outcome, Record](self._decide_finishes, is_again=_is_again, bounds=bounds)
+        self._lanes = AsyncExitStack()
+
+    async def __aenter__(self) -> Ledger:
+        await self._lanes.enter_async_context(self.starts)
+        await self._lanes.enter_async_context(self.finishes)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._lanes.aclose()
+
+    async def start(self, request: NewRequest) -> Started:
+        """Reserve one request of the user's plan and open its record.
+
+        Raises ``LimitReached``, ``NotInPlan``, ``TooManyTokens``, ``UnpricedModel``, ``AccountInactive``, ``KeyReused``
+        or ``Unavailable``; a refused request consumes nothing and is not recorded.
+        """
+        return _started(request, await self.starts.put(request, owner=request.user_id, size=_size(request.prompt)))
+
+    async def preview(self, request: NewRequest) -> Started:
+        """Say what ``start`` would do, by doing it and rolling back."""
+        try:
+            async with self._database.transaction() as tx:
+                raise _Rehearsed((await _start(tx, [request], self._pending_for))[0])  # noqa: TRY301
+        except _Rehearsed as rehearsed:
+            return _started(request, rehearsed.verdict)
+
+    async def finish(self, outcome: Outcome) -> Settled:
+        """Settle a pending (or expired) request once, rate a finished one, or fill in its response.
+
+        Raises ``NotFound``, ``AlreadyFinished`` (another outcome is recorded), ``StillPending`` or ``Unavailable``.
+        """
+        size = _size(outcome.response)
+        return _settled(outcome, await self.finishes.put(outcome, owner=outcome.user_id, size=size))
+
+    async def record(self, past: Sequence[tuple[NewRequest, Outcome | None]]) -> list[bool]:
+        """Book requests that were made elsewhere, at their own times, all or none; says of each whether it is new.
+
+        They are never refused, count in their own days and months, and one that was booked before changes nothing.
+        """
+        async with self._database.transaction() as tx:
+            verdicts = await _start(tx, [request for request, _ in past], self._pending_for)
+            for (request, _), verdict in zip(past, verdicts, strict=True):
+                if verdict["verdict"] not in {"admitted", "replayed"}:
+                    raise refusals.of_start(request, verdict)
+            is_new = [verdict["verdict"] == "admitted" for verdict in verdicts]
+            ended = [
+                (outcome, verdict["id"])
+                for (_, outcome), verdict in zip(past, verdicts, strict=True)
+                if outcome and verdict["verdict"] == "admitted"
+            ]
+            for verdict in await _finish(tx, [outcome for outcome, _ in ended], [each for _, each in ended], measure=False):
+                if verdict["verdict"] != "finished":
+                    raise Contradiction(f"a new record was {verdict['verdict']} instead of finished")
+        return is_new
+
+    async def expire(self, *, most: int = 1000) -> int:
+        """Close what is past its deadline, of at most so many users at once; says of how many."""
+        due = [row["user_id"] for row in await self._database.all("users_with_expired", most=most)]
+        if due:
+            await self.bring_current(due)
+        return len(due)
+
+    async def bring_current(self, user_ids: Sequence[UUID]) -> None:
+        """Roll over what has ended of these users: windows, plans, deadlines."""
+        await self._database.value("bring_current", user_ids=list(user_ids))
+
+    async def _decide_starts(self, requests: Sequence[NewRequest]) -> Sequence[Record]:
+        return await _start(self._database, requests, self._pending_for)
+
+    async def _decide_finishes(self, outcomes: Sequence[Outcome]) -> Sequence[Record]:
+        return await _finish(self._database, outcomes, [None] * len(outcomes), measure=True)
+
+
+class _Rehearsed(Exception):  # noqa: N818 - it carries a verdict out of a transaction that must not commit
+    def __init__(self, verdict: Record) -> None:
+        super().__init__()
+        self.verdict = verdict
+
+
+async def _start(database: Statements, requests: Sequence[NewRequest], pending_for: timedelta) -> list[Record]:
+    return await database.all(
+        "start",
+        user_ids=[each.user_id for each in requests],
+        client_ids=[each.client_id for each in requests],
+        idempotency_keys=[each.idempotency_key for each in requests],
+        import_keys=[each.import_key for each in requests],
+        hashes=[_hash_if_named(each) for each in requests],
+        started_at=[each.started_at for each in requests],
+        prompts=[each.prompt for each in requests],
+        session_ids=[each.session_id for each in requests],
+        models=[each.model for each in requests],
+        request_types=[each.request_type for each in requests],
+        categories=[each.category for each in requests],
+        complexities=[each.complexity for each in requests],
+        input_tokens=[each.estimated_input_tokens for each in requests],
+        max_tokens=[each.max_tokens for each in requests],
+        rates=[_rates(each) for each in requests],
+        metadata=[each.metadata for each in requests],
+        ip_addresses=[each.ip_address for each in requests],
+        user_agents=[each.user_agent for each in requests],
+        pending_for=pending_for,
+    )
+
+
+async def _finish(
+    database: Database | Transaction, outcomes: Sequence[Outcome], ids: Sequence[UUID | None], *, measure: bool
+) -> list[Record]:
+    references = [known or each.request for each, known in zip(outcomes, ids, strict=True)]
+    return await database.all(
+        "finish",
+        user_ids=[each.user_id for each in outcomes],
+        ids=[each if isinstance(each, UUID) else None for each in references],
+        client_ids=[None if isinstance(each, UUID) else each for each in references],
+        hashes=[each.payload_hash() for each in outcomes],
+        statuses=[each.status for each in outcomes],
+        responses=[each.response for each in outcomes],
+        errors=[each.error_message for each in outcomes],
+        models=[each.model for each in outcomes],
+        rates=[_rates(each) for each in outcomes],
+        tokens_used=[each.tokens_used for each in outcomes],
+        tokens_input=[each.tokens_input for each in outcomes],
+        tokens_output=[each.tokens_output for each in outcomes],
+        tokens_cached=[each.tokens_cached for each in outcomes],
+        tokens_cache_write=[each.tokens_cache_write for each in outcomes],
+        tokens_reasoning=[each.tokens_reasoning for each in outcomes],
+        reported_nanos=[each.reported_nanos for each in outcomes],
+        durations=[each.duration_ms for each in outcomes],
+        rated=[each.rated for each in outcomes],
+        ratings=[each.rating for each in outcomes],
+        trusted=[each.trusted for each in outcomes],
+        completed_at=[each.completed_at for each in outcomes],
+        measure=measure,
+    )
+
+
+def _rates(priced: NewRequest | Outcome) -> dict[str, Any] | None:
+    rates = rates_for(priced.model, priced.priced_at) if priced.model else None
+    return rates.as_json() if rates else None
+
+
+def _hash_if_named(request: NewRequest) -> bytes:
+    return request.payload_hash() if request.client_id or request.idempotency_key or request.import_key else b""
+
+
+def _size(text: str | None) -> int:
+    return _ITEM_BYTES + len(text or "")
+
+
+def _is_again(verdict: Record) -> bool:
+    return verdict["verdict"] == "again"
+
+
+def _started(request: NewRequest, verdict: Record) -> Started:
+    if verdict["verdict"] not in {"admitted", "replayed"}:
+        raise refusals.of_start(request, verdict)
+    return Started(
+        id=verdict["id"],
+        client_id=request.client_id,
+        expires_at=verdict["expires_at"],
+        limits=Limits.of(verdict["limits"]),
+        replayed=verdict["verdict"] == "replayed",
+    )
+
+
+def _settled(outcome: Outcome, verdict: Record) -> Settled:
+    if verdict["verdict"] not in {"finished", "patched", "replayed"}:
+        raise refusals.of_finish(outcome, verdict)
+    if verdict["limits"] is None:
+        raise Unavailable("the finish is recorded without its answer")
+    return Settled(
+        id=verdict["id"],
+        client_id=verdict["client_id"],
+        status=verdict["status"],
+        error_code=verdict["error_code"],
+        late=verdict["late"],
+        cost_nanos=verdict["cost_nanos"],
+        cost_source=verdict["cost_source"],
+        tokens_used=verdict["tokens_used"],
+        duration_ms=verdict["duration"],
+        limits=Limits.of(verdict["limits"]),
+    )

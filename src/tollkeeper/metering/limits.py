@@ -1,0 +1,82 @@
+"""What a plan allows and what of it is used, as a deciding statement saw it under its lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Usage and limits of one user at one ``version``. ``None`` as a limit is unlimited, 0 is none.
+
+    Tokens and money (nano-USD) of the month contain what pending requests have reserved.
+    """
+
+    version: int
+    plan_name: str
+    daily_used: int
+    daily_limit: int | None
+    monthly_used: int
+    monthly_limit: int | None
+    tokens_used: int
+    tokens_limit: int | None
+    nanos_used: int
+    nanos_limit: int | None
+    day_ends_us: int
+    month_ends_us: int
+    is_active: bool
+
+    @classmethod
+    def of(cls, columns: Sequence[Any]) -> Limits:
+        """Read what the SQL function ``tk_limits`` wrote."""
+        return cls(*columns)
+
+    @property
+    def day_ends_at(self) -> datetime:
+        """When the day's window ends and its requests count from zero again."""
+        return _EPOCH + timedelta(microseconds=self.day_ends_us)
+
+    @property
+    def month_ends_at(self) -> datetime:
+        """When the month's window ends."""
+        return _EPOCH + timedelta(microseconds=self.month_ends_us)
+
+    @property
+    def reason(self) -> str | None:
+        """Why no further request is admitted: ``inactive``, or the first limit that is used up."""
+        if not self.is_active:
+            return "inactive"
+        used_up = {
+            "daily": _is_used_up(self.daily_used, self.daily_limit),
+            "monthly": _is_used_up(self.monthly_used, self.monthly_limit),
+            "tokens": _is_used_up(self.tokens_used, self.tokens_limit),
+            "cost": _is_used_up(self.nanos_used, self.nanos_limit),
+        }
+        return next((limit for limit, is_used_up in used_up.items() if is_used_up), None)
+
+    @property
+    def can_make_request(self) -> bool:
+        """Whether a small request would be admitted now."""
+        return self.reason is None
+
+    def resets_at(self, limit: str) -> datetime:
+        """When the window of ``daily``, ``monthly``, ``tokens`` or ``cost`` ends."""
+        return self.day_ends_at if limit == "daily" else self.month_ends_at
+
+    def of_limit(self, limit: str) -> tuple[int, int | None]:
+        """Used and allowed under one limit: requests, tokens or nano-USD."""
+        return {
+            "daily": (self.daily_used, self.daily_limit),
+            "monthly": (self.monthly_used, self.monthly_limit),
+            "tokens": (self.tokens_used, self.tokens_limit),
+            "cost": (self.nanos_used, self.nanos_limit),
+        }[limit]
+
+
+def _is_used_up(used: int, limit: int | None) -> bool:
+    return limit is not None and used >= limit

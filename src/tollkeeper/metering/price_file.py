@@ -1,0 +1,113 @@
+"""The operator's own prices, which go before the list: a TOML file in USD per million tokens.
+
+.. code-block:: toml
+
+    [prices."my-model"]
+    input = 2.50
+    output = 10
+    cache_read = 0.25              # left out: these tokens cost what the input costs
+    cache_write = 3.125
+    reasoning = 10                 # left out: these tokens cost what the output costs
+    per_request = 0.005            # USD for each request
+    effective_from = 2026-01-01    # left out: since ever. A time without a zone is UTC
+
+A model whose price changed has several tables, ``[[prices."my-model"]]``, each with its own ``effective_from``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any, Final, cast
+
+from tollkeeper.errors import Invalid
+from tollkeeper.metering.pricing import Rates
+
+__all__ = ["OwnPrice", "own_rates"]
+
+_SOURCE: Final = "operator"
+_SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_NAME: Final = 200
+_NANO: Final = Decimal("1E-9")
+_EXACT: Final = Context(traps=[Inexact, InvalidOperation])
+# With the largest counts of tokens a cost still fits a bigint.
+_HIGHEST_USD: Final = 1000
+_KINDS: Final = ("input", "output", "cache_read", "cache_write", "reasoning", "per_request")
+_WHOLES: Final = ("input", "output", "per_request")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPrice:
+    """What the operator says a model costs, from an instant on and until the next one of the same model."""
+
+    model: str
+    effective_from: datetime
+    rates: Rates
+
+
+def own_rates(toml: str) -> tuple[OwnPrice, ...]:
+    """Read a price file; ``Invalid`` names the first field that is not right."""
+    try:
+        document = tomllib.loads(toml, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid.field("prices", f"is not TOML: {error}") from error
+    for name in document.keys() - {"prices"}:
+        raise Invalid.field(name, 'is not known here; models stand under [prices."NAME"]')
+    models = _table(document.get("prices"), "prices")
+    prices = tuple(price for model in models for price in _prices_of(model, models[model]))
+    if not prices:
+        raise Invalid.field("prices", "names no model")
+    return prices
+
+
+def _prices_of(model: str, given: Any) -> Iterator[OwnPrice]:
+    field = f'prices."{model}"'
+    if not 0 < len(model) <= _LONGEST_NAME:
+        raise Invalid.field(field, f"must be a name of 1 to {_LONGEST_NAME} characters")
+    known: set[datetime] = set()
+    tables = cast("list[Any]", given) if isinstance(given, list) else [given]
+    for table in tables:
+        price = _price(model, _table(table, field), field)
+        if price.effective_from in known:
+            raise Invalid.field(f"{field}.effective_from", "is the same in two tables of this model")
+        known.add(price.effective_from)
+        yield price
+
+
+def _price(model: str, table: dict[str, Any], field: str) -> OwnPrice:
+    for name in table.keys() - {*_KINDS, "effective_from"}:
+        raise Invalid.field(f"{field}.{name}", f"is not known here; known are {', '.join(_KINDS)}, effective_from")
+    if not any(kind in table for kind in _WHOLES):
+        raise Invalid.field(field, f"needs at least one of {', '.join(_WHOLES)}")
+    rates = {kind: _nanos(table[kind], f"{field}.{kind}") for kind in _KINDS if kind in table}
+    effective_from = _instant(table.get("effective_from", _SINCE_EVER), f"{field}.effective_from")
+    return OwnPrice(model, effective_from, Rates(source=_SOURCE, provider=None, model=model, **rates))
+
+
+def _nanos(usd: Any, field: str) -> int:
+    if isinstance(usd, bool) or not isinstance(usd, int | Decimal):
+        raise Invalid.field(field, "must be a number of USD")
+    given = Decimal(usd)
+    if not (given.is_finite() and 0 <= given <= _HIGHEST_USD):
+        raise Invalid.field(field, f"must be from 0 to {_HIGHEST_USD} USD")
+    try:
+        return int(given.quantize(_NANO, context=_EXACT).scaleb(9))
+    except Inexact:
+        raise Invalid.field(field, "must have no more than 9 decimals") from None
+
+
+def _instant(given: Any, field: str) -> datetime:
+    if isinstance(given, datetime):
+        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+    if isinstance(given, date):
+        return datetime.combine(given, time(), UTC)
+    raise Invalid.field(field, "must be a date or a time, written without quotes")
+
+
+def _table(given: Any, field: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise Invalid.field(field, "must be a table")
+    return cast("dict[str, Any]", given)

@@ -1,0 +1,108 @@
+"""Reading what was recorded: requests and conversations of one user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from tollkeeper.errors import NotFound
+from tollkeeper.store.database import Record, Statements
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One chat request as it stands. Money in nano-USD, ``None`` where it is not known."""
+
+    id: UUID
+    client_id: str | None
+    session_id: str | None
+    prompt: str | None
+    response: str | None
+    model: str | None
+    request_type: str
+    category: str | None
+    complexity: str | None
+    status: str
+    error_message: str | None
+    error_code: str | None
+    late: bool
+    refunded: bool
+    outside_plan: bool
+    over_reserved: bool
+    tokens_used: int | None
+    tokens_input: int | None
+    tokens_output: int | None
+    tokens_cached: int | None
+    tokens_cache_write: int | None
+    tokens_reasoning: int | None
+    cost_nanos: int | None
+    cost_source: str | None
+    reported_nanos: int | None
+    computed_nanos: int | None
+    unit_prices: dict[str, Any] | None
+    duration_ms: int | None
+    rating: int | None
+    plan_name: str
+    max_tokens: int | None
+    metadata: dict[str, Any] | None
+    ip_address: str | None
+    user_agent: str | None
+    started_on: date
+    started_at: datetime
+    expires_at: datetime
+    completed_at: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Record) -> ChatRequest:
+        """Read a row of the view ``requests_shown``, whose columns these are, behind ``user_id``."""
+        _, *columns = row.values()
+        return cls(*columns)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSession:
+    """A conversation, summed. Tokens and money of what has finished."""
+
+    session_id: str
+    started_at: datetime
+    last_at: datetime
+    requests: int
+    completed: int
+    failed: int
+    tokens_used: int
+    cost_nanos: int
+
+
+async def newest(database: Statements, user_id: UUID, *, limit: int, before: UUID | None = None) -> list[ChatRequest]:
+    """List a user's requests, newest first, below ``before``."""
+    rows = await database.all("newest_requests", user_id=user_id, before=before, most=limit)
+    return [ChatRequest.of(row) for row in rows]
+
+
+async def one(database: Statements, user_id: UUID, reference: UUID | str) -> ChatRequest:
+    """Find one request of a user by our id or the client's own; ``NotFound`` if it is not there or not theirs."""
+    ours, theirs = (reference, None) if isinstance(reference, UUID) else (None, reference)
+    row = await database.one("one_request", user_id=user_id, id=ours, client_id=theirs)
+    if row is None:
+        raise NotFound("no such request", requestId=str(reference))
+    return ChatRequest.of(row)
+
+
+async def in_session(
+    database: Statements, user_id: UUID, session_id: str, *, limit: int, after: UUID | None = None
+) -> list[ChatRequest]:
+    """List the requests of a conversation in order, above ``after``."""
+    rows = await database.all("session_requests", user_id=user_id, session_id=session_id, after=after, most=limit)
+    return [ChatRequest.of(row) for row in rows]
+
+
+async def sessions(
+    database: Statements, user_id: UUID, *, limit: int, after: tuple[datetime, str] | None = None
+) -> list[ChatSession]:
+    """List a user's conversations, the one begun last first, behind ``after`` (its start and id)."""
+    before_at, before_id = after or (None, None)
+    rows = await database.all("newest_sessions", user_id=user_id, before_at=before_at, before_id=before_id, most=limit)
+    return [ChatSession(*row.values()) for row in rows]

@@ -1,0 +1,1 @@
+"""PostgreSQL and nothing else: the only layer that knows the driver."""

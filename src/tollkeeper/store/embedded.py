@@ -1,0 +1,121 @@
+"""The PostgreSQL that comes along: started by the first who needs it, stopped by the last, restarted when killed."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from tollkeeper.errors import Misconfigured, TollkeeperError
+from tollkeeper.store.cluster import RECOVERY_SECONDS, START_SECONDS, Cluster
+from tollkeeper.store.placement import SHELTER, WHEEL_PROGRAMS, Place, place
+
+log = logging.getLogger(__name__)
+
+_WATCH_SECONDS: Final = 0.1
+# Whoever is inside may be waiting for a recovery.
+_GATE_SECONDS: Final = RECOVERY_SECONDS + 2 * START_SECONDS
+_GATE_TICK_SECONDS: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where each role reaches the database: the service that serves, the owner that migrates, the superuser."""
+
+    service: str
+    owner: str
+    admin: str | None
+
+
+@asynccontextmanager
+async def embedded_server(
+    data_dir: Path, *, programs: Path = WHEEL_PROGRAMS, shelter: Path = SHELTER, **settings: str
+) -> AsyncGenerator[Addresses]:
+    """Have PostgreSQL running on a data directory for as long as the block lasts.
+
+    Any number of processes may do so on one directory at once: the first starts the server, the last one out stops it,
+    and whoever is in starts it again if it is killed. ``settings`` go to the server above its own.
+    """
+    where = await asyncio.to_thread(place, data_dir, programs=programs, shelter=shelter)
+    cluster = Cluster(where, **settings)
+    presence = await _join(where, cluster)
+    watch = asyncio.create_task(_watch(where, cluster))
+    try:
+        yield Addresses(cluster.dsn("service"), cluster.dsn("owner"), cluster.dsn("admin"))
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+        await _leave(where, cluster, presence)
+
+
+async def _join(where: Place, cluster: Cluster) -> BinaryIO:
+    try:
+        async with _gate(where):
+            presence = _open(where.users)
+            try:
+                fcntl.flock(presence, fcntl.LOCK_SH)
+                await asyncio.to_thread(cluster.make)
+                await cluster.start()
+            except BaseException:
+                await _out(where, cluster, presence)
+                raise
+    except OSError as error:
+        raise Misconfigured(f"PostgreSQL cannot be started in {where.home}: {error}") from error
+    return presence
+
+
+async def _leave(where: Place, cluster: Cluster, presence: BinaryIO) -> None:
+    async with _gate(where):
+        await _out(where, cluster, presence)
+
+
+async def _out(where: Place, cluster: Cluster, presence: BinaryIO) -> None:
+    presence.close()
+    with _open(where.users) as last:
+        if _locked(last):
+            await cluster.stop()
+
+
+async def _watch(where: Place, cluster: Cluster) -> None:
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        if cluster.is_running():
+            continue
+        log.warning("PostgreSQL is gone: starting it again")
+        try:
+            async with _gate(where):
+                await cluster.start()
+        except (TollkeeperError, OSError):
+            log.exception("PostgreSQL does not come back: trying again")
+
+
+@asynccontextmanager
+async def _gate(where: Place) -> AsyncGenerator[None]:
+    """Let one process at a time make, start or stop the server."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _GATE_SECONDS
+    with _open(where.gate) as gate:
+        while not _locked(gate):
+            if loop.time() > deadline:
+                raise Misconfigured(f"another process has been starting PostgreSQL in {where.home} for too long")
+            await asyncio.sleep(_GATE_TICK_SECONDS)
+        yield
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast("BinaryIO", os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b"))

@@ -1,0 +1,217 @@
+"""Bringing the schema to what this code needs: numbered files once each, routines whenever their text differs.
+
+Each file runs in one transaction together with the note that it ran, so a migrator that is killed leaves nothing
+half-done. A session's advisory lock lets one of many nodes do it, while the others wait and then find it done; that
+needs a direct connection, since a transaction pooler would lose the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import asyncpg
+
+from tollkeeper.errors import Misconfigured, Unavailable
+from tollkeeper.store.connections import session_settings, unreachable
+from tollkeeper.store.database import StatementFailed, guarded
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+ROUTINES: Final = Path(__file__).parent / "routines"
+
+Kind = Literal["migration", "routine"]
+
+# "tollkeep" in ASCII; advisory locks of one number are one for each database.
+_LOCK: Final = 0x746F6C6C6B656570
+# A migration that waits for a lock makes all that come after it wait too: give up soon, let them pass, try again.
+_LOCK_SECONDS: Final = 2
+_ATTEMPTS: Final = 10
+_OTHERS_SECONDS: Final = 600
+_CONNECT_SECONDS: Final = 10.0
+# A migration may take as long as it takes, whatever the role has been told.
+_OWNER_SESSION: Final = {"search_path": "public", "TimeZone": "UTC", "statement_timeout": "0"}
+_NUMBERED: Final = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One file that was applied, and how long it took."""
+
+    name: str
+    kind: Kind
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One file of SQL."""
+
+    name: str
+    kind: Kind
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 of its text."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+async def migrate(
+    owner_dsn: str, service_dsn: str, *, migrations_dir: Path = MIGRATIONS, routines_dir: Path = ROUTINES
+) -> list[Applied]:
+    """Apply what is missing and give the service's role what it needs. Says what was applied, in order."""
+    migrations, routines = _read(migrations_dir, "migration"), _read(routines_dir, "routine")
+    try:
+        async with _connected(owner_dsn, _OWNER_SESSION) as owner, _alone(owner):
+            applied = await _apply_all(owner, migrations, routines)
+            await _provide_for(owner, service_dsn)
+    except StatementFailed as error:
+        raise Misconfigured(f"the database could not be migrated: {error} ({error.sqlstate})") from error
+    return applied
+
+
+def _read(directory: Path, kind: Kind) -> list[Script]:
+    scripts = [Script(path.name, kind, path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.sql"))]
+    for script in scripts:
+        if kind == "migration" and not _NUMBERED.fullmatch(script.name):
+            raise Misconfigured(f"{script.name} is no name for a migration: NNNN_what_it_does.sql is")
+    return scripts
+
+
+async def _apply_all(owner: asyncpg.Connection, migrations: list[Script], routines: list[Script]) -> list[Applied]:
+    await _ask(owner, _RECORD)
+    rows: list[asyncpg.Record] = await guarded(owner, asyncpg.Connection.fetch, _RECORDED)
+    recorded: dict[str, str] = {row["name"]: row["checksum"] for row in rows}
+    _refuse_newer((row["name"] for row in rows if row["kind"] == "migration"), migrations)
+    _refuse_changed(migrations, recorded)
+    due = [each for each in migrations if each.name not in recorded]
+    due += [each for each in routines if recorded.get(each.name) != each.checksum]
+    return [await _apply(owner, each) for each in due]
+
+
+def _refuse_newer(names: Iterable[str], migrations: Iterable[Script]) -> None:
+    newer = sorted(set(names) - {each.name for each in migrations})
+    if newer:
+        raise Misconfigured(
+            f"the database is newer than this tollkeeper (it has {', '.join(newer)}): upgrade the package"
+        )
+
+
+def _refuse_changed(migrations: Iterable[Script], recorded: Mapping[str, str]) -> None:
+    for script in migrations:
+        if recorded.get(script.name, script.checksum) != script.checksum:
+            raise Misconfigured(
+                f"{script.name} was applied here with another text: a migration is never changed, a new one follows it"
+            )
+
+
+async def _apply(owner: asyncpg.Connection, script: Script) -> Applied:
+    began = time.perf_counter()
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            await _apply_once(owner, script)
+            break
+        except StatementFailed as error:
+            raise Misconfigured(f"{script.name} failed and left nothing behind: {error} ({error.sqlstate})") from error
+        except Unavailable:
+            if attempt == _ATTEMPTS or owner.is_closed():
+                raise
+            await asyncio.sleep(0.1 * attempt)
+    return Applied(script.name, script.kind, round((time.perf_counter() - began) * 1000))
+
+
+async def _apply_once(owner: asyncpg.Connection, script: Script) -> None:
+    await _ask(owner, "BEGIN")
+    try:
+        await _ask(owner, script.sql)
+        await _ask(owner, _NOTE, script.name, script.checksum, script.kind)
+        await _ask(owner, "COMMIT")
+    except (StatementFailed, Unavailable):
+        if not owner.is_closed():
+            await _ask(owner, "ROLLBACK")
+        raise
+
+
+async def _provide_for(owner: asyncpg.Connection, service_dsn: str) -> None:
+    """Let the service's role read and write rows and run functions, and put its sessions under their time limits.
+
+    The limits stand on the role too, for sessions that come through a transaction pooler. A role may set its own; the
+    owner of a database need not be allowed to change other roles.
+    """
+    async with _connected(service_dsn, {}) as service:
+        role = await _ask_value(service, "SELECT current_user")
+        for name, value in session_settings().items():
+            await _ask(service, await _ask_value(service, _ROLE_SETTING, name, value))
+    if role != await _ask_value(owner, "SELECT current_user"):
+        await _ask(owner, await _ask_value(owner, _GRANTS, role))
+
+
+@asynccontextmanager
+async def _alone(owner: asyncpg.Connection) -> AsyncGenerator[None]:
+    await _ask(owner, f"SET lock_timeout = '{_OTHERS_SECONDS}s'")
+    try:
+        await _ask(owner, "SELECT pg_advisory_lock($1)", _LOCK)
+    except Unavailable as error:
+        raise Unavailable(f"others have been migrating this database for {_OTHERS_SECONDS} s: {error}") from error
+    await _ask(owner, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+    # Unlocked by the end of the connection, whatever ends it.
+    yield
+
+
+@asynccontextmanager
+async def _connected(dsn: str, settings: Mapping[str, str]) -> AsyncGenerator[asyncpg.Connection]:
+    session = {"application_name": "tollkeeper migrate", **settings}
+    try:
+        connection = await asyncpg.connect(
+            dsn, server_settings=session, statement_cache_size=0, timeout=_CONNECT_SECONDS
+        )
+    except Exception as error:
+        raise unreachable(error) from error
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=_CONNECT_SECONDS)
+
+
+async def _ask(connection: asyncpg.Connection, sql: str, *arguments: Any) -> None:
+    await guarded(connection, asyncpg.Connection.execute, sql, *arguments)
+
+
+async def _ask_value(connection: asyncpg.Connection, sql: str, *arguments: Any) -> Any:
+    return await guarded(connection, asyncpg.Connection.fetchval, sql, *arguments)
+
+
+_RECORD: Final = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    name text PRIMARY KEY,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now(),
+    kind text NOT NULL CHECK (kind IN ('migration', 'routine'))
+)
+"""
+_RECORDED: Final = "SELECT name, checksum, kind FROM schema_migrations"
+_NOTE: Final = """
+INSERT INTO schema_migrations (name, checksum, kind) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now()
+"""
+_ROLE_SETTING: Final = """
+SELECT format('ALTER ROLE CURRENT_USER IN DATABASE %I SET %I = %L', current_database(), $1::text, $2::text)
+"""
+# Sent as one string, they are one transaction: no instant in between has other rights.
+_GRANTS: Final = """
+SELECT string_agg(format(statement, $1::text), ';' ORDER BY place)
+  FROM (VALUES (1, 'GRANT USAGE ON SCHEMA public TO %I'),
+               (2, 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %I'),
+               (3, 'GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %I'),
+               (4, 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO %I'),
+               (5, 'REVOKE INSERT, UPDATE, DELETE ON public.schema_migrations FROM %I'),
+               (6, CASE WHEN to_regclass('public.activity') IS NOT NULL
+                        THEN 'REVOKE UPDATE, DELETE ON public.activity FROM %I' END)) AS s (place, statement)
+"""

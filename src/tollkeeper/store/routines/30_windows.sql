@@ -1,0 +1,206 @@
+-- Bringing usage rows current: windows that ended, plans that ended, requests whose deadline passed.
+-- Every deciding function does it first, under the lock, so nothing waits for a job.
+
+CREATE OR REPLACE FUNCTION tk_limits(p_version bigint, p_day bigint, p_month bigint, p_tokens bigint, p_nanos bigint, p_usage usage)
+    RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- Read by metering.limits.Limits, in this order. Instants in microseconds since 1970.
+    SELECT jsonb_build_array(
+               p_version, p_usage.plan_name,
+               p_day, p_usage.daily_requests, p_month, p_usage.monthly_requests,
+               p_tokens, p_usage.monthly_tokens, p_nanos, p_usage.monthly_cost_nanos,
+               (extract(epoch FROM p_usage.day_ends_at) * 1000000)::bigint,
+               (extract(epoch FROM p_usage.month_ends_at) * 1000000)::bigint,
+               p_usage.is_active)
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_take_terms(p_user uuid, p_terms uuid) RETURNS void
+    LANGUAGE sql VOLATILE
+    AS $$
+    -- Put a snapshot of terms in force: the one place where limits reach the usage row.
+    UPDATE usage AS u
+       SET plan_name = t.plan_name, plan_rank = t.plan_rank, plan_terms_id = t.id, plan_expires_at = t.expires_at,
+           daily_requests = t.daily_requests, monthly_requests = t.monthly_requests,
+           max_tokens_per_request = t.max_tokens_per_request,
+           monthly_tokens = t.monthly_tokens, monthly_cost_nanos = t.monthly_cost_nanos,
+           features = ARRAY(SELECT jsonb_array_elements_text(t.features)),
+           due_at = least(u.due_at, coalesce(t.expires_at, 'infinity')),
+           version = u.version + 1
+      FROM plan_terms AS t
+     WHERE u.user_id = p_user AND t.user_id = p_user AND t.id = p_terms
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_new_terms(p_user uuid, p_plan text, p_starts_at timestamptz, p_expires_at timestamptz) RETURNS uuid
+    LANGUAGE sql VOLATILE
+    AS $$
+    -- Snapshot a plan of the catalogue as terms of one user, and end what was open.
+    UPDATE plan_terms SET ended_at = p_starts_at, updated_at = p_starts_at
+     WHERE user_id = p_user AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > p_starts_at);
+    INSERT INTO plan_terms (user_id, id, plan_name, plan_rank, daily_requests, monthly_requests, max_tokens_per_request,
+                            monthly_tokens, monthly_cost_nanos, features, price_per_month, billing_cycle, starts_at, expires_at)
+    SELECT p_user, tk_uuid7(p_starts_at), p.name, p.rank, p.daily_requests, p.monthly_requests, p.max_tokens_per_request,
+           p.monthly_tokens, p.monthly_cost_nanos, p.features, p.price_per_month, p.billing_cycle, p_starts_at, p_expires_at
+      FROM plans AS p
+     WHERE p.name = p_plan
+    RETURNING id
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RETURNS void
+    LANGUAGE sql VOLATILE
+    AS $$
+    -- A new window begins where the old one ended, or at the last boundary before now if whole windows passed unused,
+    -- and ends at the next boundary of the zone then in force. One change of zone a month takes effect.
+    WITH old AS (
+        SELECT u.*, u.day_ends_at <= p_now AS day_over, u.month_ends_at <= p_now AS month_over
+          FROM usage AS u
+         WHERE u.user_id = ANY (p_users) AND (u.day_ends_at <= p_now OR u.month_ends_at <= p_now)
+    ), zoned AS (
+        SELECT o.*,
+               CASE WHEN o.day_over AND o.next_zone IS NOT NULL
+                     AND (o.zone_changed_at IS NULL
+                          OR o.zone_changed_at < CASE WHEN o.month_over THEN o.month_ends_at ELSE o.month_starts_at END)
+                    THEN o.next_zone ELSE o.day_zone END AS zone
+          FROM old AS o
+    ), local AS (
+        SELECT z.*, z.zone IS DISTINCT FROM z.day_zone AS moved,
+               CASE WHEN z.month_over THEN z.zone ELSE z.month_zone END AS new_month_zone,
+               date_trunc('day', p_now AT TIME ZONE z.zone) AS midnight,
+               date_trunc('month', p_now AT TIME ZONE z.zone) AS first
+          FROM zoned AS z
+    )
+    UPDATE usage AS u
+       SET day_zone        = l.zone,
+           next_zone       = CASE WHEN l.moved THEN NULL ELSE u.next_zone END,
+           zone_changed_at = CASE WHEN l.moved THEN u.day_ends_at ELSE u.zone_changed_at END,
+           day_on          = CASE WHEN l.day_over THEN l.midnight::date ELSE u.day_on END,
+           day_starts_at   = CASE WHEN l.day_over THEN greatest(u.day_ends_at, l.midnight AT TIME ZONE l.zone)
+                                  ELSE u.day_starts_at END,
+           day_ends_at     = CASE WHEN l.day_over THEN (l.midnight + interval '1 day') AT TIME ZONE l.zone
+                                  ELSE u.day_ends_at END,
+           day_requests    = CASE WHEN l.day_over THEN 0 ELSE u.day_requests END,
+           month_zone      = l.new_month_zone,
+           month_starts_at = CASE WHEN l.month_over THEN greatest(u.month_ends_at, l.first AT TIME ZONE l.zone)
+                                  ELSE u.month_starts_at END,
+           month_ends_at   = CASE WHEN l.month_over THEN (l.first + interval '1 month') AT TIME ZONE l.zone
+                                  ELSE u.month_ends_at END,
+           month_requests   = CASE WHEN l.month_over THEN 0 ELSE u.month_requests END,
+           month_tokens     = CASE WHEN l.month_over THEN 0 ELSE u.month_tokens END,
+           month_cost_nanos = CASE WHEN l.month_over THEN 0 ELSE u.month_cost_nanos END,
+           reserved_tokens  = CASE WHEN l.month_over THEN 0 ELSE u.reserved_tokens END,
+           reserved_nanos   = CASE WHEN l.month_over THEN 0 ELSE u.reserved_nanos END
+      FROM local AS l
+     WHERE u.user_id = l.user_id
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_expire(p_users uuid[], p_now timestamptz) RETURNS integer
+    LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    AS $$
+DECLARE
+    v_changes tk_change[];
+BEGIN
+    -- The deadline passed: the unit stays counted, the reservation goes, a late finish may still come once.
+    WITH expired AS (
+        UPDATE chat_requests AS r
+           SET status = 'failed', error_code = 'expired', completed_at = r.expires_at
+         WHERE r.user_id = ANY (p_users) AND r.status = 'pending' AND r.expires_at <= p_now
+        RETURNING r.*
+    ), noted AS (
+        INSERT INTO request_analytics (id, user_id, request_id, request_type, category, complexity, was_successful, created_at)
+        SELECT e.id, e.user_id, e.id, e.request_type, e.category, e.complexity, false, e.expires_at
+          FROM expired AS e
+    )
+    SELECT array_agg(ROW(e.user_id, 1, 0, e.reserved_tokens, e.reserved_nanos, e.started_at, e.started_on, e.plan_name,
+                         e.session_id, e.model, e.category, e.request_type, e.complexity,
+                         0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)::tk_change)
+      INTO v_changes
+      FROM expired AS e;
+    IF v_changes IS NOT NULL THEN
+        PERFORM tk_apply(v_changes, p_now);
+    END IF;
+    RETURN coalesce(cardinality(v_changes), 0);
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_bring_current(p_users uuid[], p_now timestamptz) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_due     uuid[];
+    v_user    record;
+    v_expired integer;
+BEGIN
+    SELECT array_agg(u.user_id ORDER BY u.user_id) INTO v_due
+      FROM usage AS u
+     WHERE u.user_id = ANY (p_users) AND u.due_at <= p_now;
+    IF v_due IS NULL THEN
+        RETURN 0;
+    END IF;
+    -- What expired did so in the window and under the plan of its time.
+    v_expired := tk_expire(v_due, p_now);
+    PERFORM tk_roll_windows(v_due, p_now);
+    FOR v_user IN SELECT u.user_id, u.plan_expires_at FROM usage AS u
+                   WHERE u.user_id = ANY (v_due) AND u.plan_expires_at <= p_now LOOP
+        PERFORM tk_take_terms(v_user.user_id, tk_new_terms(v_user.user_id, 'free', v_user.plan_expires_at, NULL));
+    END LOOP;
+    UPDATE usage AS u
+       SET due_at = least(u.day_ends_at, u.month_ends_at, u.plan_expires_at,
+                          (SELECT min(r.expires_at) FROM chat_requests AS r
+                            WHERE r.user_id = u.user_id AND r.user_id = ANY (v_due) AND r.status = 'pending'))
+     WHERE u.user_id = ANY (v_due);
+    RETURN v_expired;
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_lock(p_users uuid[]) RETURNS timestamptz
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_now timestamptz;
+BEGIN
+    -- Each user's usage row is the mutex of all that is theirs; sets take them in one order. The instant is read
+    -- after the wait, and every later statement of the caller sees what the holders before it committed.
+    PERFORM FROM usage AS u WHERE u.user_id = ANY (p_users) ORDER BY u.user_id FOR UPDATE;
+    v_now := tk_now();
+    PERFORM tk_bring_current(p_users, v_now);
+    RETURN v_now;
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_user_of(p_email text) RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT i.user_id FROM user_identities AS i WHERE i.kind = 'email' AND i.value = lower(p_email) $$;
+
+CREATE OR REPLACE FUNCTION tk_add_user(p_email text, p_plan text, p_zone text) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_now  timestamptz := tk_now();
+    v_user uuid := tk_user_of(p_email);
+BEGIN
+    -- The user of an e-mail address, made if there is none: account, identity, terms and usage row together.
+    IF v_user IS NOT NULL THEN
+        RETURN v_user;
+    END IF;
+    v_user := tk_uuid7(v_now);
+    INSERT INTO accounts (id, created_at, updated_at) VALUES (v_user, v_now, v_now);
+    INSERT INTO user_identities (kind, value, user_id, shown_as) VALUES ('email', lower(p_email), v_user, p_email)
+        ON CONFLICT (kind, value) DO NOTHING;
+    IF NOT FOUND THEN   -- somebody else made it just now
+        DELETE FROM accounts WHERE accounts.id = v_user;
+        RETURN tk_user_of(p_email);
+    END IF;
+    INSERT INTO usage (user_id, plan_name, plan_rank, plan_terms_id, features, day_zone, month_zone, created_at,
+                       day_on, day_starts_at, day_ends_at, month_starts_at, month_ends_at, due_at)
+    SELECT v_user, p_plan, 0, v_user, '{}', p_zone, p_zone, v_now, l.midnight::date,
+           l.midnight AT TIME ZONE p_zone, (l.midnight + interval '1 day') AT TIME ZONE p_zone,
+           l.first AT TIME ZONE p_zone, (l.first + interval '1 month') AT TIME ZONE p_zone,
+           (l.midnight + interval '1 day') AT TIME ZONE p_zone
+      FROM (SELECT date_trunc('day', v_now AT TIME ZONE p_zone) AS midnight,
+                   date_trunc('month', v_now AT TIME ZONE p_zone) AS first) AS l;
+    PERFORM tk_take_terms(v_user, tk_new_terms(v_user, p_plan, v_now, NULL));
+    RETURN v_user;
+END
+    $$;

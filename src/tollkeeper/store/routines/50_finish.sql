@@ -1,0 +1,216 @@
+-- Settlement: finishes, ratings and patches of a set, each once.
+
+CREATE OR REPLACE FUNCTION tk_finish(
+    p_users        uuid[],
+    p_ids          uuid[],        -- our id, or
+    p_keys         text[],        -- the client's
+    p_hashes       bytea[],       -- of the payload
+    p_statuses     text[],        -- null: a rating or a patch
+    p_responses    text[],
+    p_errors       text[],
+    p_models       text[],
+    p_rates        jsonb[],       -- of the model named here
+    p_tokens       bigint[],
+    p_input        bigint[],
+    p_output       bigint[],
+    p_cached       bigint[],
+    p_cache_write  bigint[],
+    p_reasoning    bigint[],
+    p_reported     bigint[],      -- nano-USD
+    p_durations    bigint[],      -- ms; null: measured
+    p_rated        boolean[],     -- whether a rating (or its removal) is meant
+    p_ratings      smallint[],
+    p_trusted      boolean[],     -- a service: its cost counts, its failures give the unit back
+    p_completed_at timestamptz[], -- of past requests; null: now
+    p_measure      boolean        -- of past requests a missing duration stays unknown
+) RETURNS SETOF tk_verdict
+    LANGUAGE plpgsql
+    SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    AS $$
+DECLARE
+    v_now      timestamptz := tk_lock(p_users);
+    v_verdicts tk_verdict[];
+    v_changes  tk_change[];
+BEGIN
+    WITH item AS (
+        SELECT o.*, coalesce(o.given_id, k.request_id) AS id
+          FROM unnest(p_users, p_ids, p_keys, p_hashes, p_statuses, p_responses, p_errors, p_models, p_rates, p_tokens, p_input,
+                      p_output, p_cached, p_cache_write, p_reasoning, p_reported, p_durations, p_rated, p_ratings, p_trusted,
+                      p_completed_at) WITH ORDINALITY
+               AS o (user_id, given_id, key, hash, status, response, error, model, rates, tokens, input, output, cached,
+                     cache_write, reasoning, reported, duration, rated, rating, trusted, completed_at, ord)
+          LEFT JOIN request_keys AS k ON k.user_id = o.user_id AND k.namespace = 'request' AND k.key = o.key
+    ), found AS (
+        SELECT i.*, r AS row, a.user_rating AS old_rating, u AS usage,
+               CASE WHEN r.id IS NULL THEN 'unknown'
+                    WHEN row_number() OVER (PARTITION BY i.user_id, i.id ORDER BY i.ord) > 1 THEN 'again'
+                    WHEN i.status IS NULL AND i.rated AND r.status = 'pending' THEN 'still-pending'
+                    WHEN i.status IS NULL AND i.response IS NOT NULL AND r.response IS DISTINCT FROM i.response
+                         AND r.response IS NOT NULL THEN 'already-finished'
+                    WHEN i.status IS NULL THEN 'patched'
+                    WHEN r.status = 'pending' OR (r.error_code = 'expired' AND NOT r.late) THEN 'finished'
+                    WHEN r.finish_hash = i.hash THEN 'replayed'
+                    ELSE 'already-finished' END AS verdict
+          FROM item AS i
+          LEFT JOIN chat_requests AS r ON r.user_id = i.user_id AND r.id = i.id
+          LEFT JOIN request_analytics AS a ON a.user_id = i.user_id AND a.id = i.id
+          LEFT JOIN usage AS u ON u.user_id = i.user_id
+    ), priced AS MATERIALIZED (   -- so that a cost is computed once
+        SELECT f.*,
+               CASE WHEN f.input IS NULL AND f.output IS NULL THEN NULL
+                    ELSE tk_cost(CASE WHEN f.model IS NULL OR f.model = (f.row).model THEN (f.row).unit_prices
+                                      ELSE coalesce(tk_own_rates(f.model, (f.row).started_at), f.rates) END,
+                                 coalesce(f.input, 0), coalesce(f.output, 0), coalesce(f.cached, 0),
+                                 coalesce(f.cache_write, 0), coalesce(f.reasoning, 0)) END AS computed
+          FROM found AS f
+    ), settled AS (
+        SELECT p.*,
+               coalesce(p.model, (p.row).model) AS final_model,
+               coalesce(p.completed_at, greatest(v_now, (p.row).started_at)) AS ended_at,
+               p.verdict = 'finished' AND (p.row).status = 'failed' AS late,
+               p.verdict = 'finished' AND p.status = 'failed' AND p.trusted AS refunded,
+               CASE WHEN p.reported IS NOT NULL AND (p.trusted OR p.computed IS NULL) THEN p.reported ELSE p.computed END AS cost,
+               CASE WHEN p.reported IS NOT NULL AND (p.trusted OR p.computed IS NULL) THEN 'reported'
+                    WHEN p.computed IS NOT NULL THEN 'computed' ELSE 'unpriced' END AS source,
+               CASE WHEN p.duration IS NOT NULL OR NOT p_measure THEN p.duration
+                    ELSE round(extract(epoch FROM greatest(v_now, (p.row).started_at) - (p.row).started_at) * 1000)::bigint
+                    END AS took,
+               -- what this item adds to its user's version, windows and reservations
+               CASE WHEN p.verdict = 'finished' OR (p.verdict = 'patched' AND p.rated AND p.rating IS DISTINCT FROM p.old_rating)
+                    THEN 1 ELSE 0 END AS ops,
+               (p.row).started_at >= (p.usage).day_starts_at AS today,
+               (p.row).started_at >= (p.usage).month_starts_at AS this_month,
+               CASE WHEN p.verdict = 'finished' AND (p.row).status = 'pending' THEN (p.row).reserved_tokens ELSE 0 END AS released_tokens,
+               CASE WHEN p.verdict = 'finished' AND (p.row).status = 'pending' THEN (p.row).reserved_nanos ELSE 0 END AS released_nanos
+          FROM priced AS p
+    ), decided AS MATERIALIZED (
+        SELECT s.*,
+               CASE WHEN s.verdict = 'replayed' THEN (s.row).finish_limits
+                    WHEN s.verdict IN ('finished', 'patched') THEN tk_limits(
+                        (s.usage).version + sum(s.ops) OVER w,
+                        (s.usage).day_requests - sum(CASE WHEN s.refunded AND s.today THEN 1 ELSE 0 END) OVER w,
+                        (s.usage).month_requests - sum(CASE WHEN s.refunded AND s.this_month THEN 1 ELSE 0 END) OVER w,
+                        ((s.usage).month_tokens + (s.usage).reserved_tokens + sum(CASE WHEN s.verdict = 'finished' AND s.this_month
+                            THEN coalesce(s.tokens, 0) - s.released_tokens ELSE 0 END) OVER w)::bigint,
+                        ((s.usage).month_cost_nanos + (s.usage).reserved_nanos + sum(CASE WHEN s.verdict = 'finished' AND s.this_month
+                            THEN coalesce(s.cost, 0) - s.released_nanos ELSE 0 END) OVER w)::bigint,
+                        s.usage)
+                    END AS limits
+          FROM settled AS s
+        WINDOW w AS (PARTITION BY s.user_id ORDER BY s.ord)
+    ), stored AS (
+        UPDATE chat_requests AS r
+           SET status         = d.status,
+               response       = coalesce(d.response, r.response),
+               model          = d.final_model,
+               error_message  = d.error,
+               error_code     = NULL,
+               late           = d.late,
+               refunded       = d.refunded,
+               outside_plan   = d.model IS NOT NULL AND NOT tk_includes_model((d.usage).features, d.model),
+               over_reserved  = coalesce(d.tokens, 0) > r.reserved_tokens AND r.max_tokens IS NOT NULL,
+               tokens_used    = d.tokens,
+               cost_nanos     = d.cost,
+               cost_source    = d.source,
+               computed_nanos = d.computed,
+               reported_nanos = d.reported,
+               duration       = d.took,
+               unit_prices    = CASE WHEN d.model IS NULL OR d.model = r.model THEN r.unit_prices
+                                     ELSE coalesce(tk_own_rates(d.model, r.started_at), d.rates) END,
+               finish_hash    = d.hash,
+               finish_limits  = d.limits,
+               completed_at   = d.ended_at
+          FROM decided AS d
+         WHERE d.verdict = 'finished' AND r.user_id = d.user_id AND r.id = d.id
+    ), filled AS (
+        UPDATE chat_requests AS r
+           SET response = d.response
+          FROM decided AS d
+         WHERE d.verdict = 'patched' AND d.response IS NOT NULL AND r.response IS NULL AND r.user_id = d.user_id AND r.id = d.id
+    ), analysed AS (
+        INSERT INTO request_analytics AS a (id, user_id, request_id, request_type, category, complexity, response_time,
+                                            tokens_input, tokens_output, tokens_cached, tokens_cache_write, tokens_reasoning,
+                                            user_rating, was_successful, created_at)
+        SELECT d.id, d.user_id, d.id, (d.row).request_type, (d.row).category, (d.row).complexity, d.took,
+               d.input, d.output, d.cached, d.cache_write, d.reasoning,
+               CASE WHEN d.rated THEN d.rating ELSE d.old_rating END, d.status = 'completed', d.ended_at
+          FROM decided AS d
+         WHERE d.verdict = 'finished'
+            ON CONFLICT (user_id, id) DO UPDATE   -- it had expired
+           SET response_time = excluded.response_time, tokens_input = excluded.tokens_input, tokens_output = excluded.tokens_output,
+               tokens_cached = excluded.tokens_cached, tokens_cache_write = excluded.tokens_cache_write,
+               tokens_reasoning = excluded.tokens_reasoning, user_rating = excluded.user_rating,
+               was_successful = excluded.was_successful
+    ), noted AS (
+        UPDATE request_analytics AS a
+           SET user_rating = d.rating
+          FROM decided AS d
+         WHERE d.verdict = 'patched' AND d.ops = 1 AND a.user_id = d.user_id AND a.id = d.id
+    ), changes AS (
+        SELECT ROW(d.user_id, d.ops, CASE WHEN d.refunded THEN -1 ELSE 0 END, d.released_tokens, d.released_nanos,
+                   (d.row).started_at, (d.row).started_on, (d.row).plan_name, (d.row).session_id,
+                   d.final_model, (d.row).category, (d.row).request_type, (d.row).complexity,
+                   CASE WHEN d.status = 'completed' THEN 1 ELSE 0 END, CASE WHEN d.status = 'failed' THEN 1 ELSE 0 END,
+                   coalesce(d.tokens, 0), coalesce(d.input, 0), coalesce(d.output, 0), coalesce(d.cached, 0),
+                   coalesce(d.cache_write, 0), coalesce(d.reasoning, 0), coalesce(d.cost, 0),
+                   CASE WHEN tk_is_unpriced(d.status, d.cost, d.tokens) THEN 1 ELSE 0 END,
+                   CASE WHEN d.status = 'completed' AND d.took IS NOT NULL THEN 1 ELSE 0 END,
+                   CASE WHEN d.status = 'completed' THEN coalesce(d.took, 0) ELSE 0 END,
+                   CASE WHEN coalesce(CASE WHEN d.rated THEN d.rating ELSE d.old_rating END, 0) > 0 THEN 1 ELSE 0 END,
+                   coalesce(CASE WHEN d.rated THEN d.rating ELSE d.old_rating END, 0))::tk_change AS change
+          FROM decided AS d
+         WHERE d.verdict = 'finished'
+         UNION ALL
+        -- A late finish takes back what the expiry had booked.
+        SELECT ROW(d.user_id, 0, 0, 0, 0, (d.row).started_at, (d.row).started_on, (d.row).plan_name, (d.row).session_id,
+                   (d.row).model, (d.row).category, (d.row).request_type, (d.row).complexity,
+                   0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                   CASE WHEN d.old_rating IS NULL THEN 0 ELSE -1 END, -coalesce(d.old_rating, 0))::tk_change
+          FROM decided AS d
+         WHERE d.late
+         UNION ALL
+        SELECT ROW(d.user_id, 1, 0, 0, 0, (d.row).started_at, (d.row).started_on, (d.row).plan_name, (d.row).session_id,
+                   (d.row).model, (d.row).category, (d.row).request_type, (d.row).complexity,
+                   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                   CASE WHEN d.rating IS NULL THEN 0 ELSE 1 END - CASE WHEN d.old_rating IS NULL THEN 0 ELSE 1 END,
+                   coalesce(d.rating, 0) - coalesce(d.old_rating, 0))::tk_change
+          FROM decided AS d
+         WHERE d.verdict = 'patched' AND d.ops = 1
+    )
+    SELECT (SELECT array_agg(c.change) FROM changes AS c),
+           array_agg(ROW(d.ord, d.verdict, d.id, (d.row).client_id,
+                         CASE WHEN d.verdict = 'finished' THEN d.status ELSE (d.row).status END,
+                         CASE WHEN d.verdict = 'finished' THEN NULL ELSE (d.row).error_code END,
+                         CASE WHEN d.verdict = 'finished' THEN d.late ELSE (d.row).late END,
+                         CASE WHEN d.verdict = 'finished' THEN d.cost ELSE (d.row).cost_nanos END,
+                         CASE WHEN d.verdict = 'finished' THEN d.source ELSE (d.row).cost_source END,
+                         CASE WHEN d.verdict = 'finished' THEN d.tokens ELSE (d.row).tokens_used END,
+                         CASE WHEN d.verdict = 'finished' THEN d.took ELSE (d.row).duration END,
+                         d.limits)::tk_verdict ORDER BY d.ord)
+      INTO v_changes, v_verdicts
+      FROM decided AS d;
+
+    IF v_changes IS NOT NULL THEN
+        PERFORM tk_apply(v_changes, v_now);
+    END IF;
+    RETURN QUERY SELECT * FROM unnest(v_verdicts);
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_own_rates(p_model text, p_at timestamptz) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- The operator's own price of a model at an instant.
+    SELECT p.rates FROM model_prices AS p
+     WHERE p.model = p_model AND p.effective_from <= p_at
+     ORDER BY p.effective_from DESC
+     LIMIT 1
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_is_unpriced(p_status text, p_cost_nanos bigint, p_tokens bigint) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- A cost that nobody knows: of every completed request without one, and of failed ones that used tokens.
+    SELECT p_cost_nanos IS NULL AND (p_status = 'completed' OR coalesce(p_tokens, 0) > 0)
+    $$;

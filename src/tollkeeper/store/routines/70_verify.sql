@@ -1,0 +1,308 @@
+-- Every derived number again, from the rows: what verify compares and a rebuild mends.
+
+CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
+    user_id uuid,     -- null: a number over all users
+    place   text,     -- the table that holds the derived number
+    key     jsonb,    -- its row
+    field   text,
+    stored  numeric,
+    actual  numeric
+)
+    LANGUAGE sql STABLE
+    AS $$
+    WITH fact AS MATERIALIZED (
+        SELECT r.user_id, r.id, r.session_id, r.started_at, r.started_on, r.plan_name, r.status, r.refunded,
+               r.reserved_tokens, r.reserved_nanos,
+               coalesce(r.model, '') AS model, coalesce(r.category, '') AS category, r.request_type,
+               coalesce(r.complexity, '') AS complexity,
+               (r.status = 'completed')::integer AS completed, (r.status = 'failed')::integer AS failed,
+               coalesce(r.tokens_used, 0) AS tokens_used,
+               coalesce(a.tokens_input, 0) AS tokens_input, coalesce(a.tokens_output, 0) AS tokens_output,
+               coalesce(a.tokens_cached, 0) AS tokens_cached, coalesce(a.tokens_cache_write, 0) AS tokens_cache_write,
+               coalesce(a.tokens_reasoning, 0) AS tokens_reasoning,
+               coalesce(r.cost_nanos, 0) AS cost_nanos,
+               (r.cost_source IS NOT NULL AND tk_is_unpriced(r.status, r.cost_nanos, r.tokens_used))::integer AS unpriced,
+               (r.status = 'completed' AND r.duration IS NOT NULL)::integer AS timed,
+               CASE WHEN r.status = 'completed' THEN coalesce(r.duration, 0) ELSE 0 END AS duration_ms,
+               (a.user_rating IS NOT NULL)::integer AS rated, coalesce(a.user_rating, 0)::integer AS rating
+          FROM chat_requests AS r
+          LEFT JOIN request_analytics AS a ON a.user_id = r.user_id AND a.id = r.id
+         WHERE p_user IS NULL OR r.user_id = p_user
+    ),
+
+    -- the usage row
+    usage_fields AS (
+        SELECT u.user_id, v.*
+          FROM usage AS u
+          LEFT JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
+          CROSS JOIN LATERAL (
+              SELECT count(f.id) AS requests,
+                     count(f.id) FILTER (WHERE f.started_at >= u.day_starts_at AND NOT f.refunded) AS today,
+                     count(f.id) FILTER (WHERE f.started_at >= u.month_starts_at AND NOT f.refunded) AS this_month,
+                     sum(f.tokens_used) FILTER (WHERE f.started_at >= u.month_starts_at) AS month_tokens,
+                     sum(f.cost_nanos) FILTER (WHERE f.started_at >= u.month_starts_at) AS month_cost,
+                     sum(f.reserved_tokens) FILTER (WHERE f.status = 'pending' AND f.started_at >= u.month_starts_at) AS held,
+                     sum(f.reserved_nanos) FILTER (WHERE f.status = 'pending' AND f.started_at >= u.month_starts_at) AS spent,
+                     sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used,
+                     sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed,
+                     sum(f.duration_ms) AS duration_ms, sum(f.rated) AS rated, sum(f.rating) AS rating
+                FROM fact AS f WHERE f.user_id = u.user_id) AS n
+          CROSS JOIN LATERAL (VALUES
+              ('total_requests', u.total_requests, n.requests),
+              ('total_completed', u.total_completed, n.completed),
+              ('total_failed', u.total_failed, n.failed),
+              ('total_tokens_used', u.total_tokens_used, n.tokens_used),
+              ('total_cost_nanos', u.total_cost_nanos, n.cost_nanos),
+              ('total_unpriced', u.total_unpriced, n.unpriced),
+              ('total_timed', u.total_timed, n.timed),
+              ('total_duration_ms', u.total_duration_ms, n.duration_ms),
+              ('total_rated', u.total_rated, n.rated),
+              ('total_rating', u.total_rating, n.rating),
+              ('day_requests', u.day_requests, n.today),
+              ('month_requests', u.month_requests, n.this_month),
+              ('month_tokens', u.month_tokens, n.month_tokens),
+              ('month_cost_nanos', u.month_cost_nanos, n.month_cost),
+              ('reserved_tokens', u.reserved_tokens, n.held),
+              ('reserved_nanos', u.reserved_nanos, n.spent),
+              -- the limits in force, a copy of the terms; -1 stands for unlimited
+              ('daily_requests', coalesce(u.daily_requests, -1), coalesce(t.daily_requests, -1)),
+              ('monthly_requests', coalesce(u.monthly_requests, -1), coalesce(t.monthly_requests, -1)),
+              ('max_tokens_per_request', coalesce(u.max_tokens_per_request, -1), coalesce(t.max_tokens_per_request, -1)),
+              ('monthly_tokens', coalesce(u.monthly_tokens, -1), coalesce(t.monthly_tokens, -1)),
+              ('monthly_cost_nanos', coalesce(u.monthly_cost_nanos, -1), coalesce(t.monthly_cost_nanos, -1))
+              ) AS v (field, stored, actual)
+         WHERE p_user IS NULL OR u.user_id = p_user
+    ),
+
+    -- the rollups of each user; hours as long as they are kept
+    summed AS (
+        SELECT f.user_id, p.period, p.period_start, f.model, d.category, d.request_type, d.complexity,
+               sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used,
+               sum(f.tokens_input) AS tokens_input, sum(f.tokens_output) AS tokens_output, sum(f.tokens_cached) AS tokens_cached,
+               sum(f.tokens_cache_write) AS tokens_cache_write, sum(f.tokens_reasoning) AS tokens_reasoning,
+               sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed,
+               sum(f.duration_ms) AS duration_ms, sum(f.rated) AS rated, sum(f.rating) AS rating,
+               tk_latencies(array_agg(tk_latency_bucket(f.duration_ms)) FILTER (WHERE f.timed = 1)) AS latencies
+          FROM fact AS f
+          CROSS JOIN LATERAL (VALUES ('all', timestamp '-infinity'), ('day', f.started_on::timestamp),
+                                     ('hour', date_trunc('hour', f.started_at AT TIME ZONE 'UTC'))) AS p (period, period_start)
+          CROSS JOIN LATERAL (SELECT CASE WHEN p.period = 'hour' THEN '' ELSE f.category END,
+                                     CASE WHEN p.period = 'hour' THEN '' ELSE f.request_type END,
+                                     CASE WHEN p.period = 'hour' THEN '' ELSE f.complexity END) AS d (category, request_type, complexity)
+         WHERE f.status <> 'pending'
+         GROUP BY 1, 2, 3, 4, 5, 6, 7
+    ), rollup_pairs AS (
+        SELECT coalesce(s.user_id, r.user_id) AS user_id, s, r,
+               jsonb_build_object('period', coalesce(s.period, r.period), 'period_start', coalesce(s.period_start, r.period_start),
+                                  'model', coalesce(s.model, r.model), 'category', coalesce(s.category, r.category),
+                                  'request_type', coalesce(s.request_type, r.request_type),
+                                  'complexity', coalesce(s.complexity, r.complexity)) AS key
+          FROM summed AS s
+          FULL JOIN (SELECT * FROM usage_rollups AS r WHERE p_user IS NULL OR r.user_id = p_user) AS r
+            ON r.user_id = s.user_id AND r.period = s.period AND r.period_start = s.period_start AND r.model = s.model
+           AND r.category = s.category AND r.request_type = s.request_type AND r.complexity = s.complexity
+         WHERE coalesce(s.period, r.period) <> 'hour'
+            OR coalesce(s.period_start, r.period_start) > (tk_now() AT TIME ZONE 'UTC') - interval '60 days'
+    ), rollup_fields AS (
+        SELECT p.user_id, p.key, v.*
+          FROM rollup_pairs AS p
+          CROSS JOIN LATERAL (VALUES
+              ('completed', (p.r).completed, (p.s).completed), ('failed', (p.r).failed, (p.s).failed),
+              ('tokens_used', (p.r).tokens_used, (p.s).tokens_used), ('tokens_input', (p.r).tokens_input, (p.s).tokens_input),
+              ('tokens_output', (p.r).tokens_output, (p.s).tokens_output),
+              ('tokens_cached', (p.r).tokens_cached, (p.s).tokens_cached),
+              ('tokens_cache_write', (p.r).tokens_cache_write, (p.s).tokens_cache_write),
+              ('tokens_reasoning', (p.r).tokens_reasoning, (p.s).tokens_reasoning),
+              ('cost_nanos', (p.r).cost_nanos, (p.s).cost_nanos), ('unpriced', (p.r).unpriced, (p.s).unpriced),
+              ('timed', (p.r).timed, (p.s).timed), ('duration_ms', (p.r).duration_ms, (p.s).duration_ms),
+              ('rated', (p.r).rated, (p.s).rated), ('rating', (p.r).rating, (p.s).rating)) AS v (field, stored, actual)
+         UNION ALL
+        SELECT p.user_id, p.key, 'latency:' || b.bucket, (p.r).latencies[b.bucket], (p.s).latencies[b.bucket]
+          FROM rollup_pairs AS p
+          CROSS JOIN LATERAL (SELECT generate_subscripts((p.r).latencies, 1) UNION
+                              SELECT generate_subscripts((p.s).latencies, 1)) AS b (bucket)
+    ),
+
+    -- the conversations
+    session_fields AS (
+        SELECT s.user_id, jsonb_build_object('session_id', s.session_id) AS key, v.*
+          FROM chat_sessions AS s
+          LEFT JOIN (SELECT f.user_id, f.session_id, sum(f.completed) AS completed, sum(f.failed) AS failed,
+                            sum(f.tokens_used) AS tokens_used, sum(f.cost_nanos) AS cost_nanos
+                       FROM fact AS f WHERE f.session_id IS NOT NULL GROUP BY 1, 2) AS n
+            ON n.user_id = s.user_id AND n.session_id = s.session_id
+          CROSS JOIN LATERAL (VALUES ('completed', s.completed, n.completed), ('failed', s.failed, n.failed),
+                                     ('tokens_used', s.tokens_used, n.tokens_used),
+                                     ('cost_nanos', s.cost_nanos, n.cost_nanos)) AS v (field, stored, actual)
+         WHERE p_user IS NULL OR s.user_id = p_user
+    ),
+
+    -- each finished request and its analytics say the same
+    request_fields AS (
+        SELECT r.user_id, jsonb_build_object('id', r.id) AS key, v.*
+          FROM chat_requests AS r
+          LEFT JOIN request_analytics AS a ON a.user_id = r.user_id AND a.id = r.id
+          CROSS JOIN LATERAL (VALUES
+              ('analytics', (a.id IS NOT NULL)::integer, (r.status <> 'pending')::integer),
+              ('was_successful', a.was_successful::integer, CASE WHEN r.status <> 'pending' THEN (r.status = 'completed')::integer END),
+              ('response_time', a.response_time, r.duration),
+              ('tokens_used', r.tokens_used, coalesce(a.tokens_input + a.tokens_output, r.tokens_used)),
+              ('computed_nanos', r.computed_nanos,
+               CASE WHEN a.tokens_input IS NULL AND a.tokens_output IS NULL THEN NULL
+                    ELSE tk_cost(r.unit_prices, coalesce(a.tokens_input, 0), coalesce(a.tokens_output, 0),
+                                 coalesce(a.tokens_cached, 0), coalesce(a.tokens_cache_write, 0),
+                                 coalesce(a.tokens_reasoning, 0)) END)) AS v (field, stored, actual)
+         WHERE p_user IS NULL OR r.user_id = p_user
+    ),
+
+    -- over all users
+    overall_fields AS (
+        SELECT jsonb_build_object('hour_at', hour_at, 'plan_name', plan_name, 'model', model, 'category', category,
+                                  'request_type', request_type) AS key, v.*
+          FROM (SELECT date_trunc('hour', f.started_at, 'UTC') AS hour_at, f.plan_name::text AS plan_name, f.model, f.category, f.request_type,
+                       sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used,
+                       sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed,
+                       sum(f.duration_ms) AS duration_ms, sum(f.rated) AS rated, sum(f.rating) AS rating
+                  FROM fact AS f WHERE f.status <> 'pending' GROUP BY 1, 2, 3, 4, 5) AS s
+          FULL JOIN (SELECT o.hour_at, o.plan_name, o.model, o.category, o.request_type,
+                            sum(o.completed) AS o_completed, sum(o.failed) AS o_failed, sum(o.tokens_used) AS o_tokens_used,
+                            sum(o.cost_nanos) AS o_cost_nanos, sum(o.unpriced) AS o_unpriced, sum(o.timed) AS o_timed,
+                            sum(o.duration_ms) AS o_duration_ms, sum(o.rated) AS o_rated, sum(o.rating) AS o_rating
+                       FROM overall_rollups AS o GROUP BY 1, 2, 3, 4, 5) AS o
+         USING (hour_at, plan_name, model, category, request_type)
+          CROSS JOIN LATERAL (VALUES
+              ('completed', o_completed, completed), ('failed', o_failed, failed), ('tokens_used', o_tokens_used, tokens_used),
+              ('cost_nanos', o_cost_nanos, cost_nanos), ('unpriced', o_unpriced, unpriced), ('timed', o_timed, timed),
+              ('duration_ms', o_duration_ms, duration_ms), ('rated', o_rated, rated), ('rating', o_rating, rating))
+              AS v (field, stored, actual)
+         WHERE p_user IS NULL
+    )
+    SELECT d.user_id, d.place, d.key, d.field, coalesce(d.stored, 0), coalesce(d.actual, 0)
+      FROM (SELECT u.user_id, 'usage' AS place, '{}'::jsonb AS key, u.field, u.stored::numeric AS stored, u.actual::numeric AS actual
+              FROM usage_fields AS u
+             UNION ALL
+            SELECT r.user_id, 'usage_rollups', r.key, r.field, r.stored, r.actual FROM rollup_fields AS r
+             UNION ALL
+            SELECT s.user_id, 'chat_sessions', s.key, s.field, s.stored, s.actual FROM session_fields AS s
+             UNION ALL
+            SELECT q.user_id, 'request_analytics', q.key, q.field, q.stored, q.actual FROM request_fields AS q
+             UNION ALL
+            SELECT NULL, 'overall_rollups', o.key, o.field, o.stored, o.actual FROM overall_fields AS o) AS d
+     WHERE coalesce(d.stored, 0) <> coalesce(d.actual, 0)
+     ORDER BY 1, 2, 3, 4
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_mend(
+    p_user          uuid,
+    p_calculated_at timestamptz,   -- what the snapshot of the differences saw: nobody may have mended meanwhile,
+    p_day_starts_at timestamptz,   -- and no window may have ended
+    p_month_starts_at timestamptz,
+    p_places        text[],
+    p_keys          jsonb[],
+    p_fields        text[],
+    p_missing       bigint[]       -- actual less stored
+) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_now timestamptz := tk_lock(ARRAY[p_user]);
+BEGIN
+    -- Differences are added, not set: whatever was tracked since the snapshot changed the true numbers and the stored
+    -- ones alike, so it need not be stopped while they were computed.
+    PERFORM FROM usage AS u
+      WHERE u.user_id = p_user AND u.last_calculated_at IS NOT DISTINCT FROM p_calculated_at
+        AND u.day_starts_at = p_day_starts_at AND u.month_starts_at = p_month_starts_at;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+
+    UPDATE usage AS u
+       SET total_requests    = u.total_requests + coalesce(d.by ->> 'total_requests', '0')::bigint,
+           total_completed   = u.total_completed + coalesce(d.by ->> 'total_completed', '0')::bigint,
+           total_failed      = u.total_failed + coalesce(d.by ->> 'total_failed', '0')::bigint,
+           total_tokens_used = u.total_tokens_used + coalesce(d.by ->> 'total_tokens_used', '0')::bigint,
+           total_cost_nanos  = u.total_cost_nanos + coalesce(d.by ->> 'total_cost_nanos', '0')::bigint,
+           total_unpriced    = u.total_unpriced + coalesce(d.by ->> 'total_unpriced', '0')::bigint,
+           total_timed       = u.total_timed + coalesce(d.by ->> 'total_timed', '0')::bigint,
+           total_duration_ms = u.total_duration_ms + coalesce(d.by ->> 'total_duration_ms', '0')::bigint,
+           total_rated       = u.total_rated + coalesce(d.by ->> 'total_rated', '0')::bigint,
+           total_rating      = u.total_rating + coalesce(d.by ->> 'total_rating', '0')::bigint,
+           day_requests      = u.day_requests + coalesce(d.by ->> 'day_requests', '0')::bigint,
+           month_requests    = u.month_requests + coalesce(d.by ->> 'month_requests', '0')::bigint,
+           month_tokens      = u.month_tokens + coalesce(d.by ->> 'month_tokens', '0')::bigint,
+           month_cost_nanos  = u.month_cost_nanos + coalesce(d.by ->> 'month_cost_nanos', '0')::bigint,
+           reserved_tokens   = u.reserved_tokens + coalesce(d.by ->> 'reserved_tokens', '0')::bigint,
+           reserved_nanos    = u.reserved_nanos + coalesce(d.by ->> 'reserved_nanos', '0')::bigint,
+           version           = u.version + CASE WHEN cardinality(p_places) > 0 THEN 1 ELSE 0 END,
+           last_calculated_at = v_now
+      FROM (SELECT coalesce(jsonb_object_agg(m.field, m.missing) FILTER (WHERE m.place = 'usage'), '{}') AS by
+              FROM unnest(p_places, p_fields, p_missing) AS m (place, field, missing)) AS d
+     WHERE u.user_id = p_user;
+    -- Limits are copied from the terms, not counted.
+    PERFORM tk_take_terms(p_user, u.plan_terms_id) FROM usage AS u
+      WHERE u.user_id = p_user
+        AND p_fields && ARRAY['daily_requests', 'monthly_requests', 'max_tokens_per_request', 'monthly_tokens', 'monthly_cost_nanos'];
+
+    INSERT INTO usage_rollups AS r (
+               user_id, period, period_start, model, category, request_type, complexity,
+               completed, failed, tokens_used, tokens_input, tokens_output, tokens_cached, tokens_cache_write,
+               tokens_reasoning, cost_nanos, unpriced, timed, duration_ms, rated, rating, latencies)
+    SELECT p_user, d.key ->> 'period', (d.key ->> 'period_start')::timestamp, d.key ->> 'model', d.key ->> 'category',
+           d.key ->> 'request_type', d.key ->> 'complexity',
+           coalesce(d.by ->> 'completed', '0')::bigint, coalesce(d.by ->> 'failed', '0')::bigint,
+           coalesce(d.by ->> 'tokens_used', '0')::bigint, coalesce(d.by ->> 'tokens_input', '0')::bigint,
+           coalesce(d.by ->> 'tokens_output', '0')::bigint, coalesce(d.by ->> 'tokens_cached', '0')::bigint,
+           coalesce(d.by ->> 'tokens_cache_write', '0')::bigint, coalesce(d.by ->> 'tokens_reasoning', '0')::bigint,
+           coalesce(d.by ->> 'cost_nanos', '0')::bigint, coalesce(d.by ->> 'unpriced', '0')::bigint,
+           coalesce(d.by ->> 'timed', '0')::bigint, coalesce(d.by ->> 'duration_ms', '0')::bigint,
+           coalesce(d.by ->> 'rated', '0')::bigint, coalesce(d.by ->> 'rating', '0')::bigint,
+           tk_latencies_from(d.by)
+      FROM (SELECT m.key, jsonb_object_agg(m.field, m.missing) AS by
+              FROM unnest(p_places, p_keys, p_fields, p_missing) AS m (place, key, field, missing)
+             WHERE m.place = 'usage_rollups'
+             GROUP BY m.key) AS d
+        ON CONFLICT (user_id, period, period_start, model, category, request_type, complexity) DO UPDATE
+       SET completed          = r.completed + excluded.completed,
+           failed             = r.failed + excluded.failed,
+           tokens_used        = r.tokens_used + excluded.tokens_used,
+           tokens_input       = r.tokens_input + excluded.tokens_input,
+           tokens_output      = r.tokens_output + excluded.tokens_output,
+           tokens_cached      = r.tokens_cached + excluded.tokens_cached,
+           tokens_cache_write = r.tokens_cache_write + excluded.tokens_cache_write,
+           tokens_reasoning   = r.tokens_reasoning + excluded.tokens_reasoning,
+           cost_nanos         = r.cost_nanos + excluded.cost_nanos,
+           unpriced           = r.unpriced + excluded.unpriced,
+           timed              = r.timed + excluded.timed,
+           duration_ms        = r.duration_ms + excluded.duration_ms,
+           rated              = r.rated + excluded.rated,
+           rating             = r.rating + excluded.rating,
+           latencies          = tk_latencies_sum(r.latencies, excluded.latencies);
+
+    UPDATE chat_sessions AS s
+       SET completed   = s.completed + coalesce(d.by ->> 'completed', '0')::bigint,
+           failed      = s.failed + coalesce(d.by ->> 'failed', '0')::bigint,
+           tokens_used = s.tokens_used + coalesce(d.by ->> 'tokens_used', '0')::bigint,
+           cost_nanos  = s.cost_nanos + coalesce(d.by ->> 'cost_nanos', '0')::bigint
+      FROM (SELECT m.key ->> 'session_id' AS session_id, jsonb_object_agg(m.field, m.missing) AS by
+              FROM unnest(p_places, p_keys, p_fields, p_missing) AS m (place, key, field, missing)
+             WHERE m.place = 'chat_sessions'
+             GROUP BY 1) AS d
+     WHERE s.user_id = p_user AND s.session_id = d.session_id;
+    RETURN true;
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_latencies_from(p_fields jsonb) RETURNS bigint[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+DECLARE
+    v_counts bigint[] := '{}';
+    v_field  record;
+BEGIN
+    FOR v_field IN SELECT substr(e.key, 9)::integer AS bucket, e.value::bigint AS count
+                     FROM jsonb_each_text(p_fields) AS e WHERE e.key LIKE 'latency:%' LOOP
+        v_counts[v_field.bucket] := v_field.count;
+    END LOOP;
+    RETURN v_counts;
+END
+    $$;

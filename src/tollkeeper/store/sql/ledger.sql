@@ -1,0 +1,27 @@
+-- name: start
+-- Admit and record a set of requests, or say why not; routines/40_start.sql tells how.
+SELECT *
+  FROM tk_start(:user_ids::uuid[], :client_ids::text[], :idempotency_keys::text[], :import_keys::text[], :hashes::bytea[],
+                :started_at::timestamptz[], :prompts::text[], :session_ids::text[], :models::text[], :request_types::text[],
+                :categories::text[], :complexities::text[], :input_tokens::bigint[], :max_tokens::bigint[], :rates::jsonb[],
+                :metadata::jsonb[], :ip_addresses::text[], :user_agents::text[], :pending_for::interval);
+
+-- name: finish
+-- Settle, rate or patch a set of requests; routines/50_finish.sql tells how.
+SELECT *
+  FROM tk_finish(:user_ids::uuid[], :ids::uuid[], :client_ids::text[], :hashes::bytea[], :statuses::text[], :responses::text[],
+                 :errors::text[], :models::text[], :rates::jsonb[], :tokens_used::bigint[], :tokens_input::bigint[],
+                 :tokens_output::bigint[], :tokens_cached::bigint[], :tokens_cache_write::bigint[],
+                 :tokens_reasoning::bigint[], :reported_nanos::bigint[], :durations::bigint[], :rated::boolean[],
+                 :ratings::smallint[], :trusted::boolean[], :completed_at::timestamptz[], :measure::boolean);
+
+-- name: bring_current$
+-- Roll over the windows, plans and deadlines of some users that have passed; answers the database's instant.
+SELECT tk_lock(:user_ids::uuid[]);
+
+-- name: users_with_expired
+-- Who has pending requests past their deadline. Of all users: the sweep.
+SELECT DISTINCT r.user_id
+  FROM chat_requests AS r
+ WHERE r.status = 'pending' AND r.expires_at <= tk_now()
+ LIMIT :most;

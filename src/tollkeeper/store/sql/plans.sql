@@ -1,0 +1,55 @@
+-- The catalogue of plans, and which of them a user has.
+
+-- name: plans
+-- The whole catalogue, by rank.
+SELECT p.name, p.rank, p.daily_requests, p.monthly_requests, p.max_tokens_per_request, p.monthly_tokens, p.monthly_cost_nanos,
+       p.features, p.price_per_month, p.billing_cycle
+  FROM plans AS p
+ ORDER BY p.rank;
+
+-- name: plan_exists$
+-- Whether the catalogue has a plan of that name.
+SELECT EXISTS (SELECT FROM plans AS p WHERE p.name = :plan);
+
+-- name: vacate_ranks!
+-- Move the named plans to ranks that no file can name, so that a set may swap ranks among its members.
+UPDATE plans AS p
+   SET rank = -given.place
+  FROM unnest(:names::text[]) WITH ORDINALITY AS given (name, place)
+ WHERE p.name = given.name;
+
+-- name: put_plans!
+-- Add plans to the catalogue or change them there. The terms that users have stay as they are.
+INSERT INTO plans AS p (name, rank, daily_requests, monthly_requests, max_tokens_per_request, monthly_tokens, monthly_cost_nanos,
+                        features, price_per_month, billing_cycle)
+SELECT *
+  FROM unnest(:names::text[], :ranks::integer[], :daily_requests::bigint[], :monthly_requests::bigint[],
+              :max_tokens_per_request::bigint[], :monthly_tokens::bigint[], :monthly_cost_nanos::bigint[], :features::jsonb[],
+              :prices_per_month::integer[], :billing_cycles::text[])
+    ON CONFLICT (name) DO UPDATE
+   SET rank                   = excluded.rank,
+       daily_requests         = excluded.daily_requests,
+       monthly_requests       = excluded.monthly_requests,
+       max_tokens_per_request = excluded.max_tokens_per_request,
+       monthly_tokens         = excluded.monthly_tokens,
+       monthly_cost_nanos     = excluded.monthly_cost_nanos,
+       features               = excluded.features,
+       price_per_month        = excluded.price_per_month,
+       billing_cycle          = excluded.billing_cycle,
+       updated_at             = tk_now();
+
+-- name: new_terms$
+-- Snapshot a plan as the terms of a user and end those that were open. Answers nothing for an unknown user.
+SELECT tk_new_terms(u.user_id, :plan, :starts_at::timestamptz, :expires_at::timestamptz)
+  FROM usage AS u
+ WHERE u.user_id = :user_id;
+
+-- name: take_terms!
+-- Put terms in force: limits change, what is used stays.
+SELECT tk_take_terms(:user_id, :terms_id);
+
+-- name: terms^
+-- The terms of a user under an id.
+SELECT t.id, t.plan_name, t.plan_rank, t.starts_at, t.expires_at
+  FROM plan_terms AS t
+ WHERE t.user_id = :user_id AND t.id = :terms_id;

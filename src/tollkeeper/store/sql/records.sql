@@ -1,0 +1,39 @@
+-- name: newest_requests
+-- A user's requests, newest first, below an id.
+SELECT s.*
+  FROM requests_shown AS s
+ WHERE s.user_id = :user_id AND s.id < coalesce(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ ORDER BY s.id DESC
+ LIMIT :most;
+
+-- name: one_request^
+-- One request of a user, by our id or by the client's own.
+SELECT s.*
+  FROM requests_shown AS s
+ WHERE s.user_id = :user_id
+   AND s.id = coalesce(:id::uuid, (SELECT k.request_id FROM request_keys AS k
+                                    WHERE k.user_id = :user_id AND k.namespace = 'request' AND k.key = :client_id));
+
+-- name: session_requests
+-- The requests of one conversation, in order, above an id.
+SELECT s.*
+  FROM requests_shown AS s
+ WHERE s.user_id = :user_id AND s.session_id = :session_id
+   AND s.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
+ ORDER BY s.id
+ LIMIT :most;
+
+-- name: newest_sessions
+-- A user's conversations, the one begun last first, below (started_at, session_id).
+SELECT s.session_id, s.started_at, greatest(s.last_at, p.last_at) AS last_at,
+       s.completed + s.failed + coalesce(p.requests, 0) AS requests,
+       s.completed, s.failed, s.tokens_used, s.cost_nanos
+  FROM chat_sessions AS s
+  LEFT JOIN (SELECT r.session_id, count(*) AS requests, max(r.started_at) AS last_at
+               FROM chat_requests AS r
+              WHERE r.user_id = :user_id AND r.status = 'pending'
+              GROUP BY r.session_id) AS p ON p.session_id = s.session_id
+ WHERE s.user_id = :user_id
+   AND (:before_at::timestamptz IS NULL OR (s.started_at, s.session_id) < (:before_at, :before_id::text))
+ ORDER BY s.started_at DESC, s.session_id DESC
+ LIMIT :most;

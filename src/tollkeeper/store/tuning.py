@@ -1,0 +1,69 @@
+"""The settings that the embedded PostgreSQL is started with, sized to the machine."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+_MIB: Final = 1024 * 1024
+_CONTAINER_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+
+# On the command line, so that nothing written into the cluster can weaken them.
+_FIXED: Final = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "listen_addresses": "",
+    "port": "5432",
+    "unix_socket_permissions": "0700",
+    "password_encryption": "scram-sha-256",
+    "max_connections": "100",
+    "huge_pages": "try",
+    "jit": "off",
+    "random_page_cost": "1.1",
+    "max_wal_size": "4GB",
+    "min_wal_size": "256MB",
+    "checkpoint_timeout": "15min",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # The few hot rows change all the time: clean up after them often, a little at a time.
+    "autovacuum_naptime": "15s",
+    "autovacuum_vacuum_scale_factor": "0.05",
+    "autovacuum_vacuum_insert_scale_factor": "0.1",
+    "autovacuum_analyze_scale_factor": "0.05",
+    # A client that is gone shall not hold locks until its statement ends.
+    "client_connection_check_interval": "2s",
+    "logging_collector": "on",
+    "log_filename": "postgres-%a.log",
+    "log_rotation_age": "1d",
+    "log_rotation_size": "0",
+    "log_truncate_on_rotation": "on",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    # DETAIL lines quote rows, and rows hold what people wrote.
+    "log_error_verbosity": "terse",
+}
+
+
+def server_settings(memory_bytes: int) -> dict[str, str]:
+    """Settings for a server that shares a machine of so much memory with the service itself."""
+    mib = memory_bytes // _MIB
+    return _FIXED | {
+        "shared_buffers": f"{_between(128, mib // 8, 2048)}MB",
+        "effective_cache_size": f"{max(256, mib // 2)}MB",
+        "work_mem": f"{_between(4, mib // 512, 32)}MB",
+        "maintenance_work_mem": f"{_between(64, mib // 32, 512)}MB",
+    }
+
+
+def memory_bytes() -> int:
+    """Memory of the machine, or of the container if that is less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):
+        return min(total, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    return total
+
+
+def _between(low: int, wanted: int, high: int) -> int:
+    return max(low, min(wanted, high))

@@ -1,0 +1,194 @@
+"""Our own export: one JSON object a line, a request as the API shows it and what the API keeps back.
+
+That is ``user`` (an e-mail address), ``ipAddress``, ``userAgent``, ``metadata``, ``unitPrices`` and the sub-kinds
+``tokensCached``, ``tokensCacheWrite`` and ``tokensReasoning``. Only ``status`` and ``startedAt`` have to be there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast
+
+import msgspec
+from msgspec import Meta
+
+from tollkeeper.traces.reading import LONGEST_NAME, MAX_COUNT, PastRequest, Row, Source, raw_rows
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Nanos: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Cents: TypeAlias = Annotated[Decimal, Meta(description="exact: with up to 7 decimals it is a whole number of nano-USD")]
+Name: TypeAlias = Annotated[str, Meta(max_length=LONGEST_NAME)]
+Email: TypeAlias = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
+_LONGEST_TEXT_BYTES: Final = 1 << 20
+_LONGEST_NOTE_BYTES: Final = 1 << 14
+_MAX_CENTS: Final = 10**9
+_MAX_RATE: Final = 10**12
+_MAX_TIERS: Final = 20
+_FINE_RATE: Final = re.compile(r"\d{1,12}\.\d{1,18}", re.ASCII)
+_RATES: Final = frozenset({"input", "output", "cache_read", "cache_write", "reasoning", "per_request"})
+_ORIGINS: Final = frozenset({"source", "provider", "model"})
+_NANOS_PER_CENT: Final = 10**7
+_FIELD: Final = re.compile(r"(?:at `\$\.|field `)(\w+)")
+_ESCAPED_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class ExportedRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """One line of the export."""
+
+    status: Literal["pending", "completed", "failed"]
+    started_at: Instant
+    user: Email | None = None
+    id: Name | None = None
+    request_id: Name | None = None
+    session_id: Name | None = None
+    prompt: str | None = None
+    response: str | None = None
+    model: Name | None = None
+    request_type: Name = "chat"
+    category: Name | None = None
+    complexity: Literal["low", "medium", "high"] | None = None
+    error_message: str | None = None
+    error_code: Name | None = None
+    late: bool = False
+    tokens_used: Count | None = None
+    tokens_input: Count | None = None
+    tokens_output: Count | None = None
+    tokens_cached: Count | None = None
+    tokens_cache_write: Count | None = None
+    tokens_reasoning: Count | None = None
+    cost: Cents | None = None
+    cost_nanos: Nanos | None = None
+    cost_source: Literal["computed", "reported", "unpriced"] | None = None
+    reported_cost: Cents | None = None
+    unit_prices: dict[str, Any] | None = None
+    duration: Count | None = None
+    user_rating: Annotated[int, Meta(ge=1, le=5)] | None = None
+    completed_at: Instant | None = None
+    created_at: Instant | None = None
+    ip_address: Name | None = None
+    user_agent: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+# Without a pattern in a union with a container: that crashes every fifth interpreter as it exits (msgspec 0.22.0).
+_DECODER: Final = msgspec.json.Decoder(ExportedRequest)
+
+
+def read(source: Source, starting_at: datetime) -> Iterator[PastRequest]:  # noqa: ARG001
+    """Read what ``tollkeeper export`` wrote; times are as they are."""
+    return map(_request, raw_rows(source))
+
+
+def _request(row: Row) -> PastRequest:
+    given = _decoded(row)
+    _check_texts(row, given)
+    whole = given.tokens_input is None and given.tokens_output is None
+    return PastRequest(
+        row=row.number,
+        fingerprint=row.fingerprint,
+        started_at=given.started_at.astimezone(UTC),
+        status=given.status,
+        duration_ms=given.duration,
+        completed_at=given.completed_at.astimezone(UTC) if given.completed_at else None,
+        model=given.model,
+        tokens_used=given.tokens_used if whole else None,
+        input_tokens=given.tokens_input,
+        output_tokens=given.tokens_output,
+        cached_tokens=given.tokens_cached,
+        cache_write_tokens=given.tokens_cache_write,
+        reasoning_tokens=given.tokens_reasoning,
+        cost_nanos=given.cost_nanos,
+        cost_source=given.cost_source,
+        reported_cost_nanos=_nanos(row, given.reported_cost),
+        session_id=given.session_id,
+        request_id=given.request_id if given.request_id != given.id else None,
+        request_type=given.request_type,
+        category=given.category,
+        complexity=given.complexity,
+        prompt=given.prompt or "",
+        response=given.response,
+        error_message=given.error_message,
+        error_code=given.error_code,
+        late=given.late,
+        rating=given.user_rating,
+        user=given.user,
+        ip_address=given.ip_address,
+        user_agent=given.user_agent,
+        metadata=given.metadata,
+        unit_prices=_checked_prices(row, given.unit_prices),
+    )
+
+
+def _decoded(row: Row) -> ExportedRequest:
+    try:
+        return _DECODER.decode(row.content)
+    except msgspec.ValidationError as error:
+        found = _FIELD.search(str(error))
+        raise row.faulty(found[1] if found else "row", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise row.faulty("row", f"is not JSON: {error}") from error
+
+
+def _check_texts(row: Row, given: ExportedRequest) -> None:
+    if _ESCAPED_NUL.search(row.content):
+        raise row.faulty("row", "must not contain U+0000")
+    _check_length(row, "prompt", given.prompt, _LONGEST_TEXT_BYTES)
+    _check_length(row, "response", given.response, _LONGEST_TEXT_BYTES)
+    _check_length(row, "errorMessage", given.error_message, _LONGEST_NOTE_BYTES)
+    _check_length(row, "userAgent", given.user_agent, _LONGEST_NOTE_BYTES)
+    if given.metadata is not None and len(msgspec.json.encode(given.metadata)) > _LONGEST_NOTE_BYTES:
+        raise row.faulty("metadata", f"must have no more than {_LONGEST_NOTE_BYTES} bytes")
+
+
+def _check_length(row: Row, name: str, text: str | None, longest: int) -> None:
+    if text is not None and len(text.encode()) > longest:
+        raise row.faulty(name, f"must have no more than {longest} bytes")
+
+
+def _nanos(row: Row, cents: Decimal | None) -> int | None:
+    if cents is None:
+        return None
+    if not (cents.is_finite() and 0 <= cents <= _MAX_CENTS):
+        raise row.faulty("reportedCost", f"must be from 0 to {_MAX_CENTS} cents")
+    nanos = cents * _NANOS_PER_CENT
+    if nanos != int(nanos):
+        raise row.faulty("reportedCost", "must have no more than 7 decimals")
+    return int(nanos)
+
+
+def _checked_prices(row: Row, prices: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Let only such rates pass as the database can compute with."""
+    for name, value in (prices or {}).items():
+        if not (
+            (name in _RATES and (_is_price(value) or _is_tiers(value)))
+            or (name in _ORIGINS and isinstance(value, str) and len(value) <= LONGEST_NAME)
+        ):
+            raise row.faulty("unitPrices", f"has no rate that can be read at {name!r}")
+    return prices
+
+
+def _is_price(value: object) -> bool:
+    if isinstance(value, str):
+        return _FINE_RATE.fullmatch(value) is not None
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_RATE
+
+
+def _is_tiers(value: object) -> bool:
+    if not isinstance(value, list):
+        return False
+    tiers = cast("list[object]", value)
+    return 0 < len(tiers) <= _MAX_TIERS and all(_is_tier(tier) for tier in tiers)
+
+
+def _is_tier(value: object) -> bool:
+    if not isinstance(value, list):
+        return False
+    match cast("list[object]", value):
+        case [int(start), price]:
+            return not isinstance(start, bool) and 0 <= start <= MAX_COUNT and _is_price(price)
+        case _:
+            return False
