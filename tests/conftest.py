@@ -6,11 +6,11 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -20,15 +20,18 @@ from tollkeeper.store.embedded import Addresses, embedded_server
 from tollkeeper.store.migrate import migrate
 from tollkeeper.store.placement import WHEEL_PROGRAMS
 
+# Not skipped elsewhere but absent: only root can become another account, and only for root is there anything to see.
+collect_ignore = [] if os.geteuid() == 0 else ["store/test_embedded_as_root.py"]
+
 _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The running server and its migrated template."""
+    """The server of this run, by its data directory and addresses; its database is the template of all others."""
 
+    data_dir: Path
     addresses: Addresses
-    template: str
 
 
 @pytest.fixture(scope="session")
@@ -39,61 +42,71 @@ def programs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def open_dir() -> Iterator[Path]:
-    """A directory that other accounts may pass through, unlike pytest's own: as root the server runs as another."""
-    path = Path(tempfile.mkdtemp(prefix="tollkeeper-"))
+def open_dir() -> Generator[Path]:
+    """A directory that other accounts may pass through, unlike pytest's own: for root the server runs as another."""
+    path = Path(tempfile.mkdtemp(prefix="tollkeeper-test-"))
     path.chmod(0o711)
     yield path
     shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")
-async def server(open_dir: Path, programs: Path) -> AsyncIterator[Server]:
-    """Start the server and migrate the database that every test's own is copied from."""
-    async with embedded_server(open_dir / "server", programs=programs, shelter=open_dir / "shelter") as addresses:
+async def server(open_dir: Path, programs: Path) -> AsyncGenerator[Server]:
+    """Start the server and migrate its database."""
+    data_dir = open_dir / "server"
+    # Small buffers, for they are searched through whenever a database is dropped.
+    async with embedded_server(
+        data_dir, programs=programs, shelter=open_dir / "shelter", shared_buffers="64MB"
+    ) as addresses:
         await migrate(addresses.owner, addresses.service)
-        yield Server(addresses, template="tollkeeper")
+        yield Server(data_dir, addresses)
+
+
+@pytest.fixture(scope="session")
+async def spare(open_dir: Path, programs: Path) -> Path:
+    """A second data directory with a cluster that does not run, for tests that start and stop one."""
+    data_dir = open_dir / "spare"
+    async with embedded_server(data_dir, programs=programs, shelter=open_dir / "shelter"):
+        pass
+    return data_dir
 
 
 @pytest.fixture
-async def dsns(server: Server) -> AsyncIterator[Addresses]:
+async def dsns(server: Server) -> AsyncGenerator[Addresses]:
     """Addresses of a fresh, migrated database."""
-    name = f"test_{next(_numbers)}"
-    await _as_admin(server, f"CREATE DATABASE {name} TEMPLATE {server.template} OWNER tollkeeper_owner")
-    yield in_database(server.addresses, name)
-    await _as_admin(server, f"DROP DATABASE {name} WITH (FORCE)")
+    async with a_database(server, template="tollkeeper") as addresses:
+        yield addresses
 
 
 @pytest.fixture
-async def db(dsns: Addresses) -> AsyncIterator[Database]:
+async def db(dsns: Addresses) -> AsyncGenerator[Database]:
     """The fresh database as the service sees it."""
     async with Database.open(dsns.service, size=4) as database:
         yield database
 
 
 @pytest.fixture
-async def owner(dsns: Addresses) -> AsyncIterator[Any]:
+async def owner(dsns: Addresses) -> AsyncGenerator[asyncpg.Connection]:
     """A plain connection of the owner, who may do what the service may not."""
     connection = await asyncpg.connect(dsns.owner)
     yield connection
     await connection.close()
 
 
-def in_database(addresses: Addresses, name: str) -> Addresses:
-    """Address another database of the same server."""
-    service, owner, admin = (
-        urlunsplit(urlsplit(dsn)._replace(path=f"/{name}")) if dsn else None
-        for dsn in (addresses.service, addresses.owner, addresses.admin)
-    )
-    assert service is not None
-    assert owner is not None
-    return replace(addresses, service=service, owner=owner, admin=admin)
-
-
-async def _as_admin(server: Server, statement: str) -> None:
-    assert server.addresses.admin is not None
-    connection = await asyncpg.connect(in_database(server.addresses, "postgres").admin)
+@asynccontextmanager
+async def a_database(server: Server, *, template: str) -> AsyncGenerator[Addresses]:
+    """Lend a copy of a database. FILE_COPY makes and drops one in half the time of WAL_LOG."""
+    name = f"test_{next(_numbers)}"
+    admin = await asyncpg.connect(_in_database(server.addresses.admin, "postgres"))
     try:
-        await connection.execute(statement)
+        await admin.execute(f"CREATE DATABASE {name} OWNER tollkeeper_owner TEMPLATE {template} STRATEGY file_copy")
+        at = server.addresses
+        yield Addresses(*(_in_database(dsn, name) for dsn in (at.service, at.owner, at.admin)))
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
-        await connection.close()
+        await admin.close()
+
+
+def _in_database(dsn: str | None, name: str) -> str:
+    assert dsn is not None
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()

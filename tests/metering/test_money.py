@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import asyncpg
 import msgspec
 import pytest
 from hypothesis import given
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.money import cents_of, nanos_of_cents
-from tollkeeper.store.database import Connection
 
 AS_NUMBER = msgspec.json.Encoder(decimal_format="number")
 
@@ -56,7 +56,7 @@ def test_what_is_negative_too_large_or_too_fine_is_refused_by_the_fields_name(ce
     assert caught.value.fields["errors"][0]["field"] == "cost"
 
 
-async def test_the_database_gives_the_same_cents_and_rounds_whole_ones_half_up(owner: Connection) -> None:
+async def test_the_database_gives_the_same_cents_and_rounds_whole_ones_half_up(owner: asyncpg.Connection) -> None:
     nanos = [0, 1, 4_999_999, 5_000_000, 14_999_999, 15_000_000, 10**16, 123_456_789_012_345_678]
     rows = await owner.fetch(
         "SELECT tk_cents(n) AS cents, tk_whole_cents(n) AS whole FROM unnest($1::bigint[]) AS n", nanos

@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP
 from pathlib import Path
 from typing import Any, cast
 
+import asyncpg
 import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
@@ -17,7 +18,6 @@ from genai_prices.types import TimeOfDateConstraint
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.price_file import own_rates
 from tollkeeper.metering.pricing import Rates, rates_for
-from tollkeeper.store.database import Connection
 
 DATA = Path(__file__).parents[1] / "data"
 KINDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "output_reasoning_tokens")
@@ -57,13 +57,13 @@ class Used:
         return int((price * 10**9).to_integral_value(ROUND_HALF_UP))
 
 
-async def costs(owner: Connection, used: list[Used]) -> list[int | None]:
+async def costs(owner: asyncpg.Connection, used: list[Used]) -> list[int | None]:
     rates = [json.dumps(each.rates.as_json()) if each.rates else None for each in used]
     tokens = [[each.usage.get(kind) for each in used] for kind in KINDS]
     return [row["nanos"] for row in await owner.fetch(COSTS, rates, *tokens)]
 
 
-async def cost(owner: Connection, model: str, **usage: int) -> int | None:
+async def cost(owner: asyncpg.Connection, model: str, **usage: int) -> int | None:
     return (await costs(owner, [Used(model, usage)]))[0]
 
 
@@ -79,7 +79,7 @@ def real_usages() -> list[Used]:
     ]
 
 
-async def test_every_real_usage_costs_what_genai_prices_says_to_the_nano(owner: Connection) -> None:
+async def test_every_real_usage_costs_what_genai_prices_says_to_the_nano(owner: asyncpg.Connection) -> None:
     used = real_usages()
     expected = json.loads((DATA / "api_usage_bodies_a.expected.json").read_text())
     assert len(used) == expected["price_entries"]
@@ -110,7 +110,7 @@ async def test_every_real_usage_costs_what_genai_prices_says_to_the_nano(owner: 
     }  # fmt: skip
 
 
-async def test_an_inferred_provider_is_the_one_that_genai_prices_infers(owner: Connection) -> None:
+async def test_an_inferred_provider_is_the_one_that_genai_prices_infers(owner: asyncpg.Connection) -> None:
     models = sorted({each.model for each in real_usages()})
     used = [Used(model, {"input_tokens": 1_234_567, "output_tokens": 89_012}) for model in models]
     compared = Counter[str]()
@@ -127,7 +127,9 @@ async def test_an_inferred_provider_is_the_one_that_genai_prices_infers(owner: C
     assert compared == {"equal": 57, "not inferred": 26}
 
 
-async def test_cached_tokens_are_part_of_the_input_and_reasoning_is_part_of_the_output(owner: Connection) -> None:
+async def test_cached_tokens_are_part_of_the_input_and_reasoning_is_part_of_the_output(
+    owner: asyncpg.Connection,
+) -> None:
     # gpt-4o: 2.50 in, 1.25 cached, 10 out; sonar-deep-research: 2 in, 8 out, 3 reasoning, in USD a million.
     assert await cost(owner, "gpt-4o", input_tokens=1000, cache_read_tokens=400, output_tokens=100) == (
         600 * 2500 + 400 * 1250 + 100 * 10_000
@@ -137,14 +139,14 @@ async def test_cached_tokens_are_part_of_the_input_and_reasoning_is_part_of_the_
     ) == (10 * 2000 + 40 * 8000 + 60 * 3000)
 
 
-async def test_a_kind_without_a_rate_of_its_own_costs_as_its_whole(owner: Connection) -> None:
+async def test_a_kind_without_a_rate_of_its_own_costs_as_its_whole(owner: asyncpg.Connection) -> None:
     # gpt-4 prices neither cache nor reasoning.
     parts = {"cache_read_tokens": 900, "cache_write_tokens": 100, "output_reasoning_tokens": 50}
     whole = await cost(owner, "gpt-4", input_tokens=1000, output_tokens=50)
     assert await cost(owner, "gpt-4", input_tokens=1000, output_tokens=50, **parts) == whole == 33_000_000
 
 
-async def test_parts_larger_than_their_whole_are_cut_to_it(owner: Connection) -> None:
+async def test_parts_larger_than_their_whole_are_cut_to_it(owner: asyncpg.Connection) -> None:
     rates = {
         "source": "",
         "model": "",
@@ -164,30 +166,29 @@ async def test_parts_larger_than_their_whole_are_cut_to_it(owner: Connection) ->
     assert (told["all_cached"], told["rest_written"], told["all_reasoning"]) == (10, 16, 50)
 
 
-@pytest.mark.parametrize("tokens", [0, 1, 199_999, 200_000, 200_001, 1_000_000])
-async def test_the_input_decides_the_tier_of_all_tokens(owner: Connection, tokens: int) -> None:
-    used = Used("claude-sonnet-4-5", {"input_tokens": tokens, "output_tokens": 1000, "cache_read_tokens": tokens // 2})
-    assert await costs(owner, [used]) == [used.listed_nanos(used.usage)]
-    rate = 22_500 if tokens > 200_000 else 15_000
-    assert await cost(owner, used.model, input_tokens=tokens, output_tokens=1000) == (
-        tokens * (6000 if tokens > 200_000 else 3000) + 1000 * rate
-    )
+async def test_the_input_decides_the_tier_of_all_tokens(owner: asyncpg.Connection) -> None:
+    used = [
+        Used("claude-sonnet-4-5", {"input_tokens": tokens, "output_tokens": 1000, "cache_read_tokens": tokens // 2})
+        for tokens in (0, 1, 199_999, 200_000, 200_001, 1_000_000)
+    ]
+    assert await costs(owner, used) == [each.listed_nanos(each.usage) for each in used]
+    # 3 USD a million in and 15 out, up to 200,000 tokens of input; above that 6 and 22.50 for all of them.
+    assert await cost(owner, "claude-sonnet-4-5", input_tokens=200_000, output_tokens=1000) == 615_000_000
+    assert await cost(owner, "claude-sonnet-4-5", input_tokens=200_001, output_tokens=1000) == 1_222_506_000
 
 
-@pytest.mark.parametrize(
-    ("model", "change"),
-    [
+async def test_a_price_holds_from_its_own_instant(owner: asyncpg.Connection) -> None:
+    changes = [
         ("deepseek-chat", datetime(2025, 5, 5, 0, 30, tzinfo=UTC)),  # the night is cheaper, from 16:30 to 0:30
         ("deepseek-chat", datetime(2025, 5, 5, 16, 30, tzinfo=UTC)),
         ("o3", datetime(2025, 6, 10, tzinfo=UTC)),  # the day of its first price cut
-    ],
-)
-async def test_a_price_holds_from_its_own_instant(owner: Connection, model: str, change: datetime) -> None:
-    moments = [change - timedelta(microseconds=1), change]
-    used = [Used(model, {"input_tokens": 1_000_000, "output_tokens": 1000}, at=moment) for moment in moments]
-    found = await costs(owner, used)
-    assert found == [each.listed_nanos(each.usage) for each in used]
-    assert found[0] != found[1]
+    ]
+    tokens = {"input_tokens": 1_000_000, "output_tokens": 1000}
+    for model, change in changes:
+        used = [Used(model, tokens, at=moment) for moment in (change - timedelta(microseconds=1), change)]
+        before, after = await costs(owner, used)
+        assert [before, after] == [each.listed_nanos(each.usage) for each in used]
+        assert before != after
 
 
 def test_the_list_changes_prices_only_at_quarters_of_an_hour_so_a_quarter_may_be_remembered() -> None:
@@ -217,30 +218,33 @@ def test_a_model_is_found_by_every_usual_spelling(model: str) -> None:
     "model",
     ["", "/", ":", "ChatGPT", "my-own-model", "openai/my-own-model", "gpt-4o\ud800", "whisper-1"],  # priced by the hour
 )
-async def test_an_unknown_model_is_unpriced_and_never_free(owner: Connection, model: str) -> None:
+def test_an_unknown_model_is_unpriced_and_never_free(model: str) -> None:
     assert rates_for(model, AT) is None
-    assert await cost(owner, model, input_tokens=1000, output_tokens=1000) is None
 
 
-async def test_without_a_split_of_the_tokens_there_is_no_cost_and_one_side_is_enough(owner: Connection) -> None:
+async def test_what_is_unpriced_has_no_cost(owner: asyncpg.Connection) -> None:
+    assert await cost(owner, "my-own-model", input_tokens=1000, output_tokens=1000) is None
+
+
+async def test_without_a_split_of_the_tokens_there_is_no_cost_and_one_side_is_enough(owner: asyncpg.Connection) -> None:
     assert await cost(owner, "gpt-4o") is None
     assert await cost(owner, "gpt-4o", input_tokens=10) == 25_000
     assert await cost(owner, "gpt-4o", output_tokens=10) == 100_000
 
 
-async def test_a_price_for_each_request_is_added_once(owner: Connection) -> None:
+async def test_a_price_for_each_request_is_added_once(owner: asyncpg.Connection) -> None:
     # sonar: 1 USD a million in and out, 12 USD for a thousand requests.
     assert await cost(owner, "perplexity/sonar", input_tokens=100, output_tokens=10) == 110 * 1000 + 12_000_000
 
 
-async def test_rates_finer_than_a_nano_stay_exact(owner: Connection) -> None:
+async def test_rates_finer_than_a_nano_stay_exact(owner: asyncpg.Connection) -> None:
     used = Used("google/gemini-2.5-flash-lite", {"input_tokens": 10**9, "cache_write_tokens": 10**9}, "openrouter")
     assert used.rates
     assert used.rates.as_json()["cache_write"] == "83333333.33333334"
     assert await costs(owner, [used]) == [used.listed_nanos(used.usage)]
 
 
-async def test_the_cost_is_rounded_once_and_half_up(owner: Connection) -> None:
+async def test_the_cost_is_rounded_once_and_half_up(owner: asyncpg.Connection) -> None:
     rates = json.dumps({"input": 100_000, "output": 400_000})  # 0.1 and 0.4 nano-USD a token
     told = [
         await owner.fetchval("SELECT tk_cost($1::jsonb, $2, $3, 0, 0, 0)", rates, *tokens)
@@ -249,7 +253,7 @@ async def test_the_cost_is_rounded_once_and_half_up(owner: Connection) -> None:
     assert told == [0, 1, 1, 0, 500_000_000_000]
 
 
-async def test_the_largest_request_at_the_highest_own_price_fits_a_bigint(owner: Connection) -> None:
+async def test_the_largest_request_at_the_highest_own_price_fits_a_bigint(owner: asyncpg.Connection) -> None:
     (own,) = own_rates('[prices."dear"]\ninput = 1000\noutput = 1000\nper_request = 1000')
     nanos = await owner.fetchval(
         "SELECT tk_cost($1::jsonb, 1000000000000, 1000000000000, 0, 0, 0)", json.dumps(own.rates.as_json())

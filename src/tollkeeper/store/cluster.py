@@ -38,7 +38,7 @@ STOP_SECONDS: Final = 60.0
 _STOP_AT_ONCE_SECONDS: Final = 10.0
 _CONNECT_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 0.02
-_LONGEST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 0.25
 _FIRST_WITH_BUILTIN_LOCALE: Final = 17
 # What PostgreSQL says while something is left of a killed server: waiting mends it, nothing else should.
 _REMAINS: Final = ("lock file", "shared memory block")
@@ -231,7 +231,17 @@ def _alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _is_unburied(pid)
+
+
+def _is_unburied(pid: int) -> bool:
+    """Tell a dead process whose parent takes its time; where there is no /proc, such a one counts as alive."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] == "Z"
+        )
+    except OSError:
+        return False
 
 
 async def _vanished(pid: int, seconds: float) -> bool:
@@ -251,11 +261,15 @@ def _passwords(place: Place) -> Passwords:
 
 def _initialise(place: Place, passwords: Passwords) -> None:
     """Make the cluster beside its place, roles and database included, and move it there when it is whole."""
-    part = place.cluster.with_name("postgres-being-made")
-    secret = place.cluster.with_name("postgres-being-made.password")
-    if part.exists():
-        shutil.rmtree(part)
+    for left_over in place.home.glob("postgres-being-made-*"):
+        if left_over.is_dir():
+            shutil.rmtree(left_over, ignore_errors=True)
+        else:
+            left_over.unlink()
+    # A name of its own: an initdb whose caller was killed goes on, and shall not meddle with the next one.
+    part = place.home / f"postgres-being-made-{secrets.token_hex(4)}"
     place.account.make_private(part)
+    secret = part.with_suffix(".password")
     try:
         write_private(secret, passwords.admin)
         os.chown(secret, place.account.uid, place.account.gid)

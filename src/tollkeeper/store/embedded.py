@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ async def _join(where: Place, cluster: Cluster) -> BinaryIO:
             presence = _open(where.users)
             try:
                 fcntl.flock(presence, fcntl.LOCK_SH)
-                await asyncio.to_thread(cluster.make)
+                await _to_its_end(cluster.make)
                 await cluster.start()
             except BaseException:
                 await _out(where, cluster, presence)
@@ -69,6 +69,16 @@ async def _join(where: Place, cluster: Cluster) -> BinaryIO:
     except OSError as error:
         raise Misconfigured(f"PostgreSQL cannot be started in {where.home}: {error}") from error
     return presence
+
+
+async def _to_its_end(work: Callable[[], None]) -> None:
+    """Run in a thread. It cannot be stopped, so a cancelled caller waits for it: nothing goes on behind our back."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 async def _leave(where: Place, cluster: Cluster, presence: BinaryIO) -> None:

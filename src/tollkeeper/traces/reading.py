@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import msgspec
 
@@ -28,7 +28,6 @@ MAX_COUNT: Final = 10**12
 LONGEST_NAME: Final = 200
 
 _GZIP: Final = b"\x1f\x8b"
-_CHUNK_BYTES: Final = 1 << 20
 _MICROSECONDS: Final = 10**6
 _MILLISECONDS: Final = 10**3
 
@@ -88,13 +87,14 @@ class Source:
 
     def lines(self) -> Iterator[bytes]:
         """Give the lines that are not blank, without their ends."""
-        with _opened(self.path) as file:
-            try:
-                for line in file:
+        try:
+            with self.path.open("rb") as file:
+                packed = file.peek(len(_GZIP)).startswith(_GZIP)
+                for line in gzip.GzipFile(fileobj=file) if packed else file:
                     if stripped := line.rstrip(b"\r\n"):
                         yield stripped
-            except (EOFError, OSError, zlib.error) as error:
-                raise self.faulty("file", f"cannot be read to its end: {error}") from error
+        except (EOFError, OSError, zlib.error) as error:
+            raise self.faulty("file", f"cannot be read: {error}") from error
 
     def faulty(self, name: str, message: str) -> Invalid:
         """Word what is wrong with the whole file."""
@@ -185,7 +185,7 @@ class Table:
     def __init__(self, source: Source, *needed: str) -> None:
         self._source = source
         self._lines = source.lines()
-        header = next(self._lines, b"").removeprefix(b"\xef\xbb\xbf")
+        header = Row(source, 0, next(self._lines, b"").removeprefix(b"\xef\xbb\xbf"))
         self._columns = [column.strip() for column in _split(header)]
         for column in needed:
             if column not in self._columns:
@@ -196,12 +196,11 @@ class Table:
         return map(self._row, enumerate(self._lines, start=1))
 
     def _row(self, numbered: tuple[int, bytes]) -> Row:
-        number, line = numbered
-        values = _split(line)
-        row = Row(self._source, number, line, dict(zip(self._columns, values, strict=False)))
+        row = Row(self._source, *numbered)
+        values = _split(row)
         if len(values) != len(self._columns):
             raise row.faulty("columns", f"must be {len(self._columns)}, are {len(values)}")
-        return row
+        return replace(row, values=dict(zip(self._columns, values, strict=True)))
 
 
 def raw_rows(source: Source) -> Iterator[Row]:
@@ -229,16 +228,10 @@ def _json_row(row: Row) -> Row:
     return replace(row, values=cast("dict[str, Any]", value))
 
 
-def _split(line: bytes) -> list[str]:
+def _split(row: Row) -> list[str]:
     # Bytes that are no UTF-8 become lone surrogates here, which no getter takes.
-    return next(csv.reader([line.decode("utf-8", "surrogateescape")]), list[str]())
-
-
-def _opened(path: Path) -> BinaryIO:
+    text = row.content.decode("utf-8", "surrogateescape")
     try:
-        file = path.open("rb")
-    except OSError as error:
-        raise Source("", path).faulty("file", f"cannot be opened: {error.strerror}") from error
-    if file.peek(len(_GZIP))[: len(_GZIP)] == _GZIP:
-        return cast("BinaryIO", gzip.GzipFile(fileobj=file))
-    return file
+        return next(csv.reader([text]), list[str]())
+    except csv.Error as error:
+        raise row.faulty("row", f"is not CSV: {error}") from error

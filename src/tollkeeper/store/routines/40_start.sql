@@ -57,7 +57,7 @@ DECLARE
     v_upgrades  text[] := array_fill(NULL::text, ARRAY[v_size]);
     -- one element for each user with something admitted
     v_users     uuid[] := '{}';
-    v_count     bigint[] := '{}';
+    v_version   bigint[] := '{}';
     v_day       bigint[] := '{}';
     v_month     bigint[] := '{}';
     v_month_tokens bigint[] := '{}';
@@ -170,13 +170,13 @@ BEGIN
             v_nanos[i.ord] := v_nano;
             v_rates[i.ord] := v_rate;
             v_users[n] := u.user_id;
-            v_count[n] := u.version;
+            v_version[n] := u.version;
             v_day[n] := u.day_requests;
             v_month[n] := u.month_requests;
             v_month_tokens[n] := u.reserved_tokens;
             v_month_nanos[n] := u.reserved_nanos;
         ELSIF v_verdict NOT IN ('replayed', 'key-reused', 'again') THEN
-            v_upgrades[i.ord] := tk_upgrade(u, i.type, i.model, v_reason, v_token, v_held, v_spent + v_nano);
+            v_upgrades[i.ord] := tk_upgrade(u, i.type, i.model, v_token, v_held, v_spent + v_nano);
         END IF;
         v_verdicts[i.ord] := v_verdict;
         v_reasons[i.ord] := v_reason;
@@ -186,7 +186,7 @@ BEGIN
     END LOOP;
 
     UPDATE usage AS w
-       SET total_requests  = w.total_requests + (a.version - w.version),
+       SET total_requests  = w.total_requests + (a.version - w.version),   -- each admitted one raised it by one
            version         = a.version,
            day_requests    = a.day,
            month_requests  = a.month,
@@ -194,7 +194,7 @@ BEGIN
            reserved_nanos  = a.nanos,
            due_at          = least(w.due_at, v_now + p_pending_for),
            updated_at      = v_now
-      FROM unnest(v_users, v_count, v_day, v_month, v_month_tokens, v_month_nanos) AS a (user_id, version, day, month, tokens, nanos)
+      FROM unnest(v_users, v_version, v_day, v_month, v_month_tokens, v_month_nanos) AS a (user_id, version, day, month, tokens, nanos)
      WHERE w.user_id = a.user_id;
 
     INSERT INTO chat_requests (id, user_id, client_id, session_id, prompt, model, request_type, category, complexity,
@@ -238,7 +238,7 @@ CREATE OR REPLACE FUNCTION tk_includes_model(p_features text[], p_model text) RE
            OR NOT EXISTS (SELECT FROM unnest(p_features) AS f WHERE f LIKE 'model:%')
     $$;
 
-CREATE OR REPLACE FUNCTION tk_upgrade(p_usage usage, p_type text, p_model text, p_reason text, p_tokens bigint, p_held bigint, p_spend bigint)
+CREATE OR REPLACE FUNCTION tk_upgrade(p_usage usage, p_type text, p_model text, p_tokens bigint, p_held bigint, p_spend bigint)
     RETURNS text
     LANGUAGE sql STABLE
     AS $$

@@ -3,7 +3,7 @@
 -- name: add_key^
 -- Keep a new key. Answers nothing if it would have expired already.
 INSERT INTO api_keys (key_hash, kind, user_id, name, shown_as, scopes, expires_at)
-SELECT :key_hash::bytea, :kind::text, :user_id::uuid, :name::text, :shown_as::text, :scopes::text[], :expires_at::timestamptz
+SELECT :key_hash::bytea, :kind::text, :user_id::uuid, :label::text, :shown_as::text, :scopes::text[], :expires_at::timestamptz
  WHERE :expires_at IS NULL OR :expires_at > tk_now()
 RETURNING id, created_at;
 

@@ -33,7 +33,7 @@ SELECT u.id, u.email, u.name, u.image, u.plan, u.plan_expires_at, u.requests_use
 -- name: describe_user$
 -- Set name and role where they are given; an empty name takes it away.
 UPDATE accounts AS a
-   SET name       = CASE WHEN :name::text IS NULL THEN a.name ELSE nullif(:name, '') END,
+   SET name       = CASE WHEN :given_name::text IS NULL THEN a.name ELSE nullif(:given_name, '') END,
        role       = coalesce(:role::text, a.role),
        updated_at = tk_now()
  WHERE a.id = :user_id

@@ -20,8 +20,8 @@ SELECT v.key, v.type, v.hint
  WHERE v.user_id = :user_id;
 
 -- name: put_variables
--- Create or update a set of variables of one user. What is_kept stays sealed as it is; a description stays where none is
--- given. Answers nothing for a user that does not exist.
+-- Create or update a set of variables of one user; a description stays where none is given. Answers nothing for a user
+-- that does not exist.
 INSERT INTO variables AS v (user_id, key, type, value, sealed, sealed_with, hint, description)
 SELECT u.user_id, g.key, g.type, g.value, g.sealed, g.sealed_with, g.hint, g.description
   FROM usage AS u

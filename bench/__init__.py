@@ -1,0 +1,1 @@
+"""Benchmarks against named comparators, in one run on one machine: ``make bench``."""

@@ -1,0 +1,1 @@
+"""Who the users are, how they show it, and what they keep with us. No HTTP, no settings, no clock of its own."""

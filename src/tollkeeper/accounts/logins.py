@@ -1,0 +1,141 @@
+"""Sign-ins: a link that works once becomes a login session. Tokens are kept as hashes, the database's clock decides.
+
+A login session (a row of the seed's table ``sessions``) ends after 14 days without use and after 90 days in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from tollkeeper.accounts import activity
+from tollkeeper.accounts.tokens import fresh, hashed, peppered
+from tollkeeper.errors import NobodyKnown, NotFound
+from tollkeeper.store.database import Database, Statements
+
+IDLE: Final = timedelta(days=14)
+LASTS: Final = timedelta(days=90)
+RECENT: Final = timedelta(minutes=15)
+LINK_VALID_FOR: Final = timedelta(minutes=10)
+
+# How long what is over stays readable for an operator who looks into an incident.
+_OVER_FOR: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a sign-in link must carry, shown once."""
+
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSession:
+    """A new sign-in; its token goes into the cookie and nowhere else."""
+
+    id: UUID
+    user_id: UUID
+    token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who comes with a login session that holds now. ``is_recent``: signed in within the last 15 minutes."""
+
+    token_hash: bytes
+    id: UUID
+    user_id: UUID
+    role: Literal["user", "admin"]
+    is_active: bool
+    created_at: datetime
+    expires_at: datetime
+    is_recent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLogin:
+    """A login session as its owner sees it; ``last_seen_at`` is right within five minutes."""
+
+    id: UUID
+    ip_address: str | None
+    user_agent: str | None
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+async def make_link(
+    database: Database, user_id: UUID, *, pepper: bytes, actor: str, valid_for: timedelta = LINK_VALID_FOR
+) -> Link:
+    """Make a token that signs a user in once; ``NotFound`` if there is no such user."""
+    token = fresh()
+    async with database.transaction() as tx:
+        expires_at = await tx.value(
+            "add_sign_in_link", token_hash=peppered(token, pepper=pepper), user_id=user_id, valid_for=valid_for
+        )
+        if expires_at is None:
+            raise NotFound("no such user")
+        await activity.note(tx, user_id=user_id, actor=actor, action="link.made")
+    return Link(token, expires_at)
+
+
+async def redeem(
+    database: Statements, token: str, *, pepper: bytes, ip_address: str | None = None, user_agent: str | None = None
+) -> LoginSession:
+    """Turn a link's token into a sign-in. ``NobodyKnown`` if it is unknown, used or expired: the same answer for each.
+
+    Of many who come with the same token one succeeds. The user's other links die with it.
+    """
+    session_token = fresh()
+    row = await database.one(
+        "redeem_sign_in_link",
+        link_hash=hashed(token, pepper=pepper),
+        session_hash=peppered(session_token, pepper=pepper),
+        lasts=LASTS,
+        ip_address=ip_address,
+        user_agent=user_agent,
+    )
+    if row is None:
+        raise NobodyKnown("this link has been used or has expired: ask for a new one")
+    return LoginSession(row["id"], row["user_id"], session_token, row["expires_at"])
+
+
+async def who(database: Statements, hashes: Sequence[bytes]) -> list[SignedIn]:
+    """Find those login sessions of a set that hold now. The hashes come from ``tokens.hashed``."""
+    rows = await database.all("look_up_logins", hashes=list(hashes), idle=IDLE, recent=RECENT)
+    return [SignedIn(**row) for row in rows]
+
+
+async def listed(database: Statements, user_id: UUID) -> list[KeptLogin]:
+    """Show where a user is signed in now, the newest first."""
+    return [KeptLogin(**row) for row in await database.all("logins_of_user", user_id=user_id, idle=IDLE)]
+
+
+async def end(database: Database, user_id: UUID, session_id: UUID, *, actor: str) -> None:
+    """Sign a user out of one session, from the next look-up on; ``NotFound`` if it is not theirs or over."""
+    async with database.transaction() as tx:
+        if await tx.value("end_login", user_id=user_id, session_id=session_id) is None:
+            raise NotFound("no such sign-in")
+        await activity.note(
+            tx, user_id=user_id, actor=actor, action="login.ended", detail={"session_id": str(session_id)}
+        )
+
+
+async def end_all(database: Database, user_id: UUID, *, actor: str, but: UUID | None = None) -> int:
+    """Sign a user out everywhere, save of the session ``but``, and void open links; says of how many sessions."""
+    async with database.transaction() as tx:
+        ended = await tx.all("end_logins", user_id=user_id, but=but)
+        detail = {"sessions": len(ended)}
+        await activity.note(tx, user_id=user_id, actor=actor, action="logins.ended", detail=detail)
+    return len(ended)
+
+
+async def forget(database: Statements) -> int:
+    """Delete links and login sessions that have been over for 30 days; says how many."""
+    row = await database.one("forget_logins", over_for=_OVER_FOR, idle=IDLE)
+    return row["links"] + row["logins"] if row else 0

@@ -1,0 +1,170 @@
+"""Users: found by their e-mail address, added, shown, changed. Their plan is changed by ``metering.plans``."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from tollkeeper.accounts import activity
+from tollkeeper.accounts.text import one_line, storable
+from tollkeeper.errors import Contradiction, Invalid, NotFound
+from tollkeeper.store.database import Database, Record, Statements, Transaction
+
+LONGEST_EMAIL: Final = 320
+LONGEST_NAME: Final = 200
+
+_LONGEST_LOCAL_PART: Final = 64
+_LONGEST_TIME_ZONE: Final = 100
+_ADDRESS = re.compile(r'(?P<local>[^@\s"(),:;<>\[\]\\]+)@(?P<domain>[^@\s"(),:;<>\[\]\\]+)')
+_LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")
+# Controls, invisible formatting, surrogates, private and unassigned characters, and every kind of space.
+_NOT_IN_AN_ADDRESS: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One user at one instant. ``requests_used`` and ``requests_limit`` (None: unlimited) are those of the month."""
+
+    id: UUID
+    email: str
+    name: str | None
+    image: str | None
+    plan: str
+    plan_expires_at: datetime | None
+    requests_used: int
+    requests_limit: int | None
+    is_active: bool
+    role: Literal["user", "admin"]
+    time_zone: str
+    last_login_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsersPage:
+    """Some users, the newest first; ``next_after`` leads to the page behind it, None from the last one."""
+
+    items: tuple[User, ...]
+    next_after: UUID | None
+
+
+async def add(
+    database: Database,
+    email: str,
+    *,
+    plan: str = "free",
+    admin: bool = False,
+    time_zone: str = "UTC",
+    name: str | None = None,
+    actor: str = "operator",
+) -> User:
+    """Add a user; ``Contradiction`` if the address has one, ``NotFound`` for an unknown plan."""
+    address = address_of(email)
+    shown_name = name and one_line(name, field="name", most=LONGEST_NAME)
+    async with database.transaction() as tx:
+        if not await tx.value("plan_exists", plan=plan):
+            raise NotFound(f"the catalogue has no plan {plan!r}")
+        zone = await _zone(tx, time_zone)
+        user_id = await tx.value("find_or_add_user", email=address, plan=plan, time_zone=zone)
+        if not await tx.value("user_is_new", user_id=user_id):
+            raise Contradiction(f"there is a user {address} already")
+        await tx.value("describe_user", user_id=user_id, given_name=shown_name, role="admin" if admin else None)
+        detail = {"plan": plan, "role": "admin" if admin else "user"}
+        await activity.note(tx, user_id=user_id, actor=actor, action="user.added", detail=detail)
+        return await show(tx, user_id)
+
+
+async def of_email(database: Statements, email: str) -> UUID | None:
+    """Whose address it is, whatever the case of its letters. None if it is nobody's or cannot be an address."""
+    try:
+        return await database.value("user_of_email", email=address_of(email))
+    except Invalid:
+        return None
+
+
+async def of_email_or_new(database: Statements, email: str) -> UUID:
+    """Find the user of an address, or add one with the plan ``free``: a service key names users before we know them."""
+    return await database.value("find_or_add_user", email=address_of(email), plan="free", time_zone="UTC")
+
+
+async def show(database: Statements, user_id: UUID) -> User:
+    """Show one user; ``NotFound`` if there is none."""
+    row = await database.one("user", user_id=user_id)
+    if row is None:
+        raise NotFound("no such user")
+    return _user(row)
+
+
+async def listed(database: Statements, *, limit: int, after: UUID | None = None) -> UsersPage:
+    """Show all users, page by page. Who is added while one turns the pages is not shown, and nobody is shown twice."""
+    rows = await database.all("users_page", below=after, most=limit + 1)
+    items = tuple(_user(row) for row in rows[:limit])
+    return UsersPage(items, next_after=items[-1].id if len(rows) > limit else None)
+
+
+async def change(
+    database: Database,
+    user_id: UUID,
+    *,
+    actor: str,
+    name: str | None = None,
+    admin: bool | None = None,
+    is_active: bool | None = None,
+    time_zone: str | None = None,
+) -> User:
+    """Change what is given (None leaves it, an empty name takes the name away); ``NotFound`` if there is no such user.
+
+    A time zone takes effect with the next window: the running day and month end when they were going to. Switched off,
+    a user is refused by the very next request, and every sign-in and key says so.
+    """
+    new_name = name and one_line(name, field="name", most=LONGEST_NAME)
+    async with database.transaction() as tx:
+        # Takes the lock of all that is the user's.
+        await tx.value("bring_current", user_ids=[user_id])
+        role = None if admin is None else "admin" if admin else "user"
+        if await tx.value("describe_user", user_id=user_id, given_name=new_name, role=role) is None:
+            raise NotFound("no such user")
+        zone = None if time_zone is None else await _zone(tx, time_zone)
+        if zone is not None:
+            await tx.run("plan_zone_of_user", user_id=user_id, time_zone=zone)
+        if is_active is not None:
+            await tx.run("switch_user", user_id=user_id, is_active=is_active)
+        given = {"role": role, "is_active": is_active, "time_zone": zone, "name": None if name is None else "given"}
+        detail = {field: value for field, value in given.items() if value is not None}
+        await activity.note(tx, user_id=user_id, actor=actor, action="user.changed", detail=detail)
+        return await show(tx, user_id)
+
+
+def address_of(email: str, *, field: str = "email") -> str:
+    """Read an e-mail address in its canonical Unicode form; ``Invalid`` names the field if it can be none.
+
+    Quoted local parts and literal IP addresses are refused: nobody has them and mail headers trip over them.
+    """
+    address = unicodedata.normalize("NFC", storable(email, field=field))
+    if len(address) > LONGEST_EMAIL:
+        raise Invalid.field(field, f"must have at most {LONGEST_EMAIL} characters")
+    if any(unicodedata.category(each) in _NOT_IN_AN_ADDRESS for each in address):
+        raise Invalid.field(field, "must not contain spaces, control or invisible characters")
+    parts = _ADDRESS.fullmatch(address)
+    if parts is None or len(parts["local"]) > _LONGEST_LOCAL_PART:
+        raise Invalid.field(field, "must be an e-mail address")
+    if not all(_LABEL.fullmatch(label) for label in parts["domain"].split(".")):
+        raise Invalid.field(field, "must end in the name of a domain")
+    return address
+
+
+async def _zone(tx: Transaction, time_zone: str) -> str:
+    named = one_line(time_zone, field="timeZone", most=_LONGEST_TIME_ZONE)
+    zone = await tx.value("time_zone_named", time_zone=named)
+    if zone is None:
+        raise Invalid.field("timeZone", "must be the name of a time zone, such as Europe/Berlin")
+    return zone
+
+
+def _user(row: Record) -> User:
+    return User(**row)

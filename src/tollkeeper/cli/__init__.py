@@ -1,0 +1,93 @@
+"""The operator's words. Each command is a function that gives an ``Answer``; here they are found, run and spoken."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from importlib.metadata import version
+from inspect import iscoroutinefunction
+from typing import Any, Final
+
+from cyclopts import App, CycloptsError
+
+from tollkeeper.cli.answers import Answer, Common, Misused, complain, speak
+from tollkeeper.errors import TollkeeperError, Unavailable
+
+__all__ = ["main"]
+
+_BY_SIGNAL: Final = 128
+
+app = App(
+    name="tollkeeper",
+    help="Records every chat request of your AI app, holds each user to their plan exactly, and shows both live.",
+    version=f"tollkeeper {version('tollkeeper')}",
+    help_format="plaintext",
+    help_epilogue="Each command takes --data DIR and --json, and tells more with --help.",
+)
+# Found when they are called, so that a command loads only what it needs.
+for _name, _where, _help in (
+    ("serve", "serving:serve", "Serve until stopped."),
+    ("demo", "demo:demo", "Serve with real requests of others as sample data."),
+    ("migrate", "checking:migrate", "Bring the database to what this version needs."),
+    ("user", "users:app", "Users: add, list, show, set, link."),
+    ("plan", "plans:app", "Plans: list, apply, set."),
+    ("key", "keys:app", "API keys: create, list, revoke."),
+    ("price", "prices:app", "Your own prices of models: set, list, remove."),
+    ("import", "importing:import_", "Book requests that were made elsewhere."),
+    ("export", "exporting:export", "Write all requests as JSONL or CSV."),
+    ("verify", "checking:verify", "Recompute every derived number from the requests."),
+    ("doctor", "doctor:doctor", "Look for what is wrong with this installation."),
+):
+    app.command(f"tollkeeper.cli.{_where}", name=_name, help=_help)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    code = run(sys.argv[1:])
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.exit(code)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line; gives its exit code: 0, 1 for a failure, 2 for what is not understood."""
+    as_json = "--json" in words
+    try:
+        command, bound, _ = app.parse_args(list(words), exit_on_error=False, print_error=False)
+        common = bound.arguments.get("common", Common())
+        as_json = isinstance(common, Common) and common.json
+        answer = _done(command, *bound.args, **bound.kwargs)
+    except CycloptsError as error:
+        return complain(Misused(str(error)), as_json=as_json)
+    except TollkeeperError as error:
+        return complain(error, as_json=as_json)
+    except BrokenPipeError:
+        # Whoever read what we write has seen enough; nothing shall be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BY_SIGNAL + signal.SIGPIPE
+    except OSError as error:
+        return complain(Unavailable(f"{error.filename}: {error.strerror}" if error.filename else str(error)), as_json=as_json)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return _BY_SIGNAL + signal.SIGINT
+    return speak(answer, as_json=as_json) if isinstance(answer, Answer) else 0
+
+
+def _done(command: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    if not iscoroutinefunction(command):
+        return command(*args, **kwargs)
+    return asyncio.run(_orderly(command(*args, **kwargs)))
+
+
+async def _orderly(command: Coroutine[Any, Any, Answer | None]) -> Answer | None:
+    """Stop in good order when told to terminate: a server that was started is stopped again."""
+    task = asyncio.ensure_future(command)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await _awaited(task)
+
+
+async def _awaited(task: Awaitable[Answer | None]) -> Answer | None:
+    return await task

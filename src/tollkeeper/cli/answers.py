@@ -1,0 +1,122 @@
+"""What a command says and how: one JSON document with ``--json``, else lines for a reader; errors on one line."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final
+
+import msgspec
+from cyclopts import Parameter
+
+from tollkeeper.errors import TollkeeperError
+
+__all__ = ["Answer", "Common", "Misused", "Paged", "complain", "shown", "speak", "table", "told_at"]
+
+FAILED: Final = 1
+MISUSED: Final = 2
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_WORD_ENDS: Final = re.compile(r"_([a-z0-9])")
+
+
+class Misused(TollkeeperError):
+    """The command line cannot mean anything; ``detail`` says what to write instead."""
+
+    status: ClassVar[int] = HTTPStatus.BAD_REQUEST
+    slug: ClassVar[str] = "usage"
+    title: ClassVar[str] = "The command line is not understood"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every command takes."""
+
+    data: Annotated[Path | None, Parameter(help="The data directory (else TOLLKEEPER_DATA).")] = None
+    json: Annotated[bool, Parameter(help="Print one JSON document.", negative="")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """What a command that lists takes."""
+
+    limit: Annotated[int, Parameter(help="At most so many.")] = 50
+    after: Annotated[str | None, Parameter(help="Go on behind this id.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``text`` and ``document`` say the same to a reader and to a program; a ``note`` is for the reader's eyes only.
+
+    Not ``ok`` is an exit code of 1.
+    """
+
+    document: Any
+    text: str
+    note: str = ""
+    ok: bool = True
+
+
+def speak(answer: Answer, *, as_json: bool) -> int:
+    """Print an answer; gives the exit code."""
+    if as_json:
+        sys.stdout.buffer.write(_encode(answer.document) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        print(_harmless(answer.text), flush=True)
+        if answer.note:
+            print(_harmless(answer.note), file=sys.stderr, flush=True)
+    return 0 if answer.ok else FAILED
+
+
+def complain(error: TollkeeperError, *, as_json: bool) -> int:
+    """Tell an error: on one line, or as a problem document; gives the exit code."""
+    if as_json:
+        problem = {"type": f"/problems/{error.slug}", "title": error.title, "status": int(error.status)}
+        document = problem | {"detail": error.detail} | error.fields
+        sys.stdout.buffer.write(_encode(document, ) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        print(f"tollkeeper: {_harmless(' '.join(error.detail.split()))}", file=sys.stderr, flush=True)
+    return MISUSED if isinstance(error, Misused) else FAILED
+
+
+def shown(value: Any) -> dict[str, Any]:
+    """Give the fields of a dataclass under their names on the wire."""
+    return {_WORD_ENDS.sub(lambda end: end[1].upper(), each.name): getattr(value, each.name) for each in fields(value)}
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Put rows under a header, in columns."""
+    lines = [[str(cell) for cell in header], *([_cell(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def told_at(at: datetime) -> str:
+    """Say an instant to a reader."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return told_at(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _harmless(text: str) -> str:
+    """Let nothing that users wrote control the terminal that shows it."""
+    return "".join(each if each.isprintable() or each == "\n" else f"\\x{ord(each):02x}" for each in text)

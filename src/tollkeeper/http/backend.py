@@ -1,0 +1,38 @@
+"""What the routes run on, put together by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.store.database import Database
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Whether this process takes new work. A process that is stopping says so first, and closes connections politely."""
+
+    is_stopping: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The parts of the application and what the settings say about its outside.
+
+    ``insecure_cookies``: served over plain HTTP on an address that browsers do not take for secure.
+    ``trusted_proxies``: whose ``X-Forwarded-For`` counts. ``metrics_token``: opens ``/metrics`` beside keys and loopback.
+    """
+
+    database: Database
+    ledger: Ledger
+    sealer: Any
+    pepper: bytes
+    version: str
+    insecure_cookies: bool = False
+    trusted_proxies: tuple[Network, ...] = ()
+    metrics_token: str | None = None
+    readiness: Readiness = field(default_factory=Readiness)

@@ -1,0 +1,248 @@
+"""Who calls: a signed-in person by cookie, a user's key, or a service's key that names its user."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from tollkeeper.accounts import keys, logins, tokens, users
+from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood
+from tollkeeper.http.backend import Backend, Network
+from tollkeeper.http.exchange import Exchange
+from tollkeeper.http.lookups import Lookup
+from tollkeeper.http.operation import Operation, operation_of
+
+Kind = Literal["person", "user_key", "service_key"]
+
+COOKIE: Final = "__Host-tollkeeper"
+INSECURE_COOKIE: Final = "tollkeeper-insecure"
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OF_PERSONS: Final = frozenset({"track", "dashboard:read", "variables:read", "variables:write", "variables:reveal"})
+_LONGEST_CREDENTIAL: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls and as whom. ``credential`` is the id of the key or login session; ``token_hash`` finds the session."""
+
+    user_id: UUID
+    kind: Kind
+    scopes: frozenset[str]
+    credential: UUID
+    role: Literal["user", "admin"] = "user"
+    token_hash: bytes = b""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether reported costs and failures count: a service knows them, a user may wish them."""
+        return self.kind == "service_key"
+
+    @property
+    def actor(self) -> str:
+        """Name the caller in the log of activity."""
+        return str(self.user_id) if self.kind == "person" else f"key:{self.credential}"
+
+
+class Callers:
+    """Finds out who calls. What was found is remembered for less than a second."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._cookie = (INSECURE_COOKIE if backend.insecure_cookies else COOKIE).encode()
+        self._keys = Lookup(self._find_keys)
+        self._logins = Lookup(self._find_logins)
+        self._users = Lookup(self._find_users)
+        self._lookups = AsyncExitStack()
+
+    async def __aenter__(self) -> Callers:
+        for lookup in (self._keys, self._logins, self._users):
+            await self._lookups.enter_async_context(lookup)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._lookups.aclose()
+
+    async def permit(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        """Let only those through whom the route's declaration lets through: a guard of every route."""
+        operation = operation_of(handler.opt)
+        if operation is None:
+            # The framework's own answer to OPTIONS; every other route without a declaration stops the start.
+            return
+        if operation.permission == "public":
+            return
+        assert isinstance(connection, Exchange)  # noqa: S101 - the one request class of this application
+        if operation.permission == "metrics":
+            await self._permit_metrics(connection)
+            return
+        connection.scope["caller"] = await self.identify(connection, operation)  # pyright: ignore[reportGeneralTypeIssues]
+
+    async def identify(self, exchange: Exchange, operation: Operation) -> Caller:
+        """Find the caller and whether they may. A key goes before a cookie, which is then not looked at."""
+        if exchange.only_header(b"authorization") is not None:
+            caller = await self._by_key(exchange, operation)
+        elif (token := self.cookie(exchange)) is not None:
+            _refuse_foreign_page(exchange)
+            caller = await self._by_login(token)
+        else:
+            raise NobodyKnown("send a key as `Authorization: Bearer tk_...`, or sign in")
+        _refuse_without(operation, caller)
+        return caller
+
+    def cookie(self, exchange: Exchange) -> str | None:
+        """The login session's token, if the browser sent one."""
+        for part in (exchange.header(b"cookie") or b"").split(b";"):
+            name, _, value = part.strip().partition(b"=")
+            if name == self._cookie:
+                return value[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
+        return None
+
+    def forget_login(self, caller: Caller) -> None:
+        """Ask anew about a login session that has just ended."""
+        self._logins.forget(caller.token_hash)
+
+    async def _by_key(self, exchange: Exchange, operation: Operation) -> Caller:
+        found = await self._key(exchange)
+        if found.user_id is not None:
+            return Caller(found.user_id, "user_key", found.scopes, found.id)
+        # Before the user is looked up or even made: a key that may not do this makes nobody.
+        _refuse_without(operation, Caller(found.id, "service_key", found.scopes, found.id))
+        user_id = await self._named_user(exchange, operation)
+        return Caller(user_id, "service_key", found.scopes, found.id)
+
+    async def _key(self, exchange: Exchange) -> keys.FoundKey:
+        kind, _, key = (exchange.header(b"authorization") or b"").partition(b" ")
+        if kind.lower() != b"bearer":
+            raise NobodyKnown("only `Authorization: Bearer tk_...` is understood")
+        text = key.strip()[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
+        found = await self._keys.find(keys.hashed(text, pepper=self._backend.pepper))
+        if found is None:
+            raise NobodyKnown("this key is unknown, expired or revoked")
+        if not found.is_active:
+            raise AccountInactive("the account has been switched off by the operator")
+        return found
+
+    async def _by_login(self, token: str) -> Caller:
+        found = await self._logins.find(tokens.hashed(token, pepper=self._backend.pepper))
+        if found is None:
+            raise NobodyKnown("this sign-in is over: sign in again")
+        if not found.is_active:
+            raise AccountInactive("the account has been switched off by the operator")
+        return Caller(found.user_id, "person", _OF_PERSONS, found.id, found.role, found.token_hash)
+
+    async def _named_user(self, exchange: Exchange, operation: Operation) -> UUID:
+        header = exchange.only_header(b"tollkeeper-user")
+        if not header:
+            raise NotUnderstood("a service key names its user: send the header Tollkeeper-User: EMAIL", field="Tollkeeper-User")
+        try:
+            email = header.decode().lower()
+        except UnicodeDecodeError:
+            raise NotUnderstood("the header Tollkeeper-User is not UTF-8", field="Tollkeeper-User") from None
+        user_id = await self._users.find(email)
+        if user_id is not None:
+            return user_id
+        try:
+            users.address_of(email, field="Tollkeeper-User")
+        except Invalid as error:
+            raise NotUnderstood(error.detail, **error.fields) from None
+        if not operation.creates_user:
+            raise NotFound("no such user")
+        user_id = await users.of_email_or_new(self._backend.database, header.decode())
+        self._users.forget(email)
+        return user_id
+
+    async def _permit_metrics(self, exchange: Exchange) -> None:
+        token = self._backend.metrics_token
+        if token and hmac.compare_digest(exchange.header(b"authorization") or b"", b"Bearer " + token.encode()):
+            return
+        if exchange.header(b"authorization") is None and _is_from_this_machine(exchange, self._backend.trusted_proxies):
+            return
+        found = await self._key(exchange)
+        if "metrics" not in found.scopes:
+            raise NotAllowed("this key lacks the scope metrics", scope="metrics")
+
+    async def _find_keys(self, hashes: Sequence[bytes]) -> Mapping[bytes, keys.FoundKey]:
+        return {found.key_hash: found for found in await keys.look_up(self._backend.database, hashes)}
+
+    async def _find_logins(self, hashes: Sequence[bytes]) -> Mapping[bytes, logins.SignedIn]:
+        return {found.token_hash: found for found in await logins.who(self._backend.database, hashes)}
+
+    async def _find_users(self, emails: Sequence[str]) -> Mapping[str, UUID]:
+        rows = await self._backend.database.all("users_of_emails", emails=list(emails))
+        return {row["email"]: row["user_id"] for row in rows}
+
+
+def refuse_foreign_page(exchange: Exchange) -> None:
+    """Refuse an unsafe request that a page of another site made a browser send. Without any sign of a browser it passes."""
+    site, origin = exchange.header(b"sec-fetch-site"), exchange.header(b"origin")
+    if (site is not None or origin is not None) and not _is_of_this_site(exchange):
+        raise NotAllowed("this came from a page of another site")
+
+
+def _refuse_foreign_page(exchange: Exchange) -> None:
+    """Refuse an unsafe request by cookie, unless the browser says that it comes from a page of this site."""
+    if exchange.scope["method"] not in _SAFE and not _is_of_this_site(exchange):
+        raise NotAllowed("with a cookie, this must come from a page of this site (Sec-Fetch-Site or Origin says so)")
+
+
+def _is_of_this_site(exchange: Exchange) -> bool:
+    site = exchange.header(b"sec-fetch-site")
+    if site is not None:
+        return site == b"same-origin"
+    origin, host = exchange.header(b"origin"), exchange.header(b"host")
+    return bool(host) and origin in {b"https://" + (host or b""), b"http://" + (host or b"")}
+
+
+def _refuse_without(operation: Operation, caller: Caller) -> None:
+    needed = operation.permission
+    if needed == "signed-in":
+        return
+    if needed == "person":
+        if caller.kind != "person":
+            raise NotAllowed("only a signed-in person may do this")
+    elif needed not in caller.scopes:
+        raise NotAllowed(f"this key lacks the scope {needed}", scope=needed)
+
+
+def address_of_client(exchange: Exchange, trusted: Sequence[Network]) -> str | None:
+    """Where the request comes from: the connection's other end or, behind trusted proxies, whoever the nearest of them saw."""
+    client = exchange.scope["client"]
+    address = client[0] if client else None
+    if not trusted or not _is_trusted(address, trusted):
+        return address
+    hops = [hop.strip() for hop in (exchange.header(b"x-forwarded-for") or b"").decode("latin-1").split(",")]
+    for hop in reversed(hops):
+        if not _is_address(hop):
+            return address
+        address = hop
+        if not _is_trusted(hop, trusted):
+            return hop
+    return address
+
+
+def _is_trusted(address: str | None, trusted: Sequence[Network]) -> bool:
+    return address is not None and _is_address(address) and any(ipaddress.ip_address(address) in each for each in trusted)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_from_this_machine(exchange: Exchange, trusted: Sequence[Network]) -> bool:
+    forwarded = any(exchange.header(name) is not None for name in (b"x-forwarded-for", b"forwarded", b"via"))
+    if forwarded and not trusted:
+        return False
+    address = address_of_client(exchange, trusted)
+    return address is not None and _is_address(address) and ipaddress.ip_address(address).is_loopback

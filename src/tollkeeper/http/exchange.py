@@ -1,0 +1,153 @@
+"""One HTTP exchange: what came, read once and strictly, and the answer that goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from litestar import Request
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
+
+from tollkeeper.errors import NotReadable, NotUnderstood, TooLarge, Unavailable
+from tollkeeper.http import shapes
+from tollkeeper.http.body import MOST_BYTES, decode
+from tollkeeper.http.shapes import Shape
+from tollkeeper.http.wire import encode
+
+if TYPE_CHECKING:
+    from tollkeeper.http.backend import Backend
+    from tollkeeper.http.caller import Caller
+
+Header: TypeAlias = tuple[bytes, bytes]
+
+JSON: Final[Header] = (b"content-type", b"application/json")
+_ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
+
+
+class Answer(ASGIResponse):
+    """A finished answer. The outermost layer adds what every answer carries."""
+
+    __slots__ = ("answer_headers",)
+
+    def __init__(self, body: bytes, *, status: int = 200, headers: Iterable[Header] = (JSON,)) -> None:  # pyright: ignore[reportMissingSuperCall]
+        self.body = body
+        self.status_code = status
+        self.answer_headers = [*headers, (b"content-length", b"%d" % len(body))]
+
+    @classmethod
+    def of(cls, content: object, *, status: int = 200, headers: Iterable[Header] = ()) -> Answer:
+        """Encode an answer's struct as JSON."""
+        return cls(encode(content), status=status, headers=(JSON, *headers))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send it, as an ASGI application."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.answer_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Answer:
+        """Be an answer of an exception handler too."""
+        return self
+
+
+class Exchange(Request[Any, Any, Any]):
+    """A request with what the routes ask of it."""
+
+    __slots__ = ("_given",)
+
+    def __init__(self, scope: Scope, *args: Any, **kwargs: Any) -> None:
+        super().__init__(scope, *args, **kwargs)
+        self._given: dict[bytes, bytes] = dict(scope["headers"])
+
+    @property
+    def backend(self) -> Backend:
+        """What the application runs on."""
+        return self.scope["backend"]  # pyright: ignore[reportGeneralTypeIssues]
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls, as the guard found out."""
+        return self.scope["caller"]  # pyright: ignore[reportGeneralTypeIssues]
+
+    def header(self, name: bytes) -> bytes | None:
+        """One header; of several with the same name the last."""
+        return self._given.get(name)
+
+    def header_text(self, name: bytes, *, most: int) -> str | None:
+        """One header as text for the record, cut, with what is not UTF-8 replaced."""
+        value = self._given.get(name)
+        return None if value is None else value[: 4 * most].decode("utf-8", "replace").replace("\0", "\ufffd")[:most]
+
+    def only_header(self, name: bytes) -> bytes | None:
+        """One header that must not come twice: who reads the first and who the last would disagree."""
+        if len(self._given) != len(self.scope["headers"]) and sum(each == name for each, _ in self.scope["headers"]) > 1:
+            raise NotUnderstood(f"the header {name.decode()} is given more than once")
+        return self._given.get(name)
+
+    async def said(self, shape: type[Shape]) -> Shape:
+        """Read the JSON body; each kind of fault has its own error, see ``body`` and ``shapes``."""
+        if self.caller.kind != "person" and not _is_json(self._given.get(b"content-type", b"")):
+            raise NotReadable("the body must be sent as application/json")
+        return shapes.shaped(decode(await self.raw()), shape)
+
+    def asked(self, shape: type[Shape]) -> Shape:
+        """Read the query string."""
+        return shapes.asked(self.scope["query_string"], shape)
+
+    async def raw(self, *, most: int = MOST_BYTES) -> bytes:
+        """Read the body, refusing what is too large before it is buffered."""
+        if self._given.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
+            raise NotReadable("a compressed body is not read here")
+        length = self._given.get(b"content-length", b"0")
+        if length.isdigit() and int(length[:20]) > most:
+            raise _too_large(most)
+        message = await self.receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            return message.get("body", b"")
+        return await _read_on(self.receive, message, most)
+
+
+async def _read_on(receive: Receive, message: Any, most: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while True:
+            if message["type"] != "http.request":
+                raise NotUnderstood("the connection was closed before the body had ended")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > most:
+                raise _too_large(most)
+            _Room.take(len(chunk))
+            chunks.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(chunks)
+            message = await receive()
+    finally:
+        _Room.taken -= sum(map(len, chunks))
+
+
+class _Room:
+    """How many bytes of unfinished bodies this process holds."""
+
+    taken = 0
+
+    @classmethod
+    def take(cls, size: int) -> None:
+        if cls.taken + size > _ROOM_FOR_LARGE_BODIES:
+            raise Unavailable("too many large bodies are on their way")
+        cls.taken += size
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"a body has at most {most} bytes", limit=most)
+
+
+def _is_json(content_type: bytes) -> bool:
+    if content_type == b"application/json":
+        return True
+    kind, _, parameters = content_type.partition(b";")
+    if kind.strip().lower() != b"application/json":
+        return False
+    name, _, value = parameters.partition(b"=")
+    return name.strip().lower() not in {b"charset"} or value.strip().strip(b'"').lower() in {b"utf-8", b"utf8"}

@@ -1,0 +1,56 @@
+"""What each route declares about itself: who may call it, what it takes and gives. The API's description is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Method
+
+from tollkeeper.errors import TollkeeperError
+from tollkeeper.http.shapes import Said
+from tollkeeper.http.wire import Heard
+
+Scope = Literal["track", "dashboard:read", "variables:read", "variables:write", "variables:reveal", "metrics"]
+Permission = Scope | Literal["public", "person", "signed-in"]
+"""A scope of keys; or anyone; or a signed-in person only; or anyone who is known."""
+
+_KEY: Final = "operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route, as its caller sees it. ``creates_user``: a service key may name a user whom we do not know yet."""
+
+    permission: Permission
+    summary: str = ""
+    takes: type[Said] | None = None
+    query: type[Said] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    gives: Mapping[int, type[Heard] | str] = field(default_factory=dict[int, "type[Heard] | str"])
+    problems: Sequence[type[TollkeeperError]] = ()
+    examples: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    creates_user: bool = False
+    in_api: bool = True
+
+    def as_opt(self) -> dict[str, Any]:
+        """Attach it to a route."""
+        return {_KEY: self}
+
+
+def operation_of(opt: Mapping[str, Any]) -> Operation | None:
+    """Read what a route declared."""
+    return opt.get(_KEY)
+
+
+def undeclared(handlers: Iterable[HTTPRouteHandler]) -> list[str]:
+    """Name the routes that do not say who may call them."""
+    return [str(handler) for handler in handlers if operation_of(handler.opt) is None and not is_of_framework(handler)]
+
+
+def is_of_framework(handler: HTTPRouteHandler) -> bool:
+    """Whether the framework added this route itself: one that answers ``OPTIONS`` with the header ``Allow``."""
+    methods: set[Method] = set(handler.http_methods)
+    return methods == {"OPTIONS"}

@@ -1,0 +1,181 @@
+"""Every error as a problem document (RFC 9457): one handler, and a page about each kind."""
+
+from __future__ import annotations
+
+import calendar
+import html
+import logging
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
+
+from litestar import Request
+from litestar.exceptions import HTTPException
+
+from tollkeeper.errors import LimitReached, NobodyKnown, NotFound, NotUnderstood, TollkeeperError, TooLarge, Unavailable
+from tollkeeper.http.exchange import Answer, Header
+from tollkeeper.http.wire import LimitsShown, encode, instant
+from tollkeeper.metering.limits import Limits
+from tollkeeper.metering.money import cents_of
+
+log = logging.getLogger(__name__)
+
+PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
+_CLOSE: Final[Header] = (b"connection", b"close")
+_SECONDS_A_DAY: Final = 86_400
+_IN_NANOS: Final = ("used", "allowed", "remaining", "needed")
+
+
+class MethodNotAllowed(TollkeeperError):
+    """The path is there, but not for this method; the header ``Allow`` names those that are."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    slug = "method-not-allowed"
+    title = "Not a method of this path"
+
+
+class HeadersTooLarge(TollkeeperError):
+    """The headers are longer, or more, than are read."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    slug = "headers-too-large"
+    title = "The headers are too large"
+
+
+class TooSlow(TollkeeperError):
+    """The request did not arrive within its time limit."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    slug = "too-slow"
+    title = "The request took too long to arrive"
+
+
+def answer(request: Request[Any, Any, Any], error: Exception) -> Answer:
+    """Answer any exception. What we did not foresee is logged with its traceback and told without any detail."""
+    scope: Any = request.scope
+    told = _told(error)
+    if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log(told, error, scope)
+    headers = [PROBLEM, *_headers(told, error)]
+    return Answer(document(told, scope["path"], scope["trace_id"]), status=int(told.status), headers=headers)
+
+
+def document(error: TollkeeperError, path: str, trace_id: str) -> bytes:
+    """Write the problem document."""
+    about = {
+        "type": f"/problems/{error.slug}",
+        "title": error.title,
+        "status": int(error.status),
+        "detail": _detail(error),
+        "instance": "/sign-in" if path.startswith("/sign-in/") else path,
+        "traceId": trace_id,
+    }
+    return encode(about | _fields(error))
+
+
+def _detail(error: TollkeeperError) -> str:
+    if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "it has been logged under this trace id"
+    if "sqlstate" in error.fields:
+        # What the database said is for the log.
+        return "the database is not available, and nothing is known to have happened: try again"
+    return error.detail
+
+
+def kinds() -> dict[str, type[TollkeeperError]]:
+    """Every kind of problem that is ever answered, by its slug."""
+    return dict(sorted((kind.slug, kind) for kind in _descendants(TollkeeperError) if "slug" in vars(kind)))
+
+
+def page(kind: type[TollkeeperError]) -> str:
+    """Say in HTML what a kind of problem means."""
+    means = html.escape(" ".join((kind.__doc__ or "").split()).replace("``", ""))
+    return f"<h1>{html.escape(kind.title)}</h1>\n<p>{means}</p>\n<p>HTTP status {int(kind.status)}</p>"
+
+
+def _descendants(kind: type[TollkeeperError]) -> Iterator[type[TollkeeperError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from _descendants(each)
+
+
+def _told(error: Exception) -> TollkeeperError:
+    if isinstance(error, TollkeeperError):
+        return error
+    if not isinstance(error, HTTPException):
+        return TollkeeperError("")
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return NotFound("there is nothing at this path")
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return MethodNotAllowed("this path has other methods")
+        case status if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return NotUnderstood(error.detail)
+        case _:
+            return TollkeeperError("")
+
+
+def _log(told: TollkeeperError, error: Exception, scope: Any) -> None:
+    unforeseen = told.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    log.log(
+        logging.ERROR if unforeseen else logging.WARNING,
+        "%s %s: %s (trace %s)",
+        scope["method"],
+        scope.get("path_template") or "unknown path",
+        type(error).__name__ if unforeseen else told.detail,
+        scope["trace_id"],
+        exc_info=error if unforeseen else None,
+    )
+
+
+def _headers(told: TollkeeperError, error: Exception) -> Iterator[Header]:
+    if isinstance(told, LimitReached):
+        yield from _rate_limit_headers(told.fields)
+    elif isinstance(told, Unavailable):
+        yield b"retry-after", b"%d" % told.retry_after_seconds
+    elif told.slug == "rebuilt-just-now":
+        yield b"retry-after", b"10"
+    elif isinstance(told, NobodyKnown):
+        yield b"www-authenticate", b'Bearer realm="tollkeeper"'
+    elif isinstance(told, TooLarge | HeadersTooLarge | TooSlow):
+        # What is left of the request is not worth reading.
+        yield _CLOSE
+    elif isinstance(told, MethodNotAllowed):
+        yield b"allow", ((getattr(error, "headers", None) or {}).get("Allow") or "").encode()
+
+
+def _rate_limit_headers(fields: dict[str, Any]) -> Iterator[Header]:
+    """Say it as draft-ietf-httpapi-ratelimit-headers does: structured fields, whole numbers, seconds."""
+    limit = fields["limit"]
+    resets_at: datetime = fields["resetsAt"]
+    seconds = max(1, math.ceil((resets_at - datetime.now(UTC)).total_seconds()))
+    allowed, remaining = fields["allowed"] or 0, fields["remaining"]
+    if limit == "cost":
+        allowed, remaining = int(cents_of(allowed)), int(cents_of(remaining))
+    # Half a day before its end, a window is in the same month in every time zone.
+    last = resets_at - timedelta(hours=12)
+    days = 1 if limit == "daily" else calendar.monthrange(last.year, last.month)[1]
+    yield b"retry-after", b"%d" % seconds
+    yield b"ratelimit", f'"{limit}";r={remaining};t={seconds}'.encode()
+    yield b"ratelimit-policy", f'"{limit}";q={allowed};w={days * _SECONDS_A_DAY}'.encode()
+
+
+def _fields(error: TollkeeperError) -> dict[str, Any]:
+    fields = {name: _shown(value) for name, value in error.fields.items() if value is not None and name != "sqlstate"}
+    if isinstance(error, LimitReached) and fields.get("limit") == "cost":
+        fields |= {name: cents_of(fields[name]) for name in _IN_NANOS if name in fields}
+    if isinstance(error, NotUnderstood) and "field" in fields:
+        fields["errors"] = [{"field": fields.pop("field"), "message": error.detail}]
+    return fields
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Limits):
+        return LimitsShown.of(value)
+    if isinstance(value, datetime):
+        return instant(value)
+    return str(value) if isinstance(value, UUID | Decimal) else value

@@ -1,0 +1,155 @@
+"""Giving a parsed body or a query string its shape, or naming every field that does not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import inspect
+
+from tollkeeper.errors import NotUnderstood
+from tollkeeper.http.body import Fault, inner, invalid
+
+
+class Said(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What a caller may say: camelCase outside, and nothing that is not listed."""
+
+    def faults(self) -> Iterable[Fault]:
+        """Name what is wrong although each field has its right type."""
+        return ()
+
+
+Shape = TypeVar("Shape", bound=Said)
+
+_MOST_PARAMETERS: Final = 20
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_TRUTH: Final = {"true": True, "false": False}
+_PLACE: Final = re.compile(r" - at `.*`$")
+
+
+def shaped(value: Any, shape: type[Shape]) -> Shape:
+    """Give a decoded body its shape, strictly: no value becomes another type. ``Invalid`` names every field at fault."""
+    try:
+        said = msgspec.convert(value, shape, builtin_types=(Decimal,))
+    except msgspec.ValidationError:
+        raise invalid(list(_faults_of_object(value, shape, ""))) from None
+    if faults := list(said.faults()):
+        raise invalid(faults)
+    return said
+
+
+def asked(query: bytes, shape: type[Shape]) -> Shape:
+    """Read a query string; ``Invalid`` names every parameter that is unknown, repeated or out of range."""
+    if not query:
+        return shape()
+    given = _parameters(query)
+    faults: list[Fault] = []
+    values: dict[str, Any] = {}
+    for name, text in given:
+        kind = _kinds(shape).get(name)
+        if kind is None:
+            faults.append(Fault(name, "is not a parameter of this call"))
+        elif name in values:
+            faults.append(Fault(name, "is given more than once"))
+        elif "\0" in text:
+            faults.append(Fault(name, "contains U+0000"))
+        else:
+            values[name] = _read_parameter(text, kind)
+    faults += [Fault(name, f"must be {kind.wanted}") for name, kind in _kinds(shape).items() if values.get(name) is _UNREADABLE]
+    if faults:
+        raise invalid(faults)
+    return shaped(values, shape)
+
+
+def _parameters(query: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS, separator="&"
+        )
+    except UnicodeDecodeError:
+        raise NotUnderstood("the query string is not UTF-8") from None
+    except ValueError:
+        raise NotUnderstood(f"the query string has more than {_MOST_PARAMETERS} parameters") from None
+
+
+class _Kind(NamedTuple):
+    wanted: str
+    of: type
+
+
+_UNREADABLE: Final = object()
+
+
+def _read_parameter(text: str, kind: _Kind) -> Any:
+    if kind.of is bool:
+        return _TRUTH.get(text, _UNREADABLE)
+    if kind.of is int:
+        return int(text) if _INTEGER.fullmatch(text) else _UNREADABLE
+    return text
+
+
+@lru_cache
+def _kinds(shape: type[msgspec.Struct]) -> dict[str, _Kind]:
+    kinds: dict[str, _Kind] = {}
+    for field in msgspec.structs.fields(shape):
+        told = inspect.type_info(field.type)
+        if isinstance(told, inspect.UnionType):
+            told = next(each for each in told.types if not isinstance(each, inspect.NoneType))
+        if isinstance(told, inspect.BoolType):
+            kinds[field.encode_name] = _Kind("true or false", bool)
+        elif isinstance(told, inspect.IntType):
+            kinds[field.encode_name] = _Kind("a whole number", int)
+        else:
+            kinds[field.encode_name] = _Kind("a text", str)
+    return kinds
+
+
+def _faults_of_object(value: Any, shape: type[msgspec.Struct], path: str) -> Iterator[Fault]:
+    if not isinstance(value, dict):
+        yield Fault(path or "body", "must be an object")
+        return
+    given = cast("dict[str, Any]", value)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    for name in given.keys() - fields.keys():
+        yield Fault(inner(path, name), "is not a field of this call")
+    for name, field in fields.items():
+        if name in given:
+            yield from _faults_of(given[name], field.type, inner(path, name))
+        elif field.required:
+            yield Fault(inner(path, name), "is missing")
+
+
+def _faults_of(value: Any, kind: Any, path: str) -> Iterator[Fault]:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield from _faults_of_object(value, kind, path)
+        return
+    bare = kind.__origin__ if hasattr(kind, "__metadata__") else kind
+    if get_origin(bare) is list and isinstance(value, list):
+        items = enumerate(cast("list[Any]", value))
+        faults = [fault for place, each in items for fault in _faults_of(each, get_args(bare)[0], inner(path, place))]
+        if faults:
+            yield from faults
+            return
+    try:
+        msgspec.convert(value, kind, builtin_types=(Decimal,))
+    except msgspec.ValidationError as error:
+        yield Fault(path, _worded(error, kind))
+
+
+def _worded(error: msgspec.ValidationError, kind: Any) -> str:
+    """Say what would be right, without repeating what came."""
+    message = _PLACE.sub("", str(error))
+    if message.startswith("Invalid enum value"):
+        return f"must be one of {', '.join(_choices(kind))}"
+    return message.replace("Expected", "must be", 1).replace("`decimal`", "`number`").replace("decimal", "number")
+
+
+def _choices(kind: Any) -> list[str]:
+    told = inspect.type_info(kind)
+    kinds = told.types if isinstance(told, inspect.UnionType) else (told,)
+    return [str(value) for each in kinds if isinstance(each, inspect.LiteralType) for value in each.values]

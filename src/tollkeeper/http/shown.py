@@ -1,0 +1,350 @@
+"""What was recorded and the dashboard, as the outside sees them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, cents, encode, instant
+from tollkeeper.metering.dashboard import Dashboard
+from tollkeeper.metering.money import cents_of
+from tollkeeper.metering.records import ChatRequest, ChatSession
+from tollkeeper.metering.verify import Difference
+
+_PROMPT_OF_A_RECENT_ONE = 200
+
+
+class RequestShown(Heard):
+    """One chat request, in lists."""
+
+    id: str
+    request_id: str
+    session_id: str | None
+    prompt: str | None
+    response: str | None
+    model: str | None
+    request_type: str
+    category: str | None
+    complexity: str | None
+    status: str
+    error_message: str | None
+    error_code: str | None
+    late: bool
+    tokens_used: int | None
+    tokens_input: int | None
+    tokens_output: int | None
+    cost: Cents | None
+    cost_nanos: int | None
+    cost_source: str | None
+    reported_cost: Cents | None
+    duration: int | None
+    user_rating: int | None
+    started_at: Instant
+    completed_at: Instant | None
+    created_at: Instant
+
+    @classmethod
+    def of(cls, request: ChatRequest, *, prompt_of: int | None = None) -> RequestShown:
+        """Show a request, of its prompt at most so many characters."""
+        return cls(**_shown(request, prompt_of))
+
+
+class RequestWhole(RequestShown):
+    """One chat request with all that is kept of it."""
+
+    plan_name: str
+    max_tokens: int | None
+    tokens_cached: int | None
+    tokens_cache_write: int | None
+    tokens_reasoning: int | None
+    computed_cost: Cents | None
+    unit_prices: dict[str, Any] | None
+    refunded: bool
+    outside_plan: bool
+    over_reserved: bool
+    metadata: dict[str, Any] | None
+    ip_address: str | None
+    user_agent: str | None
+    expires_at: Instant
+
+    @classmethod
+    def of(cls, request: ChatRequest, *, prompt_of: int | None = None) -> RequestWhole:
+        """Show a request whole."""
+        return cls(
+            **_shown(request, prompt_of),
+            plan_name=request.plan_name,
+            max_tokens=request.max_tokens,
+            tokens_cached=request.tokens_cached,
+            tokens_cache_write=request.tokens_cache_write,
+            tokens_reasoning=request.tokens_reasoning,
+            computed_cost=cents(request.computed_nanos),
+            unit_prices=request.unit_prices,
+            refunded=request.refunded,
+            outside_plan=request.outside_plan,
+            over_reserved=request.over_reserved,
+            metadata=request.metadata,
+            ip_address=request.ip_address,
+            user_agent=request.user_agent,
+            expires_at=instant(request.expires_at),
+        )
+
+
+class RequestFound(Heard):
+    """The answer to asking for one request."""
+
+    success: Literal[True] = True
+    request: RequestWhole
+
+
+class RequestsPage(Heard):
+    """Some requests; ``nextCursor`` leads on, null where nothing follows."""
+
+    success: Literal[True] = True
+    items: list[RequestShown]
+    next_cursor: str | None
+
+
+class SessionShown(Heard):
+    """One conversation, summed."""
+
+    session_id: str
+    started_at: Instant
+    last_at: Instant
+    requests: int
+    completed: int
+    failed: int
+    tokens_used: int
+    cost: Cents
+    cost_nanos: int
+
+    @classmethod
+    def of(cls, session: ChatSession) -> SessionShown:
+        """Show a conversation."""
+        return cls(
+            session_id=session.session_id,
+            started_at=instant(session.started_at),
+            last_at=instant(session.last_at),
+            requests=session.requests,
+            completed=session.completed,
+            failed=session.failed,
+            tokens_used=session.tokens_used,
+            cost=cents_of(session.cost_nanos),
+            cost_nanos=session.cost_nanos,
+        )
+
+
+class SessionsPage(Heard):
+    """Some conversations, the one begun last first."""
+
+    success: Literal[True] = True
+    items: list[SessionShown]
+    next_cursor: str | None
+
+
+class UserShown(Heard):
+    """The user of a dashboard."""
+
+    id: str
+    email: str | None
+    name: str | None
+    plan: str
+    plan_expires_at: Instant | None
+    time_zone: str
+    requests_used: int
+    requests_limit: int | None
+
+
+class MetricsShown(Heard):
+    """Sums since the beginning, unless named otherwise. Requests count from their start, all else from their finish."""
+
+    total_requests: int
+    completed_requests: int
+    failed_requests: int
+    pending_requests: int
+    total_tokens_used: int
+    total_cost: Cents
+    total_cost_nanos: int
+    unpriced_requests: int
+    average_response_time: int | None
+    requests_this_month: int
+    requests_today: int
+
+
+class PerformanceShown(Heard):
+    """How fast, how well, how liked. Times in ms; percentiles within 2 %."""
+
+    average_response_time: int | None
+    success_rate: float | None
+    average_rating: float | None
+    total_requests: int
+    rated_requests: int
+    unpriced_requests: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class DayShown(Heard):
+    """One day in the user's zone."""
+
+    date: str
+    requests: int
+    failed: int
+    tokens_used: int
+    cost: Cents
+    cost_nanos: int
+
+
+class DashboardShown(Heard):
+    """Everything that a user's dashboard shows."""
+
+    user: UserShown
+    metrics: MetricsShown
+    limits: LimitsShown
+    performance: PerformanceShown
+    recent_requests: list[RequestShown]
+    requests_by_category: dict[str, int]
+    requests_by_model: dict[str, int]
+    requests_by_type: dict[str, int]
+    series: list[DayShown]
+    last_calculated_at: Instant | None
+
+    @classmethod
+    def of(cls, dashboard: Dashboard) -> DashboardShown:
+        """Show a dashboard."""
+        return cls(
+            user=_user(dashboard),
+            metrics=_metrics(dashboard),
+            limits=LimitsShown.of(dashboard.limits),
+            performance=_performance(dashboard),
+            recent_requests=[RequestShown.of(each, prompt_of=_PROMPT_OF_A_RECENT_ONE) for each in dashboard.recent],
+            requests_by_category=dashboard.by_category,
+            requests_by_model=dashboard.by_model,
+            requests_by_type=dashboard.by_type,
+            series=[
+                DayShown(
+                    date=day.on.isoformat(),
+                    requests=day.requests,
+                    failed=day.failed,
+                    tokens_used=day.tokens_used,
+                    cost=cents_of(day.cost_nanos),
+                    cost_nanos=day.cost_nanos,
+                )
+                for day in dashboard.series
+            ],
+            last_calculated_at=dashboard.calculated_at and instant(dashboard.calculated_at),
+        )
+
+
+class DashboardAnswer(DashboardShown):
+    """The dashboard's fields, and the same once more under ``dashboard``, as the seed's example reads it."""
+
+    dashboard: DashboardShown
+
+
+class DifferenceShown(Heard):
+    """One number that was not what the rows say."""
+
+    place: str
+    key: dict[str, Any]
+    field: str
+    was: int
+    now: int
+
+    @classmethod
+    def of(cls, difference: Difference) -> DifferenceShown:
+        """Show what was mended."""
+        return cls(
+            place=difference.place,
+            key=difference.key,
+            field=difference.field,
+            was=difference.stored,
+            now=difference.actual,
+        )
+
+
+class RebuiltDashboard(DashboardAnswer):
+    """The dashboard after it was computed anew, and what that changed: normally nothing."""
+
+    changed: list[DifferenceShown]
+
+
+def _user(dashboard: Dashboard) -> UserShown:
+    return UserShown(
+        id=str(dashboard.user_id),
+        email=dashboard.email,
+        name=dashboard.name,
+        plan=dashboard.limits.plan_name,
+        plan_expires_at=dashboard.plan_expires_at and instant(dashboard.plan_expires_at),
+        time_zone=dashboard.time_zone,
+        requests_used=dashboard.limits.monthly_used,
+        requests_limit=dashboard.limits.monthly_limit,
+    )
+
+
+def _metrics(dashboard: Dashboard) -> MetricsShown:
+    return MetricsShown(
+        total_requests=dashboard.total_requests,
+        completed_requests=dashboard.completed,
+        failed_requests=dashboard.failed,
+        pending_requests=dashboard.pending,
+        total_tokens_used=dashboard.total_tokens_used,
+        total_cost=cents_of(dashboard.total_cost_nanos),
+        total_cost_nanos=dashboard.total_cost_nanos,
+        unpriced_requests=dashboard.unpriced,
+        average_response_time=dashboard.average_response_ms,
+        requests_this_month=dashboard.requests_this_month,
+        requests_today=dashboard.requests_today,
+    )
+
+
+def _performance(dashboard: Dashboard) -> PerformanceShown:
+    return PerformanceShown(
+        average_response_time=dashboard.average_response_ms,
+        success_rate=dashboard.success_rate,
+        average_rating=dashboard.average_rating,
+        total_requests=dashboard.total_requests,
+        rated_requests=dashboard.rated,
+        unpriced_requests=dashboard.unpriced,
+        p50=dashboard.p50,
+        p95=dashboard.p95,
+        p99=dashboard.p99,
+    )
+
+
+def _shown(request: ChatRequest, prompt_of: int | None) -> dict[str, Any]:
+    ours = str(request.id)
+    return {
+        "id": ours,
+        "request_id": request.client_id or ours,
+        "session_id": request.session_id,
+        "prompt": request.prompt and request.prompt[:prompt_of],
+        "response": request.response,
+        "model": request.model,
+        "request_type": request.request_type,
+        "category": request.category,
+        "complexity": request.complexity,
+        "status": request.status,
+        "error_message": request.error_message,
+        "error_code": request.error_code,
+        "late": request.late,
+        "tokens_used": request.tokens_used,
+        "tokens_input": request.tokens_input,
+        "tokens_output": request.tokens_output,
+        "cost": cents(request.cost_nanos),
+        "cost_nanos": request.cost_nanos,
+        "cost_source": request.cost_source,
+        "reported_cost": cents(request.reported_nanos),
+        "duration": request.duration_ms,
+        "user_rating": request.rating,
+        "started_at": instant(request.started_at),
+        "completed_at": request.completed_at and instant(request.completed_at),
+        "created_at": instant(request.created_at),
+    }
+
+
+
+def enveloped(shown: DashboardShown, *, changed: list[DifferenceShown] | None = None) -> bytes:
+    """Encode the dashboard once, and put it under ``dashboard`` as well as beside it: the ``DashboardAnswer``."""
+    once = encode(shown)
+    more = b"" if changed is None else b',"changed":' + encode(changed)
+    return once[:-1] + b',"dashboard":' + once + more + b"}"

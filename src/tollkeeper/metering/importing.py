@@ -1,0 +1,141 @@
+"""Booking requests that were made elsewhere, in sets: a set that is refused is halved until its bad row stands alone.
+
+A set is one transaction and each row is known again by its import key, so whoever is interrupted begins anew: what was
+booked is skipped, nothing is booked twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from tollkeeper.errors import Invalid, KeyReused, TollkeeperError, Unavailable
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.requests import NewRequest, Outcome
+from tollkeeper.store.database import Statements
+
+__all__ = ["Booked", "Importer", "Past", "Refused", "in_sets"]
+
+Row = TypeVar("Row")
+
+SET_ROWS: Final = 500
+SET_BYTES: Final = 8 * 2**20
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# A server that is restarted is back by then.
+_PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One row of a foreign record. Without ``outcome`` it is still pending."""
+
+    row: int
+    request: NewRequest
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that could not be booked, and why."""
+
+    row: int
+    error: TollkeeperError
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What became of some rows. Skipped ones had been booked before."""
+
+    imported: int = 0
+    skipped: int = 0
+    refused: tuple[Refused, ...] = ()
+
+    def __add__(self, other: Booked) -> Booked:
+        return Booked(self.imported + other.imported, self.skipped + other.skipped, self.refused + other.refused)
+
+
+class Importer:
+    """Books rows through the ledger. ``owner`` is the database as its owner, who alone may make partitions."""
+
+    def __init__(self, ledger: Ledger, owner: Statements) -> None:
+        self._ledger = ledger
+        self._owner = owner
+        self._months = set[datetime]()
+
+    async def book(self, rows: Sequence[Past]) -> Booked:
+        """Book a set. ``Unavailable`` when the database stays away; all other errors are told of their rows."""
+        too_old = [Refused(each.row, _BEFORE_TIME) for each in rows if _started_at(each) < _EPOCH]
+        fit = [each for each in rows if _started_at(each) >= _EPOCH]
+        await self._have_partitions(fit)
+        return Booked(refused=tuple(too_old)) + await self._book(fit)
+
+    async def _book(self, rows: Sequence[Past]) -> Booked:
+        if not rows:
+            return Booked()
+        try:
+            are_new = await self._firmly(rows)
+        except Unavailable:
+            raise
+        except TollkeeperError as error:
+            if len(rows) == 1:
+                return _told(rows[0], error)
+            middle = len(rows) // 2
+            return await self._book(rows[:middle]) + await self._book(rows[middle:])
+        return Booked(imported=sum(are_new), skipped=len(rows) - sum(are_new))
+
+    async def _firmly(self, rows: Sequence[Past]) -> list[bool]:
+        """Try again when the database is away for a moment: a set that was booked after all is then skipped."""
+        for seconds in _PAUSES_SECONDS:
+            try:
+                return await self._ledger.record([(each.request, each.outcome) for each in rows])
+            except Unavailable:
+                await asyncio.sleep(seconds)
+        return await self._ledger.record([(each.request, each.outcome) for each in rows])
+
+    async def _have_partitions(self, rows: Sequence[Past]) -> None:
+        """Give the months of past requests their partitions before rows of theirs fall into the default one."""
+        months = {_month(_started_at(each)) for each in rows} - self._months
+        for month in sorted(months):
+            await self._owner.value("ensure_partitions", since=month, until=month)
+        self._months |= months
+
+
+def in_sets(rows: Iterable[Row], size_of: Callable[[Row], int]) -> Iterator[list[Row]]:
+    """Put rows into sets of bounded length and size. What the rows raise comes after what they gave before."""
+    collected: list[Row] = []
+    size = 0
+    try:
+        for row in rows:
+            if collected and (len(collected) == SET_ROWS or size + size_of(row) > SET_BYTES):
+                yield collected
+                collected, size = [], 0
+            collected.append(row)
+            size += size_of(row)
+    except TollkeeperError:
+        if collected:
+            yield collected
+        raise
+    if collected:
+        yield collected
+
+
+def _told(row: Past, error: TollkeeperError) -> Booked:
+    # Its import key is the only one that a row without an id of its client has: it was booked before, at another time.
+    if isinstance(error, KeyReused) and row.request.client_id is None:
+        return Booked(skipped=1)
+    return Booked(refused=(Refused(row.row, error),))
+
+
+def _started_at(row: Past) -> datetime:
+    return row.request.started_at or row.request.priced_at
+
+
+def _month(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+_BEFORE_TIME: Final = Invalid.field("startedAt", "lies before 1970")

@@ -1,0 +1,167 @@
+"""Plans: the operator's catalogue, and which of them a user is on.
+
+A user's terms are a snapshot of a plan: a change of the catalogue changes nobody's terms, only those taken later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from tollkeeper.errors import Invalid, NotFound
+from tollkeeper.metering.money import cents_of
+from tollkeeper.metering.plan_file import Plan, parse
+from tollkeeper.store.database import Database, Record, StatementFailed, Statements
+
+__all__ = ["FieldChange", "Plan", "PlanDifference", "Terms", "apply", "catalogue", "difference", "parse", "set_plan"]
+
+_UNIQUE_VIOLATION: Final = "23505"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of a plan, in the words and units of the operator's file. None is unlimited."""
+
+    field: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDifference:
+    """What a file would do to one plan. ``absent`` from the file, it stays in the catalogue as it is."""
+
+    name: str
+    kind: Literal["added", "changed", "same", "absent"]
+    changes: tuple[FieldChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A user's snapshot of a plan, in force since ``starts_at``."""
+
+    id: UUID
+    plan_name: str
+    plan_rank: int
+    starts_at: datetime
+    expires_at: datetime | None
+
+
+async def catalogue(database: Statements) -> list[Plan]:
+    """Show all plans, by rank."""
+    return [_plan(row) for row in await database.all("plans")]
+
+
+async def difference(database: Statements, plans: Sequence[Plan]) -> list[PlanDifference]:
+    """Say of each plan of the file or the catalogue what ``apply`` would do.
+
+    A plan in the file is that whole: what is left out there is unlimited, not unchanged. Plans absent from the file
+    stay. ``Invalid`` if a rank belongs to one of those.
+    """
+    known = {plan.name: plan for plan in await catalogue(database)}
+    named = {plan.name for plan in plans}
+    taken = {plan.rank: plan.name for plan in known.values() if plan.name not in named}
+    for plan in plans:
+        if plan.rank in taken:
+            raise Invalid.field(f"plans.{plan.name}.rank", f"is the rank of the plan {taken[plan.rank]}, which stays")
+    found = [_compared(known.get(plan.name), plan) for plan in plans]
+    return found + [PlanDifference(name, "absent") for name in known if name not in named]
+
+
+async def apply(database: Database, plans: Sequence[Plan], *, actor: str = "operator") -> list[PlanDifference]:
+    """Put the plans of a file into the catalogue, all or none; answers what that changed. No plan is ever removed."""
+    async with database.transaction() as tx:
+        differences = await difference(tx, plans)
+        try:
+            await tx.run("vacate_ranks", names=[plan.name for plan in plans])
+            await tx.run("put_plans", **_columns(plans))
+        except StatementFailed as error:
+            if error.sqlstate != _UNIQUE_VIOLATION:
+                raise
+            raise Invalid.field("plans", "have a rank that somebody else has just given to another plan") from error
+        detail = {each.name: each.kind for each in differences if each.kind in {"added", "changed"}}
+        await _note(tx, None, actor, "plans.applied", detail)
+    return differences
+
+
+async def set_plan(
+    database: Database, user_id: UUID, plan_name: str, *, actor: str, expires_at: datetime | None = None
+) -> Terms:
+    """Put a user on a plan now, until ``expires_at`` and then on ``free``. What is used of the windows stays used.
+
+    Raises ``NotFound`` for an unknown plan or user and ``Invalid`` if ``expiresAt`` is over.
+    """
+    if expires_at is not None and expires_at.tzinfo is None:
+        raise Invalid.field("expiresAt", "must say its offset from UTC")
+    async with database.transaction() as tx:
+        # Takes the lock and answers the instant that decides.
+        now = await tx.value("bring_current", user_ids=[user_id])
+        if expires_at is not None and expires_at <= now:
+            raise Invalid.field("expiresAt", "must lie in the future")
+        if not await tx.value("plan_exists", plan=plan_name):
+            raise NotFound(f"the catalogue has no plan {plan_name!r}")
+        terms_id = await tx.value("new_terms", user_id=user_id, plan=plan_name, starts_at=now, expires_at=expires_at)
+        if terms_id is None:
+            raise NotFound("no such user")
+        await tx.run("take_terms", user_id=user_id, terms_id=terms_id)
+        terms = await tx.one("terms", user_id=user_id, terms_id=terms_id)
+        assert terms is not None  # noqa: S101 - written above
+        detail = {"plan": plan_name, "expires_at": expires_at and expires_at.isoformat()}
+        await _note(tx, user_id, actor, "plan.set", detail)
+    return Terms(**terms)
+
+
+async def _note(tx: Statements, user_id: UUID | None, actor: str, action: str, detail: dict[str, Any]) -> None:
+    await tx.run(
+        "note_activity", user_id=user_id, actor=actor, action=action, detail=detail, ip_address=None, user_agent=None
+    )
+
+
+def _plan(row: Record) -> Plan:
+    columns: dict[str, Any] = {**row}
+    columns["features"] = tuple(row["features"])
+    return Plan(**columns)
+
+
+def _compared(old: Plan | None, new: Plan) -> PlanDifference:
+    if old is None:
+        return PlanDifference(new.name, "added", tuple(_changes({}, _as_in_file(new))))
+    changes = tuple(_changes(_as_in_file(old), _as_in_file(new)))
+    return PlanDifference(new.name, "changed" if changes else "same", changes)
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> Iterable[FieldChange]:
+    return (FieldChange(field, old.get(field), new[field]) for field in new if not old or old[field] != new[field])
+
+
+def _as_in_file(plan: Plan) -> dict[str, Any]:
+    cents = None if plan.monthly_cost_nanos is None else cents_of(plan.monthly_cost_nanos)
+    return {
+        "rank": plan.rank,
+        "daily_requests": plan.daily_requests,
+        "monthly_requests": plan.monthly_requests,
+        "max_tokens_per_request": plan.max_tokens_per_request,
+        "monthly_tokens": plan.monthly_tokens,
+        "monthly_cost_cents": cents,
+        "features": list(plan.features),
+        "price_per_month": plan.price_per_month,
+        "billing_cycle": plan.billing_cycle,
+    }
+
+
+def _columns(plans: Sequence[Plan]) -> dict[str, list[Any]]:
+    return {
+        "names": [plan.name for plan in plans],
+        "ranks": [plan.rank for plan in plans],
+        "daily_requests": [plan.daily_requests for plan in plans],
+        "monthly_requests": [plan.monthly_requests for plan in plans],
+        "max_tokens_per_request": [plan.max_tokens_per_request for plan in plans],
+        "monthly_tokens": [plan.monthly_tokens for plan in plans],
+        "monthly_cost_nanos": [plan.monthly_cost_nanos for plan in plans],
+        "features": [list(plan.features) for plan in plans],
+        "prices_per_month": [plan.price_per_month for plan in plans],
+        "billing_cycles": [plan.billing_cycle for plan in plans],
+    }

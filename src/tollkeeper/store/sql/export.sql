@@ -1,0 +1,32 @@
+-- Everything that was recorded, on its way out; and room for what comes in from elsewhere.
+
+-- name: let_readers_pause$
+-- Within this transaction wait as long as it takes for whoever reads what is exported.
+SELECT set_config('idle_in_transaction_session_timeout', '0', true);
+
+-- name: exported_users
+-- All users with their addresses, from above an id on. Of all users: the export.
+SELECT a.id AS user_id, i.shown_as AS email
+  FROM accounts AS a
+  LEFT JOIN user_identities AS i ON i.user_id = a.id AND i.kind = 'email'
+ WHERE a.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
+ ORDER BY a.id
+ LIMIT :most;
+
+-- name: address_of_user$
+-- The e-mail address of a user as its owner wrote it.
+SELECT i.shown_as
+  FROM user_identities AS i
+ WHERE i.user_id = :user_id AND i.kind = 'email';
+
+-- name: exported_requests
+-- A user's requests, the oldest first, from above an id on.
+SELECT s.*
+  FROM requests_shown AS s
+ WHERE s.user_id = :user_id AND s.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
+ ORDER BY s.id
+ LIMIT :most;
+
+-- name: ensure_partitions$
+-- Make the monthly partitions of a range in time, as the owner; answers how many were missing.
+SELECT tk_ensure_partitions(:since::timestamptz, :until::timestamptz);

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import asyncio
+import re
+import string
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.accounts.clock import set_clock
+from tollkeeper.accounts import keys, users
+from tollkeeper.errors import Contradiction, Invalid, NobodyKnown, NotFound, TollkeeperError
+from tollkeeper.store.database import Database
+
+PEPPER = bytes(range(32))
+
+
+@given(st.sampled_from(["user", "service"]))
+def test_a_key_matches_the_pattern_for_scanners_and_no_two_are_equal(kind: keys.Kind) -> None:
+    key = keys.generate(kind)
+    assert re.findall(keys.KEY_PATTERN, f"token={key}; x") == [key]
+    assert key.startswith(f"tk_{kind}_")
+    assert len(key.removeprefix(f"tk_{kind}_")) == 43 + 1 + 6
+    assert keys.generate(kind) != key
+
+
+@given(st.integers(0, 57), st.sampled_from(string.ascii_letters + string.digits))
+def test_every_typing_error_is_refused_before_the_database_is_asked(place: int, typed: str) -> None:
+    key = keys.generate("user")
+    place %= len(key)
+    if key[place] == typed:
+        return
+    with pytest.raises(NobodyKnown):
+        keys.hashed(key[:place] + typed + key[place + 1 :], pepper=PEPPER)
+
+
+@given(st.text())
+def test_nothing_else_is_a_key(text: str) -> None:
+    with pytest.raises(NobodyKnown):
+        keys.hashed(text, pepper=PEPPER)
+
+
+def test_the_hash_depends_on_the_pepper() -> None:
+    key = keys.generate("user")
+    assert len(keys.hashed(key, pepper=PEPPER)) == 32
+    assert keys.hashed(key, pepper=PEPPER) != keys.hashed(key, pepper=PEPPER[::-1])
+
+
+async def test_a_key_is_found_by_its_hash_with_its_user_and_scopes(db: Database) -> None:
+    user = await users.add(db, "a@example.com")
+    mine = await keys.create(db, kind="user", name="laptop", user_id=user.id, pepper=PEPPER, actor=str(user.id))
+    theirs = await keys.create(db, kind="service", name="app", scopes=["metrics"], pepper=PEPPER, actor="operator")
+    hashes = [keys.hashed(each, pepper=PEPPER) for each in (mine.key, theirs.key, keys.generate("user"))]
+    found = {each.key_hash: each for each in await keys.look_up(db, hashes)}
+    assert found.keys() == set(hashes[:2])
+    assert found[hashes[0]] == keys.FoundKey(hashes[0], mine.id, "user", user.id, keys.DEFAULT_SCOPES, is_active=True)
+    assert found[hashes[1]] == keys.FoundKey(
+        hashes[1], theirs.id, "service", None, frozenset({"metrics"}), is_active=True
+    )
+
+
+async def test_a_revoked_key_is_not_found(db: Database) -> None:
+    user, key = await _user_and_key(db)
+    await keys.revoke(db, user.id, key.id, actor=str(user.id))
+    assert await _found(db, key) == []
+    with pytest.raises(NotFound):
+        await keys.revoke(db, user.id, key.id, actor=str(user.id))
+    assert [each.revoked_at is not None for each in await keys.listed(db, user.id)] == [True]
+
+
+async def test_nobody_revokes_the_key_of_another_user_but_the_operator_does(db: Database) -> None:
+    _, key = await _user_and_key(db)
+    eve = await users.add(db, "eve@example.com")
+    with pytest.raises(NotFound):
+        await keys.revoke(db, eve.id, key.id, actor=str(eve.id))
+    assert await keys.listed(db, eve.id) == []
+    assert len(await _found(db, key)) == 1
+    await keys.revoke_any(db, key.id, actor="operator")
+    assert await _found(db, key) == []
+    with pytest.raises(NotFound):
+        await keys.revoke_any(db, uuid4(), actor="operator")
+
+
+async def test_a_key_expires_by_the_clock_of_the_database(db: Database, owner: Any) -> None:
+    now = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    await set_clock(owner, now)
+    user, key = await _user_and_key(db, expires_at=now + timedelta(hours=1))
+    assert len(await _found(db, key)) == 1
+    await set_clock(owner, now + timedelta(hours=1))
+    assert await _found(db, key) == []
+    for over in (now, now + timedelta(hours=1)):
+        with pytest.raises(Invalid, match="expiresAt"):
+            await keys.create(
+                db, kind="user", name="late", user_id=user.id, expires_at=over, pepper=PEPPER, actor="operator"
+            )
+
+
+async def test_the_key_of_a_user_who_is_switched_off_says_so(db: Database) -> None:
+    user, key = await _user_and_key(db)
+    await users.change(db, user.id, actor="operator", is_active=False)
+    assert [each.is_active for each in await _found(db, key)] == [False]
+
+
+async def test_use_is_noted_every_five_minutes_and_never_waited_for(db: Database, owner: Any) -> None:
+    now = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    await set_clock(owner, now)
+    user, key = await _user_and_key(db)
+    noted: list[datetime | None] = []
+    for minutes in (0, 4, 6):
+        await set_clock(owner, now + timedelta(minutes=minutes))
+        await _found(db, key)
+        noted.append((await keys.listed(db, user.id))[0].last_used_at)
+    assert noted == [now, now, now + timedelta(minutes=6)]
+    await set_clock(owner, now + timedelta(hours=1))
+    async with owner.transaction():
+        await owner.execute("SELECT FROM api_keys FOR UPDATE")
+        assert len(await asyncio.wait_for(_found(db, key), 0.5)) == 1
+
+
+async def test_a_key_may_all_daily_work_unless_told_otherwise(db: Database) -> None:
+    _, key = await _user_and_key(db)
+    assert set(key.scopes) == keys.DEFAULT_SCOPES
+    assert all(scopes > keys.DEFAULT_SCOPES for scopes in keys.SCOPES.values())
+    assert keys.SCOPES["user"] - keys.DEFAULT_SCOPES == {"variables:reveal"}
+    assert keys.SCOPES["service"] - keys.DEFAULT_SCOPES == {"metrics"}
+
+
+@pytest.mark.parametrize(
+    ("field", "asked"),
+    [
+        ("scopes", {"kind": "service", "scopes": ["variables:reveal"]}),
+        ("scopes", {"kind": "service", "scopes": []}),
+        ("scopes", {"kind": "service", "scopes": ["admin"]}),
+        ("name", {"kind": "service", "name": " "}),
+        ("name", {"kind": "service", "name": "x" * 201}),
+        ("name", {"kind": "service", "name": "a\nb"}),
+        ("user", {"kind": "user"}),
+        ("user", {"kind": "service", "user_id": uuid4()}),
+        ("expiresAt", {"kind": "service", "expires_at": datetime(2099, 1, 1)}),  # noqa: DTZ001 - that is the fault
+    ],
+)
+async def test_a_faulty_field_is_named(db: Database, field: str, asked: dict[str, Any]) -> None:
+    with pytest.raises(Invalid, match=f"^{field}: "):
+        await keys.create(db, **({"name": "app", "pepper": PEPPER, "actor": "operator"} | asked))
+    assert await keys.of_services(db) == []
+
+
+async def test_an_unknown_user_gets_no_key(db: Database) -> None:
+    with pytest.raises(NotFound):
+        await keys.create(db, kind="user", name="x", user_id=uuid4(), pepper=PEPPER, actor="operator")
+
+
+async def test_forty_racers_get_twenty_keys_and_a_revoked_one_makes_room(db: Database) -> None:
+    user = await users.add(db, "a@example.com")
+
+    async def create() -> keys.NewKey:
+        return await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=str(user.id))
+
+    verdicts = await asyncio.gather(*(create() for _ in range(40)), return_exceptions=True)
+    made = [each for each in verdicts if isinstance(each, keys.NewKey)]
+    assert len(made) == keys.MOST_KEYS
+    assert all(isinstance(each, keys.NewKey | Contradiction) for each in verdicts), verdicts
+    with pytest.raises(TollkeeperError):
+        await create()
+    await keys.revoke(db, user.id, made[0].id, actor="operator")
+    await create()
+
+
+async def _user_and_key(db: Database, expires_at: datetime | None = None) -> tuple[users.User, keys.NewKey]:
+    user = await users.add(db, "a@example.com")
+    key = await keys.create(
+        db, kind="user", name="x", user_id=user.id, expires_at=expires_at, pepper=PEPPER, actor=str(user.id)
+    )
+    return user, key
+
+
+async def _found(db: Database, key: keys.NewKey) -> list[keys.FoundKey]:
+    return await keys.look_up(db, [keys.hashed(key.key, pepper=PEPPER)])

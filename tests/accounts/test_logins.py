@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.accounts.clock import set_clock
+from tollkeeper.accounts import logins, tokens, users
+from tollkeeper.errors import NobodyKnown, NotFound, TollkeeperError
+from tollkeeper.store.database import Database
+
+PEPPER = bytes(range(32))
+NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def user(db: Database, owner: Any) -> users.User:
+    await set_clock(owner, NOW)
+    return await users.add(db, "a@example.com", admin=True)
+
+
+async def test_a_link_becomes_a_sign_in(db: Database, owner: Any, user: users.User) -> None:
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator")
+    assert link.expires_at == NOW + timedelta(minutes=10)
+    session = await logins.redeem(db, link.token, pepper=PEPPER, ip_address="192.0.2.1", user_agent="Firefox")
+    assert session.user_id == user.id
+    assert session.expires_at == NOW + timedelta(days=90)
+    token_hash = tokens.hashed(session.token, pepper=PEPPER)
+    assert await logins.who(db, [token_hash, tokens.hashed(link.token, pepper=PEPPER)]) == [
+        logins.SignedIn(
+            token_hash,
+            session.id,
+            user.id,
+            "admin",
+            is_active=True,
+            created_at=NOW,
+            expires_at=session.expires_at,
+            is_recent=True,
+        )
+    ]
+    assert (await users.show(db, user.id)).last_login_at == NOW
+    assert [each.user_agent for each in await logins.listed(db, user.id)] == ["Firefox"]
+    noted = await owner.fetch("SELECT action, ip_address FROM activity WHERE user_id = $1 ORDER BY id", user.id)
+    assert tuple(noted[-1]) == ("login.begun", "192.0.2.1")
+
+
+async def test_of_a_hundred_who_come_with_one_link_one_is_signed_in(db: Database, owner: Any, user: users.User) -> None:
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator")
+    verdicts = await asyncio.gather(
+        *(logins.redeem(db, link.token, pepper=PEPPER) for _ in range(100)), return_exceptions=True
+    )
+    assert sum(isinstance(each, logins.LoginSession) for each in verdicts) == 1
+    assert sum(isinstance(each, NobodyKnown) for each in verdicts) == 99
+    assert await owner.fetchval("SELECT count(*) FROM sessions") == 1
+    assert await owner.fetchval("SELECT count(*) FROM activity WHERE action = 'login.begun'") == 1
+
+
+async def test_the_other_links_of_a_user_die_with_the_one_that_is_used(db: Database, user: users.User) -> None:
+    one, other = [await logins.make_link(db, user.id, pepper=PEPPER, actor="operator") for _ in range(2)]
+    bob = await users.add(db, "bob@example.com")
+    bobs = await logins.make_link(db, bob.id, pepper=PEPPER, actor="operator")
+    await logins.redeem(db, other.token, pepper=PEPPER)
+    with pytest.raises(NobodyKnown):
+        await logins.redeem(db, one.token, pepper=PEPPER)
+    assert (await logins.redeem(db, bobs.token, pepper=PEPPER)).user_id == bob.id
+
+
+async def test_links_of_one_user_that_race_meet_no_deadlock(db: Database, user: users.User) -> None:
+    links = [await logins.make_link(db, user.id, pepper=PEPPER, actor="operator") for _ in range(20)]
+    verdicts = await asyncio.gather(
+        *(logins.redeem(db, each.token, pepper=PEPPER) for each in links), return_exceptions=True
+    )
+    assert all(isinstance(each, logins.LoginSession | NobodyKnown) for each in verdicts), verdicts
+    assert any(isinstance(each, logins.LoginSession) for each in verdicts)
+
+
+async def test_a_link_expires_by_the_clock_of_the_database(db: Database, owner: Any, user: users.User) -> None:
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator", valid_for=timedelta(minutes=1))
+    await set_clock(owner, NOW + timedelta(minutes=1))
+    with pytest.raises(NobodyKnown):
+        await logins.redeem(db, link.token, pepper=PEPPER)
+
+
+@pytest.mark.parametrize("token", ["", "x" * 43, "x" * 42, "ü" * 43, "\ud800" * 43, "x" * 42 + "\n", "x" * 10**6])
+async def test_a_made_up_token_signs_nobody_in(db: Database, user: users.User, token: str) -> None:
+    assert user.id
+    with pytest.raises(NobodyKnown):
+        await logins.redeem(db, token, pepper=PEPPER)
+
+
+async def test_a_sign_in_ends_after_14_days_without_use(db: Database, owner: Any, user: users.User) -> None:
+    session = await _signed_in(db, user)
+    await set_clock(owner, NOW + timedelta(days=14))
+    assert await _holds(db, session) is None
+
+
+async def test_a_sign_in_in_use_ends_after_90_days(db: Database, owner: Any, user: users.User) -> None:
+    session = await _signed_in(db, user)
+    for days in range(10, 90, 10):
+        await set_clock(owner, NOW + timedelta(days=days))
+        assert await _holds(db, session)
+    await set_clock(owner, NOW + timedelta(days=90))
+    assert await _holds(db, session) is None
+    assert await logins.listed(db, user.id) == []
+
+
+async def test_use_is_noted_every_five_minutes_and_never_waited_for(
+    db: Database, owner: Any, user: users.User
+) -> None:
+    session = await _signed_in(db, user)
+    seen: list[datetime] = []
+    for minutes in (4, 6, 10, 12):
+        await set_clock(owner, NOW + timedelta(minutes=minutes))
+        await _holds(db, session)
+        seen.append((await logins.listed(db, user.id))[0].last_seen_at)
+    assert seen == [NOW, *[NOW + timedelta(minutes=6)] * 2, NOW + timedelta(minutes=12)]
+    await set_clock(owner, NOW + timedelta(hours=1))
+    async with owner.transaction():
+        await owner.execute("SELECT FROM sessions FOR UPDATE")
+        assert await asyncio.wait_for(_holds(db, session), 0.5)
+
+
+async def test_a_sign_in_is_recent_for_15_minutes(db: Database, owner: Any, user: users.User) -> None:
+    session = await _signed_in(db, user)
+    found: list[bool] = []
+    for minutes in (14, 15):
+        await set_clock(owner, NOW + timedelta(minutes=minutes))
+        holding = await _holds(db, session)
+        found.append(bool(holding and holding.is_recent))
+    assert found == [True, False]
+
+
+async def test_role_and_activity_are_those_of_now(db: Database, user: users.User) -> None:
+    session = await _signed_in(db, user)
+    await users.change(db, user.id, actor="operator", admin=False, is_active=False)
+    holding = await _holds(db, session)
+    assert holding
+    assert (holding.role, holding.is_active) == ("user", False)
+
+
+async def test_a_sign_in_that_was_ended_holds_no_longer(db: Database, user: users.User) -> None:
+    session = await _signed_in(db, user)
+    eve = await users.add(db, "eve@example.com")
+    with pytest.raises(NotFound):
+        await logins.end(db, eve.id, session.id, actor=str(eve.id))
+    assert await _holds(db, session)
+    await logins.end(db, user.id, session.id, actor=str(user.id))
+    assert await _holds(db, session) is None
+    with pytest.raises(NotFound):
+        await logins.end(db, user.id, session.id, actor=str(user.id))
+
+
+async def test_signing_out_everywhere_spares_one_sign_in_and_voids_open_links(db: Database, user: users.User) -> None:
+    sessions = [await _signed_in(db, user) for _ in range(3)]
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator")
+    assert await logins.end_all(db, user.id, actor=str(user.id), but=sessions[1].id) == 2
+    assert [await _holds(db, each) is not None for each in sessions] == [False, True, False]
+    with pytest.raises(TollkeeperError):
+        await logins.redeem(db, link.token, pepper=PEPPER)
+    assert await logins.end_all(db, user.id, actor=str(user.id)) == 1
+
+
+async def test_an_unknown_user_gets_no_link(db: Database) -> None:
+    with pytest.raises(NotFound):
+        await logins.make_link(db, uuid4(), pepper=PEPPER, actor="operator")
+
+
+async def test_what_is_long_over_is_forgotten_and_nothing_else(db: Database, owner: Any, user: users.User) -> None:
+    ended = await _signed_in(db, user)
+    await logins.end(db, user.id, ended.id, actor="operator")
+    assert await logins.forget(db) == 0
+    await set_clock(owner, NOW + timedelta(days=31))
+    holding = await _signed_in(db, user)
+    assert await logins.forget(db) == 2  # the session and its link
+    assert await _holds(db, holding)
+
+
+async def _signed_in(db: Database, user: users.User) -> logins.LoginSession:
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator")
+    return await logins.redeem(db, link.token, pepper=PEPPER)
+
+
+async def _holds(db: Database, session: logins.LoginSession) -> logins.SignedIn | None:
+    found = await logins.who(db, [tokens.hashed(session.token, pepper=PEPPER)])
+    return found[0] if found else None

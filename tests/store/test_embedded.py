@@ -1,0 +1,394 @@
+"""The PostgreSQL that comes along: closed to others, and there for as long as anyone needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import pytest
+
+from tests.conftest import Server
+from tollkeeper.errors import Misconfigured, Unavailable
+from tollkeeper.store.database import Database
+from tollkeeper.store.embedded import Addresses, embedded_server
+from tollkeeper.store.queries import Statement
+from tollkeeper.store.tuning import server_settings
+
+Elsewhere = Callable[[Path], AbstractAsyncContextManager[asyncio.subprocess.Process]]
+Start = Callable[..., AbstractAsyncContextManager[Addresses]]
+
+USE_AND_WAIT = """
+import asyncio, sys
+from pathlib import Path
+from tollkeeper.store.embedded import embedded_server
+
+async def main():
+    directory, programs, shelter = map(Path, sys.argv[1:])
+    async with embedded_server(directory, programs=programs, shelter=shelter):
+        print(*(directory / "postgres" / "postmaster.pid").read_text().split()[:1], flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def start(open_dir: Path, programs: Path) -> Start:
+    def run(data_dir: Path, **settings: str) -> AbstractAsyncContextManager[Addresses]:
+        return embedded_server(data_dir, programs=programs, shelter=open_dir / "shelter", **settings)
+
+    return run
+
+
+@pytest.fixture
+def elsewhere(open_dir: Path, programs: Path) -> Elsewhere:
+    """Use a server in a process of its own, until that is killed or its input ends. It prints the server's process."""
+
+    @asynccontextmanager
+    async def use(data_dir: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", USE_AND_WAIT, str(data_dir), str(programs), str(open_dir / "shelter")),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        try:
+            yield child
+        finally:
+            if child.stdin is not None:
+                child.stdin.close()
+            await child.wait()
+
+    return use
+
+
+async def _answer(child: asyncio.subprocess.Process) -> int:
+    assert child.stdout is not None
+    return int(await asyncio.wait_for(child.stdout.readline(), 20))
+
+
+def _note(data_dir: Path) -> Path:
+    return data_dir / "postgres" / "postmaster.pid"
+
+
+def _pid(data_dir: Path) -> int:
+    return int(_note(data_dir).read_text().split()[0])
+
+
+def _runs(data_dir: Path) -> bool:
+    return _note(data_dir).exists()
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - what is waited for happens in other processes
+            await asyncio.sleep(0.005)
+
+
+async def _setting(dsn: str | None, name: str) -> str:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval("SELECT setting FROM pg_settings WHERE name = $1", name)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("data_checksums", "on"),
+        ("listen_addresses", ""),
+        ("fsync", "on"),
+        ("full_page_writes", "on"),
+        ("synchronous_commit", "on"),
+        ("unix_socket_permissions", "0700"),
+        ("password_encryption", "scram-sha-256"),
+        ("TimeZone", "UTC"),
+        ("server_encoding", "UTF8"),
+        ("jit", "off"),
+        ("logging_collector", "on"),
+    ],
+)
+async def test_it_runs_closed_and_safe(server: Server, setting: str, value: str) -> None:
+    assert await _setting(server.addresses.admin, setting) == value
+
+
+def test_it_has_no_tcp_port(server: Server) -> None:
+    process = Path("/proc", str(_pid(server.data_dir)))
+    opened = {str(entry.readlink()) for entry in (process / "fd").iterdir()}
+    sockets = {name.removeprefix("socket:[").removesuffix("]") for name in opened if name.startswith("socket:[")}
+    tables = "".join((process / "net" / table).read_text() for table in ("tcp", "tcp6", "udp", "udp6"))
+    assert sockets
+    assert not sockets & set(tables.split())
+
+
+@pytest.mark.parametrize("role", ["service", "owner", "admin"])
+async def test_nobody_enters_without_the_right_password(server: Server, role: str) -> None:
+    dsn = str(getattr(server.addresses, role))
+    password = urlsplit(dsn).password
+    assert password is not None
+    for wrong in (dsn.replace(f":{password}@", "@"), dsn.replace(password, "guess")):
+        with pytest.raises((asyncpg.InvalidPasswordError, asyncpg.InterfaceError)):
+            await asyncpg.connect(wrong)
+
+
+async def test_only_the_owner_owns_and_only_the_superuser_is_one(server: Server) -> None:
+    admin = await asyncpg.connect(server.addresses.admin)
+    rows = await admin.fetch("SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolbypassrls FROM pg_roles")
+    rights = {row["rolname"]: tuple(row.values())[1:] for row in rows if row["rolname"].startswith("tollkeeper")}
+    await admin.close()
+    assert rights == {
+        "tollkeeper_admin": (True, True, True, True),
+        "tollkeeper_owner": (False, False, False, False),
+        "tollkeeper_service": (False, False, False, False),
+    }
+
+
+async def test_the_service_enters_no_other_database(server: Server) -> None:
+    for name in ("postgres", "template1"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(server.addresses.service.replace("/tollkeeper?", f"/{name}?"))
+
+
+async def test_nothing_it_made_is_open_to_others(server: Server) -> None:
+    for path in server.data_dir.rglob("*"):
+        if not path.is_symlink() and path.parent.name != "pg_stat_tmp":
+            assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0 or path.is_socket(), path
+
+
+async def test_it_starts_warm_in_three_seconds_and_stops_without_a_trace(spare: Path, start: Start) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with start(spare):
+        assert loop.time() - began < 3
+        assert _runs(spare)
+        pid = _pid(spare)
+        assert os.getsid(pid) != os.getsid(0)
+    assert not _runs(spare)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_the_first_to_leave_does_not_take_it_from_the_second(spare: Path, start: Start) -> None:
+    first, second = start(spare), start(spare)
+    await first.__aenter__()
+    addresses = await second.__aenter__()
+    await first.__aexit__(None, None, None)
+    assert await _setting(addresses.service, "server_encoding") == "UTF8"
+    await second.__aexit__(None, None, None)
+    assert not _runs(spare)
+
+
+async def test_processes_share_it_and_the_last_one_stops_it(spare: Path, start: Start, elsewhere: Elsewhere) -> None:
+    async with elsewhere(spare) as child:
+        pid = await _answer(child)
+        async with start(spare):
+            assert _pid(spare) == pid
+        assert _pid(spare) == pid
+    assert not _runs(spare)
+
+
+async def test_many_processes_that_start_at_once_share_one_server(open_dir: Path, elsewhere: Elsewhere) -> None:
+    new = open_dir / "new"
+    async with elsewhere(new) as one, elsewhere(new) as two, elsewhere(new) as three:
+        assert len(set(await asyncio.gather(*map(_answer, (one, two, three))))) == 1
+    assert not _runs(new)
+
+
+async def test_a_server_that_outlived_its_user_is_adopted_and_stopped(
+    spare: Path, start: Start, elsewhere: Elsewhere
+) -> None:
+    async with elsewhere(spare) as child:
+        pid = await _answer(child)
+        child.kill()
+        await child.wait()
+        assert _pid(spare) == pid
+        async with start(spare) as addresses:
+            assert _pid(spare) == pid
+            assert await _setting(addresses.service, "server_encoding") == "UTF8"
+    assert not _runs(spare)
+
+
+async def test_a_killed_server_comes_back_and_callers_hear_only_that_it_is_unavailable(
+    spare: Path, start: Start
+) -> None:
+    known = {"one": Statement("one", "SELECT 1, pg_sleep(0.001)", ())}
+    heard: list[str] = []
+    answered = 0
+
+    async def keep_asking(database: Database, stop: asyncio.Event) -> None:
+        nonlocal answered
+        while not stop.is_set():
+            try:
+                answered += await database.value("one")
+            except Unavailable as error:
+                heard.append(type(error).__name__)
+                await asyncio.sleep(0.02)
+
+    async with start(spare) as addresses, Database.open(addresses.service, size=4, known=known) as database:
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(12):
+                group.create_task(keep_asking(database, stop))
+            for _ in range(3):
+                await asyncio.sleep(0.2)
+                before = answered
+                assert before > 0
+                os.kill(_pid(spare), signal.SIGKILL)
+                async with asyncio.timeout(5):
+                    await _until(lambda: answered > before + 12 and len(heard) > 0)  # noqa: B023
+            stop.set()
+    assert set(heard) == {"Unavailable"}
+    assert not _runs(spare)
+
+
+async def test_a_server_killed_with_its_user_is_started_again_at_once(
+    spare: Path, start: Start, elsewhere: Elsewhere
+) -> None:
+    for _ in range(3):
+        async with elsewhere(spare) as child:
+            pid = await _answer(child)
+            child.kill()
+            os.kill(pid, signal.SIGKILL)
+            async with start(spare) as addresses:
+                assert await _setting(addresses.service, "server_encoding") == "UTF8"
+                assert _pid(spare) != pid
+
+
+@pytest.fixture
+def other_process() -> Generator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["sleep", "60"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+async def test_a_process_that_got_the_number_of_a_dead_server_is_left_alone(
+    spare: Path, start: Start, other_process: subprocess.Popen[bytes]
+) -> None:
+    async with start(spare):
+        note = _note(spare).read_text()
+        account = _note(spare).stat()
+    _note(spare).write_text(note.replace(note.split()[0], str(other_process.pid), 1))
+    os.chown(_note(spare), account.st_uid, account.st_gid)
+    try:
+        if os.geteuid() == account.st_uid:
+            # PostgreSQL takes another process of the same account for the server, and only a person can know better.
+            with pytest.raises(Misconfigured, match="lock file"):
+                await start(spare).__aenter__()
+        else:
+            async with start(spare):
+                assert _pid(spare) != other_process.pid
+        assert other_process.poll() is None
+    finally:
+        _note(spare).unlink(missing_ok=True)
+
+
+async def test_a_user_that_is_cancelled_while_starting_leaves_no_server(spare: Path, start: Start) -> None:
+    async def use() -> None:
+        async with start(spare):
+            await asyncio.sleep(60)
+
+    for delay in (0.0, 0.01, 0.03, 0.06, 0.1, 0.2):
+        task = asyncio.create_task(use())
+        await asyncio.sleep(delay)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not _runs(spare)
+
+
+@pytest.fixture
+def odd(spare: Path) -> Generator[Path]:
+    """The spare directory, moved to where no socket could have its path."""
+    moved = spare.with_name("very-long-" * 12 + "a, b 'c' %20 é")
+    spare.rename(moved)
+    yield moved
+    moved.rename(spare)
+
+
+async def test_a_long_or_odd_path_and_a_moved_directory_work(odd: Path, start: Start) -> None:
+    async with start(odd) as addresses:
+        assert await _setting(addresses.service, "server_encoding") == "UTF8"
+        sockets = Path(parse_qs(urlsplit(addresses.service).query)["host"][0])
+        assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
+        assert odd not in sockets.parents
+        assert len(os.fsencode(sockets / ".s.PGSQL.5432")) <= 103
+    sockets.rmdir()
+
+
+async def test_a_making_that_was_killed_is_begun_anew(open_dir: Path, start: Start, elsewhere: Elsewhere) -> None:
+    data_dir = open_dir / "interrupted"
+    async with elsewhere(data_dir) as child:
+        await _until(lambda: any(data_dir.glob("postgres-being-made-*/PG_VERSION")))
+        child.kill()
+    async with start(data_dir) as addresses:
+        assert await _setting(addresses.service, "data_checksums") == "on"
+    assert not list(data_dir.glob("postgres-being-made-*"))
+
+
+async def test_a_making_whose_caller_was_cancelled_is_finished_first(open_dir: Path, start: Start) -> None:
+    data_dir = open_dir / "cancelled"
+    task = asyncio.create_task(start(data_dir).__aenter__())
+    await _until(lambda: any(data_dir.glob("postgres-being-made-*/PG_VERSION")))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (data_dir / "postgres" / "PG_VERSION").exists()
+    assert not _runs(data_dir)
+
+
+async def test_settings_that_postgres_refuses_are_told_in_its_words(spare: Path, start: Start) -> None:
+    with pytest.raises(Misconfigured, match="shared_buffers"):
+        async with start(spare, shared_buffers="plenty"):
+            pass
+
+
+async def test_a_cluster_of_another_version_is_refused(open_dir: Path, start: Start) -> None:
+    foreign = open_dir / "other-version"
+    (foreign / "postgres").mkdir(parents=True)
+    (foreign / "postgres" / "PG_VERSION").write_text("14\n")
+    (foreign / "postgres-passwords.json").write_text('{"admin": "a", "owner": "o", "service": "s"}')
+    with pytest.raises(Misconfigured, match="made by PostgreSQL 14"):
+        async with start(foreign):
+            pass
+
+
+async def test_a_cluster_that_is_not_ours_is_refused(open_dir: Path, start: Start) -> None:
+    foreign = open_dir / "foreign"
+    (foreign / "postgres").mkdir(parents=True)
+    (foreign / "postgres" / "PG_VERSION").write_text("18\n")
+    with pytest.raises(Misconfigured, match="is not ours"):
+        async with start(foreign):
+            pass
+
+
+async def test_a_directory_that_everybody_may_write_to_is_refused(open_dir: Path, start: Start) -> None:
+    public = open_dir / "public"
+    public.mkdir()
+    public.chmod(0o777)
+    with pytest.raises(Misconfigured, match="everybody may write"):
+        async with start(public):
+            pass
+
+
+async def test_a_path_that_cannot_be_a_directory_is_refused(open_dir: Path, start: Start) -> None:
+    (open_dir / "file").write_text("")
+    with pytest.raises(Misconfigured, match="cannot be used"):
+        async with start(open_dir / "file" / "below"):
+            pass
+
+
+def test_memory_is_sized_to_the_machine_within_bounds() -> None:
+    small, usual, large = (server_settings(gib << 30) for gib in (1, 8, 256))
+    assert (small["shared_buffers"], usual["shared_buffers"], large["shared_buffers"]) == ("128MB", "1024MB", "2048MB")
+    assert (small["work_mem"], usual["work_mem"], large["work_mem"]) == ("4MB", "16MB", "32MB")

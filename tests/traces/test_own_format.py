@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tollkeeper.errors import Invalid
+from tollkeeper.traces import PastRequest, read
+
+LEAST = {"status": "failed", "startedAt": "2026-01-01T00:00:00Z"}
+
+
+def read_line(tmp_path: Path, line: str | bytes) -> PastRequest:
+    path = tmp_path / "export.jsonl"
+    path.write_bytes(line if isinstance(line, bytes) else line.encode())
+    (request,) = read("tollkeeper", path)
+    return request
+
+
+def read_one(tmp_path: Path, **fields: Any) -> PastRequest:
+    return read_line(tmp_path, json.dumps(LEAST | fields))
+
+
+def test_an_exported_request_comes_back_whole(tmp_path: Path) -> None:
+    prices = {
+        "source": "genai-prices 0.2.3", "provider": "anthropic", "model": "claude-sonnet-4-5",
+        "input": [[0, 3_000_000_000], [200_000, 6_000_000_000]], "output": 15_000_000_000, "cache_write": "83333333.33",
+    }  # fmt: skip
+    request = read_one(
+        tmp_path, id="0198", requestId="req-123", sessionId="s", prompt="Why?", response="So.", model="gpt-4o",
+        requestType="analysis", category="nft", complexity="high", status="completed", errorMessage=None,
+        errorCode=None, late=True, tokensUsed=30, tokensInput=10, tokensOutput=20, tokensCached=3, tokensCacheWrite=2,
+        tokensReasoning=5,
+        cost=0.0330000, costNanos=330_000, costSource="reported", reportedCost=1.2345678, duration=2500, userRating=5,
+        startedAt="2026-01-01T01:00:00+01:00", completedAt="2026-01-01T00:00:02.5Z", createdAt="2026-01-01T00:00:00Z",
+        user="ada@example.com", ipAddress="::1", userAgent="curl", metadata={"a": [1]}, unitPrices=prices,
+    )  # fmt: skip
+    assert request == PastRequest(
+        row=1, fingerprint=request.fingerprint, status="completed", started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        completed_at=datetime(2026, 1, 1, 0, 0, 2, 500_000, tzinfo=UTC), duration_ms=2500, model="gpt-4o",
+        input_tokens=10, output_tokens=20, cached_tokens=3, cache_write_tokens=2, reasoning_tokens=5,
+        cost_nanos=330_000, cost_source="reported", reported_cost_nanos=12_345_678, session_id="s",
+        request_id="req-123", request_type="analysis", category="nft", complexity="high", prompt="Why?",
+        response="So.", late=True, rating=5,
+        user="ada@example.com", ip_address="::1", user_agent="curl", metadata={"a": [1]}, unit_prices=prices,
+    )  # fmt: skip
+
+
+def test_little_is_enough_and_our_own_id_is_not_taken_for_the_clients(tmp_path: Path) -> None:
+    request = read_one(tmp_path, id="0198", requestId="0198", tokensUsed=7)
+    assert (request.request_id, request.request_type, request.prompt, request.tokens_used) == (None, "chat", "", 7)
+    assert request.input_tokens is None
+
+
+def test_a_text_may_tell_of_a_nul_without_having_one(tmp_path: Path) -> None:
+    assert read_one(tmp_path, prompt="write \\u0000").prompt == "write \\u0000"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"status": "done"}, "status"),
+        ({"startedAt": "2026-01-01T00:00:00"}, "startedAt"),
+        ({"startedAt": 5}, "startedAt"),
+        ({"colour": "red"}, "colour"),
+        ({"tokensInput": -1}, "tokensInput"),
+        ({"tokensOutput": 10**12 + 1}, "tokensOutput"),
+        ({"tokensUsed": "5"}, "tokensUsed"),
+        ({"duration": True}, "duration"),
+        ({"userRating": 6}, "userRating"),
+        ({"complexity": "none"}, "complexity"),
+        ({"sessionId": "s" * 201}, "sessionId"),
+        ({"user": "nobody"}, "user"),
+        ({"prompt": "é" * (1 << 19) + "x"}, "prompt"),
+        ({"errorMessage": "x" * ((1 << 14) + 1)}, "errorMessage"),
+        ({"metadata": {"a": "x" * (1 << 14)}}, "metadata"),
+        ({"metadata": {"a": "\0"}}, "row"),
+        ({"prompt": "\\\0"}, "row"),
+        ({"reportedCost": -1}, "reportedCost"),
+        ({"reportedCost": 10**9 + 1}, "reportedCost"),
+        ({"reportedCost": 0.00000001}, "reportedCost"),
+        ({"unitPrices": {"input": -1}}, "unitPrices"),
+        ({"unitPrices": {"input": 1.5}}, "unitPrices"),
+        ({"unitPrices": {"input": True}}, "unitPrices"),
+        ({"unitPrices": {"input": "abc"}}, "unitPrices"),
+        ({"unitPrices": {"input": []}}, "unitPrices"),
+        ({"unitPrices": {"input": [[0, 1], [5]]}}, "unitPrices"),
+        ({"unitPrices": {"colour": 5}}, "unitPrices"),
+        ({"unitPrices": {"source": 5}}, "unitPrices"),
+    ],
+)
+def test_a_faulty_field_is_named_with_its_row(tmp_path: Path, fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid, match=r"^export\.jsonl, row 1: ") as caught:
+        read_one(tmp_path, **fields)
+    assert caught.value.fields["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    "line", [b"{", b"[]", b'{"status": "failed"}', b"\xff", b'{"prompt": "\\ud800 x"}', b"[" * 9999]
+)
+def test_a_line_that_is_no_request_is_refused(tmp_path: Path, line: bytes) -> None:
+    with pytest.raises(Invalid, match=r"^export\.jsonl, row 1: "):
+        read_line(tmp_path, line)
+
+
+def test_an_interpreter_that_has_loaded_the_reader_ends_well() -> None:
+    # msgspec 0.22.0 crashed one in five of them over a pattern in a union with a container.
+    ends = [
+        subprocess.run([sys.executable, "-c", "import tollkeeper.traces"], check=False).returncode for _ in range(12)
+    ]
+    assert ends == [0] * 12
