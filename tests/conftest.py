@@ -23,6 +23,8 @@ from tollkeeper.store.placement import WHEEL_PROGRAMS
 # Not skipped elsewhere but absent: only root can become another account, and only for root is there anything to see.
 collect_ignore = [] if os.geteuid() == 0 else ["store/test_embedded_as_root.py"]
 
+# Taken out, for a tollkeeper that a test starts would refuse a setting that it does not know.
+_version = os.environ.pop("TOLLKEEPER_TEST_POSTGRES", None)
 _numbers = itertools.count(1)
 
 
@@ -37,8 +39,7 @@ class Server:
 @pytest.fixture(scope="session")
 def programs() -> Path:
     """What ships, or Debian's: ``TOLLKEEPER_TEST_POSTGRES=15 pytest tests/store``."""
-    version = os.environ.get("TOLLKEEPER_TEST_POSTGRES")
-    return Path(f"/usr/lib/postgresql/{version}/bin") if version else WHEEL_PROGRAMS
+    return Path(f"/usr/lib/postgresql/{_version}/bin") if _version else WHEEL_PROGRAMS
 
 
 @pytest.fixture(scope="session")

@@ -129,23 +129,24 @@ async def test_a_key_may_all_daily_work_unless_told_otherwise(db: Database) -> N
     assert keys.SCOPES["service"] - keys.DEFAULT_SCOPES == {"metrics"}
 
 
-@pytest.mark.parametrize(
-    ("field", "asked"),
-    [
-        ("scopes", {"kind": "service", "scopes": ["variables:reveal"]}),
-        ("scopes", {"kind": "service", "scopes": []}),
-        ("scopes", {"kind": "service", "scopes": ["admin"]}),
-        ("name", {"kind": "service", "name": " "}),
-        ("name", {"kind": "service", "name": "x" * 201}),
-        ("name", {"kind": "service", "name": "a\nb"}),
-        ("user", {"kind": "user"}),
-        ("user", {"kind": "service", "user_id": uuid4()}),
-        ("expiresAt", {"kind": "service", "expires_at": datetime(2099, 1, 1)}),  # noqa: DTZ001 - that is the fault
-    ],
-)
-async def test_a_faulty_field_is_named(db: Database, field: str, asked: dict[str, Any]) -> None:
-    with pytest.raises(Invalid, match=f"^{field}: "):
-        await keys.create(db, **({"name": "app", "pepper": PEPPER, "actor": "operator"} | asked))
+FAULTY: list[tuple[str, dict[str, Any]]] = [
+    ("scopes", {"kind": "service", "scopes": ["variables:reveal"]}),
+    ("scopes", {"kind": "service", "scopes": []}),
+    ("scopes", {"kind": "service", "scopes": ["admin"]}),
+    ("name", {"kind": "service", "name": " "}),
+    ("name", {"kind": "service", "name": "x" * 201}),
+    ("name", {"kind": "service", "name": "a\nb"}),
+    ("user", {"kind": "user"}),
+    ("user", {"kind": "service", "user_id": uuid4()}),
+    ("expiresAt", {"kind": "service", "expires_at": datetime(2099, 1, 1)}),  # noqa: DTZ001 - that is the fault
+]
+
+
+async def test_a_faulty_field_is_named(db: Database) -> None:
+    for field, asked in FAULTY:
+        all_of_it: dict[str, Any] = {"name": "app", "pepper": PEPPER, "actor": "operator"} | asked
+        with pytest.raises(Invalid, match=rf"^{field}: "):
+            await keys.create(db, **all_of_it)
     assert await keys.of_services(db) == []
 
 

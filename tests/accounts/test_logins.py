@@ -43,8 +43,8 @@ async def test_a_link_becomes_a_sign_in(db: Database, owner: Any, user: users.Us
     ]
     assert (await users.show(db, user.id)).last_login_at == NOW
     assert [each.user_agent for each in await logins.listed(db, user.id)] == ["Firefox"]
-    noted = await owner.fetch("SELECT action, ip_address FROM activity WHERE user_id = $1 ORDER BY id", user.id)
-    assert tuple(noted[-1]) == ("login.begun", "192.0.2.1")
+    noted = await owner.fetch("SELECT ip_address FROM activity WHERE user_id = $1 AND action = 'login.begun'", user.id)
+    assert [tuple(row) for row in noted] == [("192.0.2.1",)]
 
 
 async def test_of_a_hundred_who_come_with_one_link_one_is_signed_in(db: Database, owner: Any, user: users.User) -> None:
@@ -68,13 +68,18 @@ async def test_the_other_links_of_a_user_die_with_the_one_that_is_used(db: Datab
     assert (await logins.redeem(db, bobs.token, pepper=PEPPER)).user_id == bob.id
 
 
-async def test_links_of_one_user_that_race_meet_no_deadlock(db: Database, user: users.User) -> None:
+async def test_links_of_one_user_that_race_do_not_wait_for_each_other(
+    db: Database, owner: Any, user: users.User
+) -> None:
     links = [await logins.make_link(db, user.id, pepper=PEPPER, actor="operator") for _ in range(20)]
+    async with owner.transaction():
+        first = tokens.hashed(links[0].token, pepper=PEPPER)
+        await owner.execute("SELECT FROM sign_in_links WHERE token_hash = $1 FOR UPDATE", first)
+        await asyncio.wait_for(logins.redeem(db, links[1].token, pepper=PEPPER), 0.5)
     verdicts = await asyncio.gather(
         *(logins.redeem(db, each.token, pepper=PEPPER) for each in links), return_exceptions=True
     )
     assert all(isinstance(each, logins.LoginSession | NobodyKnown) for each in verdicts), verdicts
-    assert any(isinstance(each, logins.LoginSession) for each in verdicts)
 
 
 async def test_a_link_expires_by_the_clock_of_the_database(db: Database, owner: Any, user: users.User) -> None:
@@ -84,11 +89,10 @@ async def test_a_link_expires_by_the_clock_of_the_database(db: Database, owner: 
         await logins.redeem(db, link.token, pepper=PEPPER)
 
 
-@pytest.mark.parametrize("token", ["", "x" * 43, "x" * 42, "ü" * 43, "\ud800" * 43, "x" * 42 + "\n", "x" * 10**6])
-async def test_a_made_up_token_signs_nobody_in(db: Database, user: users.User, token: str) -> None:
-    assert user.id
-    with pytest.raises(NobodyKnown):
-        await logins.redeem(db, token, pepper=PEPPER)
+async def test_a_made_up_token_signs_nobody_in(db: Database) -> None:
+    for token in ("", "x" * 43, "x" * 42, "ü" * 43, "\ud800" * 43, "x" * 42 + "\n", "x" * 10**6):
+        with pytest.raises(NobodyKnown):
+            await logins.redeem(db, token, pepper=PEPPER)
 
 
 async def test_a_sign_in_ends_after_14_days_without_use(db: Database, owner: Any, user: users.User) -> None:
@@ -107,9 +111,7 @@ async def test_a_sign_in_in_use_ends_after_90_days(db: Database, owner: Any, use
     assert await logins.listed(db, user.id) == []
 
 
-async def test_use_is_noted_every_five_minutes_and_never_waited_for(
-    db: Database, owner: Any, user: users.User
-) -> None:
+async def test_use_is_noted_every_five_minutes_and_never_waited_for(db: Database, owner: Any, user: users.User) -> None:
     session = await _signed_in(db, user)
     seen: list[datetime] = []
     for minutes in (4, 6, 10, 12):

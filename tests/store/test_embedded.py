@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import stat
@@ -86,6 +87,22 @@ def _pid(data_dir: Path) -> int:
 
 def _runs(data_dir: Path) -> bool:
     return _note(data_dir).exists()
+
+
+def _socket_dir(addresses: Addresses) -> Path:
+    return Path(parse_qs(urlsplit(addresses.service).query)["host"][0])
+
+
+def _exists(path: Path) -> bool:
+    return path.exists()
+
+
+def _found(directory: Path, pattern: str) -> bool:
+    return any(directory.glob(pattern))
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 async def _until(true: Callable[[], bool]) -> None:
@@ -218,50 +235,69 @@ async def test_a_server_that_outlived_its_user_is_adopted_and_stopped(
     assert not _runs(spare)
 
 
-async def test_a_killed_server_comes_back_and_callers_hear_only_that_it_is_unavailable(
-    spare: Path, start: Start
-) -> None:
-    known = {"one": Statement("one", "SELECT 1, pg_sleep(0.001)", ())}
-    heard: list[str] = []
-    answered = 0
+@pytest.fixture
+async def marks(spare: Path, start: Start) -> AsyncGenerator[Addresses]:
+    """The spare server, running, with a table to write marks into."""
+    async with start(spare) as addresses:
+        owner = await asyncpg.connect(addresses.owner)
+        await owner.execute("DROP TABLE IF EXISTS marks; CREATE TABLE marks (id int)")
+        await owner.execute("GRANT ALL ON marks TO tollkeeper_service")
+        await owner.close()
+        yield addresses
+    assert not _runs(spare)
 
-    async def keep_asking(database: Database, stop: asyncio.Event) -> None:
-        nonlocal answered
+
+MARK = {
+    "mark": Statement("mark", "INSERT INTO marks VALUES ($1)", ("id",)),
+    "marks": Statement("marks", "SELECT id FROM marks", ()),
+    "backend": Statement("backend", "SELECT pg_backend_pid()", ()),
+}
+
+
+@pytest.mark.parametrize("victim", ["server", "backend"])
+async def test_after_a_kill_callers_hear_only_unavailable_and_what_was_confirmed_is_there(
+    spare: Path, marks: Addresses, victim: str
+) -> None:
+    ids = itertools.count()
+    confirmed: list[int] = []
+    unavailable = 0
+    stop = asyncio.Event()
+
+    async def keep_marking(database: Database) -> None:
+        nonlocal unavailable
         while not stop.is_set():
             try:
-                answered += await database.value("one")
-            except Unavailable as error:
-                heard.append(type(error).__name__)
+                await database.run("mark", id=(mark := next(ids)))
+                confirmed.append(mark)
+            except Unavailable:
+                unavailable += 1
                 await asyncio.sleep(0.02)
 
-    async with start(spare) as addresses, Database.open(addresses.service, size=4, known=known) as database:
-        stop = asyncio.Event()
+    async with Database.open(marks.service, size=4, known=MARK) as database:
         async with asyncio.TaskGroup() as group:
             for _ in range(12):
-                group.create_task(keep_asking(database, stop))
-            for _ in range(3):
-                await asyncio.sleep(0.2)
-                before = answered
-                assert before > 0
-                os.kill(_pid(spare), signal.SIGKILL)
+                group.create_task(keep_marking(database))
+            for round_ in range(1, 3):
+                await _until(lambda: len(confirmed) > 50 * round_)  # noqa: B023
+                pid = _pid(spare) if victim == "server" else await database.value("backend")
+                before = len(confirmed)
+                os.kill(pid, signal.SIGKILL)
                 async with asyncio.timeout(5):
-                    await _until(lambda: answered > before + 12 and len(heard) > 0)  # noqa: B023
+                    await _until(lambda: len(confirmed) > before + 24 and unavailable >= round_)  # noqa: B023
             stop.set()
-    assert set(heard) == {"Unavailable"}
-    assert not _runs(spare)
+        assert set(confirmed) <= {row["id"] for row in await database.all("marks")}
 
 
 async def test_a_server_killed_with_its_user_is_started_again_at_once(
     spare: Path, start: Start, elsewhere: Elsewhere
 ) -> None:
-    for _ in range(3):
-        async with elsewhere(spare) as child:
-            pid = await _answer(child)
-            child.kill()
-            os.kill(pid, signal.SIGKILL)
-            async with start(spare) as addresses:
-                assert await _setting(addresses.service, "server_encoding") == "UTF8"
-                assert _pid(spare) != pid
+    async with elsewhere(spare) as child:
+        pid = await _answer(child)
+        child.kill()
+        os.kill(pid, signal.SIGKILL)
+        async with start(spare) as addresses:
+            assert await _setting(addresses.service, "server_encoding") == "UTF8"
+            assert _pid(spare) != pid
 
 
 @pytest.fixture
@@ -319,31 +355,31 @@ def odd(spare: Path) -> Generator[Path]:
 async def test_a_long_or_odd_path_and_a_moved_directory_work(odd: Path, start: Start) -> None:
     async with start(odd) as addresses:
         assert await _setting(addresses.service, "server_encoding") == "UTF8"
-        sockets = Path(parse_qs(urlsplit(addresses.service).query)["host"][0])
-        assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
+        sockets = _socket_dir(addresses)
+        assert _mode(sockets) == 0o700
         assert odd not in sockets.parents
         assert len(os.fsencode(sockets / ".s.PGSQL.5432")) <= 103
-    sockets.rmdir()
+    assert not _exists(sockets)
 
 
 async def test_a_making_that_was_killed_is_begun_anew(open_dir: Path, start: Start, elsewhere: Elsewhere) -> None:
     data_dir = open_dir / "interrupted"
     async with elsewhere(data_dir) as child:
-        await _until(lambda: any(data_dir.glob("postgres-being-made-*/PG_VERSION")))
+        await _until(lambda: _found(data_dir, "postgres-being-made-*/PG_VERSION"))
         child.kill()
     async with start(data_dir) as addresses:
         assert await _setting(addresses.service, "data_checksums") == "on"
-    assert not list(data_dir.glob("postgres-being-made-*"))
+    assert not _found(data_dir, "postgres-being-made-*")
 
 
 async def test_a_making_whose_caller_was_cancelled_is_finished_first(open_dir: Path, start: Start) -> None:
     data_dir = open_dir / "cancelled"
     task = asyncio.create_task(start(data_dir).__aenter__())
-    await _until(lambda: any(data_dir.glob("postgres-being-made-*/PG_VERSION")))
+    await _until(lambda: _found(data_dir, "postgres-being-made-*/PG_VERSION"))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (data_dir / "postgres" / "PG_VERSION").exists()
+    assert _exists(data_dir / "postgres" / "PG_VERSION")
     assert not _runs(data_dir)
 
 

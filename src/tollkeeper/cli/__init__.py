@@ -6,8 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
 from inspect import iscoroutinefunction
 from typing import Any, Final
@@ -15,7 +14,7 @@ from typing import Any, Final
 from cyclopts import App, CycloptsError
 
 from tollkeeper.cli.answers import Answer, Common, Misused, complain, speak
-from tollkeeper.errors import TollkeeperError, Unavailable
+from tollkeeper.errors import Misconfigured, TollkeeperError
 
 __all__ = ["main"]
 
@@ -47,10 +46,7 @@ for _name, _where, _help in (
 
 def main() -> None:
     """Run the command line of this process."""
-    code = run(sys.argv[1:])
-    with suppress(BrokenPipeError):
-        sys.stdout.flush()
-    sys.exit(code)
+    sys.exit(run(sys.argv[1:]))
 
 
 def run(words: Sequence[str]) -> int:
@@ -58,36 +54,41 @@ def run(words: Sequence[str]) -> int:
     as_json = "--json" in words
     try:
         command, bound, _ = app.parse_args(list(words), exit_on_error=False, print_error=False)
-        common = bound.arguments.get("common", Common())
+        common = bound.arguments.get("common")
         as_json = isinstance(common, Common) and common.json
-        answer = _done(command, *bound.args, **bound.kwargs)
+        return _spoken(_done(command, *bound.args, **bound.kwargs), as_json=as_json)
     except CycloptsError as error:
         return complain(Misused(str(error)), as_json=as_json)
     except TollkeeperError as error:
         return complain(error, as_json=as_json)
     except BrokenPipeError:
-        # Whoever read what we write has seen enough; nothing shall be written at exit either.
+        # Whoever read what we write has seen enough, and Python shall not try once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BY_SIGNAL + signal.SIGPIPE
     except OSError as error:
-        return complain(Unavailable(f"{error.filename}: {error.strerror}" if error.filename else str(error)), as_json=as_json)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+        return complain(Misconfigured(_told(error)), as_json=as_json)
+    except KeyboardInterrupt:
         return _BY_SIGNAL + signal.SIGINT
+    except asyncio.CancelledError:
+        return _BY_SIGNAL + signal.SIGTERM
+
+
+def _spoken(answer: object, *, as_json: bool) -> int:
     return speak(answer, as_json=as_json) if isinstance(answer, Answer) else 0
 
 
-def _done(command: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    if not iscoroutinefunction(command):
-        return command(*args, **kwargs)
-    return asyncio.run(_orderly(command(*args, **kwargs)))
+def _done(command: Callable[..., Any], *args: Any, **kwargs: Any) -> object:
+    if iscoroutinefunction(command):
+        return asyncio.run(_orderly(command(*args, **kwargs)))
+    return command(*args, **kwargs)
 
 
-async def _orderly(command: Coroutine[Any, Any, Answer | None]) -> Answer | None:
-    """Stop in good order when told to terminate: a server that was started is stopped again."""
+async def _orderly(command: Coroutine[Any, Any, object]) -> object:
+    """Let a command that is told to terminate end in good order: a server that it started is stopped again."""
     task = asyncio.ensure_future(command)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await _awaited(task)
-
-
-async def _awaited(task: Awaitable[Answer | None]) -> Answer | None:
     return await task
+
+
+def _told(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)

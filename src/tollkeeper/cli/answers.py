@@ -81,7 +81,7 @@ def complain(error: TollkeeperError, *, as_json: bool) -> int:
     if as_json:
         problem = {"type": f"/problems/{error.slug}", "title": error.title, "status": int(error.status)}
         document = problem | {"detail": error.detail} | error.fields
-        sys.stdout.buffer.write(_encode(document, ) + b"\n")
+        sys.stdout.buffer.write(_encode(document) + b"\n")
         sys.stdout.buffer.flush()
     else:
         print(f"tollkeeper: {_harmless(' '.join(error.detail.split()))}", file=sys.stderr, flush=True)

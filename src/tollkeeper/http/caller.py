@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -141,9 +142,11 @@ class Callers:
     async def _named_user(self, exchange: Exchange, operation: Operation) -> UUID:
         header = exchange.only_header(b"tollkeeper-user")
         if not header:
-            raise NotUnderstood("a service key names its user: send the header Tollkeeper-User: EMAIL", field="Tollkeeper-User")
+            raise NotUnderstood(
+                "a service key names its user: send the header Tollkeeper-User: EMAIL", field="Tollkeeper-User"
+            )
         try:
-            email = header.decode().lower()
+            email = unicodedata.normalize("NFC", header.decode())
         except UnicodeDecodeError:
             raise NotUnderstood("the header Tollkeeper-User is not UTF-8", field="Tollkeeper-User") from None
         user_id = await self._users.find(email)
@@ -155,7 +158,7 @@ class Callers:
             raise NotUnderstood(error.detail, **error.fields) from None
         if not operation.creates_user:
             raise NotFound("no such user")
-        user_id = await users.of_email_or_new(self._backend.database, header.decode())
+        user_id = await users.of_email_or_new(self._backend.database, email)
         self._users.forget(email)
         return user_id
 
@@ -229,7 +232,9 @@ def address_of_client(exchange: Exchange, trusted: Sequence[Network]) -> str | N
 
 
 def _is_trusted(address: str | None, trusted: Sequence[Network]) -> bool:
-    return address is not None and _is_address(address) and any(ipaddress.ip_address(address) in each for each in trusted)
+    return (
+        address is not None and _is_address(address) and any(ipaddress.ip_address(address) in each for each in trusted)
+    )
 
 
 def _is_address(text: str) -> bool:

@@ -80,7 +80,10 @@ class Exchange(Request[Any, Any, Any]):
 
     def only_header(self, name: bytes) -> bytes | None:
         """One header that must not come twice: who reads the first and who the last would disagree."""
-        if len(self._given) != len(self.scope["headers"]) and sum(each == name for each, _ in self.scope["headers"]) > 1:
+        if (
+            len(self._given) != len(self.scope["headers"])
+            and sum(each == name for each, _ in self.scope["headers"]) > 1
+        ):
             raise NotUnderstood(f"the header {name.decode()} is given more than once")
         return self._given.get(name)
 

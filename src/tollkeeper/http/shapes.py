@@ -60,7 +60,9 @@ def asked(query: bytes, shape: type[Shape]) -> Shape:
             faults.append(Fault(name, "contains U+0000"))
         else:
             values[name] = _read_parameter(text, kind)
-    faults += [Fault(name, f"must be {kind.wanted}") for name, kind in _kinds(shape).items() if values.get(name) is _UNREADABLE]
+    faults += [
+        Fault(name, f"must be {kind.wanted}") for name, kind in _kinds(shape).items() if values.get(name) is _UNREADABLE
+    ]
     if faults:
         raise invalid(faults)
     return shaped(values, shape)
@@ -69,7 +71,11 @@ def asked(query: bytes, shape: type[Shape]) -> Shape:
 def _parameters(query: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS, separator="&"
+            query.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MOST_PARAMETERS,
+            separator="&",
         )
     except UnicodeDecodeError:
         raise NotUnderstood("the query string is not UTF-8") from None

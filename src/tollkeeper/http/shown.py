@@ -13,7 +13,7 @@ from tollkeeper.metering.verify import Difference
 _PROMPT_OF_A_RECENT_ONE = 200
 
 
-class RequestShown(Heard):
+class RequestShown(Heard, frozen=True, kw_only=True):
     """One chat request, in lists."""
 
     id: str
@@ -48,7 +48,7 @@ class RequestShown(Heard):
         return cls(**_shown(request, prompt_of))
 
 
-class RequestWhole(RequestShown):
+class RequestWhole(RequestShown, frozen=True, kw_only=True):
     """One chat request with all that is kept of it."""
 
     plan_name: str
@@ -88,14 +88,14 @@ class RequestWhole(RequestShown):
         )
 
 
-class RequestFound(Heard):
+class RequestFound(Heard, frozen=True, kw_only=True):
     """The answer to asking for one request."""
 
     success: Literal[True] = True
     request: RequestWhole
 
 
-class RequestsPage(Heard):
+class RequestsPage(Heard, frozen=True, kw_only=True):
     """Some requests; ``nextCursor`` leads on, null where nothing follows."""
 
     success: Literal[True] = True
@@ -103,7 +103,7 @@ class RequestsPage(Heard):
     next_cursor: str | None
 
 
-class SessionShown(Heard):
+class SessionShown(Heard, frozen=True, kw_only=True):
     """One conversation, summed."""
 
     session_id: str
@@ -132,7 +132,7 @@ class SessionShown(Heard):
         )
 
 
-class SessionsPage(Heard):
+class SessionsPage(Heard, frozen=True, kw_only=True):
     """Some conversations, the one begun last first."""
 
     success: Literal[True] = True
@@ -140,7 +140,7 @@ class SessionsPage(Heard):
     next_cursor: str | None
 
 
-class UserShown(Heard):
+class UserShown(Heard, frozen=True, kw_only=True):
     """The user of a dashboard."""
 
     id: str
@@ -153,7 +153,7 @@ class UserShown(Heard):
     requests_limit: int | None
 
 
-class MetricsShown(Heard):
+class MetricsShown(Heard, frozen=True, kw_only=True):
     """Sums since the beginning, unless named otherwise. Requests count from their start, all else from their finish."""
 
     total_requests: int
@@ -169,7 +169,7 @@ class MetricsShown(Heard):
     requests_today: int
 
 
-class PerformanceShown(Heard):
+class PerformanceShown(Heard, frozen=True, kw_only=True):
     """How fast, how well, how liked. Times in ms; percentiles within 2 %."""
 
     average_response_time: int | None
@@ -183,7 +183,7 @@ class PerformanceShown(Heard):
     p99: float | None
 
 
-class DayShown(Heard):
+class DayShown(Heard, frozen=True, kw_only=True):
     """One day in the user's zone."""
 
     date: str
@@ -194,7 +194,7 @@ class DayShown(Heard):
     cost_nanos: int
 
 
-class DashboardShown(Heard):
+class DashboardShown(Heard, frozen=True, kw_only=True):
     """Everything that a user's dashboard shows."""
 
     user: UserShown
@@ -235,13 +235,13 @@ class DashboardShown(Heard):
         )
 
 
-class DashboardAnswer(DashboardShown):
+class DashboardAnswer(DashboardShown, frozen=True, kw_only=True):
     """The dashboard's fields, and the same once more under ``dashboard``, as the seed's example reads it."""
 
     dashboard: DashboardShown
 
 
-class DifferenceShown(Heard):
+class DifferenceShown(Heard, frozen=True, kw_only=True):
     """One number that was not what the rows say."""
 
     place: str
@@ -262,7 +262,7 @@ class DifferenceShown(Heard):
         )
 
 
-class RebuiltDashboard(DashboardAnswer):
+class RebuiltDashboard(DashboardAnswer, frozen=True, kw_only=True):
     """The dashboard after it was computed anew, and what that changed: normally nothing."""
 
     changed: list[DifferenceShown]
@@ -340,7 +340,6 @@ def _shown(request: ChatRequest, prompt_of: int | None) -> dict[str, Any]:
         "completed_at": request.completed_at and instant(request.completed_at),
         "created_at": instant(request.created_at),
     }
-
 
 
 def enveloped(shown: DashboardShown, *, changed: list[DifferenceShown] | None = None) -> bytes:

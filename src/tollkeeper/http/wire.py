@@ -17,7 +17,7 @@ from tollkeeper.errors import Invalid, NotUnderstood
 from tollkeeper.http.body import Fault, inner
 from tollkeeper.http.shapes import Said
 from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.money import MAX_CENTS, cents_of, nanos_of_cents
+from tollkeeper.metering.money import cents_of, nanos_of_cents
 from tollkeeper.metering.requests import Complexity, FinalStatus, NewRequest, Outcome, Settled, Started, reference
 
 MOST_TEXT_BYTES: Final = 2**20
@@ -39,7 +39,7 @@ _LARGEST_INTEGER: Final = 2**63
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class StartTracking(Said):
+class StartTracking(Said, frozen=True, kw_only=True):
     """The body of ``POST /api/chat/track``."""
 
     prompt: Text
@@ -63,7 +63,13 @@ class StartTracking(Said):
             yield from _faults_of_metadata(self.metadata)
 
     def as_new_request(
-        self, user_id: UUID, *, at: datetime, idempotency_key: str | None, ip_address: str | None, user_agent: str | None
+        self,
+        user_id: UUID,
+        *,
+        at: datetime,
+        idempotency_key: str | None,
+        ip_address: str | None,
+        user_agent: str | None,
     ) -> NewRequest:
         """Say the same to the ledger. ``ip_address`` and ``user_agent`` are the caller's own, where the body has none."""
         return NewRequest(
@@ -84,7 +90,7 @@ class StartTracking(Said):
         )
 
 
-class FinishTracking(Said):
+class FinishTracking(Said, frozen=True, kw_only=True):
     """The body of ``PUT /api/chat/track``: a finish, a rating, or a response that comes later."""
 
     request_id: str
@@ -188,14 +194,14 @@ class Heard(msgspec.Struct, rename="camel", frozen=True, kw_only=True):
     """What a caller hears back: every field is listed, none comes straight from a row."""
 
 
-class ResetsAt(Heard):
+class ResetsAt(Heard, frozen=True, kw_only=True):
     """When the windows end."""
 
     daily: Instant
     monthly: Instant
 
 
-class LimitsShown(Heard):
+class LimitsShown(Heard, frozen=True, kw_only=True):
     """What the plan allows and what of it is used. A limit of null is none at all, 0 allows nothing."""
 
     monthly_used: int
@@ -235,7 +241,7 @@ class LimitsShown(Heard):
         )
 
 
-class TrackingStarted(Heard):
+class TrackingStarted(Heard, frozen=True, kw_only=True):
     """The answer to an admitted start."""
 
     success: Literal[True] = True
@@ -257,15 +263,16 @@ class TrackingStarted(Heard):
         )
 
 
-class Admissible(Heard):
-    """The answer to a dry run of what would be admitted."""
+class Rehearsal(Heard, frozen=True, kw_only=True):
+    """The answer to a dry run: whether the request would be admitted, or the problem that it would meet."""
 
     success: Literal[True] = True
-    admitted: Literal[True] = True
-    limits: LimitsShown
+    admitted: bool
+    limits: LimitsShown | None
+    problem: msgspec.Raw | UnsetType = UNSET
 
 
-class TrackingFinished(Heard):
+class TrackingFinished(Heard, frozen=True, kw_only=True):
     """The answer to a finish, a rating or a patch."""
 
     success: Literal[True] = True
@@ -366,5 +373,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(each) for each in cast("list[Any]", value)]
     return float(value) if isinstance(value, Decimal) else value
-
-

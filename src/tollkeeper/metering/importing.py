@@ -7,9 +7,10 @@ booked is skipped, nothing is booked twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from tollkeeper.errors import Invalid, KeyReused, TollkeeperError, Unavailable
@@ -20,6 +21,7 @@ from tollkeeper.store.database import Statements
 __all__ = ["Booked", "Importer", "Past", "Refused", "in_sets"]
 
 Row = TypeVar("Row")
+Done = TypeVar("Done")
 
 SET_ROWS: Final = 500
 SET_BYTES: Final = 8 * 2**20
@@ -77,7 +79,7 @@ class Importer:
         if not rows:
             return Booked()
         try:
-            are_new = await self._firmly(rows)
+            are_new = await _patiently(lambda: self._ledger.record([(each.request, each.outcome) for each in rows]))
         except Unavailable:
             raise
         except TollkeeperError as error:
@@ -87,20 +89,11 @@ class Importer:
             return await self._book(rows[:middle]) + await self._book(rows[middle:])
         return Booked(imported=sum(are_new), skipped=len(rows) - sum(are_new))
 
-    async def _firmly(self, rows: Sequence[Past]) -> list[bool]:
-        """Try again when the database is away for a moment: a set that was booked after all is then skipped."""
-        for seconds in _PAUSES_SECONDS:
-            try:
-                return await self._ledger.record([(each.request, each.outcome) for each in rows])
-            except Unavailable:
-                await asyncio.sleep(seconds)
-        return await self._ledger.record([(each.request, each.outcome) for each in rows])
-
     async def _have_partitions(self, rows: Sequence[Past]) -> None:
         """Give the months of past requests their partitions before rows of theirs fall into the default one."""
         months = {_month(_started_at(each)) for each in rows} - self._months
         for month in sorted(months):
-            await self._owner.value("ensure_partitions", since=month, until=month)
+            await _patiently(partial(self._owner.value, "ensure_partitions", since=month, until=month))
         self._months |= months
 
 
@@ -121,6 +114,16 @@ def in_sets(rows: Iterable[Row], size_of: Callable[[Row], int]) -> Iterator[list
         raise
     if collected:
         yield collected
+
+
+async def _patiently(act: Callable[[], Awaitable[Done]]) -> Done:
+    """Try again while the database is away or busy: what was done after all does not happen twice."""
+    for seconds in _PAUSES_SECONDS:
+        try:
+            return await act()
+        except Unavailable:
+            await asyncio.sleep(seconds)
+    return await act()
 
 
 def _told(row: Past, error: TollkeeperError) -> Booked:

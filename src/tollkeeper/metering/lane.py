@@ -31,7 +31,7 @@ _ONE_MAY_BE_TO_BLAME = frozenset({"55P03", "57014"})
 class Bounds:
     """How much may be decided at once and how much may wait. Beyond it callers hear 503 at once."""
 
-    workers: int = 2
+    workers: int = 1
     set_items: int = 128
     set_bytes: int = 8 * 2**20
     waiting_items: int = 20_000

@@ -6,20 +6,21 @@ together, and verdicts become answers or errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from tollkeeper.errors import Contradiction, Unavailable
+from tollkeeper.errors import Contradiction, Invalid, Unavailable
 from tollkeeper.metering import refusals
 from tollkeeper.metering.lane import Bounds, Lane
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.pricing import rates_for
 from tollkeeper.metering.requests import NewRequest, Outcome, Settled, Started
-from tollkeeper.store.database import Database, Record, Statements, Transaction
+from tollkeeper.store.database import Database, Record, StatementFailed, Statements, Transaction
 
+_OUT_OF_RANGE = "22003"
 # What an item weighs in a lane beside its texts.
 _ITEM_BYTES = 500
 
@@ -48,7 +49,9 @@ class Ledger:
         Raises ``LimitReached``, ``NotInPlan``, ``TooManyTokens``, ``UnpricedModel``, ``AccountInactive``, ``KeyReused``
         or ``Unavailable``; a refused request consumes nothing and is not recorded.
         """
-        return _started(request, await self.starts.put(request, owner=request.user_id, size=_size(request.prompt)))
+        with _countable():
+            verdict = await self.starts.put(request, owner=request.user_id, size=_size(request.prompt))
+        return _started(request, verdict)
 
     async def preview(self, request: NewRequest) -> Started:
         """Say what ``start`` would do, by doing it and rolling back."""
@@ -63,8 +66,9 @@ class Ledger:
 
         Raises ``NotFound``, ``AlreadyFinished`` (another outcome is recorded), ``StillPending`` or ``Unavailable``.
         """
-        size = _size(outcome.response)
-        return _settled(outcome, await self.finishes.put(outcome, owner=outcome.user_id, size=size))
+        with _countable():
+            verdict = await self.finishes.put(outcome, owner=outcome.user_id, size=_size(outcome.response))
+        return _settled(outcome, verdict)
 
     async def record(self, past: Sequence[tuple[NewRequest, Outcome | None]]) -> list[bool]:
         """Book requests that were made elsewhere, at their own times, all or none; says of each whether it is new.
@@ -74,7 +78,8 @@ class Ledger:
         async with self._database.transaction() as tx:
             verdicts = await _start(tx, [request for request, _ in past], self._pending_for)
             for (request, _), verdict in zip(past, verdicts, strict=True):
-                if verdict["verdict"] not in {"admitted", "replayed"}:
+                # "again": its twin is in this very set.
+                if verdict["verdict"] not in {"admitted", "replayed", "again"}:
                     raise refusals.of_start(request, verdict)
             is_new = [verdict["verdict"] == "admitted" for verdict in verdicts]
             ended = [
@@ -165,6 +170,17 @@ async def _finish(
         completed_at=[each.completed_at for each in outcomes],
         measure=measure,
     )
+
+
+@contextmanager
+def _countable() -> Generator[None]:
+    """What one user spends must fit into 63 bits of nano-USD, nine thousand million dollars."""
+    try:
+        yield
+    except StatementFailed as error:
+        if error.sqlstate != _OUT_OF_RANGE:
+            raise
+        raise Invalid.field("tokensUsed", "make the user's totals larger than can be counted") from error
 
 
 def _rates(priced: NewRequest | Outcome) -> dict[str, Any] | None:

@@ -61,7 +61,7 @@ class NewRequest:
     def payload_hash(self) -> bytes:
         """Tell this payload from another under the same id (a digest of 16 bytes)."""
         payload = (
-            self.prompt, self.session_id, self.model, self.request_type, self.category, self.complexity,
+            self.client_id, self.prompt, self.session_id, self.model, self.request_type, self.category, self.complexity,
             self.max_tokens, self.metadata, self.started_at,
         )  # fmt: skip
         return _digest(payload)

@@ -123,6 +123,9 @@ class Cluster:
             with suppress(ProcessLookupError):
                 os.kill(pid, request)
             if await _vanished(pid, patience):
+                # It may stand in a directory that is not ours to fill.
+                with suppress(OSError):
+                    self._socket_dir.rmdir()
                 return
         log.error("PostgreSQL (process %d) does not stop", pid)
 

@@ -154,6 +154,8 @@ _NEVER_WILL: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InsufficientPrivilegeError,
+    # PgBouncer's answer to settings at the start of a session: it is there and we were not told.
+    asyncpg.ProtocolViolationError,
 )
 _JSONB_VERSION: Final = b"\x01"
 _json_encoder: Final = msgspec.json.Encoder()

@@ -19,6 +19,7 @@ from tollkeeper.store.placement import SHELTER, WHEEL_PROGRAMS, Place, place
 log = logging.getLogger(__name__)
 
 _WATCH_SECONDS: Final = 0.1
+_LONGEST_PAUSE_SECONDS: Final = 5.0
 # Whoever is inside may be waiting for a recovery.
 _GATE_SECONDS: Final = RECOVERY_SECONDS + 2 * START_SECONDS
 _GATE_TICK_SECONDS: Final = 0.02
@@ -94,16 +95,19 @@ async def _out(where: Place, cluster: Cluster, presence: BinaryIO) -> None:
 
 
 async def _watch(where: Place, cluster: Cluster) -> None:
+    pause = _WATCH_SECONDS
     while True:
-        await asyncio.sleep(_WATCH_SECONDS)
+        await asyncio.sleep(pause)
         if cluster.is_running():
             continue
         log.warning("PostgreSQL is gone: starting it again")
         try:
             async with _gate(where):
                 await cluster.start()
+            pause = _WATCH_SECONDS
         except (TollkeeperError, OSError):
             log.exception("PostgreSQL does not come back: trying again")
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 @asynccontextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -113,7 +112,8 @@ def _refuse_changed(migrations: Iterable[Script], recorded: Mapping[str, str]) -
 
 
 async def _apply(owner: asyncpg.Connection, script: Script) -> Applied:
-    began = time.perf_counter()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             await _apply_once(owner, script)
@@ -124,7 +124,7 @@ async def _apply(owner: asyncpg.Connection, script: Script) -> Applied:
             if attempt == _ATTEMPTS or owner.is_closed():
                 raise
             await asyncio.sleep(0.1 * attempt)
-    return Applied(script.name, script.kind, round((time.perf_counter() - began) * 1000))
+    return Applied(script.name, script.kind, round((loop.time() - began) * 1000))
 
 
 async def _apply_once(owner: asyncpg.Connection, script: Script) -> None:

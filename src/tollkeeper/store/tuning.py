@@ -26,6 +26,7 @@ _FIXED: Final = {
     "max_wal_size": "4GB",
     "min_wal_size": "256MB",
     "checkpoint_timeout": "15min",
+    # wal_compression stays off: the wheel is built without lz4, and whole pages are logged only after a checkpoint.
     "timezone": "UTC",
     "log_timezone": "UTC",
     # The few hot rows change all the time: clean up after them often, a little at a time.

@@ -268,15 +268,16 @@ CREATE TABLE overall_rollups (
     tokens_cached      bigint      NOT NULL,
     tokens_cache_write bigint      NOT NULL,
     tokens_reasoning   bigint      NOT NULL,
-    cost_nanos         bigint      NOT NULL,
+    cost_nanos         numeric(38) NOT NULL,
     unpriced           bigint      NOT NULL,
     timed              bigint      NOT NULL,
-    duration_ms        bigint      NOT NULL,
+    duration_ms        numeric(38) NOT NULL,
     rated              bigint      NOT NULL,
     rating             bigint      NOT NULL,
     latencies          bigint[]    NOT NULL,
     PRIMARY KEY (hour_at, plan_name, model, category, request_type, slot)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+COMMENT ON COLUMN overall_rollups.cost_nanos IS 'Wider than one user''s: nobody''s large numbers may overflow what all share.';
 COMMENT ON COLUMN overall_rollups.slot IS 'Which backend wrote: concurrent sets meet no hot row. Readers sum over it.';
 
 CREATE TABLE chat_sessions (

@@ -46,6 +46,15 @@ CREATE OR REPLACE FUNCTION tk_new_terms(p_user uuid, p_plan text, p_starts_at ti
     RETURNING id
     $$;
 
+CREATE OR REPLACE FUNCTION tk_midnight(p_at timestamptz, p_zone text) RETURNS timestamp
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- The local midnight that began the day of an instant. Where clocks go back over midnight (Havana, Azores) it comes
+    -- twice and the later one counts: until then it is still the day before.
+    SELECT CASE WHEN d.midnight AT TIME ZONE p_zone > p_at THEN d.midnight - interval '1 day' ELSE d.midnight END
+      FROM (SELECT date_trunc('day', p_at AT TIME ZONE p_zone) AS midnight) AS d
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RETURNS void
     LANGUAGE sql VOLATILE
     AS $$
@@ -58,16 +67,17 @@ CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RE
     ), zoned AS (
         SELECT o.*,
                CASE WHEN o.day_over AND o.next_zone IS NOT NULL
+                     -- Months of UTC, for those of the user's own zones can be made as short as an hour.
                      AND (o.zone_changed_at IS NULL
-                          OR o.zone_changed_at < CASE WHEN o.month_over THEN o.month_ends_at ELSE o.month_starts_at END)
+                          OR date_trunc('month', o.zone_changed_at, 'UTC') < date_trunc('month', o.day_ends_at, 'UTC'))
                     THEN o.next_zone ELSE o.day_zone END AS zone
           FROM old AS o
     ), local AS (
         SELECT z.*, z.zone IS DISTINCT FROM z.day_zone AS moved,
                CASE WHEN z.month_over THEN z.zone ELSE z.month_zone END AS new_month_zone,
-               date_trunc('day', p_now AT TIME ZONE z.zone) AS midnight,
-               date_trunc('month', p_now AT TIME ZONE z.zone) AS first
+               m.midnight, date_trunc('month', m.midnight) AS first
           FROM zoned AS z
+          CROSS JOIN LATERAL (SELECT tk_midnight(p_now, z.zone) AS midnight) AS m
     )
     UPDATE usage AS u
        SET day_zone        = l.zone,
@@ -198,8 +208,8 @@ BEGIN
            l.midnight AT TIME ZONE p_zone, (l.midnight + interval '1 day') AT TIME ZONE p_zone,
            l.first AT TIME ZONE p_zone, (l.first + interval '1 month') AT TIME ZONE p_zone,
            (l.midnight + interval '1 day') AT TIME ZONE p_zone
-      FROM (SELECT date_trunc('day', v_now AT TIME ZONE p_zone) AS midnight,
-                   date_trunc('month', v_now AT TIME ZONE p_zone) AS first) AS l;
+      FROM (SELECT m.midnight, date_trunc('month', m.midnight) AS first
+              FROM (SELECT tk_midnight(v_now, p_zone) AS midnight) AS m) AS l;
     PERFORM tk_take_terms(v_user, tk_new_terms(v_user, p_plan, v_now, NULL));
     RETURN v_user;
 END

@@ -176,7 +176,9 @@ BEGIN
             v_month_tokens[n] := u.reserved_tokens;
             v_month_nanos[n] := u.reserved_nanos;
         ELSIF v_verdict NOT IN ('replayed', 'key-reused', 'again') THEN
-            v_upgrades[i.ord] := tk_upgrade(u, i.type, i.model, v_token, v_held, v_spent + v_nano);
+            -- An unpriced model fits no plan that limits money: null is above every limit.
+            v_upgrades[i.ord] := tk_upgrade(u, i.type, i.model, v_token, v_held,
+                                            CASE WHEN v_rate IS NOT NULL THEN v_spent + v_nano END);
         END IF;
         v_verdicts[i.ord] := v_verdict;
         v_reasons[i.ord] := v_reason;

@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     LANGUAGE sql STABLE
     AS $$
     WITH fact AS MATERIALIZED (
-        SELECT r.user_id, r.id, r.session_id, r.started_at, r.started_on, r.plan_name, r.status, r.refunded,
+        SELECT r.user_id, r.id, r.session_id, r.started_at, r.started_on, r.expires_at, r.plan_name, r.status, r.refunded,
                r.reserved_tokens, r.reserved_nanos,
                coalesce(r.model, '') AS model, coalesce(r.category, '') AS category, r.request_type,
                coalesce(r.complexity, '') AS complexity,
@@ -45,7 +45,8 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                      sum(f.reserved_nanos) FILTER (WHERE f.status = 'pending' AND f.started_at >= u.month_starts_at) AS spent,
                      sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used,
                      sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed,
-                     sum(f.duration_ms) AS duration_ms, sum(f.rated) AS rated, sum(f.rating) AS rating
+                     sum(f.duration_ms) AS duration_ms, sum(f.rated) AS rated, sum(f.rating) AS rating,
+                     min(f.expires_at) FILTER (WHERE f.status = 'pending') AS first_deadline
                 FROM fact AS f WHERE f.user_id = u.user_id) AS n
           CROSS JOIN LATERAL (VALUES
               ('total_requests', u.total_requests, n.requests),
@@ -69,7 +70,11 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
               ('monthly_requests', coalesce(u.monthly_requests, -1), coalesce(t.monthly_requests, -1)),
               ('max_tokens_per_request', coalesce(u.max_tokens_per_request, -1), coalesce(t.max_tokens_per_request, -1)),
               ('monthly_tokens', coalesce(u.monthly_tokens, -1), coalesce(t.monthly_tokens, -1)),
-              ('monthly_cost_nanos', coalesce(u.monthly_cost_nanos, -1), coalesce(t.monthly_cost_nanos, -1))
+              ('monthly_cost_nanos', coalesce(u.monthly_cost_nanos, -1), coalesce(t.monthly_cost_nanos, -1)),
+              ('plan', (u.plan_name = t.plan_name AND u.plan_rank = t.plan_rank
+                        AND u.plan_expires_at IS NOT DISTINCT FROM t.expires_at
+                        AND u.features = ARRAY(SELECT jsonb_array_elements_text(t.features)))::integer, 1),
+              ('due_at', (u.due_at <= least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, n.first_deadline))::integer, 1)
               ) AS v (field, stored, actual)
          WHERE p_user IS NULL OR u.user_id = p_user
     ),
@@ -125,16 +130,15 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
 
     -- the conversations
     session_fields AS (
-        SELECT s.user_id, jsonb_build_object('session_id', s.session_id) AS key, v.*
-          FROM chat_sessions AS s
-          LEFT JOIN (SELECT f.user_id, f.session_id, sum(f.completed) AS completed, sum(f.failed) AS failed,
+        SELECT user_id, jsonb_build_object('session_id', session_id) AS key, v.*
+          FROM (SELECT * FROM chat_sessions AS s WHERE p_user IS NULL OR s.user_id = p_user) AS s
+          FULL JOIN (SELECT f.user_id, f.session_id, sum(f.completed) AS completed, sum(f.failed) AS failed,
                             sum(f.tokens_used) AS tokens_used, sum(f.cost_nanos) AS cost_nanos
                        FROM fact AS f WHERE f.session_id IS NOT NULL GROUP BY 1, 2) AS n
-            ON n.user_id = s.user_id AND n.session_id = s.session_id
+         USING (user_id, session_id)
           CROSS JOIN LATERAL (VALUES ('completed', s.completed, n.completed), ('failed', s.failed, n.failed),
                                      ('tokens_used', s.tokens_used, n.tokens_used),
                                      ('cost_nanos', s.cost_nanos, n.cost_nanos)) AS v (field, stored, actual)
-         WHERE p_user IS NULL OR s.user_id = p_user
     ),
 
     -- each finished request and its analytics say the same
@@ -156,26 +160,41 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     ),
 
     -- over all users
-    overall_fields AS (
-        SELECT jsonb_build_object('hour_at', hour_at, 'plan_name', plan_name, 'model', model, 'category', category,
-                                  'request_type', request_type) AS key, v.*
+    overall_pairs AS (
+        SELECT s, o, jsonb_build_object('hour_at', hour_at, 'plan_name', plan_name, 'model', model, 'category', category,
+                                        'request_type', request_type) AS key
           FROM (SELECT date_trunc('hour', f.started_at, 'UTC') AS hour_at, f.plan_name::text AS plan_name, f.model, f.category, f.request_type,
-                       sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used,
-                       sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed,
-                       sum(f.duration_ms) AS duration_ms, sum(f.rated) AS rated, sum(f.rating) AS rating
+                       sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used, sum(f.tokens_input) AS tokens_input,
+                       sum(f.tokens_output) AS tokens_output, sum(f.tokens_cached) AS tokens_cached, sum(f.tokens_cache_write) AS tokens_cache_write, sum(f.tokens_reasoning) AS tokens_reasoning,
+                       sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed, sum(f.duration_ms) AS duration_ms,
+                       sum(f.rated) AS rated, sum(f.rating) AS rating,
+                       tk_latencies(array_agg(tk_latency_bucket(f.duration_ms)) FILTER (WHERE f.timed = 1)) AS latencies
                   FROM fact AS f WHERE f.status <> 'pending' GROUP BY 1, 2, 3, 4, 5) AS s
           FULL JOIN (SELECT o.hour_at, o.plan_name, o.model, o.category, o.request_type,
-                            sum(o.completed) AS o_completed, sum(o.failed) AS o_failed, sum(o.tokens_used) AS o_tokens_used,
-                            sum(o.cost_nanos) AS o_cost_nanos, sum(o.unpriced) AS o_unpriced, sum(o.timed) AS o_timed,
-                            sum(o.duration_ms) AS o_duration_ms, sum(o.rated) AS o_rated, sum(o.rating) AS o_rating
+                       sum(o.completed) AS completed, sum(o.failed) AS failed, sum(o.tokens_used) AS tokens_used, sum(o.tokens_input) AS tokens_input,
+                       sum(o.tokens_output) AS tokens_output, sum(o.tokens_cached) AS tokens_cached, sum(o.tokens_cache_write) AS tokens_cache_write, sum(o.tokens_reasoning) AS tokens_reasoning,
+                       sum(o.cost_nanos) AS cost_nanos, sum(o.unpriced) AS unpriced, sum(o.timed) AS timed, sum(o.duration_ms) AS duration_ms,
+                       sum(o.rated) AS rated, sum(o.rating) AS rating,
+                       tk_latencies_total(o.latencies) AS latencies
                        FROM overall_rollups AS o GROUP BY 1, 2, 3, 4, 5) AS o
          USING (hour_at, plan_name, model, category, request_type)
-          CROSS JOIN LATERAL (VALUES
-              ('completed', o_completed, completed), ('failed', o_failed, failed), ('tokens_used', o_tokens_used, tokens_used),
-              ('cost_nanos', o_cost_nanos, cost_nanos), ('unpriced', o_unpriced, unpriced), ('timed', o_timed, timed),
-              ('duration_ms', o_duration_ms, duration_ms), ('rated', o_rated, rated), ('rating', o_rating, rating))
-              AS v (field, stored, actual)
          WHERE p_user IS NULL
+    ), overall_fields AS (
+        SELECT p.key, v.*
+          FROM overall_pairs AS p
+          CROSS JOIN LATERAL (VALUES
+              ('completed', (p.o).completed, (p.s).completed), ('failed', (p.o).failed, (p.s).failed),
+              ('tokens_used', (p.o).tokens_used, (p.s).tokens_used), ('tokens_input', (p.o).tokens_input, (p.s).tokens_input),
+              ('tokens_output', (p.o).tokens_output, (p.s).tokens_output), ('tokens_cached', (p.o).tokens_cached, (p.s).tokens_cached),
+              ('tokens_cache_write', (p.o).tokens_cache_write, (p.s).tokens_cache_write), ('tokens_reasoning', (p.o).tokens_reasoning, (p.s).tokens_reasoning),
+              ('cost_nanos', (p.o).cost_nanos, (p.s).cost_nanos), ('unpriced', (p.o).unpriced, (p.s).unpriced),
+              ('timed', (p.o).timed, (p.s).timed), ('duration_ms', (p.o).duration_ms, (p.s).duration_ms),
+              ('rated', (p.o).rated, (p.s).rated), ('rating', (p.o).rating, (p.s).rating)) AS v (field, stored, actual)
+         UNION ALL
+        SELECT p.key, 'latency:' || b.bucket, (p.o).latencies[b.bucket], (p.s).latencies[b.bucket]
+          FROM overall_pairs AS p
+          CROSS JOIN LATERAL (SELECT generate_subscripts((p.o).latencies, 1) UNION
+                              SELECT generate_subscripts((p.s).latencies, 1)) AS b (bucket)
     )
     SELECT d.user_id, d.place, d.key, d.field, coalesce(d.stored, 0), coalesce(d.actual, 0)
       FROM (SELECT u.user_id, 'usage' AS place, '{}'::jsonb AS key, u.field, u.stored::numeric AS stored, u.actual::numeric AS actual
@@ -241,7 +260,10 @@ BEGIN
     -- Limits are copied from the terms, not counted.
     PERFORM tk_take_terms(p_user, u.plan_terms_id) FROM usage AS u
       WHERE u.user_id = p_user
-        AND p_fields && ARRAY['daily_requests', 'monthly_requests', 'max_tokens_per_request', 'monthly_tokens', 'monthly_cost_nanos'];
+        AND p_fields && ARRAY['daily_requests', 'monthly_requests', 'max_tokens_per_request', 'monthly_tokens',
+                              'monthly_cost_nanos', 'plan'];
+    -- Due now: whoever comes next brings it current and sets it right.
+    UPDATE usage AS u SET due_at = v_now WHERE u.user_id = p_user AND 'due_at' = ANY (p_fields);
 
     INSERT INTO usage_rollups AS r (
                user_id, period, period_start, model, category, request_type, complexity,
@@ -278,16 +300,22 @@ BEGIN
            rating             = r.rating + excluded.rating,
            latencies          = tk_latencies_sum(r.latencies, excluded.latencies);
 
-    UPDATE chat_sessions AS s
-       SET completed   = s.completed + coalesce(d.by ->> 'completed', '0')::bigint,
-           failed      = s.failed + coalesce(d.by ->> 'failed', '0')::bigint,
-           tokens_used = s.tokens_used + coalesce(d.by ->> 'tokens_used', '0')::bigint,
-           cost_nanos  = s.cost_nanos + coalesce(d.by ->> 'cost_nanos', '0')::bigint
+    INSERT INTO chat_sessions AS s (user_id, session_id, started_at, last_at, completed, failed, tokens_used, cost_nanos)
+    SELECT p_user, d.session_id, coalesce(r.started_at, v_now), coalesce(r.last_at, v_now),
+           coalesce(d.by ->> 'completed', '0')::bigint, coalesce(d.by ->> 'failed', '0')::bigint,
+           coalesce(d.by ->> 'tokens_used', '0')::bigint, coalesce(d.by ->> 'cost_nanos', '0')::bigint
       FROM (SELECT m.key ->> 'session_id' AS session_id, jsonb_object_agg(m.field, m.missing) AS by
               FROM unnest(p_places, p_keys, p_fields, p_missing) AS m (place, key, field, missing)
              WHERE m.place = 'chat_sessions'
              GROUP BY 1) AS d
-     WHERE s.user_id = p_user AND s.session_id = d.session_id;
+      LEFT JOIN LATERAL (SELECT min(q.started_at) AS started_at, max(q.started_at) AS last_at
+                           FROM chat_requests AS q
+                          WHERE q.user_id = p_user AND q.session_id = d.session_id) AS r ON true
+        ON CONFLICT (user_id, session_id) DO UPDATE
+       SET completed   = s.completed + excluded.completed,
+           failed      = s.failed + excluded.failed,
+           tokens_used = s.tokens_used + excluded.tokens_used,
+           cost_nanos  = s.cost_nanos + excluded.cost_nanos;
     RETURN true;
 END
     $$;

@@ -19,13 +19,16 @@ UPDATE plans AS p
  WHERE p.name = given.name;
 
 -- name: put_plans!
--- Add plans to the catalogue or change them there. The terms that users have stay as they are.
+-- Add plans to the catalogue or change them there; features is one array of arrays, since drivers send no lists of lists. The terms that users have stay as they are.
 INSERT INTO plans AS p (name, rank, daily_requests, monthly_requests, max_tokens_per_request, monthly_tokens, monthly_cost_nanos,
                         features, price_per_month, billing_cycle)
-SELECT *
+SELECT g.name, g.rank, g.daily_requests, g.monthly_requests, g.max_tokens_per_request, g.monthly_tokens, g.monthly_cost_nanos,
+       :features::jsonb -> (g.place - 1)::integer, g.price_per_month, g.billing_cycle
   FROM unnest(:names::text[], :ranks::integer[], :daily_requests::bigint[], :monthly_requests::bigint[],
-              :max_tokens_per_request::bigint[], :monthly_tokens::bigint[], :monthly_cost_nanos::bigint[], :features::jsonb[],
-              :prices_per_month::integer[], :billing_cycles::text[])
+              :max_tokens_per_request::bigint[], :monthly_tokens::bigint[], :monthly_cost_nanos::bigint[],
+              :prices_per_month::integer[], :billing_cycles::text[]) WITH ORDINALITY
+       AS g (name, rank, daily_requests, monthly_requests, max_tokens_per_request, monthly_tokens, monthly_cost_nanos,
+             price_per_month, billing_cycle, place)
     ON CONFLICT (name) DO UPDATE
    SET rank                   = excluded.rank,
        daily_requests         = excluded.daily_requests,

@@ -1,0 +1,104 @@
+"""The composition root: settings in, a running application out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from ipaddress import ip_network
+from pathlib import Path
+
+from tollkeeper import jobs
+from tollkeeper.accounts import masterkey, variables
+from tollkeeper.accounts.sealing import Sealer
+from tollkeeper.errors import Misconfigured
+from tollkeeper.http.backend import Backend, Readiness
+from tollkeeper.http.routes import asgi_app
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.settings import Settings
+from tollkeeper.store.database import Database, refuse_unsafe
+from tollkeeper.store.embedded import Addresses, embedded_server
+from tollkeeper.store.migrate import migrate
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a server serves. ``readiness`` is told when it stops."""
+
+    asgi: Callable[..., Awaitable[None]]
+    backend: Backend
+    readiness: Readiness
+
+
+@asynccontextmanager
+async def prepared(settings: Settings) -> AsyncGenerator[Addresses]:
+    """Have the database there, fit and migrated; the embedded one runs for as long as the block lasts."""
+    async with AsyncExitStack() as stack:
+        if settings.database_url is None:
+            addresses = await stack.enter_async_context(embedded_server(Path(settings.data)))
+        else:
+            owner = settings.owner_database_url or settings.database_url
+            addresses = Addresses(settings.database_url, owner, admin=None)
+        await migrate(addresses.owner, addresses.service)
+        async with Database.open(addresses.service, size=1, transaction_pooler=settings.transaction_pooler) as database:
+            await refuse_unsafe(database)
+        yield addresses
+
+
+@asynccontextmanager
+async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Application]:
+    """Run the application on a prepared database; at the end, what waits in the lanes is decided first."""
+    async with opened(settings, addresses) as (database, ledger):
+        keys = _master_keys(settings)
+        sealer = Sealer(keys)
+        if missing := await variables.master_keys_in_use(database) - sealer.versions:
+            raise Misconfigured(f"secrets are sealed under version {min(missing)} of the master key, which is not here")
+        readiness = Readiness()
+        backend = Backend(
+            database=database,
+            ledger=ledger,
+            sealer=sealer,
+            pepper=masterkey.pepper_of(keys),
+            version=version("tollkeeper"),
+            insecure_cookies=settings.insecure_cookies,
+            trusted_proxies=tuple(map(ip_network, settings.trusted_proxies)),
+            metrics_token=settings.metrics_token,
+            readiness=readiness,
+        )
+        yield Application(asgi_app(backend), backend, readiness)
+
+
+@asynccontextmanager
+async def working(settings: Settings, addresses: Addresses) -> AsyncGenerator[None]:
+    """Do what happens without a caller for as long as the block lasts."""
+    async with (
+        opened(settings, addresses, connections=2) as (database, ledger),
+        jobs.at_work(database, ledger, owner_dsn=addresses.owner, sweep_seconds=settings.sweep_seconds),
+    ):
+        yield
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, addresses: Addresses, *, connections: int | None = None
+) -> AsyncGenerator[tuple[Database, Ledger]]:
+    """Open the database and the ledger on it."""
+    async with (
+        Database.open(
+            addresses.service,
+            size=connections or settings.database_connections,
+            transaction_pooler=settings.transaction_pooler,
+        ) as database,
+        Ledger(database, pending_for=timedelta(seconds=settings.pending_seconds)) as ledger,
+    ):
+        yield database, ledger
+
+
+def _master_keys(settings: Settings) -> dict[int, bytes]:
+    if settings.master_key is not None:
+        return masterkey.parse(settings.master_key, told_by="TOLLKEEPER_MASTER_KEY")
+    data = Path(settings.data)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return masterkey.load_or_make(data / "master.key")

@@ -1,0 +1,146 @@
+"""``tollkeeper export``: everything that was recorded, on its way out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import secrets
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Final, Literal, cast
+
+import msgspec
+from cyclopts import Parameter
+
+from tollkeeper.cli.answers import Answer, Common, Misused
+from tollkeeper.cli.house import opened
+from tollkeeper.metering import exporting
+from tollkeeper.metering.money import cents_of
+from tollkeeper.metering.records import ChatRequest
+from tollkeeper.traces.own import ExportedRequest
+
+__all__ = ["export"]
+
+_SECONDS: Final = 600.0
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_COLUMNS: Final = tuple(each.encode_name for each in msgspec.structs.fields(ExportedRequest))
+# What spreadsheets take for the beginning of a formula, or skip on their way to one.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+async def export(
+    *,
+    user: Annotated[str | None, Parameter(help="Only the requests of this user.")] = None,
+    format: Annotated[  # noqa: A002 - the word on the command line
+        Literal["jsonl", "csv"], Parameter(help="CSV is for spreadsheets: no cell can act as a formula there.")
+    ] = "jsonl",
+    output: Annotated[Path | None, Parameter(help="Write to this file and not to standard output.")] = None,
+    common: Common = Common(),
+) -> Answer | None:
+    """Write all requests with their texts, user by user, the oldest first, as they all stood at one instant.
+
+    JSONL has all there is and can be imported again. A file is written whole or not at all, for your eyes only.
+    """
+    if common.json and output is None:
+        raise Misused("--json tells how it went, so the export itself needs a file: give --output FILE")
+    written = 0
+    async with opened(common, statement_seconds=_SECONDS) as house:
+        user_id = await house.user_id(user) if user else None
+        with _target(output) as file:
+            if format == "csv":
+                file.write(_csv([_COLUMNS]))
+            async for email, page in exporting.export(house.database, user_id):
+                file.write(_written(format, [exported(email, request) for request in page]))
+                written += len(page)
+    if output is None:
+        return None
+    return Answer({"exported": written, "file": str(output)}, f"{written:,} requests exported to {output}.")
+
+
+def exported(email: str | None, request: ChatRequest) -> ExportedRequest:
+    """Say a request as our own format does."""
+    return ExportedRequest(
+        user=email,
+        id=str(request.id),
+        request_id=request.client_id or str(request.id),
+        session_id=request.session_id,
+        prompt=request.prompt,
+        response=request.response,
+        model=request.model,
+        request_type=request.request_type,
+        category=request.category,
+        complexity=cast("Any", request.complexity),
+        status=cast("Any", request.status),
+        error_message=request.error_message,
+        error_code=request.error_code,
+        late=request.late,
+        tokens_used=request.tokens_used,
+        tokens_input=request.tokens_input,
+        tokens_output=request.tokens_output,
+        tokens_cached=request.tokens_cached,
+        tokens_cache_write=request.tokens_cache_write,
+        tokens_reasoning=request.tokens_reasoning,
+        cost=_cents(request.cost_nanos),
+        cost_nanos=request.cost_nanos,
+        cost_source=cast("Any", request.cost_source),
+        reported_cost=_cents(request.reported_nanos),
+        unit_prices=request.unit_prices,
+        duration=request.duration_ms,
+        user_rating=request.rating,
+        started_at=request.started_at,
+        completed_at=request.completed_at,
+        created_at=request.created_at,
+        ip_address=request.ip_address,
+        user_agent=request.user_agent,
+        metadata=request.metadata,
+    )
+
+
+def _cents(nanos: int | None) -> Any:
+    return None if nanos is None else cents_of(nanos)
+
+
+def _written(format: str, requests: Iterable[ExportedRequest]) -> bytes:  # noqa: A002
+    if format == "jsonl":
+        return b"".join(_encode(request) + b"\n" for request in requests)
+    return _csv([_cell(getattr(request, name)) for name in request.__struct_fields__] for request in requests)
+
+
+def _csv(rows: Iterable[Iterable[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    """Write a value as a spreadsheet may read it, never as a formula."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else _encode(value).decode().strip('"')
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+@contextmanager
+def _target(output: Path | None) -> Generator[BinaryIO]:
+    """Open what is written to; a file takes its name when it is whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    elif output.exists() and not output.is_file():
+        with output.open("wb") as device:
+            yield device
+    else:
+        yield from _whole_file(output)
+
+
+def _whole_file(output: Path) -> Iterator[BinaryIO]:
+    part = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            yield file
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)

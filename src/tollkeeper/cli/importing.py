@@ -1,0 +1,173 @@
+"""``tollkeeper import``: requests that were made elsewhere, booked at their own times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from cyclopts import Parameter
+
+from tollkeeper.accounts import users
+from tollkeeper.cli.answers import Answer, Common, Misused
+from tollkeeper.cli.house import House, in_utc, opened
+from tollkeeper.cli.past import Assignment, past, size_of
+from tollkeeper.cli.progress import progress
+from tollkeeper.errors import Invalid, NotUnderstood
+from tollkeeper.metering import own_prices
+from tollkeeper.metering.importing import Importer, Past, Refused, in_sets
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.store.database import Database
+from tollkeeper.traces import RELATIVE_START, PastRequest, count_rows, read
+
+__all__ = ["Books", "books_of", "import_"]
+
+Format = Literal["azure", "burstgpt", "mooncake", "ragpulse", "tollkeeper"]
+
+_SECONDS: Final = 60.0
+_MOST_TOLD: Final = 10
+# What is imported without its end still has this long to get one.
+_PENDING_FOR: Final = timedelta(minutes=15)
+
+
+async def import_(
+    format: Format,  # noqa: A002 - the word on the command line
+    file: Path,
+    /,
+    *,
+    user: Annotated[str | None, Parameter(help="Whose requests they are.")] = None,
+    users_by: Annotated[
+        Literal["session", "model"] | None,
+        Parameter(help="Add a user for each session or model: session-NAME@import.invalid, which no mail reaches."),
+    ] = None,
+    starting_at: Annotated[
+        datetime | None,
+        Parameter(help="When a trace begins that counts its own time; UTC unless it says so [default: 2025-01-01]"),
+    ] = None,
+    common: Common = Common(),
+) -> Answer:
+    """Book the requests of a file at their own times. They are never refused, and count in their own days and months.
+
+    The same file again changes nothing, and an import that was interrupted goes on where it was: a row is known by
+    format, user, row number and content. Users who are not there yet are added, on the plan free.
+
+    Args:
+        format: Who wrote the file; tollkeeper is what `tollkeeper export` writes.
+        file: The file, plain or gzipped.
+    """
+    if user is not None and users_by is not None:
+        raise Misused("whose requests: give --user EMAIL or --users-by, not both")
+    if user is users_by is None and format != "tollkeeper":
+        raise Misused("whose requests: give --user EMAIL or --users-by session|model")
+    assignment = Assignment(user and users.address_of(user), users_by)
+    began = time.monotonic()
+    total = count_rows(format, file)
+    async with (
+        opened(common, statement_seconds=_SECONDS) as house,
+        books_of(house, assignment.email) as books,
+    ):
+        with progress(f"Importing {file.name}", total) as advance:
+            await books.add(read(format, file, starting_at=in_utc(starting_at) or RELATIVE_START), advance)
+    return _answer(file, books, seconds=time.monotonic() - began)
+
+
+@dataclass(slots=True)
+class Books:
+    """Rows on their way into the ledger, and what became of them."""
+
+    database: Database
+    importer: Importer
+    email_of: Callable[[PastRequest], str]
+    own_models: frozenset[str]
+    imported: int = 0
+    skipped: int = 0
+    failed: int = 0
+    first_refused: list[Refused] = field(default_factory=list[Refused])
+    users: dict[str, UUID] = field(default_factory=dict[str, UUID])
+
+    async def add(self, rows: Iterator[PastRequest], advance: Callable[[int], None]) -> None:
+        """Book rows set by set, telling each time how many more are done."""
+        for some in in_sets(self._readable(rows), size_of):
+            await self._add_users(some)
+            booked = await self.importer.book(list(self._fit(some)))
+            self.imported += booked.imported
+            self.skipped += booked.skipped
+            for refused in booked.refused:
+                self._refuse(refused)
+            advance(len(some))
+
+    def _readable(self, rows: Iterator[PastRequest]) -> Iterator[PastRequest]:
+        """Leave out rows that cannot be read; a file that cannot be read ends it all."""
+        while True:
+            try:
+                row = next(rows, None)
+            except Invalid as error:
+                if "row" not in error.fields:
+                    raise
+                self._refuse(Refused(error.fields["row"], error))
+                continue
+            if row is None:
+                return
+            yield row
+
+    async def _add_users(self, rows: Sequence[PastRequest]) -> None:
+        unknown: set[str] = set()
+        for row in rows:
+            try:
+                unknown.add(users.address_of(self.email_of(row)))
+            except Invalid:
+                continue  # told with its row
+        async with self.database.transaction() as tx:
+            for email in sorted(unknown - self.users.keys()):
+                self.users[email] = await users.of_email_or_new(tx, email)
+
+    def _fit(self, rows: Sequence[PastRequest]) -> Iterator[Past]:
+        for row in rows:
+            try:
+                user_id = self.users[users.address_of(self.email_of(row))]
+                yield past(row, user_id, own_models=self.own_models)
+            except (Invalid, NotUnderstood) as error:
+                self._refuse(Refused(row.row, error))
+
+    def _refuse(self, refused: Refused) -> None:
+        self.failed += 1
+        if len(self.first_refused) < _MOST_TOLD:
+            self.first_refused.append(refused)
+
+
+@asynccontextmanager
+async def books_of(house: House, email_of: Callable[[PastRequest], str]) -> AsyncGenerator[Books]:
+    """Open the books of a house; ``email_of`` says whose a row is."""
+    ledger = Ledger(house.database, pending_for=_PENDING_FOR)
+    own_models = frozenset(each.model for each in await own_prices.listed(house.database))
+    async with Database.open(house.addresses.owner, size=1, statement_timeout=_SECONDS) as owner:
+        yield Books(house.database, Importer(ledger, owner), email_of, own_models)
+
+
+def _answer(file: Path, books: Books, *, seconds: float) -> Answer:
+    rows = books.imported + books.skipped + books.failed
+    document = {
+        "file": file.name,
+        "rows": rows,
+        "imported": books.imported,
+        "skipped": books.skipped,
+        "failed": books.failed,
+        "users": len(books.users),
+        "seconds": round(seconds, 3),
+        "errors": [_error(each) for each in books.first_refused],
+    }
+    text = f"{books.imported:,} requests imported, {books.skipped:,} there before, {books.failed:,} failed"
+    told = "\n".join(f"row {each['row']}: {each['field']}: {each['message']}" for each in document["errors"])
+    pace = f"{rows:,} rows of {len(books.users):,} users in {seconds:.1f} s"
+    return Answer(document, f"{text} ({pace}).", told, ok=books.failed == 0)
+
+
+def _error(refused: Refused) -> dict[str, Any]:
+    error = refused.error
+    known = next(iter(error.fields.get("errors", ())), {"field": error.fields.get("field", "row"), "message": error.detail})
+    return {"row": refused.row, **known}

@@ -1,0 +1,65 @@
+"""``tollkeeper price``: what models cost here, before what the public list says."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App
+
+from tollkeeper.cli.answers import Answer, Common, shown, table
+from tollkeeper.cli.house import OPERATOR, opened
+from tollkeeper.metering import own_prices
+from tollkeeper.metering.own_prices import KeptPrice
+from tollkeeper.metering.price_file import own_rates
+
+app = App(name="price", help="Your own prices of models: set, list, remove.")
+
+_KINDS = ("input", "output", "cache_read", "cache_write", "reasoning", "per_request")
+_NANOS = Decimal(10**9)
+
+
+@app.command(name="set")
+async def set_(file: Path, /, *, common: Common = Common()) -> Answer:
+    """Set the prices of a file; models that it does not name keep theirs.
+
+    They count for requests that start after now, and for imported ones. Requests keep the prices they began with.
+
+    Args:
+        file: A TOML file with tables [prices."MODEL"], in USD for a million tokens.
+    """
+    prices = own_rates(file.read_text(encoding="utf-8"))
+    async with opened(common) as house:
+        await own_prices.put(house.database, prices, actor=OPERATOR)
+    models = sorted({each.model for each in prices})
+    return Answer({"set": len(prices), "models": models}, f"{len(prices)} prices are set: {', '.join(models)}.")
+
+
+@app.command(name="list")
+async def list_(*, common: Common = Common()) -> Answer:
+    """List your own prices, in USD for a million tokens."""
+    async with opened(common) as house:
+        prices = await own_prices.listed(house.database)
+    header = ("MODEL", "FROM", *(kind.replace("_", " ").upper() for kind in _KINDS))
+    return Answer({"items": [shown(each) for each in prices]}, table(header, (_row(each) for each in prices)))
+
+
+@app.command
+async def remove(model: str, /, *, common: Common = Common()) -> Answer:
+    """Remove your own prices of a model, so that the public list counts again.
+
+    Args:
+        model: Its name, as `price list` tells it.
+    """
+    async with opened(common) as house:
+        removed = await own_prices.remove(house.database, model, actor=OPERATOR)
+    return Answer({"model": model, "removed": removed}, f"{removed} prices of {model} are removed.")
+
+
+def _row(price: KeptPrice) -> tuple[object, ...]:
+    return (price.model, price.effective_from, *(_usd(price.rates.get(kind)) for kind in _KINDS))
+
+
+def _usd(nanos: Any) -> str | None:
+    return None if nanos is None else f"{Decimal(nanos) / _NANOS:f}"

@@ -1,0 +1,141 @@
+"""``tollkeeper user``: who the users are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from tollkeeper.accounts import logins, users
+from tollkeeper.accounts.users import User
+from tollkeeper.cli.answers import Answer, Common, Misused, Paged, shown, table, told_at
+from tollkeeper.cli.house import OPERATOR, opened, page_of, uuid_of
+from tollkeeper.errors import NotFound
+from tollkeeper.metering import plans
+
+app = App(name="user", help="Users: add, list, show, set, link.")
+
+Timezone = Annotated[str | None, Parameter(name="--timezone", help="Where their days begin, such as Europe/Berlin.")]
+
+
+@app.command
+async def add(
+    email: str,
+    /,
+    *,
+    plan: str = "free",
+    admin: bool = False,
+    timezone: Timezone = None,
+    name: str | None = None,
+    common: Common = Common(),
+) -> Answer:
+    """Add a user.
+
+    Args:
+        email: Their address, which is who they are.
+        plan: A plan of the catalogue.
+        admin: May they see and change everything?
+        name: What they are called.
+    """
+    async with opened(common) as house:
+        added = await users.add(
+            house.database, email, plan=plan, admin=admin, time_zone=timezone or "UTC", name=name, actor=OPERATOR
+        )
+    return _shown(added)
+
+
+@app.command(name="list")
+async def list_(*, paged: Paged = Paged(), common: Common = Common()) -> Answer:
+    """List users, the newest first."""
+    async with opened(common) as house:
+        page = await users.listed(house.database, limit=page_of(paged), after=uuid_of(paged.after))
+    rows = [(user.email, user.plan, user.requests_used, _limit(user), user.is_active, user.id) for user in page.items]
+    note = f"more: --after {page.next_after}" if page.next_after else ""
+    document = {"items": [shown(user) for user in page.items], "nextAfter": page.next_after}
+    return Answer(document, table(("EMAIL", "PLAN", "THIS MONTH", "OF", "ACTIVE", "ID"), rows), note)
+
+
+@app.command
+async def show(email: str, /, *, common: Common = Common()) -> Answer:
+    """Show a user with plan and usage.
+
+    Args:
+        email: Whose address it is.
+    """
+    async with opened(common) as house:
+        user = await users.show(house.database, await house.user_id(email))
+    return _shown(user)
+
+
+@app.command(name="set")
+async def set_(
+    email: str,
+    /,
+    *,
+    plan: str | None = None,
+    admin: bool | None = None,
+    active: bool | None = None,
+    timezone: Timezone = None,
+    name: str | None = None,
+    common: Common = Common(),
+) -> Answer:
+    """Change a user. A time zone takes effect with the next day or month.
+
+    Args:
+        email: Whose address it is.
+        plan: Put them on this plan now.
+        admin: May they see and change everything?
+        active: Switch them on or off.
+        name: What they are called; an empty one takes the name away.
+    """
+    if plan is admin is active is timezone is name is None:
+        raise Misused("nothing to set: give --plan, --admin, --no-admin, --active, --no-active, --timezone or --name")
+    async with opened(common) as house:
+        user_id = await house.user_id(email)
+        if plan is not None and plan not in {each.name for each in await plans.catalogue(house.database)}:
+            raise NotFound(f"the catalogue has no plan {plan!r}")
+        user = await users.change(
+            house.database, user_id, actor=OPERATOR, name=name, admin=admin, is_active=active, time_zone=timezone
+        )
+        if plan is not None:
+            await plans.set_plan(house.database, user_id, plan, actor=OPERATOR)
+            user = await users.show(house.database, user_id)
+    return _shown(user)
+
+
+@app.command
+async def link(email: str, /, *, port: int | None = None, common: Common = Common()) -> Answer:
+    """Print a link that signs a user in, once.
+
+    Args:
+        email: Whose address it is.
+        port: Where the service listens, if not where the settings say.
+    """
+    async with opened(common) as house:
+        made = await logins.make_link(
+            house.database, await house.user_id(email), pepper=house.pepper, actor=OPERATOR
+        )
+        url = house.sign_in_url(made.token, port=port)
+    note = f"It signs {email} in once, until {told_at(made.expires_at)}."
+    return Answer({"url": url, "expiresAt": made.expires_at}, url, note)
+
+
+def _shown(user: User) -> Answer:
+    rows = [
+        ("email", user.email),
+        ("id", user.id),
+        ("name", user.name),
+        ("plan", user.plan),
+        ("until", user.plan_expires_at),
+        ("this month", f"{user.requests_used} of {_limit(user)} requests"),
+        ("role", user.role),
+        ("active", user.is_active),
+        ("time zone", user.time_zone),
+        ("signed in", user.last_login_at),
+        ("since", user.created_at),
+    ]
+    return Answer(shown(user), table(("", ""), rows).lstrip("\n"))
+
+
+def _limit(user: User) -> str:
+    return "unlimited" if user.requests_limit is None else str(user.requests_limit)

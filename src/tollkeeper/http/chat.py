@@ -1,0 +1,274 @@
+"""Chat requests: started, finished, rated, and read again."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final, TypeVar
+from urllib.parse import unquote_to_bytes
+from uuid import UUID
+
+import msgspec
+from litestar import get, post, put
+from msgspec import Meta
+
+from tollkeeper.errors import (
+    AccountInactive,
+    AlreadyFinished,
+    Invalid,
+    KeyReused,
+    LimitReached,
+    NotFound,
+    NotInPlan,
+    NotUnderstood,
+    StillPending,
+    TollkeeperError,
+    TooManyTokens,
+    Unavailable,
+    UnpricedModel,
+)
+from tollkeeper.http import examples, problems
+from tollkeeper.http.body import Fault, invalid
+from tollkeeper.http.caller import address_of_client
+from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.shapes import Said
+from tollkeeper.http.shown import RequestFound, RequestShown, RequestsPage, RequestWhole, SessionShown, SessionsPage
+from tollkeeper.http.wire import (
+    FinishTracking,
+    LimitsShown,
+    Rehearsal,
+    StartTracking,
+    TrackingFinished,
+    TrackingStarted,
+)
+from tollkeeper.metering import records
+from tollkeeper.metering.records import ChatRequest
+from tollkeeper.metering.requests import NewRequest, reference
+
+_IDEMPOTENCY_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
+_LONGEST_USER_AGENT: Final = 1000
+
+
+class StartQuery(Said, frozen=True, kw_only=True):
+    """How to start."""
+
+    dry_run: bool = False
+
+
+class PageQuery(Said, frozen=True, kw_only=True):
+    """Which part of a list."""
+
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    cursor: Annotated[str, Meta(max_length=600)] | None = None
+
+
+START: Final = Operation(
+    "track",
+    summary="Reserve one request of the user's plan and open its record",
+    takes=StartTracking,
+    query=StartQuery,
+    headers={
+        "Idempotency-Key": "Makes the start happen once, however often it is sent (1 to 255 printable ASCII characters)."
+    },
+    gives={200: Rehearsal, 201: TrackingStarted},
+    problems=(LimitReached, NotInPlan, TooManyTokens, UnpricedModel, AccountInactive, KeyReused),
+    examples=examples.START,
+    creates_user=True,
+)
+FINISH: Final = Operation(
+    "track",
+    summary="Finish a request, rate it, or fill in its response",
+    takes=FinishTracking,
+    gives={200: TrackingFinished},
+    problems=(NotFound, AlreadyFinished, StillPending),
+    examples=examples.FINISH,
+)
+
+
+@post("/api/chat/track", opt=START.as_opt())
+async def start_tracking(request: Exchange) -> Answer:
+    """Decide and record in one transaction; the answer is sent after its commit.
+
+    The same `requestId` (or `Idempotency-Key`) with the same payload is answered with the first answer, byte for byte,
+    and the header `Idempotent-Replayed: true`.
+    """
+    caller, backend = request.caller, request.backend
+    query = request.asked(StartQuery)
+    said = await request.said(StartTracking)
+    if not caller.is_trusted:
+        _refuse_what_only_services_know(said)
+    wanted = said.as_new_request(
+        caller.user_id,
+        at=datetime.now(UTC),
+        idempotency_key=_idempotency_key(request),
+        ip_address=address_of_client(request, backend.trusted_proxies),
+        user_agent=request.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
+    )
+    if query.dry_run:
+        return Answer.of(await _rehearsal(request, wanted))
+    started = await backend.ledger.start(wanted)
+    if started.replayed:
+        return Answer.of(TrackingStarted.of(started), headers=((b"idempotent-replayed", b"true"),))
+    return Answer.of(TrackingStarted.of(started), status=201)
+
+
+@put("/api/chat/track", opt=FINISH.as_opt())
+async def finish_tracking(request: Exchange) -> Answer:
+    """Settle a request once: `pending` becomes `completed` or `failed`.
+
+    `{requestId, userRating}` alone rates a finished request at any later time, `{requestId, response}` fills in a missing
+    response. The same finish again gets the same answer, a different one 409.
+    """
+    caller = request.caller
+    request.asked(Said)
+    said = await request.said(FinishTracking)
+    outcome = said.as_outcome(caller.user_id, at=datetime.now(UTC), trusted=caller.is_trusted)
+    return Answer.of(TrackingFinished.of(await request.backend.ledger.finish(outcome)))
+
+
+@get(
+    "/api/chat/requests",
+    opt=Operation(
+        "dashboard:read", summary="List requests, newest first", query=PageQuery, gives={200: RequestsPage}
+    ).as_opt(),
+)
+async def list_requests(request: Exchange) -> Answer:
+    """The caller's requests, page by page. What starts while one turns the pages comes before the first."""
+    query = request.asked(PageQuery)
+    found = await records.newest(
+        request.backend.database, request.caller.user_id, limit=query.limit + 1, before=_cursor(query, UUID)
+    )
+    return Answer.of(_page_of_requests(found, query.limit))
+
+
+@get(
+    "/api/chat/requests/{reference:str}",
+    opt=Operation(
+        "dashboard:read",
+        summary="Show one request, by our id or the client's",
+        gives={200: RequestFound},
+        problems=(NotFound,),
+    ).as_opt(),
+)
+async def show_request(request: Exchange) -> Answer:
+    """All that is kept of one request."""
+    request.asked(Said)
+    named = reference(_path_text(request, "reference"))
+    found = await records.one(request.backend.database, request.caller.user_id, named)
+    return Answer.of(RequestFound(request=RequestWhole.of(found)))
+
+
+@get(
+    "/api/chat/sessions",
+    opt=Operation(
+        "dashboard:read",
+        summary="List conversations, the one begun last first",
+        query=PageQuery,
+        gives={200: SessionsPage},
+    ).as_opt(),
+)
+async def list_sessions(request: Exchange) -> Answer:
+    """The caller's conversations, each with its sums."""
+    query = request.asked(PageQuery)
+    found = await records.sessions(
+        request.backend.database,
+        request.caller.user_id,
+        limit=query.limit + 1,
+        after=_cursor(query, tuple[datetime, str]),
+    )
+    items = found[: query.limit]
+    following = _cursor_at((items[-1].started_at, items[-1].session_id)) if len(found) > query.limit else None
+    return Answer.of(SessionsPage(items=[SessionShown.of(each) for each in items], next_cursor=following))
+
+
+@get(
+    "/api/chat/sessions/{session:str}",
+    opt=Operation(
+        "dashboard:read",
+        summary="List the requests of one conversation, in order",
+        query=PageQuery,
+        gives={200: RequestsPage},
+        problems=(NotFound,),
+    ).as_opt(),
+)
+async def list_session_requests(request: Exchange) -> Answer:
+    """The requests of one conversation, the first one first."""
+    query = request.asked(PageQuery)
+    found = await records.in_session(
+        request.backend.database,
+        request.caller.user_id,
+        _path_text(request, "session"),
+        limit=query.limit + 1,
+        after=_cursor(query, UUID),
+    )
+    if not found and query.cursor is None:
+        raise NotFound("no such conversation")
+    return Answer.of(_page_of_requests(found, query.limit))
+
+
+def _page_of_requests(found: list[ChatRequest], limit: int) -> RequestsPage:
+    items = found[:limit]
+    following = _cursor_at(items[-1].id) if len(found) > limit else None
+    return RequestsPage(items=[RequestShown.of(each) for each in items], next_cursor=following)
+
+
+async def _rehearsal(request: Exchange, wanted: NewRequest) -> Rehearsal:
+    """Say what a start would meet. What is refused is the answer here, and no error."""
+    try:
+        rehearsed = await request.backend.ledger.preview(wanted)
+    except Unavailable:
+        raise
+    except TollkeeperError as refusal:
+        limits = refusal.fields.get("limits")
+        told = msgspec.Raw(problems.document(refusal, request.scope["path"], request.scope["trace_id"]))  # pyright: ignore[reportGeneralTypeIssues]
+        return Rehearsal(admitted=False, limits=LimitsShown.of(limits) if limits else None, problem=told)
+    return Rehearsal(admitted=True, limits=LimitsShown.of(rehearsed.limits))
+
+
+def _refuse_what_only_services_know(said: StartTracking) -> None:
+    given = {"ipAddress": said.ip_address, "userAgent": said.user_agent}
+    if faults := [
+        Fault(name, "is accepted from service keys only") for name, value in given.items() if value is not None
+    ]:
+        raise invalid(faults)
+
+
+def _idempotency_key(request: Exchange) -> str | None:
+    key = request.only_header(b"idempotency-key")
+    if key is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise NotUnderstood(
+            "the header Idempotency-Key has 1 to 255 printable ASCII characters", field="Idempotency-Key"
+        )
+    return key.decode("ascii")
+
+
+def _path_text(request: Exchange, name: str) -> str:
+    raw: str = request.scope["path_params"][name]
+    try:
+        text = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise NotUnderstood("the path is not UTF-8", field=name) from None
+    if "\0" in text:
+        raise NotUnderstood("the path contains U+0000", field=name)
+    return text
+
+
+Position = TypeVar("Position")
+
+
+def _cursor(query: PageQuery, kind: type[Position]) -> Position | None:
+    """Read where a page ends; the caller only hands back what we gave."""
+    if query.cursor is None:
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(query.cursor + "=="), type=kind)
+    except (ValueError, msgspec.MsgspecError):
+        raise Invalid.field("cursor", "is none that this list gave") from None
+
+
+def _cursor_at(position: object) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")

@@ -1,0 +1,49 @@
+"""The dashboard: read as it stands, or computed anew."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from litestar import get, post
+
+from tollkeeper.errors import NotFound, RebuiltJustNow
+from tollkeeper.http.exchange import JSON, Answer, Exchange
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.shapes import Said
+from tollkeeper.http.shown import DashboardAnswer, DashboardShown, DifferenceShown, RebuiltDashboard, enveloped
+from tollkeeper.metering import dashboard, verify
+
+READ: Final = Operation(
+    "dashboard:read",
+    summary="Read the user's dashboard",
+    query=Said,
+    gives={200: DashboardAnswer},
+    problems=(NotFound,),
+)
+REBUILD: Final = Operation(
+    "dashboard:read",
+    summary="Compute the user's numbers anew",
+    query=Said,
+    gives={200: RebuiltDashboard},
+    problems=(NotFound, RebuiltJustNow),
+)
+
+
+@get("/api/user/dashboard", opt=READ.as_opt())
+async def show_dashboard(request: Exchange) -> Answer:
+    """All numbers of one instant. The same object stands at the top and under `dashboard`."""
+    request.asked(Said)
+    backend = request.backend
+    found = await dashboard.read(backend.database, backend.ledger, request.caller.user_id)
+    return Answer(enveloped(DashboardShown.of(found)), headers=(JSON,))
+
+
+@post("/api/user/dashboard", opt=REBUILD.as_opt(), status_code=200)
+async def rebuild_dashboard(request: Exchange) -> Answer:
+    """Compare the cached numbers with the rows, mend what differs and name it in `changed`: at most once in 10 seconds."""
+    request.asked(Said)
+    backend, user_id = request.backend, request.caller.user_id
+    mended = await verify.rebuild(backend.database, user_id)
+    found = await dashboard.read(backend.database, backend.ledger, user_id)
+    changed = [DifferenceShown.of(each) for each in mended]
+    return Answer(enveloped(DashboardShown.of(found), changed=changed), headers=(JSON,))

@@ -1,0 +1,60 @@
+"""Is it alive, does it take work, and its numbers for Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from litestar import get
+
+from tollkeeper.errors import NobodyKnown, NotAllowed, Unavailable
+from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.measures import exposition
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.wire import Heard
+
+_READY_WITHIN_SECONDS: Final = 1.0
+
+
+class Alive(Heard, frozen=True, kw_only=True):
+    """The process answers."""
+
+    status: str = "ok"
+
+
+@get("/healthz", opt=Operation("public", summary="Is the process alive?", gives={200: Alive}).as_opt())
+async def healthz(request: Exchange) -> Answer:  # noqa: ARG001 - the framework hands it over
+    """Asks nobody, so that a database that is away kills no process."""
+    return Answer.of(Alive())
+
+
+@get(
+    "/readyz",
+    opt=Operation("public", summary="Does it take work?", gives={200: Alive}, problems=(Unavailable,)).as_opt(),
+)
+async def readyz(request: Exchange) -> Answer:
+    """Whether the database answers within a second and this process is not about to stop."""
+    if request.backend.readiness.is_stopping:
+        raise Unavailable("this process is stopping")
+    try:
+        async with asyncio.timeout(_READY_WITHIN_SECONDS):
+            await request.backend.database.one("server_safety")
+    except TimeoutError:
+        raise Unavailable("the database does not answer") from None
+    return Answer.of(Alive())
+
+
+@get(
+    "/metrics",
+    opt=Operation(
+        "metrics",
+        summary="Numbers of this process, for Prometheus",
+        gives={200: "text/plain"},
+        problems=(NobodyKnown, NotAllowed),
+    ).as_opt(),
+)
+async def metrics(request: Exchange) -> Answer:
+    """For this machine itself, service keys with the scope `metrics`, or the configured token."""
+    scope: Any = request.scope
+    content_type = b"text/plain; version=0.0.4; charset=utf-8"
+    return Answer(exposition(scope["measures"], request.backend), headers=((b"content-type", content_type),))

@@ -1,0 +1,58 @@
+"""The application, put together from its routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from tollkeeper.errors import Misconfigured
+from tollkeeper.http import chat, dashboard, health, problems
+from tollkeeper.http.backend import Backend
+from tollkeeper.http.caller import Callers
+from tollkeeper.http.exchange import Exchange
+from tollkeeper.http.front import Front
+from tollkeeper.http.measures import Measures
+from tollkeeper.http.operation import undeclared
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (
+    chat.start_tracking,
+    chat.finish_tracking,
+    chat.list_requests,
+    chat.show_request,
+    chat.list_sessions,
+    chat.list_session_requests,
+    dashboard.show_dashboard,
+    dashboard.rebuild_dashboard,
+    health.healthz,
+    health.readyz,
+    health.metrics,
+)
+
+
+def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) -> ASGIApp:
+    """Make the application; ``Misconfigured`` names routes that do not declare who may call them."""
+    if names := undeclared(routes):
+        raise Misconfigured(f"these routes do not declare who may call them: {', '.join(names)}")
+    callers = Callers(backend)
+
+    @asynccontextmanager
+    async def looking_callers_up(_: Any) -> AsyncIterator[None]:
+        async with callers:
+            yield
+
+    app = Litestar(
+        route_handlers=list(routes),
+        request_class=Exchange,
+        guards=[callers.permit],
+        exception_handlers={Exception: problems.answer},
+        lifespan=[looking_callers_up],
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    return Front(app, backend, Measures())

@@ -1,0 +1,62 @@
+"""The operator's own prices as the database keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tollkeeper.errors import NotFound
+from tollkeeper.metering.price_file import OwnPrice
+from tollkeeper.store.database import Database, Statements
+
+__all__ = ["KeptPrice", "listed", "put", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPrice:
+    """What a model costs from an instant on; rates in nano-USD for each million tokens."""
+
+    model: str
+    effective_from: datetime
+    rates: dict[str, Any]
+
+
+async def put(database: Database, prices: Sequence[OwnPrice], *, actor: str) -> None:
+    """Set prices, all or none. They count for requests that start from now on: rows keep the prices they began with."""
+    async with database.transaction() as tx:
+        await tx.all(
+            "put_model_prices",
+            models=[each.model for each in prices],
+            effective_from=[each.effective_from for each in prices],
+            rates=[each.rates.as_json() for each in prices],
+        )
+        await _note(tx, actor, "prices.set", sorted({each.model for each in prices}))
+
+
+async def listed(database: Statements) -> list[KeptPrice]:
+    """Show all own prices, by model and time."""
+    return [KeptPrice(**row) for row in await database.all("model_prices")]
+
+
+async def remove(database: Database, model: str, *, actor: str) -> int:
+    """Take a model's own prices away, so that the public list counts again; ``NotFound`` if it has none."""
+    async with database.transaction() as tx:
+        removed = await tx.all("remove_model_prices", model=model)
+        if not removed:
+            raise NotFound(f"{model!r} has no price of yours")
+        await _note(tx, actor, "prices.removed", [model])
+    return len(removed)
+
+
+async def _note(tx: Statements, actor: str, action: str, models: list[str]) -> None:
+    await tx.run(
+        "note_activity",
+        user_id=None,
+        actor=actor,
+        action=action,
+        detail={"models": models},
+        ip_address=None,
+        user_agent=None,
+    )

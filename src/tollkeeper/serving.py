@@ -1,0 +1,304 @@
+"""Serving the application over HTTP: one process, or several on one port below a parent that keeps them running.
+
+The parent has the embedded PostgreSQL, the migrations and the jobs; a worker gets its settings and addresses through its
+standard input, and stops when that closes: so none outlives a parent that was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import Any, Final
+
+import msgspec
+import uvicorn
+
+from tollkeeper.app import Application, prepared, running, working
+from tollkeeper.connection import LimitedConnection, sweep
+from tollkeeper.errors import Misconfigured
+from tollkeeper.settings import Settings
+from tollkeeper.store.embedded import Addresses
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE_SECONDS: Final = 75
+_BACKLOG: Final = 2048
+_PAUSE_BEFORE_RESTART_SECONDS: Final = 1.0
+_GRACE_SECONDS: Final = 5.0
+_IS_READY: Final = b"ready\n"
+
+Ready = Callable[[str], None]
+
+
+class Stop:
+    """Told to stop. ``politely``: there may be a balancer that should notice first."""
+
+    def __init__(self) -> None:
+        self._told = asyncio.Event()
+        self.politely = False
+
+    def tell(self, *, politely: bool) -> None:
+        """Begin to stop; told twice, wait for no balancer."""
+        self.politely = politely and not self._told.is_set()
+        self._told.set()
+
+    async def wait(self) -> None:
+        """Wait until told."""
+        await self._told.wait()
+
+
+class Orders(msgspec.Struct):
+    """What a worker is told by its parent."""
+
+    settings: Settings
+    service_dsn: str
+    owner_dsn: str
+    socket: int
+
+
+def run(settings: Settings, *, ready: Ready = lambda _: None) -> None:
+    """Serve until a signal says to stop; ``ready`` is called with the address as soon as requests are answered."""
+    _in_loop(serve(settings, ready=ready))
+
+
+async def serve(settings: Settings, *, ready: Ready = lambda _: None) -> None:
+    """Serve until a signal says to stop: SIGTERM lets balancers notice first, SIGINT does not wait for them."""
+    start_logging(settings)
+    stop = Stop()
+    with _signals_tell(stop), listening(settings) as listener:
+        async with prepared(settings) as addresses:
+            if settings.workers > 1:
+                await _serve_with_workers(settings, addresses, listener, stop, ready)
+            else:
+                async with serving(settings, addresses, listener, stop) as url, working(settings, addresses):
+                    ready(url)
+                    await stop.wait()
+
+
+@asynccontextmanager
+async def serving(settings: Settings, addresses: Addresses, listener: socket.socket, stop: Stop) -> AsyncGenerator[str]:
+    """Answer requests for as long as the block lasts; at its end those in flight are finished. Gives the address."""
+    async with running(settings, addresses) as application, AsyncExitStack() as stack:
+        server = _Server(_server_config(settings, application))
+        sweeping = asyncio.create_task(sweep(server.server_state))
+        stack.callback(sweeping.cancel)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            while not server.started and not task.done():
+                await asyncio.sleep(0.01)
+            if task.done():
+                await task
+                raise Misconfigured("the server did not start")
+            yield address_of(listener)
+        finally:
+            application.readiness.is_stopping = True
+            if stop.politely:
+                await asyncio.sleep(settings.drain_seconds)
+            server.should_exit = True
+            await task
+
+
+@contextmanager
+def listening(settings: Settings) -> Any:
+    """Take the port."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise Misconfigured(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+        yield listener
+    finally:
+        listener.close()
+
+
+def address_of(listener: socket.socket) -> str:
+    """Write the address that a person opens. ``localhost`` is secure enough for browsers to keep our cookies."""
+    host, port, *_ = listener.getsockname()
+    if host in {"127.0.0.1", "0.0.0.0", "::1", "::"}:  # noqa: S104 - it is compared, not bound
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def start_logging(settings: Settings) -> None:
+    """Log to standard error, nothing about single requests that were answered."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonLines() if settings.log_format == "json" else logging.Formatter(_LINE))
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    # uvicorn tells of every start, stop and odd byte; its errors are of use.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+
+
+_LINE: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "at": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "exception": self.formatException(record.exc_info) if record.exc_info else None,
+        }
+        return msgspec.json.encode({name: value for name, value in told.items() if value is not None}).decode()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the process that serves has its own."""
+
+    @contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+def _server_config(settings: Settings, application: Application) -> uvicorn.Config:
+    return uvicorn.Config(
+        application.asgi,
+        http=LimitedConnection,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.finish_seconds,
+    )
+
+
+@contextmanager
+def _signals_tell(stop: Stop) -> Any:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, lambda: stop.tell(politely=True))
+    loop.add_signal_handler(signal.SIGINT, lambda: stop.tell(politely=False))
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _serve_with_workers(
+    settings: Settings, addresses: Addresses, listener: socket.socket, stop: Stop, ready: Ready
+) -> None:
+    orders = msgspec.json.encode(Orders(settings, addresses.service, addresses.owner, listener.fileno()))
+    workers = [_Worker(orders, listener.fileno(), stop) for _ in range(settings.workers)]
+    async with working(settings, addresses):
+        keeping = [asyncio.create_task(worker.keep_running()) for worker in workers]
+        waiting = asyncio.create_task(stop.wait())
+        all_ready = asyncio.gather(*(worker.is_ready.wait() for worker in workers))
+        await asyncio.wait([all_ready, waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
+        if all_ready.done():
+            ready(address_of(listener))
+        await asyncio.wait([waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
+        all_ready.cancel()
+        stop.tell(politely=stop.politely)
+        seconds = settings.finish_seconds + (settings.drain_seconds if stop.politely else 0) + _GRACE_SECONDS
+        await asyncio.gather(*(worker.end(seconds, politely=stop.politely) for worker in workers))
+        await asyncio.gather(*keeping)
+
+
+class _Worker:
+    """One process that serves; started again if it dies."""
+
+    def __init__(self, orders: bytes, descriptor: int, stop: Stop) -> None:
+        self._orders = orders
+        self._descriptor = descriptor
+        self._stop = stop
+        self._process: asyncio.subprocess.Process | None = None
+        self._is_ending = False
+        self.is_ready = asyncio.Event()
+
+    async def keep_running(self) -> None:
+        """Start it, and again whenever it ends by itself; ``Misconfigured`` if it cannot even start."""
+        while not self._is_ending:
+            code = await self._run_once()
+            if self._is_ending:
+                return
+            if not self.is_ready.is_set():
+                raise Misconfigured(f"a worker could not start (exit code {code}); the log says why")
+            log.error("a worker ended with exit code %s; starting another", code)
+            await asyncio.sleep(_PAUSE_BEFORE_RESTART_SECONDS)
+
+    async def end(self, seconds: float, *, politely: bool) -> None:
+        """Let it finish what it has begun, and kill it if that takes too long."""
+        self._is_ending = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM if politely else signal.SIGINT)
+            try:
+                await asyncio.wait_for(process.wait(), seconds)
+            except TimeoutError:
+                log.error("a worker did not end in time and is killed")
+                process.kill()
+
+    async def _run_once(self) -> int:
+        pipe = asyncio.subprocess.PIPE
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tollkeeper.serving", stdin=pipe, stdout=pipe, pass_fds=[self._descriptor]
+        )
+        assert process.stdin is not None  # noqa: S101 - it was asked for
+        assert process.stdout is not None  # noqa: S101
+        with suppress(ConnectionError):
+            process.stdin.write(self._orders + b"\n")
+            await process.stdin.drain()
+        if await process.stdout.readline() == _IS_READY:
+            self.is_ready.set()
+        return await process.wait()
+
+
+async def _work() -> None:
+    """Be a worker."""
+    orders, parent = await _orders()
+    start_logging(orders.settings)
+    listener = socket.socket(fileno=orders.socket)
+    stop = Stop()
+    addresses = Addresses(orders.service_dsn, orders.owner_dsn, admin=None)
+    leaving = asyncio.create_task(_stop_with(parent, stop))
+    with _signals_tell(stop):
+        async with serving(orders.settings, addresses, listener, stop):
+            sys.stdout.buffer.write(_IS_READY)
+            sys.stdout.buffer.flush()
+            await stop.wait()
+    leaving.cancel()
+
+
+async def _orders() -> tuple[Orders, asyncio.StreamReader]:
+    reader = asyncio.StreamReader(limit=2**20)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return msgspec.json.decode(await reader.readline(), type=Orders), reader
+
+
+async def _stop_with(parent: asyncio.StreamReader, stop: Stop) -> None:
+    await parent.read()
+    stop.tell(politely=False)
+
+
+def _in_loop(work: Awaitable[None]) -> None:
+    loop_factory: Any = None
+    if sys.platform != "win32":
+        import uvloop  # noqa: PLC0415 - there is none for Windows
+
+        loop_factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(_awaited(work))
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
+
+
+if __name__ == "__main__":
+    _in_loop(_work())

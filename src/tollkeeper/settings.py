@@ -1,0 +1,208 @@
+"""Every setting: what it is called in the environment, what it is without being set, and what it means.
+
+Read at the top only, and passed down as values. The page ``docs/configuration.md`` is made from here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, cast
+
+from tollkeeper.errors import Misconfigured
+
+PREFIX: Final = "TOLLKEEPER_"
+
+_TRUTH: Final = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+_HIGHEST_PORT: Final = 65_535
+_SHORTEST_TOKEN: Final = 16
+
+
+def _setting(default: Any, meaning: str, read: Callable[[str], Any], *, shown: str | None = None) -> Any:
+    """Describe one setting; ``read`` raises ``ValueError`` with what would be right."""
+    return field(default=default, metadata={"meaning": meaning, "read": read, "shown": shown})
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in _TRUTH:
+        raise ValueError("must be true or false")
+    return _TRUTH[text.lower()]
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+        if not low <= seconds <= high:
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}")
+        return seconds
+
+    return read
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text.lower()
+
+    return read
+
+
+def _database_url(text: str) -> str:
+    if not text.startswith(("postgres://", "postgresql://")):
+        raise ValueError("must begin with postgresql://")
+    return text
+
+
+def _token(text: str) -> str:
+    if len(text) < _SHORTEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"must have at least {_SHORTEST_TOKEN} printable ASCII characters and no space")
+    return text
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(each.strip())) for each in text.split(",") if each.strip())
+    except ValueError:
+        raise ValueError("must be addresses or networks such as 10.0.0.0/8, parted by commas") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the operator decided, or the defaults."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on.", _text)
+    port: int = _setting(8080, "Port to listen on; 0 takes any that is free.", _whole(0, _HIGHEST_PORT))
+    workers: int = _setting(1, "Processes that serve. More than one is of use on more than two cores.", _whole(1, 64))
+    data: str = _setting(
+        ".data/tollkeeper",
+        "Directory of the embedded PostgreSQL and of the master key; made if it is not there.",
+        _text,
+    )
+    database_url: str | None = _setting(
+        None, "PostgreSQL 15 or newer to use instead of the embedded one, as the role that serves.", _database_url
+    )
+    owner_database_url: str | None = _setting(
+        None,
+        "The same database as the role that migrates and makes partitions, over a direct connection.",
+        _database_url,
+        shown="as `TOLLKEEPER_DATABASE_URL`",
+    )
+    database_connections: int = _setting(8, "Database connections of each process, at most.", _whole(2, 500))
+    transaction_pooler: bool = _setting(
+        False, "Whether a transaction pooler (PgBouncer) stands before the database.", _truth
+    )
+    master_key: str | None = _setting(
+        None,
+        "Master keys as `VERSION:BASE64`, for a key store; instead of the file `master.key` in the data directory.",
+        _text,
+    )
+    pending_seconds: float = _setting(
+        900.0, "How long a started request may stay unfinished before it expires.", _seconds(1, 86_400 * 7)
+    )
+    sweep_seconds: float = _setting(5.0, "How often requests past their deadline are looked for.", _seconds(0.1, 3600))
+    insecure_cookies: bool = _setting(
+        False,
+        "Allows sign-in over plain HTTP on addresses other than localhost: anyone on the way can read the session.",
+        _truth,
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        "Proxies whose `X-Forwarded-For` is believed: addresses or networks, parted by commas.",
+        _networks,
+        shown="none",
+    )
+    metrics_token: str | None = _setting(
+        None, "A bearer token that opens `/metrics`, beside this machine itself and service keys.", _token
+    )
+    drain_seconds: float = _setting(
+        1.0, "How long `/readyz` fails before a process told to terminate stops taking requests.", _seconds(0, 300)
+    )
+    finish_seconds: int = _setting(10, "How long requests in flight may take to finish at the end.", _whole(1, 300))
+    log_level: str = _setting(
+        "info", "What is logged: `debug`, `info`, `warning`, `error`.", _one_of("debug", "info", "warning", "error")
+    )
+    log_format: str = _setting("text", "`text`, or `json` for one JSON object a line.", _one_of("text", "json"))
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str], **given: Any) -> Settings:
+        """Read the environment; what is ``given`` (by a command line) goes before it.
+
+        ``Misconfigured`` names every setting that is unknown or unfit, without its value.
+        """
+        known = {_name(each.name): each for each in fields(cls)}
+        wrong = [
+            f"{name} is not a setting" for name in sorted(environment) if name.startswith(PREFIX) and name not in known
+        ]
+        values: dict[str, Any] = {}
+        for name, each in known.items():
+            if text := environment.get(name):
+                try:
+                    values[each.name] = each.metadata["read"](text)
+                except ValueError as error:
+                    wrong.append(f"{name} {error}")
+        if wrong:
+            raise Misconfigured("; ".join(wrong))
+        return cls(**values | {name: value for name, value in given.items() if value is not None})
+
+
+def as_markdown() -> str:
+    """Write the page of all settings."""
+    return "\n".join(_page()) + "\n"
+
+
+def _page() -> Iterator[str]:
+    yield "# Configuration"
+    yield ""
+    yield "Settings come from the environment. An unknown name that begins with `TOLLKEEPER_` stops the start, and so does a"
+    yield "value that is not understood. Options of `tollkeeper serve` go before the environment."
+    yield ""
+    yield "| setting | default | meaning |"
+    yield "|---|---|---|"
+    for each in fields(Settings):
+        yield f"| `{_name(each.name)}` | {_default(each)} | {each.metadata['meaning']} |"
+    yield ""
+    yield "This page is generated by `make docs`."
+
+
+def _name(attribute: str) -> str:
+    return PREFIX + attribute.upper()
+
+
+def _default(each: Any) -> str:
+    shown = cast("str | None", each.metadata["shown"])
+    if shown is not None:
+        return shown
+    if each.default is None:
+        return "not set"
+    if isinstance(each.default, bool):
+        return f"`{str(each.default).lower()}`"
+    return f"`{each.default:g}`" if isinstance(each.default, float) else f"`{each.default}`"

@@ -1,0 +1,60 @@
+"""What is secret stands nowhere in the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tollkeeper.accounts import keys, logins, users, variables
+from tollkeeper.accounts.sealing import Sealer
+from tollkeeper.errors import NobodyKnown
+from tollkeeper.store.database import Database
+from tollkeeper.store.embedded import Addresses
+
+PEPPER = bytes(range(32))
+SEALER = Sealer({1: bytes(range(32))})
+CANARY = "canary-9f83b1c2d4e5-tail"
+
+
+async def test_no_key_secret_or_token_can_be_read_from_any_table(db: Database, owner: Any) -> None:
+    user = await users.add(db, "alice@example.com")
+    mine = await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=str(user.id))
+    service = await keys.create(db, kind="service", name="x", pepper=PEPPER, actor="operator")
+    used, unused = [await logins.make_link(db, user.id, pepper=PEPPER, actor="operator") for _ in range(2)]
+    session = await logins.redeem(db, used.token, pepper=PEPPER)
+    secret = variables.NewVariable("TOKEN", CANARY, "secret")
+    await variables.put(db, user.id, secret, sealer=SEALER, actor=str(user.id))
+    await variables.reveal(db, user.id, "TOKEN", sealer=SEALER, actor=str(user.id))
+    await keys.revoke(db, user.id, mine.id, actor=str(user.id))
+    with pytest.raises(NobodyKnown):
+        await logins.redeem(db, unused.token, pepper=PEPPER)
+
+    dump = await _dump(owner)
+    assert str(user.id) in dump
+    for plain in (mine.key, service.key, used.token, unused.token, session.token, CANARY):
+        body = plain.removeprefix("tk_user_").removeprefix("tk_service_")
+        pieces = [body[place : place + 10] for place in range(len(body) - 9)]
+        assert [each for each in pieces if each in dump or each.encode().hex() in dump] == []
+
+
+async def test_the_service_can_only_add_to_the_activity(db: Database, dsns: Addresses) -> None:
+    await users.add(db, "alice@example.com")
+    service = await asyncpg.connect(dsns.service)
+    try:
+        assert await service.fetchval("SELECT count(*) FROM activity") == 1
+        for forbidden in ("UPDATE activity SET actor = ''", "DELETE FROM activity", "TRUNCATE activity"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await service.execute(forbidden)
+    finally:
+        await service.close()
+
+
+async def _dump(owner: Any) -> str:
+    tables = await owner.fetch(
+        "SELECT format('SELECT string_agg(t::text, E''\\n'') FROM %I AS t', c.relname) AS sql FROM pg_class AS c "
+        "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')"
+    )
+    assert len(tables) > 10
+    return "\n".join([await owner.fetchval(table["sql"]) or "" for table in tables])

@@ -1,0 +1,134 @@
+"""What tests of the ledger are made of: a clock that its owner holds, users, plans, requests, outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.requests import NewRequest, Outcome, Started
+from tollkeeper.store.database import Database
+
+NOON = datetime(2026, 5, 13, 12, tzinfo=UTC)
+PENDING_FOR = timedelta(minutes=15)
+# Nano-USD a token: 1,000 for input, 3,000 for output.
+OWN_MODEL = "house-1"
+OWN_RATES = '{"source": "own", "provider": null, "model": "house-1", "input": 1000000000, "output": 3000000000}'
+
+_TERMS = (
+    "daily_requests",
+    "monthly_requests",
+    "max_tokens_per_request",
+    "monthly_tokens",
+    "monthly_cost_nanos",
+)
+_last_rank = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The database's clock, taken over by the owner of the database."""
+
+    owner: asyncpg.Connection
+
+    async def hold(self, at: datetime) -> None:
+        """Stand still at an instant."""
+        await self._read_by("SELECT c.at FROM test_clock AS c")
+        await self.owner.execute("UPDATE test_clock SET at = $1", at)
+
+    async def step(self, by: timedelta) -> None:
+        """Stand still somewhat later (or earlier)."""
+        await self.owner.execute("UPDATE test_clock SET at = at + $1", by)
+
+    async def run(self, *, since: datetime, step: timedelta) -> None:
+        """Go on by a step whenever it is read, by whomever."""
+        await self.owner.execute("SELECT setval('test_ticks', 1)")
+        await self.owner.execute("UPDATE test_clock SET at = $1, step = $2", since, step)
+        await self._read_by("SELECT c.at + c.step * nextval('test_ticks') FROM test_clock AS c")
+
+    async def release(self) -> None:
+        """Tell the true time again."""
+        await self._read_by("SELECT clock_timestamp()")
+
+    async def read(self) -> datetime:
+        """Tell what the service hears."""
+        return await self.owner.fetchval("SELECT tk_now()")
+
+    async def prepare(self) -> None:
+        """Make what the service is to read."""
+        await self.owner.execute(
+            "CREATE TABLE test_clock AS SELECT clock_timestamp() AS at, interval '0' AS step;"
+            "CREATE SEQUENCE test_ticks;"
+            "GRANT SELECT ON test_clock TO PUBLIC; GRANT USAGE ON test_ticks TO PUBLIC"
+        )
+
+    async def _read_by(self, sql: str) -> None:
+        await self.owner.execute(
+            f"CREATE OR REPLACE FUNCTION tk_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $clock${sql}$clock$"
+        )
+
+
+async def a_plan(owner: asyncpg.Connection, name: str, *, features: str = '["*"]', rank: int = 0, **terms: Any) -> str:
+    """Add a plan to the catalogue; what is left out is unlimited."""
+    global _last_rank  # noqa: PLW0603 - ranks must differ
+    _last_rank += 1
+    await owner.execute(
+        "INSERT INTO plans (name, rank, features, daily_requests, monthly_requests, max_tokens_per_request, monthly_tokens, "
+        "monthly_cost_nanos) VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7, $8)",
+        name,
+        rank or _last_rank,
+        features,
+        *(terms.pop(term, None) for term in _TERMS),
+    )
+    assert not terms
+    return name
+
+
+async def a_user(db: Database, plan: str = "pro", *, zone: str = "UTC", email: str = "ada@example.com") -> UUID:
+    """Add a user."""
+    return await db.value("find_or_add_user", email=email, plan=plan, time_zone=zone)
+
+
+async def price_own_model(owner: asyncpg.Connection) -> None:
+    """Let the operator's table price the model of the house."""
+    await owner.execute(
+        "INSERT INTO model_prices (model, effective_from, rates) VALUES ($1, '-infinity', $2::text::jsonb)",
+        OWN_MODEL,
+        OWN_RATES,
+    )
+
+
+def a_request(user: UUID, prompt: str = "four", **given: Any) -> NewRequest:
+    """Make a request; "four" is one token."""
+    return NewRequest(user_id=user, prompt=prompt, **{"priced_at": NOON, **given})
+
+
+def an_outcome(user: UUID, request: UUID | str, status: str | None = "completed", **given: Any) -> Outcome:
+    """Make an outcome; tokens_used follows from input and output."""
+    kinds = (given.get("tokens_input"), given.get("tokens_output"))
+    if kinds != (None, None):
+        given.setdefault("tokens_used", sum(kind or 0 for kind in kinds))
+    return Outcome(user_id=user, request=request, status=status, **{"priced_at": NOON, **given})  # type: ignore[arg-type]
+
+
+async def started(ledger: Ledger, user: UUID, **given: Any) -> Started:
+    """Start one request."""
+    return await ledger.start(a_request(user, **given))
+
+
+async def outcomes_of(attempts: Sequence[Any]) -> list[Any]:
+    """Await all at once; an error is an outcome as well."""
+    return await asyncio.gather(*attempts, return_exceptions=True)
+
+
+async def usage_of(owner: asyncpg.Connection, user: UUID) -> asyncpg.Record:
+    """Read a user's usage row as it stands, current or not."""
+    row = await owner.fetchrow("SELECT * FROM usage WHERE user_id = $1", user)
+    assert row is not None
+    return row
