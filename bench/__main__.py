@@ -50,7 +50,9 @@ class Figures:
         return statistics.median(self.rounds)
 
     def __str__(self) -> str:
-        return f"{self.name}: median {self.median:,.0f} pairs/s (min {min(self.rounds):,.0f}, max {max(self.rounds):,.0f})"
+        return (
+            f"{self.name}: median {self.median:,.0f} pairs/s (min {min(self.rounds):,.0f}, max {max(self.rounds):,.0f})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ def _pgbench(course: Course, clients: int, seconds: float) -> float:
     """Run the script with so many clients; its transactions per second are pairs per second."""
     command = [
         str(WHEEL_PROGRAMS / "pgbench"), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=2",
-        f"--time={round(seconds)}", f"--define=users={len(course.users)}", f"--file={PGBENCH_SCRIPT}", course.addresses.service,
+        f"--time={round(seconds)}", f"--define=users={len(course.users)}", f"--file={PGBENCH_SCRIPT}",
+        course.addresses.service,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"tps = ([\d.]+)", done.stdout)
@@ -182,19 +185,23 @@ async def _finished(course: Course) -> int:
 
 async def _forget_pgbench(course: Course) -> None:
     """Take away what pgbench wrote: it keeps no percentiles, which verify would name."""
-    for table in ("request_analytics", "chat_requests", "chat_sessions", "usage_rollups"):
-        await _as_owner(course.addresses, f"DELETE FROM {table} WHERE user_id IN (SELECT user_id FROM bench_users)")
-    await _as_owner(course.addresses, _RESET_USAGE)
-    await _as_owner(course.addresses, _RESET_OVERALL)
+    for statement in _FORGET:
+        await _as_owner(course.addresses, statement)
 
 
-_RESET_USAGE = """
-UPDATE usage SET day_requests = 0, month_requests = 0, month_tokens = 0, month_cost_nanos = 0, reserved_tokens = 0,
-       total_requests = 0, total_completed = 0, total_tokens_used = 0, total_cost_nanos = 0, total_timed = 0, total_duration_ms = 0
- WHERE user_id IN (SELECT user_id FROM bench_users)
-"""
-# pgbench's hours are told from ours by their having no percentiles.
-_RESET_OVERALL = "DELETE FROM overall_rollups WHERE cardinality(latencies) = 0"
+_FORGET = (
+    "DELETE FROM request_analytics WHERE user_id IN (SELECT user_id FROM bench_users)",
+    "DELETE FROM chat_requests WHERE user_id IN (SELECT user_id FROM bench_users)",
+    "DELETE FROM chat_sessions WHERE user_id IN (SELECT user_id FROM bench_users)",
+    "DELETE FROM usage_rollups WHERE user_id IN (SELECT user_id FROM bench_users)",
+    """UPDATE usage SET day_requests = 0, month_requests = 0, month_tokens = 0, month_cost_nanos = 0, reserved_tokens = 0,
+              total_requests = 0, total_completed = 0, total_tokens_used = 0, total_cost_nanos = 0, total_timed = 0,
+              total_duration_ms = 0
+        WHERE user_id IN (SELECT user_id FROM bench_users)""",
+    # pgbench's hours are told from ours by their having no percentiles.
+    "DELETE FROM overall_rollups WHERE cardinality(latencies) = 0",
+    "VACUUM ANALYZE chat_requests, request_analytics, usage, usage_rollups, overall_rollups, chat_sessions",
+)
 
 
 async def _as_owner(addresses: Addresses, sql: str, *arguments: object) -> list[asyncpg.Record]:
@@ -231,9 +238,7 @@ def _wait_until(holds: Callable[[], bool], seconds: float) -> None:
 
 
 def _tollkeeper(*words: str) -> str:
-    return subprocess.run(
-        [TOLLKEEPER, *words, "--data", str(DATA)], capture_output=True, text=True, check=True
-    ).stdout
+    return subprocess.run([TOLLKEEPER, *words, "--data", str(DATA)], capture_output=True, text=True, check=True).stdout
 
 
 def _free_port() -> int:

@@ -10,6 +10,7 @@ import random
 import re
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -77,7 +78,7 @@ class _Connection(asyncio.Protocol):
         self._tally.latencies.append(time.perf_counter() - self._sent_at)
         self._answered(head[9:12].decode(), rest)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         if not self.over.done():
             self._count("lost")
             self.over.set_result(None)
@@ -101,17 +102,17 @@ class _Connection(asyncio.Protocol):
 
     def _start(self) -> None:
         self._starting = True
-        self._user = random.choice(self._plan.users)  # noqa: S311 - not for secrets
+        self._user = random.choice(self._plan.users)
         body = {"prompt": PROMPT, "sessionId": "session-1", "model": "gpt-4o", "category": "nft", "complexity": "low"}
         self._send("POST", body)
 
     def _finish(self, request_id: str) -> None:
         self._starting = False
-        took = random.randint(200, 20_000)  # noqa: S311 - not for secrets
+        took = random.randint(200, 20_000)
         self._send("PUT", {"requestId": request_id, "status": "completed", "response": RESPONSE, "tokensInput": 100,
                            "tokensOutput": 600, "duration": took})  # fmt: skip
 
-    def _send(self, method: str, body: dict[str, object]) -> None:
+    def _send(self, method: str, body: Mapping[str, object]) -> None:
         encoded = msgspec.json.encode(body)
         head = (
             f"{method} /api/chat/track HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self._plan.key}\r\n"

@@ -1,4 +1,4 @@
-"""Every error that a caller can cause or meet, one tree. Raised where it is known, answered by one handler in ``http``."""
+"""Every error that a caller can cause or meet, in one tree: raised where it is known, answered by one handler."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 class TollkeeperError(Exception):
-    """A fact with a status: ``detail`` is worded for its reader, ``fields`` go into the problem document as they are."""
+    """A fact with a status: ``detail`` is worded for its reader, ``fields`` go into the problem document."""
 
     status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
     slug: ClassVar[str] = "internal"
@@ -139,7 +139,7 @@ class TooManyTokens(TollkeeperError):
 
 
 class LimitReached(TollkeeperError):
-    """The plan is used up for now; ``limit``, ``used``, ``allowed``, ``remaining``, ``resetsAt`` say how and until when."""
+    """The plan is used up for now; ``limit``, ``used``, ``allowed``, ``remaining`` and ``resetsAt`` say how."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     slug = "limit-reached"

@@ -1,4 +1,4 @@
-"""The PostgreSQL that comes along: closed to others, and there for as long as anyone needs it."""
+"""The PostgreSQL that comes along is there for as long as anyone needs it, whoever is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from tests.conftest import Server
 from tollkeeper.errors import Misconfigured, Unavailable
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses, embedded_server
 from tollkeeper.store.queries import Statement
-from tollkeeper.store.tuning import server_settings
 
 Elsewhere = Callable[[Path], AbstractAsyncContextManager[asyncio.subprocess.Process]]
 Start = Callable[..., AbstractAsyncContextManager[Addresses]]
@@ -117,69 +115,6 @@ async def _setting(dsn: str | None, name: str) -> str:
         return await connection.fetchval("SELECT setting FROM pg_settings WHERE name = $1", name)
     finally:
         await connection.close()
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [
-        ("data_checksums", "on"),
-        ("listen_addresses", ""),
-        ("fsync", "on"),
-        ("full_page_writes", "on"),
-        ("synchronous_commit", "on"),
-        ("unix_socket_permissions", "0700"),
-        ("password_encryption", "scram-sha-256"),
-        ("TimeZone", "UTC"),
-        ("server_encoding", "UTF8"),
-        ("jit", "off"),
-        ("logging_collector", "on"),
-    ],
-)
-async def test_it_runs_closed_and_safe(server: Server, setting: str, value: str) -> None:
-    assert await _setting(server.addresses.admin, setting) == value
-
-
-def test_it_has_no_tcp_port(server: Server) -> None:
-    process = Path("/proc", str(_pid(server.data_dir)))
-    opened = {str(entry.readlink()) for entry in (process / "fd").iterdir()}
-    sockets = {name.removeprefix("socket:[").removesuffix("]") for name in opened if name.startswith("socket:[")}
-    tables = "".join((process / "net" / table).read_text() for table in ("tcp", "tcp6", "udp", "udp6"))
-    assert sockets
-    assert not sockets & set(tables.split())
-
-
-@pytest.mark.parametrize("role", ["service", "owner", "admin"])
-async def test_nobody_enters_without_the_right_password(server: Server, role: str) -> None:
-    dsn = str(getattr(server.addresses, role))
-    password = urlsplit(dsn).password
-    assert password is not None
-    for wrong in (dsn.replace(f":{password}@", "@"), dsn.replace(password, "guess")):
-        with pytest.raises((asyncpg.InvalidPasswordError, asyncpg.InterfaceError)):
-            await asyncpg.connect(wrong)
-
-
-async def test_only_the_owner_owns_and_only_the_superuser_is_one(server: Server) -> None:
-    admin = await asyncpg.connect(server.addresses.admin)
-    rows = await admin.fetch("SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolbypassrls FROM pg_roles")
-    rights = {row["rolname"]: tuple(row.values())[1:] for row in rows if row["rolname"].startswith("tollkeeper")}
-    await admin.close()
-    assert rights == {
-        "tollkeeper_admin": (True, True, True, True),
-        "tollkeeper_owner": (False, False, False, False),
-        "tollkeeper_service": (False, False, False, False),
-    }
-
-
-async def test_the_service_enters_no_other_database(server: Server) -> None:
-    for name in ("postgres", "template1"):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await asyncpg.connect(server.addresses.service.replace("/tollkeeper?", f"/{name}?"))
-
-
-async def test_nothing_it_made_is_open_to_others(server: Server) -> None:
-    for path in server.data_dir.rglob("*"):
-        if not path.is_symlink() and path.parent.name != "pg_stat_tmp":
-            assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0 or path.is_socket(), path
 
 
 async def test_it_starts_warm_in_three_seconds_and_stops_without_a_trace(spare: Path, start: Start) -> None:
@@ -280,10 +215,12 @@ async def test_after_a_kill_callers_hear_only_unavailable_and_what_was_confirmed
             for round_ in range(1, 3):
                 await _until(lambda: len(confirmed) > 50 * round_)  # noqa: B023
                 pid = _pid(spare) if victim == "server" else await database.value("backend")
-                before = len(confirmed)
+                before = unavailable
                 os.kill(pid, signal.SIGKILL)
                 async with asyncio.timeout(5):
-                    await _until(lambda: len(confirmed) > before + 24 and unavailable >= round_)  # noqa: B023
+                    await _until(lambda: unavailable > before + 12)  # noqa: B023
+                    before = len(confirmed)
+                    await _until(lambda: len(confirmed) > before + 24)  # noqa: B023
             stop.set()
         assert set(confirmed) <= {row["id"] for row in await database.all("marks")}
 
@@ -422,9 +359,3 @@ async def test_a_path_that_cannot_be_a_directory_is_refused(open_dir: Path, star
     with pytest.raises(Misconfigured, match="cannot be used"):
         async with start(open_dir / "file" / "below"):
             pass
-
-
-def test_memory_is_sized_to_the_machine_within_bounds() -> None:
-    small, usual, large = (server_settings(gib << 30) for gib in (1, 8, 256))
-    assert (small["shared_buffers"], usual["shared_buffers"], large["shared_buffers"]) == ("128MB", "1024MB", "2048MB")
-    assert (small["work_mem"], usual["work_mem"], large["work_mem"]) == ("4MB", "16MB", "32MB")

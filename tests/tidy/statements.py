@@ -16,6 +16,17 @@ from tests.tidy.checkout import SOURCE, Checkout
 WITHOUT_USER: dict[str, str] = {
     "tk_user_of": "finds the user by an e-mail address",
     "users_with_expired": "the sweep asks whose requests are past their deadline",
+    "users_of_emails": "finds users by their e-mail addresses",
+    "users_page": "the operator lists all users",
+    "look_up_keys": "finds who calls by the hashes of API keys",
+    "look_up_logins": "finds who calls by the hashes of session tokens",
+    "redeem_sign_in_link": "finds who signs in by the hash of a link",
+    "service_keys": "keys of services belong to no user",
+    "revoke_any_key": "the operator revokes a key by its id",
+    "forget_logins": "the job deletes sessions and links of all users that ended long ago",
+    "forget_old_hours": "the job deletes old sums by hour of all users",
+    "master_keys_in_use": "asks of all secrets which master keys they still need",
+    "verified": "a verification covers all users",
 }
 
 # Files that may build SQL from parts, each with its reason.

@@ -8,34 +8,37 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from tollkeeper.accounts import masterkey, users
 from tollkeeper.cli.answers import Common, Misused, Paged
 from tollkeeper.errors import NotFound
-from tollkeeper.store.database import Database
+from tollkeeper.settings import Settings
+from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses, embedded_server
 from tollkeeper.store.migrate import migrate
 
-__all__ = ["OPERATOR", "House", "in_utc", "opened", "page_of", "uuid_of"]
+__all__ = ["OPERATOR", "House", "in_utc", "located", "master_keys", "opened", "page_of", "settings_of", "uuid_of"]
 
 OPERATOR: Final = "operator"
 _MOST_LISTED: Final = 1000
+_CONNECTIONS: Final = 2
+_LOCK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class House:
     """Everything that commands share, open for as long as one runs."""
 
-    data_dir: Path
+    settings: Settings
     addresses: Addresses
     database: Database
 
     @property
     def pepper(self) -> bytes:
         """Under which keys and links are hashed; makes the master key if there is none yet."""
-        return masterkey.pepper_of(masterkey.load_or_make(self.data_dir / "master.key"))
+        return masterkey.pepper_of(master_keys(self.settings))
 
     async def user_id(self, email: str) -> UUID:
         """Find a user by their address; ``NotFound`` if nobody has it."""
@@ -46,29 +49,57 @@ class House:
 
     def sign_in_url(self, token: str, *, port: int | None = None) -> str:
         """Put a token into a link to the service as it listens here."""
-        return f"http://localhost:{port or 8080}/sign-in/{token}"
+        return f"http://localhost:{port or self.settings.port}/sign-in/{token}"
+
+
+def settings_of(common: Common, **given: Any) -> Settings:
+    """Read the settings; options go before the environment. ``Misconfigured`` names those that are unknown or unfit."""
+    return Settings.of(os.environ, data=common.data and str(common.data), **given)
+
+
+def master_keys(settings: Settings) -> dict[int, bytes]:
+    """Read the master keys where the service reads them."""
+    if settings.master_key is not None:
+        return masterkey.parse(settings.master_key, told_by="TOLLKEEPER_MASTER_KEY")
+    return masterkey.load_or_make(Path(settings.data) / "master.key")
 
 
 @asynccontextmanager
-async def addresses_of(common: Common) -> AsyncGenerator[tuple[Path, Addresses]]:
-    data_dir = common.data or Path(os.environ.get("TOLLKEEPER_DATA", ".data/tollkeeper"))
-    url = os.environ.get("TOLLKEEPER_DATABASE_URL")
-    if url:
-        yield data_dir, Addresses(url, url, None)
+async def located(settings: Settings) -> AsyncGenerator[Addresses]:
+    """Find the database: another's, or the one in the data directory, which is started unless it runs."""
+    if settings.database_url is not None:
+        owner = settings.owner_database_url or settings.database_url
+        Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield Addresses(settings.database_url, owner, admin=None)
         return
-    async with embedded_server(data_dir) as addresses:
-        yield data_dir, addresses
+    async with embedded_server(Path(settings.data)) as addresses:
+        yield addresses
 
 
 @asynccontextmanager
 async def opened(common: Common, *, statement_seconds: float = 30.0) -> AsyncGenerator[House]:
-    """Open what a command works on: the database of a running server, or one that is started for this command."""
-    async with addresses_of(common) as (data_dir, addresses):
-        await migrate(addresses.owner, addresses.service)
-        async with Database.open(
-            addresses.service, size=4, statement_timeout=statement_seconds, lock_timeout=10.0
-        ) as database:
-            yield House(data_dir, addresses, database)
+    """Open what a command works on, migrated: the database of a running server, or one started for this command."""
+    settings = settings_of(common)
+    async with (
+        located(settings) as addresses,
+        connected(settings, addresses, statement_seconds=statement_seconds) as database,
+    ):
+        yield House(settings, addresses, database)
+
+
+@asynccontextmanager
+async def connected(settings: Settings, addresses: Addresses, *, statement_seconds: float) -> AsyncGenerator[Database]:
+    """Migrate and connect."""
+    await migrate(addresses.owner, addresses.service)
+    async with Database.open(
+        addresses.service,
+        size=_CONNECTIONS,
+        statement_timeout=statement_seconds,
+        lock_timeout=_LOCK_SECONDS,
+        transaction_pooler=settings.transaction_pooler,
+    ) as database:
+        await refuse_unsafe(database)
+        yield database
 
 
 def page_of(paged: Paged) -> int:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Final, Literal
 from uuid import UUID
 
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
+from typing_extensions import Self
 
 from tollkeeper.accounts import keys, logins, tokens, users
 from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood
@@ -33,14 +32,13 @@ _LONGEST_CREDENTIAL: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls and as whom. ``credential`` is the id of the key or login session; ``token_hash`` finds the session."""
+    """Who calls and as whom. ``credential`` is the id of the key or login session."""
 
     user_id: UUID
     kind: Kind
     scopes: frozenset[str]
     credential: UUID
     role: Literal["user", "admin"] = "user"
-    token_hash: bytes = b""
 
     @property
     def is_trusted(self) -> bool:
@@ -59,12 +57,12 @@ class Callers:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._cookie = (INSECURE_COOKIE if backend.insecure_cookies else COOKIE).encode()
-        self._keys = Lookup(self._find_keys)
-        self._logins = Lookup(self._find_logins)
-        self._users = Lookup(self._find_users)
+        self._keys = Lookup(partial(keys.hashed, pepper=backend.pepper), self._find_keys)
+        self._logins = Lookup(partial(tokens.hashed, pepper=backend.pepper), self._find_logins)
+        self._users = Lookup(_canonical, self._find_users)
         self._lookups = AsyncExitStack()
 
-    async def __aenter__(self) -> Callers:
+    async def __aenter__(self) -> Self:
         for lookup in (self._keys, self._logins, self._users):
             await self._lookups.enter_async_context(lookup)
         return self
@@ -72,19 +70,18 @@ class Callers:
     async def __aexit__(self, *_: object) -> None:
         await self._lookups.aclose()
 
-    async def permit(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        """Let only those through whom the route's declaration lets through: a guard of every route."""
-        operation = operation_of(handler.opt)
+    async def permit(self, request: Exchange) -> None:
+        """Let only those through whom the route's declaration lets through: runs before every route."""
+        operation = operation_of(request.route_handler.opt)
         if operation is None:
             # The framework's own answer to OPTIONS; every other route without a declaration stops the start.
             return
         if operation.permission == "public":
             return
-        assert isinstance(connection, Exchange)  # noqa: S101 - the one request class of this application
         if operation.permission == "metrics":
-            await self._permit_metrics(connection)
+            await self._permit_metrics(request)
             return
-        connection.scope["caller"] = await self.identify(connection, operation)  # pyright: ignore[reportGeneralTypeIssues]
+        request.scope["caller"] = await self.identify(request, operation)
 
     async def identify(self, exchange: Exchange, operation: Operation) -> Caller:
         """Find the caller and whether they may. A key goes before a cookie, which is then not looked at."""
@@ -106,9 +103,9 @@ class Callers:
                 return value[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
         return None
 
-    def forget_login(self, caller: Caller) -> None:
-        """Ask anew about a login session that has just ended."""
-        self._logins.forget(caller.token_hash)
+    def forget_login(self, exchange: Exchange) -> None:
+        """Ask anew about the login session that has just ended."""
+        self._logins.forget(self.cookie(exchange) or "")
 
     async def _by_key(self, exchange: Exchange, operation: Operation) -> Caller:
         found = await self._key(exchange)
@@ -124,7 +121,7 @@ class Callers:
         if kind.lower() != b"bearer":
             raise NobodyKnown("only `Authorization: Bearer tk_...` is understood")
         text = key.strip()[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
-        found = await self._keys.find(keys.hashed(text, pepper=self._backend.pepper))
+        found = await self._keys.find(text)
         if found is None:
             raise NobodyKnown("this key is unknown, expired or revoked")
         if not found.is_active:
@@ -132,12 +129,12 @@ class Callers:
         return found
 
     async def _by_login(self, token: str) -> Caller:
-        found = await self._logins.find(tokens.hashed(token, pepper=self._backend.pepper))
+        found = await self._logins.find(token)
         if found is None:
             raise NobodyKnown("this sign-in is over: sign in again")
         if not found.is_active:
             raise AccountInactive("the account has been switched off by the operator")
-        return Caller(found.user_id, "person", _OF_PERSONS, found.id, found.role, found.token_hash)
+        return Caller(found.user_id, "person", _OF_PERSONS, found.id, found.role)
 
     async def _named_user(self, exchange: Exchange, operation: Operation) -> UUID:
         header = exchange.only_header(b"tollkeeper-user")
@@ -146,20 +143,15 @@ class Callers:
                 "a service key names its user: send the header Tollkeeper-User: EMAIL", field="Tollkeeper-User"
             )
         try:
-            email = unicodedata.normalize("NFC", header.decode())
+            email = header.decode()
         except UnicodeDecodeError:
             raise NotUnderstood("the header Tollkeeper-User is not UTF-8", field="Tollkeeper-User") from None
         user_id = await self._users.find(email)
-        if user_id is not None:
-            return user_id
-        try:
-            users.address_of(email, field="Tollkeeper-User")
-        except Invalid as error:
-            raise NotUnderstood(error.detail, **error.fields) from None
-        if not operation.creates_user:
+        if user_id is None and operation.creates_user and not _is_rehearsal(exchange):
+            user_id = await users.of_email_or_new(self._backend.database, email)
+            self._users.forget(email)
+        if user_id is None:
             raise NotFound("no such user")
-        user_id = await users.of_email_or_new(self._backend.database, email)
-        self._users.forget(email)
         return user_id
 
     async def _permit_metrics(self, exchange: Exchange) -> None:
@@ -181,6 +173,18 @@ class Callers:
     async def _find_users(self, emails: Sequence[str]) -> Mapping[str, UUID]:
         rows = await self._backend.database.all("users_of_emails", emails=list(emails))
         return {row["email"]: row["user_id"] for row in rows}
+
+
+def _canonical(email: str) -> str:
+    try:
+        return users.address_of(email, field="Tollkeeper-User")
+    except Invalid as error:
+        raise NotUnderstood(error.detail, **error.fields) from None
+
+
+def _is_rehearsal(exchange: Exchange) -> bool:
+    """Whether nothing is to change: then nobody is made either."""
+    return b"dryRun=true" in exchange.scope["query_string"]
 
 
 def refuse_foreign_page(exchange: Exchange) -> None:

@@ -30,7 +30,7 @@ class Answer(ASGIResponse):
 
     __slots__ = ("answer_headers",)
 
-    def __init__(self, body: bytes, *, status: int = 200, headers: Iterable[Header] = (JSON,)) -> None:  # pyright: ignore[reportMissingSuperCall]
+    def __init__(self, body: bytes, *, status: int = 200, headers: Iterable[Header] = (JSON,)) -> None:
         self.body = body
         self.status_code = status
         self.answer_headers = [*headers, (b"content-length", b"%d" % len(body))]
@@ -55,19 +55,21 @@ class Exchange(Request[Any, Any, Any]):
 
     __slots__ = ("_given",)
 
-    def __init__(self, scope: Scope, *args: Any, **kwargs: Any) -> None:
+    scope: Any
+
+    def __init__(self, scope: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(scope, *args, **kwargs)
         self._given: dict[bytes, bytes] = dict(scope["headers"])
 
     @property
     def backend(self) -> Backend:
         """What the application runs on."""
-        return self.scope["backend"]  # pyright: ignore[reportGeneralTypeIssues]
+        return self.scope["backend"]
 
     @property
     def caller(self) -> Caller:
         """Who calls, as the guard found out."""
-        return self.scope["caller"]  # pyright: ignore[reportGeneralTypeIssues]
+        return self.scope["caller"]
 
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""

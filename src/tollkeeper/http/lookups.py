@@ -7,25 +7,33 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Generic, TypeVar
 
+from typing_extensions import Self
+
 from tollkeeper.metering.lane import Bounds, Lane
 
 Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")
 
 _REMEMBERED_SECONDS: Final = 0.8
-_MOST_REMEMBERED: Final = 20_000
+_MOST_REMEMBERED: Final = 10_000
 _BOUNDS: Final = Bounds(workers=1, set_items=512, waiting_items=20_000, waiting_items_each=20_000)
 
 
 class Lookup(Generic[Key, Found]):
-    """Asks for whatever waits at the same time in one question, and remembers who was found and who was not."""
+    """Asks for whatever waits at the same time in one question, and remembers who was found and who was not.
 
-    def __init__(self, ask: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Found]]]) -> None:
+    Callers come with a text; ``key_of`` makes of it what is asked for, or raises for what can be nobody.
+    """
+
+    def __init__(
+        self, key_of: Callable[[str], Key], ask: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Found]]]
+    ) -> None:
+        self._key_of = key_of
         self._ask = ask
-        self._lane = Lane[Key, Found | None](self._answer, is_again=lambda _: False, bounds=_BOUNDS)
-        self._remembered: dict[Key, tuple[float, Found | None]] = {}
+        self._lane = Lane[tuple[str, Key], Found | None](self._answer, is_again=lambda _: False, bounds=_BOUNDS)
+        self._remembered: dict[str, tuple[float, Found | None]] = {}
 
-    async def __aenter__(self) -> Lookup[Key, Found]:
+    async def __aenter__(self) -> Self:
         await self._lane.__aenter__()
         return self
 
@@ -34,23 +42,22 @@ class Lookup(Generic[Key, Found]):
     ) -> None:
         await self._lane.__aexit__(kind, error, traceback)
 
-    async def find(self, key: Key) -> Found | None:
+    async def find(self, text: str) -> Found | None:
         """Find one, or ``None``."""
-        remembered = self._remembered.get(key)
+        remembered = self._remembered.get(text)
         if remembered is not None and time.monotonic() < remembered[0]:
             return remembered[1]
-        return await self._lane.put(key, owner=key, size=1)
+        return await self._lane.put((text, self._key_of(text)), owner=text, size=1)
 
-    def forget(self, key: Key) -> None:
+    def forget(self, text: str) -> None:
         """Ask anew the next time."""
-        self._remembered.pop(key, None)
+        self._remembered.pop(text, None)
 
-    async def _answer(self, keys: Sequence[Key]) -> Sequence[Found | None]:
+    async def _answer(self, asked: Sequence[tuple[str, Key]]) -> Sequence[Found | None]:
         # From the moment of asking: what is revoked while the answer is under way is asked for again as soon.
         until = time.monotonic() + _REMEMBERED_SECONDS
-        wanted = list(dict.fromkeys(keys))
-        found = await self._ask(wanted)
-        if len(self._remembered) + len(wanted) > _MOST_REMEMBERED:
+        found = await self._ask(list({key for _, key in asked}))
+        if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.clear()
-        self._remembered.update((key, (until, found.get(key))) for key in wanted)
-        return [found.get(key) for key in keys]
+        self._remembered.update((text, (until, found.get(key))) for text, key in asked)
+        return [found.get(key) for _, key in asked]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 from uuid import UUID
 
@@ -33,7 +34,7 @@ Instant: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time
 Cents: TypeAlias = int | Decimal
 
 _LONGEST_USER_AGENT: Final = 1000
-_MICROS_PER_SECOND: Final = 10**6
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_INTEGER: Final = 2**63
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -231,7 +232,7 @@ class LimitsShown(Heard, frozen=True, kw_only=True):
             daily_limit=limits.daily_limit,
             can_make_request=reason is None,
             plan_name=limits.plan_name,
-            resets_at=ResetsAt(daily=instant(limits.day_ends_at), monthly=instant(limits.month_ends_at)),
+            resets_at=_resets_at(limits.day_ends_us, limits.month_ends_us),
             version=limits.version,
             reason=reason,
             monthly_tokens_used=limits.tokens_used if counts_tokens else UNSET,
@@ -305,6 +306,13 @@ class TrackingFinished(Heard, frozen=True, kw_only=True):
             duration=settled.duration_ms,
             limits=LimitsShown.of(settled.limits),
         )
+
+
+@lru_cache(maxsize=1024)
+def _resets_at(day_ends_us: int, month_ends_us: int) -> ResetsAt:
+    # The same few instants for everybody.
+    day_ends_at, month_ends_at = (_EPOCH + timedelta(microseconds=us) for us in (day_ends_us, month_ends_us))
+    return ResetsAt(daily=instant(day_ends_at), monthly=instant(month_ends_at))
 
 
 def instant(at: datetime) -> str:

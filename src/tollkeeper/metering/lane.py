@@ -133,7 +133,7 @@ class Lane(Generic[Item, Verdict]):
                 queue.filled.clear()
 
     def _take(self, queue: _Queue[Item, Verdict]) -> list[_Waiting[Item, Verdict]]:
-        """Take what waits, up to the bounds of a set; whoever has gone away is left out, and nothing of theirs happens."""
+        """Take what waits, up to the bounds of a set; whoever has gone away is left out, with no effect."""
         taken: list[_Waiting[Item, Verdict]] = []
         room = self.bounds.set_bytes
         while queue.waiting and len(taken) < self.bounds.set_items and (room >= queue.waiting[0].size or not taken):

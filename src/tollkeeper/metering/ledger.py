@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from tollkeeper.errors import Contradiction, Invalid, Unavailable
@@ -35,7 +35,7 @@ class Ledger:
         self.finishes = Lane[Outcome, Record](self._decide_finishes, is_again=_is_again, bounds=bounds)
         self._lanes = AsyncExitStack()
 
-    async def __aenter__(self) -> Ledger:
+    async def __aenter__(self) -> Self:
         await self._lanes.enter_async_context(self.starts)
         await self._lanes.enter_async_context(self.finishes)
         return self
@@ -87,7 +87,9 @@ class Ledger:
                 for (_, outcome), verdict in zip(past, verdicts, strict=True)
                 if outcome and verdict["verdict"] == "admitted"
             ]
-            for verdict in await _finish(tx, [outcome for outcome, _ in ended], [each for _, each in ended], measure=False):
+            for verdict in await _finish(
+                tx, [outcome for outcome, _ in ended], [each for _, each in ended], measure=False
+            ):
                 if verdict["verdict"] != "finished":
                     raise Contradiction(f"a new record was {verdict['verdict']} instead of finished")
         return is_new
@@ -110,7 +112,9 @@ class Ledger:
         return await _finish(self._database, outcomes, [None] * len(outcomes), measure=True)
 
 
-class _Rehearsed(Exception):  # noqa: N818 - it carries a verdict out of a transaction that must not commit
+class _Rehearsed(Exception):
+    """Carries a verdict out of a transaction that must not commit."""
+
     def __init__(self, verdict: Record) -> None:
         super().__init__()
         self.verdict = verdict

@@ -19,7 +19,12 @@ from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.requests import NewRequest, Outcome
 from tollkeeper.store.database import Record
 
-_WHAT = {"daily": "requests of the day", "monthly": "requests of the month", "tokens": "tokens of the month", "cost": "money of the month"}
+_WHAT = {
+    "daily": "requests of the day",
+    "monthly": "requests of the month",
+    "tokens": "tokens of the month",
+    "cost": "money of the month",
+}
 
 
 def of_start(request: NewRequest, verdict: Record) -> TollkeeperError:  # noqa: PLR0911 - one return for each verdict
@@ -30,20 +35,27 @@ def of_start(request: NewRequest, verdict: Record) -> TollkeeperError:  # noqa: 
     if told == "limit" and limits:
         return _limit_reached(request, limits, verdict)
     if told == "too-many-tokens":
-        detail = f"the request needs up to {verdict['needed']} tokens, the plan allows {verdict['allowed']} for one request"
+        detail = (
+            f"the request needs up to {verdict['needed']} tokens, the plan allows {verdict['allowed']} for one request"
+        )
         return TooManyTokens(detail, needed=verdict["needed"], allowed=verdict["allowed"], **better)
     if told == "not-in-plan":
         field = verdict["reason"]
         value = request.model if field == "model" else request.request_type
         plan = limits.plan_name if limits else "current"
-        return NotInPlan(f"the plan {plan} does not include {field} {value or '(none)'}", field=field, value=value, **better)
+        return NotInPlan(
+            f"the plan {plan} does not include {field} {value or '(none)'}", field=field, value=value, **better
+        )
     if told == "unpriced-model":
         named = f"model {request.model}" if request.model else "a request without a model"
         return UnpricedModel(f"{named} has no known price, and the plan limits money", model=request.model, **better)
     if told == "inactive":
         return AccountInactive("the account has been switched off by the operator")
     if told == "key-reused":
-        return KeyReused("this request id or idempotency key was used with another payload", requestId=_theirs_or_ours(verdict, request))
+        return KeyReused(
+            "this request id or idempotency key was used with another payload",
+            requestId=_theirs_or_ours(verdict, request),
+        )
     if told == "in-the-future":
         return Invalid.field("startedAt", "lies in the future")
     return NotFound("no such user")
@@ -54,7 +66,12 @@ def of_finish(outcome: Outcome, verdict: Record) -> TollkeeperError:
     told = verdict["verdict"]
     if told == "already-finished":
         detail = f"the request is already {verdict['status']}, with another outcome"
-        return AlreadyFinished(detail, requestId=verdict["client_id"] or str(verdict["id"]), id=str(verdict["id"]), currentStatus=verdict["status"])
+        return AlreadyFinished(
+            detail,
+            requestId=verdict["client_id"] or str(verdict["id"]),
+            id=str(verdict["id"]),
+            currentStatus=verdict["status"],
+        )
     if told == "still-pending":
         return StillPending("a request is rated after it is finished", requestId=str(outcome.request))
     return NotFound("no such request", requestId=str(outcome.request))
@@ -64,7 +81,8 @@ def _limit_reached(request: NewRequest, limits: Limits, verdict: Record) -> Limi
     limit = verdict["reason"]
     used, allowed = limits.of_limit(limit)
     return LimitReached(
-        f"the {_WHAT[limit]} are used up: {used} of {allowed}" if verdict["needed"] <= 1
+        f"the {_WHAT[limit]} are used up: {used} of {allowed}"
+        if verdict["needed"] <= 1
         else f"the request needs {verdict['needed']} more of the {_WHAT[limit]}: {used} of {allowed} are used",
         limit=limit,
         used=used,

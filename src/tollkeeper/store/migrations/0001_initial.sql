@@ -96,6 +96,7 @@ CREATE TABLE sign_in_links (
     expires_at timestamptz NOT NULL,
     used_at    timestamptz
 );
+CREATE INDEX ON sign_in_links (user_id);
 
 CREATE TABLE activity (
     user_id    uuid        NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',

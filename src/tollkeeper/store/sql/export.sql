@@ -28,5 +28,8 @@ SELECT s.*
  LIMIT :most;
 
 -- name: ensure_partitions$
--- Make the monthly partitions of a range in time, as the owner; answers how many were missing.
-SELECT tk_ensure_partitions(:since::timestamptz, :until::timestamptz);
+-- Make the monthly partitions of a range in time, as the owner; answers how many were missing. Of many who come at once
+-- one makes them, as in store.partitions.
+WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock(x'706172746974696F'::bigint))
+SELECT tk_ensure_partitions(:since::timestamptz, :until::timestamptz)
+  FROM alone;

@@ -1,0 +1,277 @@
+"""Days and months of each user's own zone, rolled over by whoever decides next."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import pytest
+
+from tests.metering.making import Clock, a_plan, a_request, a_user, an_outcome, started, usage_of
+from tollkeeper.errors import LimitReached
+from tollkeeper.metering import dashboard, plans, records
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.limits import Limits
+from tollkeeper.metering.verify import verify
+from tollkeeper.store.database import Database
+
+HOUR = timedelta(hours=1)
+INSTANT = timedelta(microseconds=1)
+
+
+@pytest.fixture(autouse=True)
+async def _verified(db: Database) -> AsyncGenerator[None]:  # pyright: ignore[reportUnusedFunction]
+    """Whatever the clock did, in the end the numbers equal the rows."""
+    yield
+    assert (await verify(db)).differences == []
+
+
+def at(zone: str, *fields: int) -> datetime:
+    return datetime(*fields, tzinfo=ZoneInfo(zone)).astimezone(UTC)  # type: ignore[arg-type]
+
+
+async def used(ledger: Ledger, user: UUID, **given: Any) -> tuple[int, int]:
+    limits = (await started(ledger, user, **given)).limits
+    return limits.daily_used, limits.monthly_used
+
+
+async def move(db: Database, user: UUID, zone: str) -> None:
+    await db.run("plan_zone_of_user", user_id=user, time_zone=zone)
+
+
+# Zone, an instant of the day, that day's length in hours.
+DAYS = [
+    ("UTC", (2026, 5, 13, 12), 24),
+    ("Europe/Berlin", (2026, 3, 29, 12), 23),
+    ("Europe/Berlin", (2026, 10, 25, 12), 25),
+    ("America/New_York", (2026, 11, 1, 0), 25),
+    ("Australia/Lord_Howe", (2026, 4, 5, 12), 24.5),
+    ("Asia/Kathmandu", (2026, 5, 13, 23), 24),
+    ("Pacific/Kiritimati", (2026, 12, 31, 23), 24),
+    ("Africa/Cairo", (2026, 4, 24, 5), 23),  # its clocks skip midnight itself
+    ("UTC", (2028, 2, 29, 12), 24),
+]
+
+
+@pytest.mark.usefixtures("user")
+async def test_a_day_and_a_month_are_those_of_the_zone(ledger: Ledger, db: Database, clock: Clock) -> None:
+    for n, (zone, fields, hours) in enumerate(DAYS):
+        now = at(zone, *fields)
+        await clock.hold(now)
+        user = await a_user(db, zone=zone, email=f"{n}@example.com")
+        limits = (await started(ledger, user)).limits
+        local = now.astimezone(ZoneInfo(zone))
+        tomorrow = at(zone, local.year, local.month, local.day) + timedelta(hours=hours)
+        assert limits.day_ends_at == tomorrow, zone
+        next_month = (local.replace(day=1) + timedelta(days=32)).replace(day=1)
+        assert limits.month_ends_at == at(zone, next_month.year, next_month.month, 1), zone
+        await clock.hold(tomorrow - INSTANT)
+        assert (await used(ledger, user))[0] == 2, zone
+        await clock.hold(tomorrow)
+        assert (await used(ledger, user))[0] == 1, zone
+
+
+# Zone and the last instant of a month.
+MONTH_ENDS = [("Asia/Kathmandu", (2027, 1, 1)), ("Pacific/Kiritimati", (2028, 3, 1)), ("America/Santiago", (2026, 9, 1))]
+
+
+async def test_a_month_begins_at_its_first_instant(ledger: Ledger, db: Database, clock: Clock) -> None:
+    for n, (zone, first) in enumerate(MONTH_ENDS):
+        boundary = at(zone, *first)
+        await clock.hold(boundary - INSTANT)
+        user = await a_user(db, zone=zone, email=f"{n}@example.com")
+        assert [await used(ledger, user), await used(ledger, user)] == [(1, 1), (2, 2)]
+        await clock.hold(boundary)
+        assert await used(ledger, user) == (1, 1), zone
+
+
+async def test_a_request_counts_where_it_started(ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock) -> None:
+    await clock.hold(datetime(2026, 5, 31, 23, 59, tzinfo=UTC))
+    user = await a_user(db, await a_plan(owner, "tight", monthly_tokens=100))
+    pending = await started(ledger, user, max_tokens=99)
+    await clock.hold(datetime(2026, 6, 1, tzinfo=UTC))
+    # The reservation of May holds nothing of June.
+    assert (await started(ledger, user, max_tokens=49)).limits.tokens_used == 50
+    settled = await ledger.finish(an_outcome(user, pending.id, tokens_input=1, tokens_output=99))
+    assert settled.limits.tokens_used == 50
+    assert settled.limits.monthly_used == 1
+    seen = await dashboard.read(db, ledger, user)
+    assert [(day.on.day, day.requests, day.tokens_used) for day in seen.series[-2:]] == [(31, 1, 100), (1, 1, 0)]
+
+
+async def test_a_window_rolls_over_after_a_long_sleep(ledger: Ledger, db: Database, clock: Clock) -> None:
+    await clock.hold(datetime(2026, 1, 31, 12, tzinfo=UTC))
+    user = await a_user(db, zone="Europe/Berlin")
+    pending = await started(ledger, user)
+    await clock.hold(datetime(2027, 3, 28, 12, tzinfo=UTC))
+    limits = (await started(ledger, user)).limits
+    assert (limits.daily_used, limits.monthly_used) == (1, 1)
+    assert limits.day_ends_at == at("Europe/Berlin", 2027, 3, 29)
+    assert limits.month_ends_at == at("Europe/Berlin", 2027, 4, 1)
+    assert (await records.one(db, user, pending.id)).error_code == "expired"
+
+
+async def test_a_clock_that_goes_back_opens_no_window_again(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    await clock.hold(datetime(2026, 5, 31, 23, 59, tzinfo=UTC))
+    user = await a_user(db, await a_plan(owner, "two", daily_requests=2))
+    await started(ledger, user)
+    await clock.hold(datetime(2026, 6, 1, 0, 1, tzinfo=UTC))
+    assert await used(ledger, user) == (1, 1)
+    await clock.hold(datetime(2026, 5, 30, tzinfo=UTC))
+    back = await started(ledger, user)
+    assert (back.limits.daily_used, back.limits.monthly_used) == (2, 2)
+    assert back.limits.day_ends_at == datetime(2026, 6, 2, tzinfo=UTC)
+    assert (await records.one(db, user, back.id)).started_at == datetime(2026, 6, 1, tzinfo=UTC)
+    with pytest.raises(LimitReached):
+        await started(ledger, user)
+    settled = await ledger.finish(an_outcome(user, back.id))
+    assert settled.duration_ms == 0
+    await clock.hold(datetime(2026, 6, 1, 1, tzinfo=UTC))
+    with pytest.raises(LimitReached):
+        await started(ledger, user)
+    await clock.hold(datetime(2026, 6, 2, tzinfo=UTC))
+    assert await used(ledger, user) == (1, 3)
+
+
+async def test_a_midnight_that_comes_twice_ends_the_day_once(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    # Clocks in Havana go back from 01:00 to 00:00, that year on the first of a month.
+    twice = datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
+    await clock.hold(twice - timedelta(days=9))
+    sleeper = await a_user(db, zone="America/Havana")
+    await clock.hold(twice)
+    newcomer = await a_user(db, zone="America/Havana", email="new@example.com")
+    for user in (sleeper, newcomer):
+        begun = await started(ledger, user)
+        assert (await records.one(db, user, begun.id)).started_at == twice
+        assert (begun.limits.daily_used, begun.limits.monthly_used) == (1, 1)
+        row = await usage_of(owner, user)
+        assert row["day_starts_at"] <= twice < row["day_ends_at"]
+        assert row["month_starts_at"] <= twice < row["month_ends_at"]
+    await clock.hold(datetime(2026, 11, 1, 5, tzinfo=UTC))
+    for user in (sleeper, newcomer):
+        assert await used(ledger, user) == (1, 1)
+
+
+async def limits_at(ledger: Ledger, clock: Clock, user: UUID, now: datetime) -> Limits:
+    await clock.hold(now)
+    return (await started(ledger, user)).limits
+
+
+async def test_a_new_zone_counts_from_the_next_window_on(ledger: Ledger, db: Database, clock: Clock) -> None:
+    noon = datetime(2026, 5, 13, 12, tzinfo=UTC)
+    await clock.hold(noon)
+    user = await a_user(db)
+    await started(ledger, user)
+    await move(db, user, "Asia/Kathmandu")
+    still = await limits_at(ledger, clock, user, noon + HOUR)
+    assert (still.daily_used, still.day_ends_at) == (2, datetime(2026, 5, 14, tzinfo=UTC))
+    first = await limits_at(ledger, clock, user, datetime(2026, 5, 14, tzinfo=UTC))
+    assert (first.daily_used, first.day_ends_at) == (1, at("Asia/Kathmandu", 2026, 5, 15))
+    assert (first.monthly_used, first.month_ends_at) == (3, datetime(2026, 6, 1, tzinfo=UTC))
+    june = await limits_at(ledger, clock, user, datetime(2026, 6, 1, tzinfo=UTC))
+    assert (june.monthly_used, june.month_ends_at) == (1, at("Asia/Kathmandu", 2026, 7, 1))
+
+
+async def test_a_zone_further_west_makes_one_short_window(ledger: Ledger, db: Database, clock: Clock) -> None:
+    await clock.hold(datetime(2026, 5, 13, 12, tzinfo=UTC))
+    user = await a_user(db)
+    await move(db, user, "Pacific/Honolulu")
+    short = await limits_at(ledger, clock, user, datetime(2026, 5, 14, tzinfo=UTC))
+    assert short.day_ends_at == at("Pacific/Honolulu", 2026, 5, 14) == datetime(2026, 5, 14, 10, tzinfo=UTC)
+    whole = await limits_at(ledger, clock, user, datetime(2026, 5, 14, 10, tzinfo=UTC))
+    assert (whole.daily_used, whole.day_ends_at) == (1, datetime(2026, 5, 15, 10, tzinfo=UTC))
+    seen = await dashboard.read(db, ledger, user)
+    assert (seen.requests_today, seen.requests_this_month, seen.time_zone) == (1, 2, "Pacific/Honolulu")
+
+
+async def test_one_change_of_zone_a_month_takes_effect(ledger: Ledger, db: Database, clock: Clock) -> None:
+    await clock.hold(datetime(2026, 5, 13, 12, tzinfo=UTC))
+    user = await a_user(db)
+    await move(db, user, "Asia/Tokyo")
+    await limits_at(ledger, clock, user, datetime(2026, 5, 14, tzinfo=UTC))
+    await move(db, user, "America/New_York")
+    may = await limits_at(ledger, clock, user, datetime(2026, 5, 20, 12, tzinfo=UTC))
+    assert may.day_ends_at == at("Asia/Tokyo", 2026, 5, 21)
+    await limits_at(ledger, clock, user, datetime(2026, 6, 1, 12, tzinfo=UTC))
+    june = await limits_at(ledger, clock, user, datetime(2026, 6, 3, 12, tzinfo=UTC))
+    assert june.day_ends_at == at("America/New_York", 2026, 6, 4)
+
+
+async def test_hopping_west_at_the_end_of_a_month_gains_one_short_window_at_most(
+    ledger: Ledger, db: Database, clock: Clock
+) -> None:
+    eve = datetime(2026, 10, 31, 9, tzinfo=UTC)
+    await clock.hold(eve)
+    user = await a_user(db, "enterprise", zone="Etc/GMT-14")
+    ends = {(await started(ledger, user)).limits.month_ends_at}
+    for hour in range(1, 26):
+        await move(db, user, f"Etc/GMT{hour - 14:+d}")
+        ends.add((await limits_at(ledger, clock, user, eve + hour * HOUR)).month_ends_at)
+    assert len(ends) <= 3
+
+
+async def test_readers_see_a_new_window_before_anybody_decided(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    async def seen() -> tuple[int, ...]:
+        one = await owner.fetchrow(
+            "SELECT u.requests_used, d.requests_today, d.requests_this_month, d.total_requests"
+            "  FROM users AS u JOIN user_dashboard_data AS d ON d.user_id = u.id WHERE u.id = $1",
+            user,
+        )
+        return tuple(one or ())
+
+    await clock.hold(at("Asia/Tokyo", 2026, 5, 30, 23, 59))
+    user = await a_user(db, zone="Asia/Tokyo")
+    await started(ledger, user)
+    await started(ledger, user)
+    assert await seen() == (2, 2, 2, 2)
+    await clock.hold(at("Asia/Tokyo", 2026, 5, 31))
+    assert await seen() == (2, 0, 2, 2)
+    await clock.hold(at("Asia/Tokyo", 2026, 6, 1))
+    assert await seen() == (0, 0, 0, 2)
+    shown = await dashboard.read(db, ledger, user)
+    assert (shown.requests_today, shown.requests_this_month, shown.total_requests) == (0, 0, 2)
+
+
+async def test_an_expired_plan_falls_to_free_in_the_deciding_statement(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    now = datetime(2026, 5, 13, 12, tzinfo=UTC)
+    await clock.hold(now)
+    user = await a_user(db)
+    await plans.set_plan(db, user, "pro", actor="test", expires_at=now + HOUR)
+    for _ in range(10):
+        await started(ledger, user)
+    await clock.hold(now + HOUR - INSTANT)
+    last = await started(ledger, user)
+    assert last.limits.plan_name == "pro"
+    await clock.hold(now + HOUR)
+    row = await db.one("user", user_id=user)
+    assert row is not None
+    assert (row["plan"], row["plan_expires_at"], row["requests_used"], row["requests_limit"]) == ("free", None, 11, 100)
+    with pytest.raises(LimitReached) as told:
+        await started(ledger, user)
+    limits: Limits = told.value.fields["limits"]
+    assert (limits.plan_name, limits.daily_used, limits.daily_limit, limits.monthly_limit) == ("free", 11, 10, 100)
+    assert told.value.fields["upgradeTo"] == "pro"
+    assert limits.version == last.limits.version + 1
+    terms = await owner.fetch("SELECT plan_name, is_active FROM user_plans WHERE user_id = $1 ORDER BY starts_at, id", user)
+    assert [tuple(each) for each in terms if each["is_active"]] == [("free", True)]
+
+
+async def test_a_new_catalogue_changes_nobodys_terms(ledger: Ledger, db: Database, owner: asyncpg.Connection, user: UUID) -> None:
+    await owner.execute("UPDATE plans SET daily_requests = 1, features = '[]' WHERE name = 'pro'")
+    for _ in range(2):
+        last = await started(ledger, user)
+    assert last.limits.daily_limit == 50
+    await plans.set_plan(db, user, "free", actor="test")
+    assert (await ledger.preview(a_request(user))).limits.daily_limit == 10
