@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 import uvloop
@@ -64,9 +64,8 @@ class _Connection(asyncio.Protocol):
         self.over = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream is needed")
-        self._transport = transport
+        # uvloop's transports are streams without being asyncio's own.
+        self._transport = cast("asyncio.Transport", transport)
         self._start()
 
     def data_received(self, data: bytes) -> None:
@@ -78,9 +77,9 @@ class _Connection(asyncio.Protocol):
         self._tally.latencies.append(time.perf_counter() - self._sent_at)
         self._answered(head[9:12].decode(), rest)
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         if not self.over.done():
-            self._count("lost")
+            self._count(f"lost: {exc}")
             self.over.set_result(None)
 
     def _answered(self, status: str, body: bytes) -> None:

@@ -44,7 +44,7 @@ UPDATE chat_sessions SET completed = completed + 1, tokens_used = tokens_used + 
 INSERT INTO overall_rollups AS r (hour_at, plan_name, model, category, request_type, slot, completed, failed,
                                   tokens_used, tokens_input, tokens_output, tokens_cached, tokens_cache_write, tokens_reasoning,
                                   cost_nanos, unpriced, timed, duration_ms, rated, rating, latencies)
-VALUES (date_trunc('hour', clock_timestamp()), 'enterprise', 'gpt-4o', 'nft', 'chat', (pg_backend_pid() % 64)::smallint, 1, 0,
+VALUES (date_trunc('hour', clock_timestamp()), 'pgbench', 'gpt-4o', 'nft', 'chat', (pg_backend_pid() % 64)::smallint, 1, 0,
         700, 100, 600, 0, 0, 0, 6200000, 0, 1, :took, 0, 0, '{}')
     ON CONFLICT (hour_at, plan_name, model, category, request_type, slot) DO UPDATE
    SET completed = r.completed + 1, tokens_used = r.tokens_used + excluded.tokens_used, tokens_input = r.tokens_input + excluded.tokens_input,

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +30,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 _BACKLOG: Final = 2048
 _PAUSE_BEFORE_RESTART_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 5.0
+_TICK_SECONDS: Final = 0.01
 _IS_READY: Final = b"ready\n"
 
 Ready = Callable[[str], None]
@@ -75,32 +76,36 @@ async def serve(settings: Settings, *, ready: Ready = lambda _: None) -> None:
             if settings.workers > 1:
                 await _serve_with_workers(settings, addresses, listener, stop, ready)
             else:
-                async with serving(settings, addresses, listener, stop) as url, working(settings, addresses):
+                async with (
+                    running(settings, addresses) as application,
+                    working(settings, addresses),
+                    serving(settings, application, listener, stop) as url,
+                ):
                     ready(url)
                     await stop.wait()
 
 
 @asynccontextmanager
-async def serving(settings: Settings, addresses: Addresses, listener: socket.socket, stop: Stop) -> AsyncGenerator[str]:
+async def serving(
+    settings: Settings, application: Application, listener: socket.socket, stop: Stop
+) -> AsyncGenerator[str]:
     """Answer requests for as long as the block lasts; at its end those in flight are finished. Gives the address."""
-    async with running(settings, addresses) as application, AsyncExitStack() as stack:
-        server = _Server(_server_config(settings, application))
-        sweeping = asyncio.create_task(sweep(server.server_state))
-        stack.callback(sweeping.cancel)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            while not server.started and not task.done():
-                await asyncio.sleep(0.01)
-            if task.done():
-                await task
-                raise Misconfigured("the server did not start")
-            yield address_of(listener)
-        finally:
-            application.readiness.is_stopping = True
-            if stop.politely:
-                await asyncio.sleep(settings.drain_seconds)
-            server.should_exit = True
-            await task
+    server = _Server(_server_config(settings, application))
+    sweeping = asyncio.create_task(sweep(server.server_state))
+    answering = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started:
+            if answering.done():
+                raise Misconfigured("the server did not start") from answering.exception()
+            await asyncio.sleep(_TICK_SECONDS)
+        yield address_of(listener)
+    finally:
+        application.readiness.is_stopping = True
+        if stop.politely:
+            await asyncio.sleep(settings.drain_seconds)
+        server.should_exit = True
+        await answering
+        sweeping.cancel()
 
 
 @contextmanager
@@ -268,7 +273,10 @@ async def _work() -> None:
     addresses = Addresses(orders.service_dsn, orders.owner_dsn, admin=None)
     leaving = asyncio.create_task(_stop_with(parent, stop))
     with _signals_tell(stop):
-        async with serving(orders.settings, addresses, listener, stop):
+        async with (
+            running(orders.settings, addresses) as application,
+            serving(orders.settings, application, listener, stop),
+        ):
             sys.stdout.buffer.write(_IS_READY)
             sys.stdout.buffer.flush()
             await stop.wait()

@@ -20,15 +20,7 @@ __all__ = ["main"]
 
 _BY_SIGNAL: Final = 128
 
-app = App(
-    name="tollkeeper",
-    help="Records every chat request of your AI app, holds each user to their plan exactly, and shows both live.",
-    version=f"tollkeeper {version('tollkeeper')}",
-    help_format="plaintext",
-    help_epilogue="Each command takes --data DIR and --json, and tells more with --help.",
-)
-# Found when they are called, so that a command loads only what it needs.
-for _name, _where, _help in (
+_COMMANDS: Final = (
     ("serve", "serving:serve", "Serve until stopped."),
     ("demo", "demo:demo", "Serve with real requests of others as sample data."),
     ("migrate", "checking:migrate", "Bring the database to what this version needs."),
@@ -39,9 +31,8 @@ for _name, _where, _help in (
     ("import", "importing:import_", "Book requests that were made elsewhere."),
     ("export", "exporting:export", "Write all requests as JSONL or CSV."),
     ("verify", "checking:verify", "Recompute every derived number from the requests."),
-    ("doctor", "doctor:doctor", "Look for what is wrong with this installation."),
-):
-    app.command(f"tollkeeper.cli.{_where}", name=_name, help=_help)
+    ("doctor", "doctor:doctor", "Look for what is wrong around the service."),
+)
 
 
 def main() -> None:
@@ -53,28 +44,36 @@ def run(words: Sequence[str]) -> int:
     """Run one command line; gives its exit code: 0, 1 for a failure, 2 for what is not understood."""
     as_json = "--json" in words
     try:
-        command, bound, _ = app.parse_args(list(words), exit_on_error=False, print_error=False)
+        command, bound, _ = _program(words).parse_args(list(words), exit_on_error=False, print_error=False)
         common = bound.arguments.get("common")
         as_json = isinstance(common, Common) and common.json
-        return _spoken(_done(command, *bound.args, **bound.kwargs), as_json=as_json)
-    except CycloptsError as error:
-        return complain(Misused(str(error)), as_json=as_json)
-    except TollkeeperError as error:
-        return complain(error, as_json=as_json)
+        answer = _done(command, *bound.args, **bound.kwargs)
+        return speak(answer, as_json=as_json) if isinstance(answer, Answer) else 0
     except BrokenPipeError:
         # Whoever read what we write has seen enough, and Python shall not try once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BY_SIGNAL + signal.SIGPIPE
-    except OSError as error:
-        return complain(Misconfigured(_told(error)), as_json=as_json)
+    except (CycloptsError, TollkeeperError, OSError) as error:
+        return complain(_told(error), as_json=as_json)
     except KeyboardInterrupt:
         return _BY_SIGNAL + signal.SIGINT
     except asyncio.CancelledError:
         return _BY_SIGNAL + signal.SIGTERM
 
 
-def _spoken(answer: object, *, as_json: bool) -> int:
-    return speak(answer, as_json=as_json) if isinstance(answer, Answer) else 0
+def _program(words: Sequence[str]) -> App:
+    """Know all commands, and load only the one that is called: that one says itself what it is."""
+    program = App(
+        name="tollkeeper",
+        help="Records every chat request of your AI app, holds each user to their plan exactly, and shows both live.",
+        version=f"tollkeeper {version('tollkeeper')}",
+        help_format="markdown",
+        help_epilogue="Each command takes `--data DIR` and `--json`, and tells more with `--help`.",
+    )
+    for place, (name, where, purpose) in enumerate(_COMMANDS):
+        is_called = name in words
+        program.command(f"tollkeeper.cli.{where}", name=name, help=None if is_called else purpose, sort_key=place)
+    return program
 
 
 def _done(command: Callable[..., Any], *args: Any, **kwargs: Any) -> object:
@@ -90,5 +89,11 @@ async def _orderly(command: Coroutine[Any, Any, object]) -> object:
     return await task
 
 
-def _told(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+def _told(error: CycloptsError | TollkeeperError | OSError) -> TollkeeperError:
+    """Word an error for the operator."""
+    if isinstance(error, TollkeeperError):
+        return error
+    if isinstance(error, OSError):
+        named = error.filename and error.strerror
+        return Misconfigured(f"{error.filename}: {error.strerror}" if named else str(error))
+    return Misused(str(error))

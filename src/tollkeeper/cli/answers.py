@@ -16,7 +16,24 @@ from cyclopts import Parameter
 
 from tollkeeper.errors import TollkeeperError
 
-__all__ = ["Answer", "Common", "Misused", "Paged", "complain", "shown", "speak", "table", "told_at"]
+__all__ = [
+    "DEFAULTS",
+    "FIRST_PAGE",
+    "Answer",
+    "Common",
+    "Email",
+    "Flag",
+    "Misused",
+    "Paged",
+    "complain",
+    "shown",
+    "speak",
+    "table",
+    "told_at",
+]
+
+Email = Annotated[str, Parameter(help="Whose e-mail address it is.")]
+Flag = Parameter(negative="", show_default=False)
 
 FAILED: Final = 1
 MISUSED: Final = 2
@@ -39,7 +56,7 @@ class Common:
     """What every command takes."""
 
     data: Annotated[Path | None, Parameter(help="The data directory (else TOLLKEEPER_DATA).")] = None
-    json: Annotated[bool, Parameter(help="Print one JSON document.", negative="")] = False
+    json: Annotated[bool, Parameter(help="Print one JSON document.", negative="", show_default=False)] = False
 
 
 @Parameter(name="*")
@@ -49,6 +66,10 @@ class Paged:
 
     limit: Annotated[int, Parameter(help="At most so many.")] = 50
     after: Annotated[str | None, Parameter(help="Go on behind this id.")] = None
+
+
+DEFAULTS: Final = Common()
+FIRST_PAGE: Final = Paged()
 
 
 @dataclass(frozen=True, slots=True)

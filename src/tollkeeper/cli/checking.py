@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tollkeeper.cli.answers import Answer, Common, shown, table, told_at
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
 from tollkeeper.cli.house import located, opened, settings_of
 from tollkeeper.metering.verify import Difference
 from tollkeeper.metering.verify import verify as verified
@@ -15,7 +15,7 @@ __all__ = ["migrate", "verify"]
 _AN_HOUR: Final = 3600.0
 
 
-async def migrate(*, common: Common = Common()) -> Answer:
+async def migrate(*, common: Common = DEFAULTS) -> Answer:
     """Bring the database to what this version needs, and say what that took.
 
     Every start does the same; here it can be done before. Any number may do it at once: one does, the others wait.
@@ -27,7 +27,7 @@ async def migrate(*, common: Common = Common()) -> Answer:
     return Answer(document, text if applied else "Nothing to do: the database is what this version needs.")
 
 
-async def verify(*, common: Common = Common()) -> Answer:
+async def verify(*, common: Common = DEFAULTS) -> Answer:
     """Recompute every derived number from the requests, as all stood at one instant, also while others write.
 
     Each number that disagrees is named, with what is stored and what the requests say; then the exit code is 1. What is

@@ -15,7 +15,7 @@ from typing import Annotated, Any, BinaryIO, Final, Literal, cast
 import msgspec
 from cyclopts import Parameter
 
-from tollkeeper.cli.answers import Answer, Common, Misused
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused
 from tollkeeper.cli.house import opened
 from tollkeeper.metering import exporting
 from tollkeeper.metering.money import cents_of
@@ -23,6 +23,8 @@ from tollkeeper.metering.records import ChatRequest
 from tollkeeper.traces.own import ExportedRequest
 
 __all__ = ["export"]
+
+Form = Literal["jsonl", "csv", "json"]
 
 _SECONDS: Final = 600.0
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -38,23 +40,28 @@ async def export(
         Literal["jsonl", "csv"], Parameter(help="CSV is for spreadsheets: no cell can act as a formula there.")
     ] = "jsonl",
     output: Annotated[Path | None, Parameter(help="Write to this file and not to standard output.")] = None,
-    common: Common = Common(),
+    common: Common = DEFAULTS,
 ) -> Answer | None:
     """Write all requests with their texts, user by user, the oldest first, as they all stood at one instant.
 
-    JSONL has all there is and can be imported again. A file is written whole or not at all, for your eyes only.
+    JSONL has all there is and can be imported again. A file is written whole or not at all, for your eyes only; with
+    --json and without one, the requests are the items of the document.
     """
+    form: Form = format
     if common.json and output is None:
-        raise Misused("--json tells how it went, so the export itself needs a file: give --output FILE")
+        if format == "csv":
+            raise Misused("--json and CSV cannot share standard output: give --output FILE")
+        form = "json"
     written = 0
     async with opened(common, statement_seconds=_SECONDS) as house:
         user_id = await house.user_id(user) if user else None
         with _target(output) as file:
-            if format == "csv":
-                file.write(_csv([_COLUMNS]))
+            file.write(_HEADS[form])
             async for email, page in exporting.export(house.database, user_id):
-                file.write(_written(format, [exported(email, request) for request in page]))
+                file.write(_written(form, [exported(email, request) for request in page], is_first=written == 0))
                 written += len(page)
+            if form == "json":
+                file.write(b'],"exported":%d}\n' % written)
     if output is None:
         return None
     return Answer({"exported": written, "file": str(output)}, f"{written:,} requests exported to {output}.")
@@ -103,16 +110,21 @@ def _cents(nanos: int | None) -> Any:
     return None if nanos is None else cents_of(nanos)
 
 
-def _written(format: str, requests: Iterable[ExportedRequest]) -> bytes:  # noqa: A002
-    if format == "jsonl":
-        return b"".join(_encode(request) + b"\n" for request in requests)
-    return _csv([_cell(getattr(request, name)) for name in request.__struct_fields__] for request in requests)
+def _written(form: Form, requests: list[ExportedRequest], *, is_first: bool) -> bytes:
+    if form == "csv":
+        return _csv([_cell(getattr(request, name)) for name in request.__struct_fields__] for request in requests)
+    if form == "json":
+        return (b"" if is_first else b",") + b",".join(map(_encode, requests))
+    return b"".join(_encode(request) + b"\n" for request in requests)
 
 
 def _csv(rows: Iterable[Iterable[str]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()
+
+
+_HEADS: Final[dict[Form, bytes]] = {"jsonl": b"", "csv": _csv([_COLUMNS]), "json": b'{"items":['}
 
 
 def _cell(value: Any) -> str:

@@ -19,7 +19,18 @@ from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses, embedded_server
 from tollkeeper.store.migrate import migrate
 
-__all__ = ["OPERATOR", "House", "in_utc", "located", "master_keys", "opened", "page_of", "settings_of", "uuid_of"]
+__all__ = [
+    "OPERATOR",
+    "House",
+    "connected",
+    "in_utc",
+    "located",
+    "master_keys",
+    "opened",
+    "page_of",
+    "settings_of",
+    "uuid_of",
+]
 
 OPERATOR: Final = "operator"
 _MOST_LISTED: Final = 1000
@@ -61,7 +72,9 @@ def master_keys(settings: Settings) -> dict[int, bytes]:
     """Read the master keys where the service reads them."""
     if settings.master_key is not None:
         return masterkey.parse(settings.master_key, told_by="TOLLKEEPER_MASTER_KEY")
-    return masterkey.load_or_make(Path(settings.data) / "master.key")
+    data = Path(settings.data)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return masterkey.load_or_make(data / "master.key")
 
 
 @asynccontextmanager
@@ -69,7 +82,6 @@ async def located(settings: Settings) -> AsyncGenerator[Addresses]:
     """Find the database: another's, or the one in the data directory, which is started unless it runs."""
     if settings.database_url is not None:
         owner = settings.owner_database_url or settings.database_url
-        Path(settings.data).mkdir(mode=0o700, parents=True, exist_ok=True)
         yield Addresses(settings.database_url, owner, admin=None)
         return
     async with embedded_server(Path(settings.data)) as addresses:
@@ -115,6 +127,14 @@ def uuid_of(text: str | None) -> UUID | None:
         return None if text is None else UUID(text)
     except ValueError:
         raise Misused(f"{text!r} is no id") from None
+
+
+def text_of(file: Path) -> str:
+    """Read a file of the operator's."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Misused(f"{file} is not text in UTF-8") from None
 
 
 def in_utc(at: datetime | None) -> datetime | None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from cyclopts import Parameter
 
 from tollkeeper.accounts import users
-from tollkeeper.cli.answers import Answer, Common, Misused
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused
 from tollkeeper.cli.house import House, in_utc, opened
 from tollkeeper.cli.past import Assignment, past, size_of
 from tollkeeper.cli.progress import progress
@@ -36,8 +36,10 @@ _PENDING_FOR: Final = timedelta(minutes=15)
 
 
 async def import_(
-    format: Format,  # noqa: A002 - the word on the command line
-    file: Path,
+    format: Annotated[  # noqa: A002 - the word on the command line
+        Format, Parameter(help="Who wrote the file; tollkeeper is what `tollkeeper export` writes.")
+    ],
+    file: Annotated[Path, Parameter(help="The file, plain or gzipped.")],
     /,
     *,
     user: Annotated[str | None, Parameter(help="Whose requests they are.")] = None,
@@ -49,16 +51,12 @@ async def import_(
         datetime | None,
         Parameter(help="When a trace begins that counts its own time; UTC unless it says so [default: 2025-01-01]"),
     ] = None,
-    common: Common = Common(),
+    common: Common = DEFAULTS,
 ) -> Answer:
     """Book the requests of a file at their own times. They are never refused, and count in their own days and months.
 
     The same file again changes nothing, and an import that was interrupted goes on where it was: a row is known by
     format, user, row number and content. Users who are not there yet are added, on the plan free.
-
-    Args:
-        format: Who wrote the file; tollkeeper is what `tollkeeper export` writes.
-        file: The file, plain or gzipped.
     """
     if user is not None and users_by is not None:
         raise Misused("whose requests: give --user EMAIL or --users-by, not both")
@@ -151,6 +149,7 @@ async def books_of(house: House, email_of: Callable[[PastRequest], str]) -> Asyn
 
 def _answer(file: Path, books: Books, *, seconds: float) -> Answer:
     rows = books.imported + books.skipped + books.failed
+    errors = [_error(each) for each in books.first_refused]
     document = {
         "file": file.name,
         "rows": rows,
@@ -159,15 +158,15 @@ def _answer(file: Path, books: Books, *, seconds: float) -> Answer:
         "failed": books.failed,
         "users": len(books.users),
         "seconds": round(seconds, 3),
-        "errors": [_error(each) for each in books.first_refused],
+        "errors": errors,
     }
     text = f"{books.imported:,} requests imported, {books.skipped:,} there before, {books.failed:,} failed"
-    told = "\n".join(f"row {each['row']}: {each['field']}: {each['message']}" for each in document["errors"])
-    pace = f"{rows:,} rows of {len(books.users):,} users in {seconds:.1f} s"
+    pace = f"{rows:,} rows, users: {len(books.users):,}, {seconds:.1f} s"
+    told = "\n".join(f"row {each['row']}: {each['field']}: {each['message']}" for each in errors)
     return Answer(document, f"{text} ({pace}).", told, ok=books.failed == 0)
 
 
 def _error(refused: Refused) -> dict[str, Any]:
     error = refused.error
-    known = next(iter(error.fields.get("errors", ())), {"field": error.fields.get("field", "row"), "message": error.detail})
-    return {"row": refused.row, **known}
+    of_a_field = {"field": error.fields.get("field", "row"), "message": error.detail}
+    return {"row": refused.row, **next(iter(error.fields.get("errors", ())), of_a_field)}

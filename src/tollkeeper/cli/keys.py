@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from tollkeeper.accounts import keys
 from tollkeeper.accounts.keys import KeptKey
-from tollkeeper.cli.answers import Answer, Common, Misused, Paged, shown, table
+from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Misused, Paged, shown, table
 from tollkeeper.cli.house import OPERATOR, in_utc, opened, page_of, uuid_of
 
 app = App(name="key", help="API keys: create, list, revoke.")
@@ -23,7 +23,7 @@ async def create(
     name: Annotated[str | None, Parameter(help="What a user's key is for.")] = None,
     scope: Annotated[list[str] | None, Parameter(help="May do only this; can be given again.", negative="")] = None,
     until: Annotated[datetime | None, Parameter(help="When it ends (UTC unless it says so).")] = None,
-    common: Common = Common(),
+    common: Common = DEFAULTS,
 ) -> Answer:
     """Make a key and show it, once."""
     if (service is None) == (user is None):
@@ -49,8 +49,8 @@ async def create(
 async def list_(
     *,
     user: Annotated[str | None, Parameter(help="Whose keys; left out: those of services.")] = None,
-    paged: Paged = Paged(),
-    common: Common = Common(),
+    paged: Paged = FIRST_PAGE,
+    common: Common = DEFAULTS,
 ) -> Answer:
     """List the keys of services or of one user, the newest first, also those that have ended."""
     most, after = page_of(paged), uuid_of(paged.after)
@@ -70,12 +70,13 @@ async def list_(
 
 
 @app.command
-async def revoke(id: str, /, *, common: Common = Common()) -> Answer:  # noqa: A002 - the word on the command line
-    """End a key, from the next request on.
-
-    Args:
-        id: Its id, as `key create` and `key list` tell it.
-    """
+async def revoke(
+    id: Annotated[str, Parameter(help="Its id, as `key create` and `key list` tell it.")],  # noqa: A002 - its name there
+    /,
+    *,
+    common: Common = DEFAULTS,
+) -> Answer:
+    """End a key, from the next request on."""
     key_id = uuid_of(id)
     if key_id is None:
         raise Misused("which key: give its id")

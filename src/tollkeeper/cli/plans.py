@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from cyclopts import App, Parameter
 
-from tollkeeper.cli.answers import Answer, Common, shown, table, told_at
-from tollkeeper.cli.house import OPERATOR, in_utc, opened
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Flag, shown, table, told_at
+from tollkeeper.cli.house import OPERATOR, in_utc, opened, text_of
 from tollkeeper.metering import plans
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.plans import Plan, PlanDifference
@@ -18,7 +18,7 @@ app = App(name="plan", help="Plans: list, apply, set.")
 
 
 @app.command(name="list")
-async def list_(*, common: Common = Common()) -> Answer:
+async def list_(*, common: Common = DEFAULTS) -> Answer:
     """List the catalogue, by rank."""
     async with opened(common) as house:
         catalogue = await plans.catalogue(house.database)
@@ -28,16 +28,18 @@ async def list_(*, common: Common = Common()) -> Answer:
 
 
 @app.command
-async def apply(file: Path, /, *, yes: bool = False, common: Common = Common()) -> Answer:
+async def apply(
+    file: Annotated[Path, Parameter(help="A TOML file with one table for each plan, [plans.NAME].")],
+    /,
+    *,
+    yes: Annotated[bool, Flag, Parameter(help="Apply it.")] = False,
+    common: Common = DEFAULTS,
+) -> Answer:
     """Show what a file of plans would change in the catalogue, and with --yes change it.
 
     Nobody's terms change: they are a snapshot of the plan as it was when it was taken. No plan is ever removed.
-
-    Args:
-        file: A TOML file with one table for each plan, [plans.NAME].
-        yes: Apply it.
     """
-    wanted = plans.parse(file.read_text(encoding="utf-8"))
+    wanted = plans.parse(text_of(file))
     async with opened(common) as house:
         if yes:
             differences = await plans.apply(house.database, wanted, actor=OPERATOR)
@@ -54,19 +56,14 @@ async def apply(file: Path, /, *, yes: bool = False, common: Common = Common()) 
 
 @app.command(name="set")
 async def set_(
-    email: str,
-    plan: str,
+    email: Email,
+    plan: Annotated[str, Parameter(help="A plan of the catalogue.")],
     /,
     *,
     until: Annotated[datetime | None, Parameter(help="When they fall back to free (UTC unless it says so).")] = None,
-    common: Common = Common(),
+    common: Common = DEFAULTS,
 ) -> Answer:
-    """Put a user on a plan, now. What is used stays used.
-
-    Args:
-        email: Whose address it is.
-        plan: A plan of the catalogue.
-    """
+    """Put a user on a plan, now. What is used stays used."""
     async with opened(common) as house:
         user_id = await house.user_id(email)
         terms = await plans.set_plan(house.database, user_id, plan, actor=OPERATOR, expires_at=in_utc(until))
@@ -75,7 +72,13 @@ async def set_(
 
 
 def _row(plan: Plan) -> tuple[object, ...]:
-    limits = (plan.daily_requests, plan.monthly_requests, plan.max_tokens_per_request, plan.monthly_tokens, _cents(plan))
+    limits = (
+        plan.daily_requests,
+        plan.monthly_requests,
+        plan.max_tokens_per_request,
+        plan.monthly_tokens,
+        _cents(plan),
+    )
     price = f"{plan.price_per_month} ({plan.billing_cycle})"
     return (plan.name, *("unlimited" if limit is None else limit for limit in limits), price, " ".join(plan.features))
 
@@ -93,7 +96,12 @@ def _difference(one: PlanDifference) -> dict[str, Any]:
 
 
 def _told(one: PlanDifference) -> list[str]:
-    kinds = {"added": "is new", "changed": "changes", "same": "stays as it is", "absent": "is not in the file and stays"}
+    kinds = {
+        "added": "is new",
+        "changed": "changes",
+        "same": "stays as it is",
+        "absent": "is not in the file and stays",
+    }
     changes = [f"  {change.field}: {_value(change.old)} -> {_value(change.new)}" for change in one.changes]
     if one.kind == "added":
         changes = [f"  {change.field}: {_value(change.new)}" for change in one.changes]
@@ -103,4 +111,4 @@ def _told(one: PlanDifference) -> list[str]:
 def _value(value: Any) -> str:
     if value is None:
         return "unlimited"
-    return " ".join(value) if isinstance(value, list) else str(value)
+    return " ".join(cast("list[str]", value)) if isinstance(value, list) else str(value)

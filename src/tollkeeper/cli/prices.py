@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from tollkeeper.cli.answers import Answer, Common, shown, table
-from tollkeeper.cli.house import OPERATOR, opened
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table
+from tollkeeper.cli.house import OPERATOR, opened, text_of
 from tollkeeper.metering import own_prices
 from tollkeeper.metering.own_prices import KeptPrice
 from tollkeeper.metering.price_file import own_rates
@@ -21,15 +21,17 @@ _NANOS = Decimal(10**9)
 
 
 @app.command(name="set")
-async def set_(file: Path, /, *, common: Common = Common()) -> Answer:
+async def set_(
+    file: Annotated[Path, Parameter(help='A TOML file with tables [prices."MODEL"], in USD for a million tokens.')],
+    /,
+    *,
+    common: Common = DEFAULTS,
+) -> Answer:
     """Set the prices of a file; models that it does not name keep theirs.
 
     They count for requests that start after now, and for imported ones. Requests keep the prices they began with.
-
-    Args:
-        file: A TOML file with tables [prices."MODEL"], in USD for a million tokens.
     """
-    prices = own_rates(file.read_text(encoding="utf-8"))
+    prices = own_rates(text_of(file))
     async with opened(common) as house:
         await own_prices.put(house.database, prices, actor=OPERATOR)
     models = sorted({each.model for each in prices})
@@ -37,7 +39,7 @@ async def set_(file: Path, /, *, common: Common = Common()) -> Answer:
 
 
 @app.command(name="list")
-async def list_(*, common: Common = Common()) -> Answer:
+async def list_(*, common: Common = DEFAULTS) -> Answer:
     """List your own prices, in USD for a million tokens."""
     async with opened(common) as house:
         prices = await own_prices.listed(house.database)
@@ -46,12 +48,10 @@ async def list_(*, common: Common = Common()) -> Answer:
 
 
 @app.command
-async def remove(model: str, /, *, common: Common = Common()) -> Answer:
-    """Remove your own prices of a model, so that the public list counts again.
-
-    Args:
-        model: Its name, as `price list` tells it.
-    """
+async def remove(
+    model: Annotated[str, Parameter(help="Its name, as `price list` tells it.")], /, *, common: Common = DEFAULTS
+) -> Answer:
+    """Remove your own prices of a model, so that the public list counts again."""
     async with opened(common) as house:
         removed = await own_prices.remove(house.database, model, actor=OPERATOR)
     return Answer({"model": model, "removed": removed}, f"{removed} prices of {model} are removed.")

@@ -8,44 +8,58 @@ from cyclopts import App, Parameter
 
 from tollkeeper.accounts import logins, users
 from tollkeeper.accounts.users import User
-from tollkeeper.cli.answers import Answer, Common, Misused, Paged, shown, table, told_at
+from tollkeeper.cli.answers import (
+    DEFAULTS,
+    FIRST_PAGE,
+    Answer,
+    Common,
+    Email,
+    Flag,
+    Misused,
+    Paged,
+    shown,
+    table,
+    told_at,
+)
 from tollkeeper.cli.house import OPERATOR, opened, page_of, uuid_of
 from tollkeeper.errors import NotFound
 from tollkeeper.metering import plans
 
 app = App(name="user", help="Users: add, list, show, set, link.")
 
+Plan = Annotated[str | None, Parameter(help="The plan they are on from now on.")]
+Admin = Parameter(help="They may see and change everything.")
 Timezone = Annotated[str | None, Parameter(name="--timezone", help="Where their days begin, such as Europe/Berlin.")]
+Name = Annotated[str | None, Parameter(help="What they are called; an empty one takes the name away.")]
 
 
 @app.command
 async def add(
-    email: str,
+    email: Email,
     /,
     *,
-    plan: str = "free",
-    admin: bool = False,
-    timezone: Timezone = None,
-    name: str | None = None,
-    common: Common = Common(),
+    plan: Plan = "free",
+    admin: Annotated[bool, Flag, Admin] = False,
+    timezone: Timezone = "UTC",
+    name: Name = None,
+    common: Common = DEFAULTS,
 ) -> Answer:
-    """Add a user.
-
-    Args:
-        email: Their address, which is who they are.
-        plan: A plan of the catalogue.
-        admin: May they see and change everything?
-        name: What they are called.
-    """
+    """Add a user."""
     async with opened(common) as house:
         added = await users.add(
-            house.database, email, plan=plan, admin=admin, time_zone=timezone or "UTC", name=name, actor=OPERATOR
+            house.database,
+            email,
+            plan=plan or "free",
+            admin=admin,
+            time_zone=timezone or "UTC",
+            name=name,
+            actor=OPERATOR,
         )
     return _shown(added)
 
 
 @app.command(name="list")
-async def list_(*, paged: Paged = Paged(), common: Common = Common()) -> Answer:
+async def list_(*, paged: Paged = FIRST_PAGE, common: Common = DEFAULTS) -> Answer:
     """List users, the newest first."""
     async with opened(common) as house:
         page = await users.listed(house.database, limit=page_of(paged), after=uuid_of(paged.after))
@@ -56,12 +70,8 @@ async def list_(*, paged: Paged = Paged(), common: Common = Common()) -> Answer:
 
 
 @app.command
-async def show(email: str, /, *, common: Common = Common()) -> Answer:
-    """Show a user with plan and usage.
-
-    Args:
-        email: Whose address it is.
-    """
+async def show(email: Email, /, *, common: Common = DEFAULTS) -> Answer:
+    """Show a user with plan and usage."""
     async with opened(common) as house:
         user = await users.show(house.database, await house.user_id(email))
     return _shown(user)
@@ -69,25 +79,17 @@ async def show(email: str, /, *, common: Common = Common()) -> Answer:
 
 @app.command(name="set")
 async def set_(
-    email: str,
+    email: Email,
     /,
     *,
-    plan: str | None = None,
-    admin: bool | None = None,
-    active: bool | None = None,
+    plan: Plan = None,
+    admin: Annotated[bool | None, Admin] = None,
+    active: Annotated[bool | None, Parameter(help="They may use anything at all.")] = None,
     timezone: Timezone = None,
-    name: str | None = None,
-    common: Common = Common(),
+    name: Name = None,
+    common: Common = DEFAULTS,
 ) -> Answer:
-    """Change a user. A time zone takes effect with the next day or month.
-
-    Args:
-        email: Whose address it is.
-        plan: Put them on this plan now.
-        admin: May they see and change everything?
-        active: Switch them on or off.
-        name: What they are called; an empty one takes the name away.
-    """
+    """Change a user. A time zone takes effect with the next day or month."""
     if plan is admin is active is timezone is name is None:
         raise Misused("nothing to set: give --plan, --admin, --no-admin, --active, --no-active, --timezone or --name")
     async with opened(common) as house:
@@ -104,17 +106,16 @@ async def set_(
 
 
 @app.command
-async def link(email: str, /, *, port: int | None = None, common: Common = Common()) -> Answer:
-    """Print a link that signs a user in, once.
-
-    Args:
-        email: Whose address it is.
-        port: Where the service listens, if not where the settings say.
-    """
+async def link(
+    email: Email,
+    /,
+    *,
+    port: Annotated[int | None, Parameter(help="Where the service listens, if not where the settings say.")] = None,
+    common: Common = DEFAULTS,
+) -> Answer:
+    """Print a link that signs a user in, once."""
     async with opened(common) as house:
-        made = await logins.make_link(
-            house.database, await house.user_id(email), pepper=house.pepper, actor=OPERATOR
-        )
+        made = await logins.make_link(house.database, await house.user_id(email), pepper=house.pepper, actor=OPERATOR)
         url = house.sign_in_url(made.token, port=port)
     note = f"It signs {email} in once, until {told_at(made.expires_at)}."
     return Answer({"url": url, "expiresAt": made.expires_at}, url, note)

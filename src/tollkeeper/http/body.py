@@ -35,7 +35,7 @@ class Fault(NamedTuple):
     message: str
 
 
-class _Unusual(Exception):  # noqa: N818 - it only leads to the closer look
+class _Unusual(Exception):
     pass
 
 

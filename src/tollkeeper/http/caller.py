@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, Self
 from uuid import UUID
-
-from typing_extensions import Self
 
 from tollkeeper.accounts import keys, logins, tokens, users
 from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood

@@ -6,7 +6,6 @@ import base64
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Final, TypeVar
-from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 import msgspec
@@ -31,7 +30,7 @@ from tollkeeper.errors import (
 from tollkeeper.http import examples, problems
 from tollkeeper.http.body import Fault, invalid
 from tollkeeper.http.caller import address_of_client
-from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import RequestFound, RequestShown, RequestsPage, RequestWhole, SessionShown, SessionsPage
@@ -155,7 +154,7 @@ async def list_requests(request: Exchange) -> Answer:
 async def show_request(request: Exchange) -> Answer:
     """All that is kept of one request."""
     request.asked(Said)
-    named = reference(_path_text(request, "reference"))
+    named = reference(path_text(request, "reference"))
     found = await records.one(request.backend.database, request.caller.user_id, named)
     return Answer.of(RequestFound(request=RequestWhole.of(found)))
 
@@ -199,7 +198,7 @@ async def list_session_requests(request: Exchange) -> Answer:
     found = await records.in_session(
         request.backend.database,
         request.caller.user_id,
-        _path_text(request, "session"),
+        path_text(request, "session"),
         limit=query.limit + 1,
         after=_cursor(query, UUID),
     )
@@ -244,17 +243,6 @@ def _idempotency_key(request: Exchange) -> str | None:
             "the header Idempotency-Key has 1 to 255 printable ASCII characters", field="Idempotency-Key"
         )
     return key.decode("ascii")
-
-
-def _path_text(request: Exchange, name: str) -> str:
-    raw: str = request.scope["path_params"][name]
-    try:
-        text = unquote_to_bytes(raw).decode()
-    except UnicodeDecodeError:
-        raise NotUnderstood("the path is not UTF-8", field=name) from None
-    if "\0" in text:
-        raise NotUnderstood("the path contains U+0000", field=name)
-    return text
 
 
 Position = TypeVar("Position")

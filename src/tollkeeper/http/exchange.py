@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import unquote_to_bytes
 
 from litestar import Request
 from litestar.response.base import ASGIResponse
@@ -17,7 +18,7 @@ from tollkeeper.http.wire import encode
 
 if TYPE_CHECKING:
     from tollkeeper.http.backend import Backend
-    from tollkeeper.http.caller import Caller
+    from tollkeeper.http.caller import Caller, Callers
 
 Header: TypeAlias = tuple[bytes, bytes]
 
@@ -71,6 +72,11 @@ class Exchange(Request[Any, Any, Any]):
         """Who calls, as the guard found out."""
         return self.scope["caller"]
 
+    @property
+    def callers(self) -> Callers:
+        """Who finds out who calls."""
+        return self.scope["callers"]
+
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""
         return self._given.get(name)
@@ -110,6 +116,18 @@ class Exchange(Request[Any, Any, Any]):
         if message["type"] == "http.request" and not message.get("more_body"):
             return message.get("body", b"")
         return await _read_on(self.receive, message, most)
+
+
+def path_text(request: Exchange, name: str) -> str:
+    """Read a part of the path, escaped once."""
+    raw: str = request.scope["path_params"][name]
+    try:
+        text = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise NotUnderstood("the path is not UTF-8", field=name) from None
+    if "\0" in text:
+        raise NotUnderstood("the path contains U+0000", field=name)
+    return text
 
 
 async def _read_on(receive: Receive, message: Any, most: int) -> bytes:

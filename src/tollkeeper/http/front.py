@@ -33,10 +33,12 @@ _CLOSE: Final[Header] = (b"connection", b"close")
 class Front:
     """Wraps the application as plain ASGI."""
 
-    def __init__(self, app: ASGIApp, backend: Backend, measures: Measures) -> None:
+    def __init__(self, app: ASGIApp, *, backend: Backend, measures: Measures, **parts: object) -> None:
+        """Take what wraps, and what every request finds in its scope by name."""
         self._app = app
-        self._backend = backend
+        self._readiness = backend.readiness
         self._measures = measures
+        self._parts: dict[str, object] = {"backend": backend, "measures": measures, **parts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one exchange; lifespan events pass through."""
@@ -44,11 +46,10 @@ class Front:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        outgoing = _Outgoing(send, stopping=self._backend.readiness.is_stopping)
+        outgoing = _Outgoing(send, stopping=self._readiness.is_stopping)
         told: Any = scope
+        told.update(self._parts)
         told["trace_id"] = outgoing.trace_id
-        told["backend"] = self._backend
-        told["measures"] = self._measures
         method = told["method"]
         if method == "HEAD":
             # Answered as GET; the server leaves the body out, for it keeps its own scope.
@@ -71,7 +72,7 @@ class _Outgoing:
         self._send = send
         self._stopping = stopping
         self.status = 0
-        self.trace_id = f"{random.getrandbits(128):032x}"  # noqa: S311 - it names an exchange and guards nothing
+        self.trace_id = f"{random.getrandbits(128):032x}"
 
     async def send(self, message: Any) -> None:
         """Add what every answer carries."""

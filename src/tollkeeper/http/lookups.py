@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Generic, TypeVar
-
-from typing_extensions import Self
+from typing import Final, Generic, Self, TypeVar
 
 from tollkeeper.metering.lane import Bounds, Lane
 

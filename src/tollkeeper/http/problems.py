@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import html
 import logging
 import math
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from litestar.exceptions import HTTPException
 
 from tollkeeper.errors import LimitReached, NobodyKnown, NotFound, NotUnderstood, TollkeeperError, TooLarge, Unavailable
 from tollkeeper.http.exchange import Answer, Header
+from tollkeeper.http.pages import problem_page
 from tollkeeper.http.wire import LimitsShown, encode, instant
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.money import cents_of
@@ -58,8 +58,12 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Answer:
     """Answer any exception. What we did not foresee is logged with its traceback and told without any detail."""
     scope: Any = request.scope
     told = _told(error)
+    if isinstance(told, LimitReached):
+        scope["measures"].note_refusal(told.fields["limit"])
     if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log(told, error, scope)
+    if told.status < HTTPStatus.INTERNAL_SERVER_ERROR and _is_a_persons(scope):
+        return problem_page(told, _detail(told))
     headers = [PROBLEM, *_headers(told, error)]
     return Answer(document(told, scope["path"], scope["trace_id"]), status=int(told.status), headers=headers)
 
@@ -86,21 +90,11 @@ def _detail(error: TollkeeperError) -> str:
     return error.detail
 
 
-def kinds() -> dict[str, type[TollkeeperError]]:
-    """Every kind of problem that is ever answered, by its slug."""
-    return dict(sorted((kind.slug, kind) for kind in _descendants(TollkeeperError) if "slug" in vars(kind)))
-
-
-def page(kind: type[TollkeeperError]) -> str:
-    """Say in HTML what a kind of problem means."""
-    means = html.escape(" ".join((kind.__doc__ or "").split()).replace("``", ""))
-    return f"<h1>{html.escape(kind.title)}</h1>\n<p>{means}</p>\n<p>HTTP status {int(kind.status)}</p>"
-
-
-def _descendants(kind: type[TollkeeperError]) -> Iterator[type[TollkeeperError]]:
-    yield kind
-    for each in kind.__subclasses__():
-        yield from _descendants(each)
+def _is_a_persons(scope: Any) -> bool:
+    """Whether a browser shows it as a page. What scripts fetch, and all of the API, stays a problem document."""
+    if scope["path"].startswith("/api/"):
+        return False
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 
 def _told(error: Exception) -> TollkeeperError:
@@ -145,7 +139,8 @@ def _headers(told: TollkeeperError, error: Exception) -> Iterator[Header]:
         # What is left of the request is not worth reading.
         yield _CLOSE
     elif isinstance(told, MethodNotAllowed):
-        yield b"allow", ((getattr(error, "headers", None) or {}).get("Allow") or "").encode()
+        headers: dict[str, str] = getattr(error, "headers", None) or {}
+        yield b"allow", headers.get("Allow", "").encode()
 
 
 def _rate_limit_headers(fields: dict[str, Any]) -> Iterator[Header]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http import chat, dashboard, health, problems
+from tollkeeper.http import account, chat, dashboard, docs, health, pages, problems, variables
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
@@ -28,6 +28,19 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.list_session_requests,
     dashboard.show_dashboard,
     dashboard.rebuild_dashboard,
+    variables.list_variables,
+    variables.show_variable,
+    variables.put_variable,
+    variables.put_variables,
+    variables.delete_variable,
+    account.who_am_i,
+    account.sign_out,
+    account.show_sign_in,
+    account.sign_in,
+    pages.home,
+    pages.problem,
+    docs.openapi,
+    docs.readable,
     health.healthz,
     health.readyz,
     health.metrics,
@@ -41,7 +54,7 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
     callers = Callers(backend)
 
     @asynccontextmanager
-    async def looking_callers_up(_: Any) -> AsyncIterator[None]:
+    async def looking_callers_up(_: Any) -> AsyncGenerator[None]:
         async with callers:
             yield
 
@@ -55,4 +68,4 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
         logging_config=None,
         debug=False,
     )
-    return Front(app, backend, Measures())
+    return Front(app, backend=backend, measures=Measures(), callers=callers, handlers=routes)

@@ -20,7 +20,11 @@ class Said(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=Tr
     """What a caller may say: camelCase outside, and nothing that is not listed."""
 
     def faults(self) -> Iterable[Fault]:
-        """Name what is wrong although each field has its right type."""
+        """Name fields that are out of bounds although they have the right type."""
+        return ()
+
+    def contradictions(self) -> Iterable[Fault]:
+        """Name fields that do not go together."""
         return ()
 
 
@@ -37,8 +41,9 @@ def shaped(value: Any, shape: type[Shape]) -> Shape:
     try:
         said = msgspec.convert(value, shape, builtin_types=(Decimal,))
     except msgspec.ValidationError:
-        raise invalid(list(_faults_of_object(value, shape, ""))) from None
-    if faults := list(said.faults()):
+        faults = list(_faults_of_object(value, shape, ""))
+        raise invalid(faults + _faults_of_the_rest(value, shape, faults)) from None
+    if faults := [*said.faults(), *said.contradictions()]:
         raise invalid(faults)
     return said
 
@@ -128,6 +133,20 @@ def _faults_of_object(value: Any, shape: type[msgspec.Struct], path: str) -> Ite
             yield from _faults_of(given[name], field.type, inner(path, name))
         elif field.required:
             yield Fault(inner(path, name), "is missing")
+
+
+def _faults_of_the_rest(value: Any, shape: type[Said], faults: list[Fault]) -> list[Fault]:
+    """Look at the bounds of the fields that have the right type as well, so that a caller hears of all faults at once."""
+    if not isinstance(value, dict):
+        return []
+    faulty = {re.split(r"[.\[]", fault.field, maxsplit=1)[0] for fault in faults}
+    given = {name: each for name, each in cast("dict[str, Any]", value).items() if name not in faulty}
+    required = {field.encode_name: "" for field in msgspec.structs.fields(shape) if field.required}
+    try:
+        rest = msgspec.convert(required | given, shape, builtin_types=(Decimal,))
+    except msgspec.ValidationError:
+        return []
+    return list(rest.faults())
 
 
 def _faults_of(value: Any, kind: Any, path: str) -> Iterator[Fault]:

@@ -108,14 +108,17 @@ class FinishTracking(Said, frozen=True, kw_only=True):
     model: Name | None = None
     error_message: Note | None = None
     error: Note | None = None
-    user_rating: Rating | None | UnsetType = UNSET
+    user_rating: Rating | UnsetType | None = UNSET
 
     def faults(self) -> Iterator[Fault]:
-        """Name what is out of bounds, what contradicts itself, and what belongs to a finish that is not one."""
+        """Name texts that are too large and numbers that are out of bounds."""
         yield from _too_long("response", self.response, MOST_TEXT_BYTES)
         yield from _too_long("errorMessage", self.error_message, MOST_NOTE_BYTES)
         yield from _too_long("error", self.error, MOST_NOTE_BYTES)
         yield from self._faults_of_numbers()
+
+    def contradictions(self) -> Iterator[Fault]:
+        """Name what contradicts itself, and what belongs to a finish that is not one."""
         yield from self._faults_of_tokens()
         if self.error is not None and self.error_message is not None and self.error != self.error_message:
             yield Fault("error", "is another name for errorMessage, and both are given with different texts")

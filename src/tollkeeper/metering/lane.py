@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -24,7 +24,8 @@ Verdict = TypeVar("Verdict")
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 0.02
 # Lock and statement time-outs: nothing happened, and one member may be to blame for all.
-_ONE_MAY_BE_TO_BLAME = frozenset({"55P03", "57014"})
+_LOCKED = "55P03"
+_ONE_MAY_BE_TO_BLAME = frozenset({_LOCKED, "57014"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ class Lane(Generic[Item, Verdict]):
     async def _settle(self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]]) -> None:
         try:
             verdicts = await self._decide_firmly([entry.item for entry in entries])
+            if len(verdicts) != len(entries):
+                raise RuntimeError(f"{len(verdicts)} verdicts on {len(entries)} items")  # noqa: TRY301
         except StatementFailed as error:
             await self._settle_apart(queue, entries, error)
         except Unavailable as error:
@@ -161,12 +164,17 @@ class Lane(Generic[Item, Verdict]):
     async def _settle_apart(
         self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]], error: Exception
     ) -> None:
-        """Decide each member alone, so that only the one to blame hears of it."""
-        if len(entries) == 1:
+        """Decide each owner's members apart, then each member, so that only the one to blame hears of it."""
+        owners = defaultdict[Hashable, list[_Waiting[Item, Verdict]]](list)
+        for entry in entries:
+            owners[entry.owner].append(entry)
+        # Whoever holds an owner's lock holds it for all members: nobody else should wait for each of them in turn.
+        is_locked = isinstance(error, Unavailable) and error.fields.get("sqlstate") == _LOCKED
+        if len(entries) == 1 or (is_locked and len(owners) == 1):
             _fail(entries, error)
             return
-        for entry in entries:
-            await self._settle(queue, [entry])
+        for part in owners.values() if len(owners) > 1 else [[entry] for entry in entries]:
+            await self._settle(queue, part)
 
     async def _decide_firmly(self, items: Sequence[Item]) -> Sequence[Verdict]:
         """Decide again after a deadlock or a serialization failure: then nothing has happened."""

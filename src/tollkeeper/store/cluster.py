@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Role = Literal["admin", "owner", "service"]
 
 # The processes of a killed server are gone within a second or two.
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 15.0
 # After a crash the server replays its log before it takes connections.
 RECOVERY_SECONDS: Final = 600.0
 STOP_SECONDS: Final = 60.0

@@ -53,8 +53,9 @@ BEGIN
                     WHEN r.finish_hash = i.hash THEN 'replayed'
                     ELSE 'already-finished' END AS verdict
           FROM item AS i
-          LEFT JOIN chat_requests AS r ON r.user_id = i.user_id AND r.id = i.id
-          LEFT JOIN request_analytics AS a ON a.user_id = i.user_id AND a.id = i.id
+          -- One row each, by its key: with a limit no plan walks the partitions instead.
+          LEFT JOIN LATERAL (SELECT q.* FROM chat_requests AS q WHERE q.user_id = i.user_id AND q.id = i.id LIMIT 1) AS r ON true
+          LEFT JOIN LATERAL (SELECT q.* FROM request_analytics AS q WHERE q.user_id = i.user_id AND q.id = i.id LIMIT 1) AS a ON true
           LEFT JOIN usage AS u ON u.user_id = i.user_id
     ), priced AS MATERIALIZED (   -- so that a cost is computed once
         SELECT f.*,

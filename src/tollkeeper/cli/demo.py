@@ -1,0 +1,109 @@
+"""``tollkeeper demo``: the service with requests that others made, so that there is something to see."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from cyclopts import Parameter
+
+from tollkeeper.accounts import logins, users
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak, told_at
+from tollkeeper.cli.house import OPERATOR, House, connected, located, settings_of
+from tollkeeper.cli.importing import books_of
+from tollkeeper.cli.progress import progress
+from tollkeeper.cli.serving import where
+from tollkeeper.errors import Misconfigured
+from tollkeeper.metering import own_prices
+from tollkeeper.metering.price_file import own_rates
+from tollkeeper.store.placement import write_private
+from tollkeeper.traces.sample import SAMPLE_NOTE, SAMPLE_PRICES, SampleRequest, sample, sample_users
+
+__all__ = ["demo"]
+
+_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a demo shows: noted before it is loaded, so that a demo that was killed goes on with the same times."""
+
+    ending_at: datetime
+    liveliest: str
+    is_loaded: bool
+
+
+async def demo(
+    *,
+    host: Annotated[str | None, Parameter(help="Address to listen on, 127.0.0.1 if nothing else is set.")] = None,
+    port: Annotated[
+        int | None, Parameter(help="Port to listen on, 8080 if nothing else is set; 0 takes a free one.")
+    ] = None,
+    workers: Annotated[int | None, Parameter(help="Processes that serve, 1 if nothing else is set.")] = None,
+    common: Common = DEFAULTS,
+) -> None:
+    """Serve with real requests of others as sample data, given to made-up users on different plans.
+
+    They are loaded at the first start, their times moved so that they end then; later starts keep what is there. Use a
+    data directory of its own.
+    """
+    from tollkeeper import serving  # noqa: PLC0415 - a web server takes a second to load
+
+    settings = settings_of(common, host=host, port=port, workers=workers)
+    async with located(settings) as addresses:
+        async with connected(settings, addresses, statement_seconds=_SECONDS) as database:
+            house = House(settings, addresses, database)
+            shown = await _loaded(house)
+            user_id = await house.user_id(shown.liveliest)
+            link = await logins.make_link(database, user_id, pepper=house.pepper, actor=OPERATOR)
+
+        def ready(url: str) -> None:
+            sign_in_url = f"{url}/sign-in/{link.token}"
+            document = {"url": url, "signInUrl": sign_in_url, "expiresAt": link.expires_at, "email": shown.liveliest}
+            sign_in = f"Sign in as {shown.liveliest}, once, until {told_at(link.expires_at)}:\n  {sign_in_url}"
+            told = f"{SAMPLE_NOTE}\n{where(settings, url)}\n\n{sign_in}"
+            speak(Answer(document | {"note": SAMPLE_NOTE}, told), as_json=common.json)
+
+        await serving.serve(settings, ready=ready)
+
+
+async def _loaded(house: House) -> Shown:
+    """Load the sample unless that was done before; what was loaded in part is completed."""
+    noted = Path(house.settings.data) / "demo.json"
+    known = _known(noted)
+    if known is not None and known.is_loaded:
+        return known
+    ending_at = known.ending_at if known else await house.database.value("database_instant")
+    given = sample(ending_at)
+    talks = Counter(each.email for each in given if each.request.prompt)
+    shown = Shown(ending_at, talks.most_common(1)[0][0], is_loaded=False)
+    _note(noted, shown)
+    await _load(house, given)
+    _note(noted, replace(shown, is_loaded=True))
+    return shown
+
+
+def _known(noted: Path) -> Shown | None:
+    return msgspec.json.decode(noted.read_bytes(), type=Shown) if noted.exists() else None
+
+
+def _note(noted: Path, shown: Shown) -> None:
+    noted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(noted, msgspec.json.encode(shown).decode())
+
+
+async def _load(house: House, given: list[SampleRequest]) -> None:
+    await own_prices.put(house.database, own_rates(SAMPLE_PRICES), actor=OPERATOR)
+    for user in sample_users():
+        if await users.of_email(house.database, user.email) is None:
+            await users.add(house.database, user.email, plan=user.plan, actor=OPERATOR)
+    email_of = {each.request.fingerprint: each.email for each in given}
+    async with books_of(house, lambda row: email_of[row.fingerprint]) as books:
+        with progress("Loading the sample data", len(given)) as advance:
+            await books.add((each.request for each in given), advance)
+    if books.failed:
+        raise Misconfigured(f"the sample data could not be loaded: {books.first_refused[0].error.detail}")

@@ -1,0 +1,68 @@
+"""``tollkeeper serve``."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak
+from tollkeeper.cli.house import settings_of
+from tollkeeper.settings import Settings
+
+__all__ = ["serve", "where"]
+
+
+def serve(
+    *,
+    host: Annotated[str | None, Parameter(help="Address to listen on, 127.0.0.1 if nothing else is set.")] = None,
+    port: Annotated[
+        int | None, Parameter(help="Port to listen on, 8080 if nothing else is set; 0 takes a free one.")
+    ] = None,
+    workers: Annotated[int | None, Parameter(help="Processes that serve, 1 if nothing else is set.")] = None,
+    common: Common = DEFAULTS,
+) -> None:
+    """Serve until stopped by Ctrl-C or SIGTERM.
+
+    The database is the embedded PostgreSQL in the data directory, unless TOLLKEEPER_DATABASE_URL names another. All
+    settings are TOLLKEEPER_* in the environment; options go before them.
+    """
+    from tollkeeper import serving  # noqa: PLC0415 - a web server takes a second to load
+
+    settings = settings_of(common, host=host, port=port, workers=workers)
+
+    def ready(url: str) -> None:
+        speak(Answer({"url": url, **_place(settings)}, where(settings, url)), as_json=common.json)
+
+    serving.run(settings, ready=ready)
+
+
+def where(settings: Settings, url: str) -> str:
+    """Say what is served where, and how to get in."""
+    data, database = Path(settings.data).resolve(), ", with PostgreSQL as TOLLKEEPER_DATABASE_URL says"
+    port = url.rpartition(":")[2]
+    other_port = "" if port == str(Settings().port) else f" --port {port}"
+    options = f"--data {shlex.quote(settings.data)}"
+    return "\n".join(
+        [
+            f"tollkeeper serves {url}",
+            f"  data      {data}{database if settings.database_url else ''}",
+            f"  sign in   {_command()} user link EMAIL {options}{other_port}",
+            f"  API key   {_command()} key create --service NAME {options}",
+            "  stop      Ctrl-C",
+        ]
+    )
+
+
+def _command() -> str:
+    """Call ourselves as we were called, or by name where that is enough."""
+    called = sys.argv[0]
+    return "tollkeeper" if shutil.which("tollkeeper") == called else shlex.quote(called)
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    return {"data": str(Path(settings.data).resolve()), "database": "external" if settings.database_url else "embedded"}

@@ -1,0 +1,1 @@
+document.getElementById("insecure").hidden = window.isSecureContext;

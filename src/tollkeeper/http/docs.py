@@ -1,0 +1,227 @@
+"""The description of the API (OpenAPI 3.1), made of what the routes declare, and a readable page made of it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+
+from tollkeeper.errors import (
+    Invalid,
+    NobodyKnown,
+    NotAllowed,
+    NotFound,
+    NotReadable,
+    NotUnderstood,
+    TollkeeperError,
+    TooLarge,
+    Unavailable,
+)
+from tollkeeper.http import reading
+from tollkeeper.http.exchange import JSON, Answer, Exchange
+from tollkeeper.http.operation import Operation, operation_of
+from tollkeeper.http.shapes import Said
+from tollkeeper.http.wire import encode
+
+_REFERENCE: Final = "#/components/schemas/{name}"
+_PARAMETER: Final = re.compile(r"\{(\w+):\w+\}")
+_ABOUT: Final = (
+    "Records every chat request of an AI app, holds each user to their plan exactly, and shows both. Every error is a "
+    "problem document (RFC 9457); times are ISO 8601 in UTC; money is in US cents, exact, and in nano-USD beside it."
+)
+_PROBLEM: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "RFC 9457, with the fields of its kind.",
+    "required": ["type", "title", "status", "detail", "instance", "traceId"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "description": "Leads to a page about this kind."},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "traceId": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "Also the header X-Trace-Id."},
+        "errors": {
+            "type": "array",
+            "description": "Each faulty field.",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+_SECURITY: Final[dict[str, Any]] = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key: `tk_user_...` acts as its user, `tk_service_...` as whom the header Tollkeeper-User names.",
+    },
+    "session": {"type": "apiKey", "in": "cookie", "name": "__Host-tollkeeper", "description": "A signed-in browser."},
+}
+_USER_HEADER: Final[dict[str, Any]] = {
+    "name": "Tollkeeper-User",
+    "in": "header",
+    "required": False,
+    "description": "The user's e-mail address; required with a service key, not looked at without one.",
+    "schema": {"type": "string", "format": "email", "maxLength": 320},
+}
+
+
+@get("/openapi.json", opt=Operation("public", summary="Describe this API", gives={200: "application/json"}).as_opt())
+async def openapi(request: Exchange) -> Answer:
+    """OpenAPI 3.1, made of the routes themselves."""
+    return Answer(_encoded(_described(request)), headers=(JSON,))
+
+
+@get("/docs", opt=Operation("public", in_api=False).as_opt())
+async def readable(request: Exchange) -> Answer:
+    """The same to be read by people; it loads nothing from elsewhere."""
+    return reading.docs_page(_described(request))
+
+
+def describe(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any]:
+    """Describe all routes that belong to the API."""
+    paths: dict[str, dict[str, Any]] = {}
+    shapes: list[type[msgspec.Struct]] = []
+    for handler in handlers:
+        operation = operation_of(handler.opt)
+        if operation is None or not operation.in_api:
+            continue
+        shapes += [shape for shape in (operation.takes, *operation.gives.values()) if isinstance(shape, type)]
+        for path in handler.paths:
+            method = next(iter(handler.http_methods)).lower()
+            paths.setdefault(_PARAMETER.sub(r"{\1}", path), {})[method] = _operation(handler, operation, path)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tollkeeper",
+            "version": version,
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"key": []}, {"session": []}],
+        "paths": paths,
+        "components": {"schemas": _schemas(shapes), "securitySchemes": _SECURITY},
+    }
+
+
+def _described(request: Exchange) -> dict[str, Any]:
+    return _description(request.scope["handlers"], request.backend.version)
+
+
+@cache
+def _description(handlers: tuple[HTTPRouteHandler, ...], version: str) -> dict[str, Any]:
+    return describe(handlers, version)
+
+
+def _encoded(description: dict[str, Any]) -> bytes:
+    return encode(description)
+
+
+def _schemas(shapes: list[type[msgspec.Struct]]) -> dict[str, Any]:
+    _, components = msgspec.json.schema_components(dict.fromkeys(shapes), ref_template=_REFERENCE)
+    return {"Problem": _PROBLEM} | {name: _plain(schema) for name, schema in sorted(components.items())}
+
+
+def _plain(schema: Any) -> Any:
+    """Say of exact decimals what they are on the wire: numbers."""
+    if isinstance(schema, list):
+        return [_plain(each) for each in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    told = {name: _plain(each) for name, each in cast("dict[str, Any]", schema).items()}
+    if told.get("format") == "decimal":
+        return {"type": "number"}
+    if {"type": "number"} in told.get("anyOf", ()):
+        choices = [each for each in told["anyOf"] if each != {"type": "integer"}]
+        return told | {"anyOf": choices} if len(choices) > 1 else {**told, "anyOf": choices}
+    return told
+
+
+def _operation(handler: HTTPRouteHandler, operation: Operation, path: str) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "operationId": handler.handler_name,
+        "summary": operation.summary,
+        "description": inspect.cleandoc(handler.fn.__doc__ or ""),
+        "tags": [_tag(path)],
+        "parameters": list(_parameters(operation, path)),
+        "responses": dict(_responses(operation, path)),
+    }
+    if operation.permission == "public":
+        told["security"] = []
+    elif operation.permission not in {"person", "signed-in"}:
+        told["description"] += f"\n\nKeys need the scope `{operation.permission}`."
+    if operation.permission == "person":
+        told["security"] = [{"session": []}]
+    if operation.takes is not None:
+        examples = {name: {"value": value} for name, value in operation.examples.items()}
+        content = {"schema": {"$ref": _REFERENCE.format(name=operation.takes.__name__)}, "examples": examples}
+        told["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return told
+
+
+def _tag(path: str) -> str:
+    parts = [part for part in path.split("/") if part and not part.startswith("{")]
+    return parts[1] if parts[0] == "api" and parts[1] != "user" else parts[-1] if parts[0] == "api" else "service"
+
+
+def _parameters(operation: Operation, path: str) -> Iterator[dict[str, Any]]:
+    for name in _PARAMETER.findall(path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    if operation.query is not None and operation.query is not Said:
+        schema = msgspec.json.schema(operation.query)["$defs"][operation.query.__name__]
+        for name, kind in schema["properties"].items():
+            yield {"name": name, "in": "query", "required": False, "schema": _without_null(kind)}
+    for name, meaning in operation.headers.items():
+        yield {"name": name, "in": "header", "required": False, "description": meaning, "schema": {"type": "string"}}
+    if operation.permission not in {"public", "person", "metrics"}:
+        yield _USER_HEADER
+
+
+def _without_null(kind: dict[str, Any]) -> dict[str, Any]:
+    choices = [each for each in kind.get("anyOf", ()) if each != {"type": "null"}]
+    return choices[0] if choices else kind
+
+
+def _responses(operation: Operation, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for status, shape in operation.gives.items():
+        if isinstance(shape, str):
+            content = {shape: {"schema": {"type": "object" if shape == "application/json" else "string"}}}
+        else:
+            content = {"application/json": {"schema": {"$ref": _REFERENCE.format(name=shape.__name__)}}}
+        yield str(status), {"description": HTTPStatus(status).phrase, "content": content, "headers": _TRACE}
+    kinds: dict[int, list[type[TollkeeperError]]] = {}
+    for kind in dict.fromkeys((*operation.problems, *_always(operation, path))):
+        kinds.setdefault(int(kind.status), []).append(kind)
+    for status, told in sorted(kinds.items()):
+        description = "; ".join(dict.fromkeys(kind.title for kind in told))
+        yield str(status), {"description": description, "content": _AS_PROBLEM, "headers": _TRACE}
+
+
+_TRACE: Final[dict[str, Any]] = {
+    "X-Trace-Id": {"description": "Names this exchange, also in the log.", "schema": {"type": "string"}}
+}
+_AS_PROBLEM: Final[dict[str, Any]] = {
+    "application/problem+json": {"schema": {"$ref": _REFERENCE.format(name="Problem")}}
+}
+
+
+def _always(operation: Operation, path: str) -> Iterator[type[TollkeeperError]]:
+    if operation.permission != "public":
+        yield from (NotUnderstood, NobodyKnown, NotAllowed, Unavailable)
+        if operation.permission not in {"metrics", "person"}:
+            yield NotFound
+    if operation.query is not None or operation.takes is not None or "{" in path:
+        yield from (NotUnderstood, Invalid)
+    if operation.takes is not None:
+        yield from (TooLarge, NotReadable)

@@ -1,0 +1,189 @@
+"""The user's variables."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from litestar import delete, get, post, put
+from msgspec import UNSET, Meta, UnsetType
+
+from tollkeeper.accounts import variables
+from tollkeeper.accounts.variables import NewVariable, Variable
+from tollkeeper.errors import Contradiction, NotAllowed, NotFound
+from tollkeeper.http import examples
+from tollkeeper.http.exchange import Answer, Exchange, path_text
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.shapes import Said, shaped
+from tollkeeper.http.wire import Heard, Instant, instant
+
+Type = Literal["string", "number", "boolean", "json", "secret"]
+
+_PATH: Final = "/api/user/variables"
+
+
+class PutVariable(Said, frozen=True, kw_only=True):
+    """One variable to keep. Without a type it keeps the one it has; a new one takes that of its value."""
+
+    key: Annotated[str, Meta(max_length=128)]
+    value: Any
+    type: Type | None = None
+    description: Annotated[str, Meta(max_length=2000)] | UnsetType | None = UNSET
+
+    def as_new_variable(self) -> NewVariable:
+        """Say the same inside."""
+        return NewVariable(self.key, self.value, self.type, self.description)
+
+
+class PutVariables(Said, frozen=True, kw_only=True):
+    """Several variables, by name or in full: all are kept or none."""
+
+    variables: dict[str, Any] | list[Any]
+
+    def as_new_variables(self) -> list[NewVariable]:
+        """Say the same inside; ``Invalid`` names every faulty field."""
+        if isinstance(self.variables, dict):
+            return [NewVariable(key, value) for key, value in self.variables.items()]
+        return [each.as_new_variable() for each in shaped({"variables": self.variables}, _InFull).variables]
+
+
+class _InFull(Said, frozen=True, kw_only=True):
+    variables: list[PutVariable]
+
+
+class RevealQuery(Said, frozen=True, kw_only=True):
+    """Whether a secret is to be shown whole."""
+
+    reveal: bool = False
+
+
+class VariableShown(Heard, frozen=True, kw_only=True):
+    """A variable; of a secret the mask, unless it was revealed."""
+
+    key: str
+    value: Any
+    type: Type
+    description: str | None
+    created_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, variable: Variable) -> VariableShown:
+        """Show a variable."""
+        return cls(
+            key=variable.key,
+            value=variable.value,
+            type=variable.type,
+            description=variable.description,
+            created_at=instant(variable.created_at),
+            updated_at=instant(variable.updated_at),
+        )
+
+
+class VariablesShown(Heard, frozen=True, kw_only=True):
+    """All variables of a user, or those that were put."""
+
+    success: Literal[True] = True
+    variables: list[VariableShown]
+
+
+class VariableFound(Heard, frozen=True, kw_only=True):
+    """The answer about one variable."""
+
+    success: Literal[True] = True
+    variable: VariableShown
+
+
+class Deleted(Heard, frozen=True, kw_only=True):
+    """It is gone."""
+
+    success: Literal[True] = True
+
+
+LIST: Final = Operation(
+    "variables:read", summary="List the user's variables", query=Said, gives={200: VariablesShown}, problems=(NotFound,)
+)
+SHOW: Final = Operation(
+    "variables:read",
+    summary="Show one variable",
+    query=RevealQuery,
+    gives={200: VariableFound},
+    problems=(NotFound, NotAllowed),
+)
+PUT_ONE: Final = Operation(
+    "variables:write",
+    summary="Create or update one variable",
+    takes=PutVariable,
+    query=Said,
+    gives={200: VariableFound, 201: VariableFound},
+    problems=(Contradiction,),
+    examples=examples.PUT_VARIABLE,
+    creates_user=True,
+)
+PUT_MANY: Final = Operation(
+    "variables:write",
+    summary="Create or update several variables, all or none",
+    takes=PutVariables,
+    query=Said,
+    gives={200: VariablesShown},
+    problems=(Contradiction,),
+    examples=examples.PUT_VARIABLES,
+    creates_user=True,
+)
+DELETE: Final = Operation(
+    "variables:write", summary="Delete one variable", query=Said, gives={200: Deleted}, problems=(NotFound,)
+)
+
+
+@get(_PATH, opt=LIST.as_opt())
+async def list_variables(request: Exchange) -> Answer:
+    """All by name, secrets masked."""
+    request.asked(Said)
+    found = await variables.listed(request.backend.database, request.caller.user_id)
+    return Answer.of(VariablesShown(variables=[VariableShown.of(each) for each in found]))
+
+
+@get(_PATH + "/{key:str}", opt=SHOW.as_opt())
+async def show_variable(request: Exchange) -> Answer:
+    """A secret is shown whole with `?reveal=true`, to a signed-in person or a user key with the scope `variables:reveal`."""
+    query = request.asked(RevealQuery)
+    backend, caller, key = request.backend, request.caller, path_text(request, "key")
+    if not query.reveal:
+        found = await variables.one(backend.database, caller.user_id, key)
+    elif "variables:reveal" not in caller.scopes or caller.kind == "service_key":
+        raise NotAllowed("secrets are revealed to a signed-in person or a user key with the scope variables:reveal")
+    else:
+        found = await variables.reveal(backend.database, caller.user_id, key, sealer=backend.sealer, actor=caller.actor)
+    return Answer.of(VariableFound(variable=VariableShown.of(found)))
+
+
+@post(_PATH, opt=PUT_ONE.as_opt())
+async def put_variable(request: Exchange) -> Answer:
+    """201 if it is new, 200 if it was there."""
+    request.asked(Said)
+    said = await request.said(PutVariable)
+    backend, caller = request.backend, request.caller
+    done = await variables.put(
+        backend.database, caller.user_id, said.as_new_variable(), sealer=backend.sealer, actor=caller.actor
+    )
+    return Answer.of(VariableFound(variable=VariableShown.of(done.variable)), status=201 if done.is_new else 200)
+
+
+@put(_PATH, opt=PUT_MANY.as_opt())
+async def put_variables(request: Exchange) -> Answer:
+    """`{"variables": {"KEY": "value"}}`, or a list of variables in full."""
+    request.asked(Said)
+    said = await request.said(PutVariables)
+    backend, caller = request.backend, request.caller
+    done = await variables.put_many(
+        backend.database, caller.user_id, said.as_new_variables(), sealer=backend.sealer, actor=caller.actor
+    )
+    return Answer.of(VariablesShown(variables=[VariableShown.of(each.variable) for each in done]))
+
+
+@delete(_PATH + "/{key:str}", opt=DELETE.as_opt(), status_code=200)
+async def delete_variable(request: Exchange) -> Answer:
+    """Whether it was a secret or not."""
+    request.asked(Said)
+    caller = request.caller
+    await variables.delete(request.backend.database, caller.user_id, path_text(request, "key"), actor=caller.actor)
+    return Answer.of(Deleted())

@@ -1,0 +1,374 @@
+"""Whatever comes: a clear refusal that names the field, never a 500, and nothing half-done."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from tollkeeper.http.shapes import Said
+from tollkeeper.http.variables import PutVariable
+from tollkeeper.http.wire import FinishTracking, StartTracking
+
+from .conftest import Person, Service
+
+ROUTES = {
+    "start": ("POST", "/api/chat/track", StartTracking, {"prompt": "x"}),
+    "finish": ("PUT", "/api/chat/track", FinishTracking, {"requestId": "r", "status": "completed"}),
+    "variable": ("POST", "/api/user/variables", PutVariable, {"key": "K", "value": "v"}),
+}
+TEXTS: dict[str, str] = {
+    "U+0000": r'"a\u0000b"',
+    "a lone high surrogate": r'"\ud800"',
+    "a lone low surrogate": r'"x\udfff"',
+    "surrogates in the wrong order": r'"\udc00\ud83d"',
+}
+NUMBERS = [
+    "-1",
+    "-0",
+    "-0.0",
+    "1.0",
+    "1e3",
+    "1e400",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    '"12"',
+    "true",
+    "[]",
+    "{}",
+    str(2**63),
+    str(10**12 + 1),
+    "9" * 5000,
+]
+# A duration may have a fraction, and a cost too.
+FRACTIONS = {"duration": {"1.0", "1e3"}, "cost": {"1.0", "1e3"}}
+
+
+def fields(shape: type[Said], *kinds: type) -> Iterator[str]:
+    """Names of a body's fields whose type says one of these kinds."""
+    for field in msgspec.structs.fields(shape):
+        if any(kind.__name__ in str(field.type) for kind in kinds):
+            yield field.encode_name
+
+
+def body(says: dict[str, Any], field: str, literal: str) -> bytes:
+    """Write a body in which one field is a literal of JSON, or of what only looks like it."""
+    whole = json.dumps({name: value for name, value in says.items() if name != field} | {field: "@@"})
+    return whole.replace('"@@"', literal).encode()
+
+
+@pytest.fixture
+async def rows(service: Service, alice: Person) -> Any:
+    """Nothing may be there afterwards that was not there before."""
+    before = await service.rows()
+    yield before
+    assert await service.rows() == before
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("why", TEXTS)
+@pytest.mark.usefixtures("rows")
+async def test_text_that_cannot_be_kept_is_refused_in_every_field(
+    service: Service, alice: Person, route: str, why: str
+) -> None:
+    method, path, shape, says = ROUTES[route]
+    for field in (*fields(shape, str), "unknownField"):
+        heard = await service.call(method, path, by=alice.by_key, raw=body(says, field, TEXTS[why]))
+        assert heard.is_problem(422, "invalid"), (field, heard.body)
+        assert field in heard.faulty
+
+
+@pytest.mark.parametrize("literal", NUMBERS, ids=lambda literal: literal[:12])
+@pytest.mark.usefixtures("rows")
+async def test_what_is_no_plain_number_is_refused_in_every_number(service: Service, alice: Person, literal: str) -> None:
+    for method, path, shape, says in ROUTES.values():
+        for field in fields(shape, int):
+            if literal in FRACTIONS.get(field, ()) or (field == "userRating" and literal == "null"):
+                continue
+            heard = await service.call(method, path, by=alice.by_key, raw=body(says, field, literal))
+            assert heard.is_problem(422, "invalid"), (field, heard.body)
+            assert field in heard.faulty, (field, heard.body)
+
+
+@pytest.mark.parametrize("literal", ["12", "true", "[]", '{"a": 1}', "1.5"])
+@pytest.mark.usefixtures("rows")
+async def test_what_is_no_text_is_refused_in_every_text(service: Service, alice: Person, literal: str) -> None:
+    for method, path, shape, says in (ROUTES["start"], ROUTES["finish"]):
+        for field in fields(shape, str):
+            if field == "metadata":
+                continue
+            heard = await service.call(method, path, by=alice.by_key, raw=body(says, field, literal))
+            assert heard.is_problem(422, "invalid"), (field, heard.body)
+            assert field in heard.faulty
+
+
+@pytest.mark.parametrize(
+    ("field", "length", "fits"),
+    [
+        ("prompt", 2**20, True),
+        ("prompt", 2**20 + 1, False),
+        ("sessionId", 200, True),
+        ("sessionId", 201, False),
+        ("sessionId", 0, False),
+        ("model", 201, False),
+        ("requestType", 201, False),
+        ("category", 201, False),
+    ],
+)
+async def test_texts_of_a_start_have_bounds(
+    service: Service, alice: Person, field: str, length: int, *, fits: bool
+) -> None:
+    says = {"prompt": "x"} | {field: "a" * length}
+    heard = await service.call("POST", "/api/chat/track", by=alice.by_key, says=says)
+    assert heard.status == 201 if fits else (heard.is_problem(422, "invalid") and heard.faulty == {field})
+
+
+@pytest.mark.usefixtures("rows")
+async def test_bounds_of_long_texts_are_bytes_of_utf8(service: Service, alice: Person) -> None:
+    heard = await service.call("POST", "/api/chat/track", by=alice.by_key, says={"prompt": "é" * (2**19 + 1)})
+    assert heard.is_problem(422, "invalid")
+    assert heard.faulty == {"prompt"}
+    says = {"requestId": "r", "status": "failed", "response": "é" * (2**19 + 1), "errorMessage": "é" * (2**13 + 1)}
+    heard = await service.call("PUT", "/api/chat/track", by=alice.by_key, says=says)
+    assert heard.faulty == {"response", "errorMessage"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "faulty"),
+    [
+        ('{"a": "%s"}' % ("x" * 2**14), "metadata"),
+        ('{"a": 1e400}', "metadata.a"),
+        ('{"a": [1, 18446744073709551616]}', "metadata.a[1]"),
+        ('{"a": {"b": -0}}', "metadata.a.b"),
+        ('{"a": {"b": 1, "b": 2}}', "metadata.a.b"),
+        (r'{"a\u0000": 1}', "metadata.a\\0"),
+        (r'{"\ud800": 1}', "metadata.\\ud800"),
+        ('{"a": [NaN]}', "metadata.a[0]"),
+        ("[]", "metadata"),
+        ('"text"', "metadata"),
+    ],
+)
+@pytest.mark.usefixtures("rows")
+async def test_metadata_is_looked_through(service: Service, alice: Person, metadata: str, faulty: str) -> None:
+    raw = body({"prompt": "x"}, "metadata", metadata)
+    heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
+    assert heard.is_problem(422, "invalid")
+    assert heard.faulty == {faulty}
+
+
+@pytest.mark.parametrize(
+    ("raw", "faulty"),
+    [
+        (b'{"prompt": "a", "prompt": "b"}', {"prompt"}),
+        (b'{"prompt": "a", "userId": 1, "plan": "pro", "used": 0}', {"userId", "plan", "used"}),
+        (b"[]", {"body"}),
+        (b'"text"', {"body"}),
+        (b"1", {"body"}),
+        (b"null", {"body"}),
+        (b"{}", {"prompt"}),
+        (b'{"prompt": null}', {"prompt"}),
+        (b'{"prompt": "x", "maxTokens": -1, "complexity": "extreme", "model": 5}', {"maxTokens", "complexity", "model"}),
+        (b'{"prompt": "x", "requestId": 5, "metadata": {"a": 1e400}}', {"requestId", "metadata.a"}),
+    ],
+)
+@pytest.mark.usefixtures("rows")
+async def test_every_faulty_field_is_named(service: Service, alice: Person, raw: bytes, faulty: set[str]) -> None:
+    heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
+    assert heard.is_problem(422, "invalid")
+    assert heard.faulty == faulty
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b'{"prompt": "x"}}',
+        b'{"prompt": "x",}',
+        b"{'prompt': 'x'}",
+        b'\xef\xbb\xbf{"prompt": "x"}',
+        '{"prompt": "x"}'.encode("utf-16"),
+        b'{"prompt": "\xff"}',
+        b'{"prompt": "\xc0\x80"}',
+        b'{"prompt": "\xed\xa0\x80"}',
+        b'{"prompt": "a\x00b"}',
+        b'{"prompt": "tab\there"}',
+        b'{"prompt": 01}',
+        b'{"prompt": +1}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"prompt": "x", "metadata": ' + b'{"a":' * 40 + b"1" + b"}" * 40 + b"}",
+        b"{" + b",".join(b'"k%d": 1' % n for n in range(1001)) + b"}",
+        b'{"prompt": "x", "metadata": {' + b",".join(b'"k%d": {"a": 1}' % n for n in range(600)) + b"}}",
+    ],
+    ids=lambda raw: repr(raw[:24]),
+)
+@pytest.mark.usefixtures("rows")
+async def test_what_is_not_json_or_too_deep_or_too_wide_is_400(service: Service, alice: Person, raw: bytes) -> None:
+    began = time.perf_counter()
+    heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
+    assert heard.is_problem(400, "not-understood"), heard.body
+    assert time.perf_counter() - began < 0.5
+
+
+async def test_32_levels_and_1000_keys_are_read(service: Service, alice: Person) -> None:
+    metadata: Any = 1
+    for _ in range(31):
+        metadata = {"a": metadata}
+    await service.start(alice, metadata=metadata)
+    await service.start(alice, metadata={f"k{n}": n for n in range(900)})
+
+
+async def test_a_million_elements_and_colliding_keys_are_refused_quickly(service: Service, alice: Person) -> None:
+    for raw in (
+        b'{"prompt": ' + b"[" + b"1," * 10**6 + b"1]}",
+        b'{"prompt": ' + b"[" + b"-0," * 10**6 + b"1]}",
+        b'{"prompt": ' + b"[" + b"[]," * 10**6 + b"1]}",
+        b"{" + b",".join(b'"%d": 1' % n for n in range(10**5)) + b"}",
+    ):
+        began = time.perf_counter()
+        heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
+        assert heard.status in {400, 422}
+        assert time.perf_counter() - began < 1.0
+
+
+async def test_a_body_above_8_mib_is_413_at_once(service: Service, alice: Person) -> None:
+    heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=b" " * (8 * 2**20 + 1))
+    assert heard.is_problem(413, "too-large")
+    whole = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=b'{"prompt": "x"}' + b" " * (8 * 2**20 - 15))
+    assert whole.status == 201
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": "application/json; charset=latin-1"}, 415),
+        ({"Content-Type": "application/jsonx"}, 415),
+        ({"Content-Type": "application/json; charset=UTF-8"}, 201),
+        ({"Content-Type": "Application/JSON"}, 201),
+        ({"Content-Encoding": "gzip"}, 415),
+        ({"Content-Encoding": "br"}, 415),
+        ({"Content-Encoding": "identity"}, 201),
+    ],
+)
+async def test_only_plain_json_is_read_from_keys(
+    service: Service, alice: Person, headers: dict[str, str], status: int
+) -> None:
+    raw = b'{"prompt": "x"}'
+    if headers.get("Content-Encoding") == "gzip":
+        raw = gzip.compress(raw)
+    heard = await service.call("POST", "/api/chat/track", by=alice.by_key | headers, raw=raw)
+    assert heard.status == 201 if status == 201 else heard.is_problem(415, "unsupported-media-type")
+
+
+async def test_from_a_page_any_content_type_is_read(service: Service, alice: Person) -> None:
+    by = alice.by_cookie | {"Content-Type": "text/plain;charset=UTF-8"}
+    heard = await service.call("POST", "/api/chat/track", by=by, raw=b'{"prompt": "x"}')
+    assert heard.status == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "faulty"),
+    [
+        ("/api/chat/requests?limit=0", {"limit"}),
+        ("/api/chat/requests?limit=201", {"limit"}),
+        ("/api/chat/requests?limit=1.0", {"limit"}),
+        ("/api/chat/requests?limit=%2B5", {"limit"}),
+        ("/api/chat/requests?limit=", {"limit"}),
+        ("/api/chat/requests?limit=5&limit=6", {"limit"}),
+        ("/api/chat/requests?limit=9999999999999999999999", {"limit"}),
+        ("/api/chat/requests?Limit=5&order=asc", {"Limit", "order"}),
+        ("/api/chat/requests?cursor=x&limit=-1", {"limit"}),
+        ("/api/chat/requests?cursor=x", {"cursor"}),
+        ("/api/chat/requests?cursor=bnVsbA", {"cursor"}),
+        ("/api/chat/requests?cursor=a%00b", {"cursor"}),
+        ("/api/chat/sessions?cursor=IjEi", {"cursor"}),
+        ("/api/chat/requests/x?full=1", {"full"}),
+        ("/api/user/dashboard?user=bob", {"user"}),
+        ("/api/user/variables?reveal=true", {"reveal"}),
+        ("/api/user/variables/K?reveal=yes", {"reveal"}),
+        ("/api/account?a=b", {"a"}),
+    ],
+)
+async def test_unknown_and_unfit_parameters_are_422_and_named(
+    service: Service, alice: Person, path: str, faulty: set[str]
+) -> None:
+    heard = await service.call("GET", path, by=alice.by_key)
+    assert heard.is_problem(422, "invalid"), heard.body
+    assert heard.faulty == faulty
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/chat/requests?cursor=%FF",
+        "/api/chat/requests?" + "&".join(f"a{n}=1" for n in range(30)),
+        "/api/chat/requests/%FF",
+        "/api/chat/requests/a%00b",
+        "/api/chat/requests/a%20b",
+        "/api/chat/requests/..%2F..%2Fetc%2Fpasswd",
+        "/api/chat/sessions/%ED%A0%80",
+        "/api/user/variables/%00",
+    ],
+)
+async def test_a_path_or_query_that_is_none_is_400(service: Service, alice: Person, path: str) -> None:
+    assert (await service.call("GET", path, by=alice.by_key)).is_problem(400, "not-understood")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api",
+        "/api/",
+        "/api/nothing",
+        "/api/chat",
+        "/api/chat%2Ftrack",
+        "/api/chat/requests/a/b",
+        "/.git/config",
+        "/.env",
+        "/assets/style.css",
+        "/docs/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/static/..%5c..%5cx",
+    ],
+)
+async def test_what_is_not_there_is_404(service: Service, alice: Person, path: str) -> None:
+    assert (await service.call("GET", path, by=alice.by_key)).is_problem(404, "not-found")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "'; DROP TABLE chat_requests; --",
+        "' OR '1'='1",
+        '"; SELECT pg_sleep(10); --',
+        "$1",
+        "%s%s%s",
+        "\\",
+        "%",
+        "_",
+        "<script>alert(1)</script>",
+        "{{7*7}}",
+        "=cmd|' /C calc'!A0",
+        "line\r\nSet-Cookie: a=b",
+        "../../etc/passwd",
+        "${jndi:ldap://x}",
+        "\u202e\u2066",
+    ],
+)
+async def test_hostile_texts_are_only_texts(service: Service, alice: Person, hostile: str) -> None:
+    says = {"prompt": hostile, "sessionId": hostile, "category": hostile, "model": hostile, "metadata": {hostile: hostile}}
+    told = await service.start(alice, **says)
+    heard = await service.call("GET", f"/api/chat/requests/{told['id']}", by=alice.by_key)
+    assert {name: heard.json["request"][name] for name in says} == says
+    assert "Set-Cookie" not in heard.headers
+    dashboard = (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).json
+    assert dashboard["requestsByCategory"] == {hostile: 1}

@@ -1,0 +1,204 @@
+"""What a user's ledger should hold: a small model in plain Python, written from the contract and not from the SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+PENDING_FOR = timedelta(minutes=15)
+INPUT_NANOS, OUTPUT_NANOS = 1000, 3000
+
+
+@dataclass(slots=True)
+class Terms:
+    """What a plan allows; None is unlimited."""
+
+    name: str
+    daily: int | None = None
+    monthly: int | None = None
+    per_request: int | None = None
+    tokens: int | None = None
+    nanos: int | None = None
+    models: frozenset[str] | None = None
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, with all that its numbers depend on."""
+
+    name: str
+    payload: tuple[object, ...]
+    at: datetime
+    on: date
+    expires_at: datetime
+    held_tokens: int
+    held_nanos: int
+    category: str | None
+    is_priced: bool
+    status: str = "pending"
+    expired: bool = False
+    late: bool = False
+    refunded: bool = False
+    tokens: int = 0
+    nanos: int | None = None
+    duration: int | None = None
+    rating: int | None = None
+    response: str | None = None
+    outcome: object = None
+
+
+@dataclass(slots=True)
+class Window:
+    """A half-open stretch of time that ends at a midnight of its zone."""
+
+    zone: str
+    start: datetime
+    end: datetime
+
+    def holds(self, at: datetime) -> bool:
+        return at >= self.start
+
+
+def window(zone: str, at: datetime, kind: str, *, start: datetime | None = None) -> Window:
+    """The day or month of a zone around an instant, begun where the one before ended."""
+    local = at.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    first = local if kind == "day" else local.replace(day=1)
+    after = first + (timedelta(days=1) if kind == "day" else timedelta(days=32))
+    after = after if kind == "day" else after.replace(day=1)
+    begins, ends = (each.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for each in (first, after))
+    return Window(zone, max(begins, start or begins), ends)
+
+
+@dataclass(slots=True)
+class Oracle:
+    """One user. Every method first lets pass what has passed; ``now`` may go back, windows do not."""
+
+    terms: Terms
+    fallback: Terms
+    now: datetime
+    zone: str = "UTC"
+    next_zone: str | None = None
+    moved_at: datetime | None = None
+    plan_ends: datetime | None = None
+    requests: dict[str, Request] = field(default_factory=dict[str, Request])
+    version: int = 0
+    day: Window = field(init=False)
+    month: Window = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.day, self.month = window(self.zone, self.now, "day"), window(self.zone, self.now, "month")
+
+    def catch_up(self) -> None:
+        for each in self.requests.values():
+            if each.status == "pending" and each.expires_at <= self.now:
+                each.status, each.expired = "failed", True
+                self.version += 1
+        if self.day.end <= self.now:
+            ended = self.day.end
+            if self.next_zone and (self.moved_at is None or _month(self.moved_at) < _month(ended)):
+                self.zone, self.next_zone, self.moved_at = self.next_zone, None, ended
+            self.day = window(self.zone, self.now, "day", start=ended)
+        if self.month.end <= self.now:
+            self.month = window(self.zone, self.now, "month", start=self.month.end)
+        if self.plan_ends and self.plan_ends <= self.now:
+            self.set_plan(self.fallback, None)
+
+    def set_plan(self, terms: Terms, ends: datetime | None) -> None:
+        self.terms, self.plan_ends = terms, ends
+        self.version += 1
+
+    def move(self, zone: str) -> None:
+        self.next_zone = None if zone == self.zone else zone
+
+    def start(self, name: str, payload: tuple[object, ...], size: int, most: int, category: str | None, model: str | None) -> str:
+        """Say ``admitted``, ``replayed``, ``reused``, or what refuses."""
+        self.catch_up()
+        if name in self.requests:
+            return "replayed" if self.requests[name].payload == payload else "reused"
+        wanted, is_priced = size + most, model == "house-1"
+        nanos = size * INPUT_NANOS + most * OUTPUT_NANOS if is_priced else 0
+        if refusal := self._refusal(wanted, nanos, model):
+            return refusal
+        at = max(self.now, self.day.start, self.month.start)
+        on = (self.day.end - timedelta(microseconds=1)).astimezone(ZoneInfo(self.day.zone)).date()
+        expires_at = max(at, self.now) + PENDING_FOR
+        self.requests[name] = Request(name, payload, at, on, expires_at, wanted, nanos, category, is_priced)
+        self.version += 1
+        return "admitted"
+
+    def _refusal(self, wanted: int, nanos: int, model: str | None) -> str | None:
+        terms = self.terms
+        if terms.models is not None and model not in terms.models:
+            return "not-in-plan"
+        if terms.per_request is not None and wanted > terms.per_request:
+            return "too-many-tokens"
+        if terms.nanos is not None and model != "house-1":
+            return "unpriced-model"
+        used = (self.used_today + 1, self.used_this_month + 1, self.month_tokens + wanted, self.month_nanos + nanos)
+        allowed = (terms.daily, terms.monthly, terms.tokens, terms.nanos)
+        names = ("daily", "monthly", "tokens", "cost")
+        return next((n for n, u, most in zip(names, used, allowed, strict=True) if most is not None and u > most), None)
+
+    def finish(
+        self, name: str, status: str, tokens: tuple[int, int] | None, duration: int, *, rating: int | None, trusted: bool
+    ) -> str:
+        """Say ``finished``, ``late``, ``replayed``, ``contradicts`` or ``unknown``."""
+        self.catch_up()
+        request = self.requests.get(name)
+        outcome = (status, tokens, duration, rating)
+        if request is None:
+            return "unknown"
+        if request.outcome is not None:
+            return "replayed" if request.outcome == outcome else "contradicts"
+        request.late, request.expired = request.expired, False
+        request.outcome, request.status, request.duration = outcome, status, duration
+        request.rating = request.rating if rating is None else rating
+        request.refunded = status == "failed" and trusted
+        request.tokens = sum(tokens or ())
+        if tokens and request.is_priced:
+            request.nanos = tokens[0] * INPUT_NANOS + tokens[1] * OUTPUT_NANOS
+        self.version += 1
+        return "late" if request.late else "finished"
+
+    def rate(self, name: str, rating: int | None) -> str:
+        self.catch_up()
+        request = self.requests.get(name)
+        if request is None or request.status == "pending":
+            return "unknown" if request is None else "pending"
+        self.version += 1
+        request.rating = rating
+        return "rated"
+
+    def patch(self, name: str, response: str) -> str:
+        self.catch_up()
+        request = self.requests.get(name)
+        if request is None:
+            return "unknown"
+        if request.response not in {None, response}:
+            return "contradicts"
+        request.response = response
+        return "filled"
+
+    @property
+    def used_today(self) -> int:
+        return sum(self.day.holds(each.at) and not each.refunded for each in self.requests.values())
+
+    @property
+    def used_this_month(self) -> int:
+        return sum(self.month.holds(each.at) and not each.refunded for each in self.requests.values())
+
+    @property
+    def month_tokens(self) -> int:
+        """Used and reserved."""
+        mine = [each for each in self.requests.values() if self.month.holds(each.at)]
+        return sum(each.held_tokens if each.status == "pending" else each.tokens for each in mine)
+
+    @property
+    def month_nanos(self) -> int:
+        mine = [each for each in self.requests.values() if self.month.holds(each.at)]
+        return sum(each.held_nanos if each.status == "pending" else each.nanos or 0 for each in mine)
+
+
+def _month(at: datetime) -> tuple[int, int]:
+    return at.year, at.month

@@ -1,0 +1,132 @@
+"""Booking what was made elsewhere: each row once, at its own time, and no row in the way of another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tollkeeper.errors import Invalid
+from tollkeeper.metering import dashboard
+from tollkeeper.metering.importing import SET_BYTES, SET_ROWS, Booked, Importer, Past, in_sets
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.requests import NewRequest, Outcome
+from tollkeeper.metering.verify import verify
+from tollkeeper.store.database import Database
+from tollkeeper.store.embedded import Addresses
+
+THEN = datetime(2024, 2, 28, 22, tzinfo=UTC)
+
+
+@pytest.fixture
+async def importer(ledger: Ledger, dsns: Addresses) -> AsyncGenerator[Importer]:
+    async with Database.open(dsns.owner, size=1) as owner:
+        yield Importer(ledger, owner)
+
+
+def a_row(user: UUID, row: int, *, at: datetime = THEN, client_id: str | None = None, **outcome: Any) -> Past:
+    request = NewRequest(
+        user_id=user, prompt="", priced_at=at, started_at=at, import_key=f"row {row}", model="gpt-4o", client_id=client_id
+    )
+    given = {"tokens_used": 3, "tokens_input": 2, "tokens_output": 1} | outcome
+    ended = Outcome(user, "", at, trusted=True, status="completed", completed_at=at, **given)
+    return Past(row, request, ended)
+
+
+async def test_rows_count_in_their_own_days_and_in_no_window_of_now(
+    importer: Importer, ledger: Ledger, db: Database, owner: asyncpg.Connection, user: UUID
+) -> None:
+    rows = [a_row(user, hour, at=THEN + timedelta(hours=hour)) for hour in range(60)]
+    assert await importer.book(rows) == Booked(imported=60)
+    days = await owner.fetch("SELECT period_start::date AS day, completed FROM usage_rollups WHERE period = 'day' ORDER BY 1")
+    assert [(str(day), count) for day, count in days] == [
+        ("2024-02-28", 2),
+        ("2024-02-29", 24),
+        ("2024-03-01", 24),
+        ("2024-03-02", 10),
+    ]
+    seen = await dashboard.read(db, ledger, user)
+    assert (seen.total_requests, seen.total_tokens_used, seen.requests_today, seen.requests_this_month) == (60, 180, 0, 0)
+    assert not (await verify(db)).differences
+
+
+async def test_more_than_any_plan_allows_is_not_refused(importer: Importer, db: Database, user: UUID) -> None:
+    now = await db.value("database_instant")
+    rows = [a_row(user, number, at=now - timedelta(microseconds=number)) for number in range(1500)]
+    assert (await importer.book(rows)).imported == 1500
+    assert not (await verify(db)).differences
+
+
+async def test_the_same_again_changes_nothing(importer: Importer, owner: asyncpg.Connection, user: UUID) -> None:
+    rows = [a_row(user, number) for number in range(20)]
+    await importer.book(rows[:12])
+    before = await owner.fetch("SELECT * FROM usage")
+    assert await importer.book(rows[:12]) == Booked(skipped=12)
+    assert await owner.fetch("SELECT * FROM usage") == before
+    assert await importer.book(rows) == Booked(imported=8, skipped=12)
+
+
+async def test_a_row_that_was_booked_at_another_time_is_the_same_row(importer: Importer, user: UUID) -> None:
+    await importer.book([a_row(user, 1), a_row(user, 2)])
+    moved = THEN + timedelta(days=9)
+    assert await importer.book([a_row(user, 1, at=moved), a_row(user, 2, at=moved)]) == Booked(skipped=2)
+
+
+async def test_a_bad_row_stands_alone(importer: Importer, db: Database, user: UUID) -> None:
+    rows = [a_row(user, number) for number in range(1, 101)]
+    rows[16] = a_row(user, 17, at=datetime(2999, 1, 1, tzinfo=UTC))
+    rows[29] = a_row(user, 30, at=datetime(1969, 12, 31, tzinfo=UTC))
+    rows[63] = a_row(user, 64, rating=6, rated=True)
+    rows[64] = replace(rows[64], request=replace(rows[64].request, model="m" * 300))
+    booked = await importer.book(rows)
+    assert (booked.imported, booked.skipped) == (96, 0)
+    assert sorted(refused.row for refused in booked.refused) == [17, 30, 64, 65]
+    assert {refused.error.detail for refused in booked.refused if refused.row in {17, 30}} == {
+        "startedAt: lies in the future",
+        "startedAt: lies before 1970",
+    }
+    assert not (await verify(db)).differences
+
+
+async def test_an_id_of_a_client_is_taken_once(importer: Importer, user: UUID) -> None:
+    twins = [a_row(user, 1, client_id="req-1"), a_row(user, 2, client_id="req-1", at=THEN + timedelta(seconds=1))]
+    booked = await importer.book([twins[0]]) + await importer.book([twins[1], a_row(user, 3, client_id="req-3")])
+    assert (booked.imported, [refused.row for refused in booked.refused]) == (2, [2])
+
+
+async def test_what_has_not_ended_waits_for_its_deadline(
+    importer: Importer, ledger: Ledger, db: Database, user: UUID
+) -> None:
+    assert (await importer.book([replace(a_row(user, 1), outcome=None)])).imported == 1
+    assert (await dashboard.read(db, ledger, user)).pending == 1
+
+
+async def test_every_month_has_its_partition_before_rows_come(
+    importer: Importer, owner: asyncpg.Connection, user: UUID
+) -> None:
+    months = [datetime(2023, month, 1, tzinfo=UTC) for month in (1, 2, 11)]
+    await importer.book([a_row(user, place, at=month) for place, month in enumerate(months)])
+    where = await owner.fetch("SELECT tableoid::regclass::text AS part FROM chat_requests ORDER BY id")
+    assert [row["part"] for row in where] == [f"chat_requests_2023_{month}" for month in ("01", "02", "11")]
+
+
+def test_sets_are_bounded_in_rows_and_in_bytes() -> None:
+    assert [len(each) for each in in_sets(range(2 * SET_ROWS + 1), lambda _: 1)] == [SET_ROWS, SET_ROWS, 1]
+    assert [len(each) for each in in_sets(range(5), lambda _: SET_BYTES // 2)] == [2, 2, 1]
+    assert list(in_sets([1, 2], lambda _: SET_BYTES + 1)) == [[1], [2]]
+
+
+def test_what_was_read_before_a_file_broke_is_given() -> None:
+    def rows() -> Any:
+        yield from (1, 2)
+        raise Invalid.field("file", "ends in the middle")
+
+    given = in_sets(rows(), lambda _: 1)
+    assert next(given) == [1, 2]
+    with pytest.raises(Invalid, match="ends in the middle"):
+        next(given)

@@ -1,0 +1,291 @@
+"""Any sequence of what callers, operators and clocks may do ends where the oracle says, and every number agrees.
+
+``--hypothesis-profile`` is not needed: TORTURE=1 in the environment makes the runs longer and many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from tests.metering.making import OWN_MODEL, Clock, a_plan, a_request, a_user, an_outcome, price_own_model
+from tests.metering.oracle import PENDING_FOR, Oracle, Terms
+from tollkeeper.errors import TollkeeperError
+from tollkeeper.metering import dashboard, plans
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.verify import verify
+from tollkeeper.store.database import Database
+from tollkeeper.store.embedded import Addresses
+
+T = TypeVar("T")
+
+PLANS = {
+    "machine-none": Terms("machine-none", daily=0),
+    "machine-few": Terms("machine-few", daily=2, monthly=4),
+    "machine-tokens": Terms("machine-tokens", monthly=30, tokens=60, per_request=30),
+    "machine-money": Terms("machine-money", daily=20, nanos=150_000),
+    "machine-model": Terms("machine-model", models=frozenset({OWN_MODEL})),
+    "machine-open": Terms("machine-open"),
+}
+FREE = Terms("free", daily=10, monthly=100, per_request=8000)
+ZONES = ["UTC", "Asia/Kathmandu", "Pacific/Kiritimati", "America/New_York", "Pacific/Honolulu"]
+# Shortly before the end of a day, a month, a leap day, and nights whose hours are 23 and 25.
+BEGINNINGS = [
+    datetime(2026, 5, 13, 12, tzinfo=UTC),
+    datetime(2026, 5, 31, 23, 50, tzinfo=UTC),
+    datetime(2028, 2, 28, 23, 50, tzinfo=UTC),
+    datetime(2026, 3, 8, 4, 50, tzinfo=UTC),
+    datetime(2026, 10, 31, 9, 50, tzinfo=UTC),
+    datetime(2026, 12, 31, 18, 10, tzinfo=UTC),
+]
+STEPS = [
+    timedelta(seconds=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=23),
+    timedelta(days=1),
+    timedelta(days=31),
+    timedelta(days=400),
+    timedelta(minutes=-10),
+    timedelta(days=-2),
+]
+STATUSES = {  # how a verdict of the oracle is told by the ledger
+    "daily": "limit-reached", "monthly": "limit-reached", "tokens": "limit-reached", "cost": "limit-reached",
+    "reused": "key-reused", "contradicts": "already-finished", "unknown": "not-found", "pending": "still-pending",
+}  # fmt: skip
+
+NAMES = st.sampled_from([f"r{n}" for n in range(12)])
+SOME_TOKENS = st.none() | st.tuples(st.integers(0, 30), st.integers(0, 30))
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all runs share: one database, one clock, one loop."""
+
+    run: Callable[[Awaitable[Any]], Any]
+    owner: asyncpg.Connection
+    db: Database
+    ledger: Ledger
+    clock: Clock
+    numbers: Any
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """One user of a ledger beside the oracle."""
+
+    house: ClassVar[House]
+
+    def wait(self, awaitable: Awaitable[T]) -> T:
+        return self.house.run(awaitable)
+
+    def told(self, awaitable: Awaitable[object]) -> str:
+        """Hear the slug of an error, or nothing."""
+        try:
+            self.wait(awaitable)
+        except TollkeeperError as error:
+            return str(error.fields.get("limit", error.slug)) if error.slug == "limit-reached" else error.slug
+        return ""
+
+    @initialize(now=st.sampled_from(BEGINNINGS), zone=st.sampled_from(ZONES), plan=st.sampled_from([*PLANS]))
+    def sign_up(self, now: datetime, zone: str, plan: str) -> None:
+        self.wait(self.house.clock.hold(now))
+        email = f"{next(self.house.numbers)}@example.com"
+        self.user: UUID = self.wait(a_user(self.house.db, plan, zone=zone, email=email))
+        self.oracle = Oracle(PLANS[plan], FREE, now, zone)
+        self.oracle.version = 1
+
+    @rule(
+        name=NAMES,
+        size=st.integers(1, 12),
+        most=st.none() | st.integers(0, 40),
+        category=st.sampled_from([None, "nft", "token"]),
+        model=st.sampled_from([OWN_MODEL, OWN_MODEL, None, "unheard-of"]),
+    )
+    def start(self, name: str, size: int, most: int | None, category: str | None, model: str | None) -> None:
+        expected = self.oracle.start(name, (size, most, category, model), size, most or 0, category, model)
+        given = {"max_tokens": most, "category": category, "model": model, "client_id": name, "session_id": name[:2]}
+        request = a_request(self.user, "four" * size, **given)
+        try:
+            started = self.wait(self.house.ledger.start(request))
+        except TollkeeperError as error:
+            assert error.slug == STATUSES.get(expected, expected)
+            assert error.fields.get("limit", expected) == expected
+        else:
+            assert ("replayed" if started.replayed else "admitted") == expected
+            mine = self.oracle.requests[name]
+            assert started.expires_at == mine.expires_at
+            if not started.replayed:
+                assert started.limits.version == self.oracle.version
+
+    @precondition(lambda self: self.oracle.requests)
+    @rule(data=st.data())
+    def start_again(self, data: st.DataObject) -> None:
+        request = self.oracle.requests[data.draw(st.sampled_from(sorted(self.oracle.requests)))]
+        size, most, category, model = request.payload
+        self.start.__wrapped__(self, request.name, size, most, category, model)  # type: ignore[attr-defined]
+
+    @rule(
+        name=NAMES,
+        status=st.sampled_from(["completed", "completed", "failed"]),
+        tokens=SOME_TOKENS,
+        duration=st.integers(0, 100_000),
+        rating=st.none() | st.integers(1, 5),
+        trusted=st.booleans(),
+    )
+    def finish(
+        self, name: str, status: str, tokens: tuple[int, int] | None, duration: int, rating: int | None, *, trusted: bool
+    ) -> None:
+        expected = self.oracle.finish(name, status, tokens, duration, rating=rating, trusted=trusted)
+        given = {} if tokens is None else {"tokens_input": tokens[0], "tokens_output": tokens[1]}
+        rated = {} if rating is None else {"rated": True, "rating": rating}
+        outcome = an_outcome(self.user, name, status, duration_ms=duration, trusted=trusted, **given, **rated)
+        try:
+            settled = self.wait(self.house.ledger.finish(outcome))
+        except TollkeeperError as error:
+            assert error.slug == STATUSES[expected]
+        else:
+            mine = self.oracle.requests[name]
+            assert expected in {"finished", "late", "replayed"}
+            assert (settled.status, settled.late, settled.cost_nanos) == (mine.status, mine.late, mine.nanos)
+            if expected != "replayed":
+                assert settled.limits.version == self.oracle.version
+
+    @precondition(lambda self: any(each.outcome for each in self.oracle.requests.values()))
+    @rule(data=st.data(), trusted=st.booleans())
+    def finish_again(self, data: st.DataObject, *, trusted: bool) -> None:
+        done = sorted(name for name, each in self.oracle.requests.items() if each.outcome)
+        name = data.draw(st.sampled_from(done))
+        outcome: Any = self.oracle.requests[name].outcome
+        self.finish.__wrapped__(self, name, *outcome, trusted=trusted)  # type: ignore[attr-defined]
+
+    @rule(name=NAMES, rating=st.none() | st.integers(1, 5))
+    def rate(self, name: str, rating: int | None) -> None:
+        expected = self.oracle.rate(name, rating)
+        outcome = an_outcome(self.user, name, None, rated=True, rating=rating)
+        assert self.told(self.house.ledger.finish(outcome)) == STATUSES.get(expected, "")
+
+    @rule(name=NAMES, response=st.sampled_from(["one", "other"]))
+    def patch(self, name: str, response: str) -> None:
+        expected = self.oracle.patch(name, response)
+        outcome = an_outcome(self.user, name, None, response=response)
+        assert self.told(self.house.ledger.finish(outcome)) == STATUSES.get(expected, "")
+
+    @rule(step=st.sampled_from(STEPS))
+    def let_time_pass(self, step: timedelta) -> None:
+        self.oracle.now += step
+        self.wait(self.house.clock.hold(self.oracle.now))
+
+    @rule()
+    def sweep(self) -> None:
+        self.wait(self.house.ledger.expire())
+
+    @rule(plan=st.sampled_from([*PLANS]), lasts=st.none() | st.sampled_from(STEPS[1:7]))
+    def change_plan(self, plan: str, lasts: timedelta | None) -> None:
+        self.oracle.catch_up()
+        ends = None if lasts is None else self.oracle.now + lasts
+        self.oracle.set_plan(PLANS[plan], ends)
+        self.wait(plans.set_plan(self.house.db, self.user, plan, actor="machine", expires_at=ends))
+
+    @rule(zone=st.sampled_from(ZONES))
+    def move(self, zone: str) -> None:
+        # As the operator does it: what has ended is brought current first.
+        self.oracle.catch_up()
+        self.oracle.move(zone)
+        self.wait(self.house.ledger.bring_current([self.user]))
+        self.wait(self.house.db.run("plan_zone_of_user", user_id=self.user, time_zone=zone))
+
+    @invariant()
+    def the_dashboard_shows_what_the_oracle_says(self) -> None:
+        oracle = self.oracle
+        oracle.catch_up()
+        seen = self.wait(dashboard.read(self.house.db, self.house.ledger, self.user))
+        limits = seen.limits
+        assert (limits.daily_used, limits.monthly_used) == (oracle.used_today, oracle.used_this_month)
+        assert (limits.tokens_used, limits.nanos_used) == (oracle.month_tokens, oracle.month_nanos)
+        assert (limits.day_ends_at, limits.month_ends_at) == (oracle.day.end, oracle.month.end)
+        assert (limits.plan_name, limits.version) == (oracle.terms.name, oracle.version)
+        assert (limits.daily_limit, limits.monthly_limit) == (oracle.terms.daily, oracle.terms.monthly)
+        mine = oracle.requests.values()
+        by_status = Counter(each.status for each in mine)
+        assert (seen.total_requests, seen.pending) == (len(mine), by_status["pending"])
+        assert (seen.completed, seen.failed) == (by_status["completed"], by_status["failed"])
+        assert seen.total_tokens_used == sum(each.tokens for each in mine)
+        assert seen.total_cost_nanos == sum(each.nanos or 0 for each in mine)
+        assert seen.by_category == dict(Counter(each.category or "uncategorized" for each in mine))
+        took = [each.duration for each in mine if each.status == "completed" and each.duration is not None]
+        assert seen.average_response_ms == ((2 * sum(took) + len(took)) // (2 * len(took)) if took else None)
+        ratings = [each.rating for each in mine if each.rating is not None]
+        assert seen.average_rating == (sum(ratings) / len(ratings) if ratings else None)
+        on = Counter(each.on for each in mine)
+        assert {day.on: day.requests for day in seen.series if day.requests} == {
+            day.on: on[day.on] for day in seen.series if on[day.on]
+        }
+
+    def teardown(self) -> None:
+        if hasattr(self, "user"):
+            assert self.wait(verify(self.house.db)).differences == []
+
+
+@pytest.fixture
+def house(dsns: Addresses) -> Generator[House]:
+    """A loop of its own, since hypothesis drives the machine without one."""
+    with asyncio.Runner() as runner:
+        run = runner.run
+
+        async def opened() -> tuple[asyncpg.Connection, Any, Any]:
+            owner = await asyncpg.connect(dsns.owner)
+            opening = Database.open(dsns.service, size=2)
+            return owner, opening, await opening.__aenter__()
+
+        owner, opening, db = run(opened())
+        ledger = Ledger(db, pending_for=PENDING_FOR)
+        clock = Clock(owner)
+        run(ledger.__aenter__())
+        run(clock.prepare())
+        run(price_own_model(owner))
+        for name, terms in PLANS.items():
+            features = '["chat", "model:house-1"]' if terms.models else '["chat"]'
+            run(
+                a_plan(
+                    owner, name, features=features, daily_requests=terms.daily, monthly_requests=terms.monthly,
+                    max_tokens_per_request=terms.per_request, monthly_tokens=terms.tokens, monthly_cost_nanos=terms.nanos,
+                )
+            )  # fmt: skip
+        yield House(run, owner, db, ledger, clock, itertools.count(1))
+        run(ledger.__aexit__())
+        run(opening.__aexit__(None, None, None))
+        run(owner.close())
+
+
+EXAMPLES, LENGTH = (2000, 100) if os.environ.get("TORTURE") else (150, 60)
+
+
+@pytest.mark.timeout(0 if os.environ.get("TORTURE") else 120)
+def test_whatever_happens_the_ledger_holds_what_the_oracle_says(house: House) -> None:
+    class Machine(LedgerMachine):
+        pass
+
+    Machine.house = house
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=LENGTH,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
