@@ -108,7 +108,8 @@ def _repeated(admitted: Sequence[Attempt]) -> Iterator[str]:
     for each in admitted:
         first = answers.setdefault(each.key, each)
         if (first.id, first.limits) != (each.id, each.limits):
-            yield f"{each.key} was answered twice: {first.id} at {first.limits.version}, {each.id} at {each.limits.version}"
+            told = f"{first.id} at {first.limits.version}, {each.id} at {each.limits.version}"
+            yield f"{each.key} was answered twice: {told}"
     ids = [each.id for each in answers.values()]
     if len(set(ids)) < len(ids):
         yield "two keys share one request"

@@ -9,11 +9,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import msgspec
 import pytest
 
 from tests.cli.conftest import COMMAND, Serving, Told, Tollkeeper
 from tollkeeper import cli
+from tollkeeper.store.embedded import Addresses
 
 NOBODY = "nobody@example.com"
 
@@ -99,7 +99,7 @@ def test_a_plan_file_is_shown_first_and_applied_when_told(
     file.write_text('[plans.tiny]\nrank = 5\ndaily_requests = 3\nmonthly_cost_cents = 500\nfeatures = ["chat"]\n')
     shown = tollkeeper.json("plan", "apply", file)
     assert shown["applied"] is False
-    assert [(plan["name"], plan["kind"]) for plan in shown["plans"]][0] == ("tiny", "added")
+    assert (shown["plans"][0]["name"], shown["plans"][0]["kind"]) == ("tiny", "added")
     assert "tiny" not in {plan["name"] for plan in tollkeeper.json("plan", "list")["items"]}
     assert tollkeeper.json("plan", "apply", file, "--yes")["applied"] is True
     (tiny,) = [plan for plan in tollkeeper.json("plan", "list")["items"] if plan["name"] == "tiny"]
@@ -213,6 +213,16 @@ def test_with_json_an_error_is_a_problem_document(tollkeeper: Tollkeeper, told: 
 def test_an_unknown_setting_stops_every_command(tollkeeper: Tollkeeper) -> None:
     done = tollkeeper.run("user", "list", TOLLKEEPER_PROT="9000")
     assert (done.returncode, done.stderr) == (1, "tollkeeper: TOLLKEEPER_PROT is not a setting\n")
+
+
+def test_another_database_serves_as_well(tollkeeper: Tollkeeper, addresses: Addresses, tmp_path: Path) -> None:
+    theirs = {"TOLLKEEPER_DATABASE_URL": addresses.service, "TOLLKEEPER_OWNER_DATABASE_URL": addresses.owner}
+    elsewhere = Tollkeeper(tmp_path / "elsewhere")
+    assert elsewhere.run("user", "add", "external@example.com", **theirs).returncode == 0
+    assert tollkeeper.json("user", "show", "external@example.com")["plan"] == "free"
+    assert elsewhere.run("verify", **theirs).returncode == 0
+    assert elsewhere.run("doctor", **theirs).stdout.count("ok ") > 5
+    assert not elsewhere.data.exists()
 
 
 def test_what_users_wrote_cannot_steer_a_terminal(tollkeeper: Tollkeeper, tmp_path: Path) -> None:

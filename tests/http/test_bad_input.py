@@ -235,7 +235,7 @@ async def test_a_million_elements_and_colliding_keys_are_refused_quickly(service
         began = time.perf_counter()
         heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
         assert heard.status in {400, 422}
-        assert time.perf_counter() - began < 1.0
+        assert time.perf_counter() - began < 2.0
 
 
 async def test_a_body_above_8_mib_is_413_at_once(service: Service, alice: Person) -> None:

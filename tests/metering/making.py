@@ -74,16 +74,16 @@ class Clock:
         )
 
 
-async def a_plan(owner: asyncpg.Connection, name: str, *, features: str = '["*"]', rank: int = 0, **terms: Any) -> str:
+async def a_plan(owner: asyncpg.Connection, name: str, **terms: Any) -> str:
     """Add a plan to the catalogue; what is left out is unlimited."""
     global _last_rank  # noqa: PLW0603 - ranks must differ
     _last_rank += 1
     await owner.execute(
-        "INSERT INTO plans (name, rank, features, daily_requests, monthly_requests, max_tokens_per_request, monthly_tokens, "
-        "monthly_cost_nanos) VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7, $8)",
+        "INSERT INTO plans (name, rank, features, daily_requests, monthly_requests, max_tokens_per_request, "
+        "monthly_tokens, monthly_cost_nanos) VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7, $8)",
         name,
-        rank or _last_rank,
-        features,
+        _last_rank,
+        terms.pop("features", '["*"]'),
         *(terms.pop(term, None) for term in _TERMS),
     )
     assert not terms
@@ -106,15 +106,17 @@ async def price_own_model(owner: asyncpg.Connection) -> None:
 
 def a_request(user: UUID, prompt: str = "four", **given: Any) -> NewRequest:
     """Make a request; "four" is one token."""
-    return NewRequest(user_id=user, prompt=prompt, **{"priced_at": NOON, **given})
+    given.setdefault("priced_at", NOON)
+    return NewRequest(user_id=user, prompt=prompt, **given)
 
 
-def an_outcome(user: UUID, request: UUID | str, status: str | None = "completed", **given: Any) -> Outcome:
+def an_outcome(user: UUID, request: UUID | str, status: Any = "completed", /, **given: Any) -> Outcome:
     """Make an outcome; tokens_used follows from input and output."""
     kinds = (given.get("tokens_input"), given.get("tokens_output"))
     if kinds != (None, None):
         given.setdefault("tokens_used", sum(kind or 0 for kind in kinds))
-    return Outcome(user_id=user, request=request, status=status, **{"priced_at": NOON, **given})  # type: ignore[arg-type]
+    given.setdefault("priced_at", NOON)
+    return Outcome(user_id=user, request=request, status=status, **given)
 
 
 async def started(ledger: Ledger, user: UUID, **given: Any) -> Started:

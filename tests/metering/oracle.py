@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 PENDING_FOR = timedelta(minutes=15)
 INPUT_NANOS, OUTPUT_NANOS = 1000, 3000
+
+Payload: TypeAlias = tuple[int, int | None, str | None, str | None]
+"""Tokens of the prompt, maxTokens, category, model."""
+Ended: TypeAlias = tuple[str, tuple[int, int] | None, int, int | None]
+"""Status, tokens in and out, duration, rating."""
 
 
 @dataclass(slots=True)
@@ -28,7 +34,7 @@ class Request:
     """One request, with all that its numbers depend on."""
 
     name: str
-    payload: tuple[object, ...]
+    payload: Payload
     at: datetime
     on: date
     expires_at: datetime
@@ -45,7 +51,7 @@ class Request:
     duration: int | None = None
     rating: int | None = None
     response: str | None = None
-    outcome: object = None
+    outcome: Ended | None = None
 
 
 @dataclass(slots=True)
@@ -55,9 +61,6 @@ class Window:
     zone: str
     start: datetime
     end: datetime
-
-    def holds(self, at: datetime) -> bool:
-        return at >= self.start
 
 
 def window(zone: str, at: datetime, kind: str, *, start: datetime | None = None) -> Window:
@@ -111,9 +114,10 @@ class Oracle:
     def move(self, zone: str) -> None:
         self.next_zone = None if zone == self.zone else zone
 
-    def start(self, name: str, payload: tuple[object, ...], size: int, most: int, category: str | None, model: str | None) -> str:
+    def start(self, name: str, payload: Payload) -> str:
         """Say ``admitted``, ``replayed``, ``reused``, or what refuses."""
         self.catch_up()
+        size, most, category, model = payload[0], payload[1] or 0, payload[2], payload[3]
         if name in self.requests:
             return "replayed" if self.requests[name].payload == payload else "reused"
         wanted, is_priced = size + most, model == "house-1"
@@ -140,21 +144,17 @@ class Oracle:
         names = ("daily", "monthly", "tokens", "cost")
         return next((n for n, u, most in zip(names, used, allowed, strict=True) if most is not None and u > most), None)
 
-    def finish(
-        self, name: str, status: str, tokens: tuple[int, int] | None, duration: int, *, rating: int | None, trusted: bool
-    ) -> str:
-        """Say ``finished``, ``late``, ``replayed``, ``contradicts`` or ``unknown``."""
+    def finish(self, name: str, outcome: Ended, *, trusted: bool) -> str:
+        """Say ``finished``, ``late``, ``replayed`` or ``contradicts``."""
         self.catch_up()
-        request = self.requests.get(name)
-        outcome = (status, tokens, duration, rating)
-        if request is None:
-            return "unknown"
+        request = self.requests[name]
         if request.outcome is not None:
             return "replayed" if request.outcome == outcome else "contradicts"
+        request.outcome = outcome
+        request.status, tokens, request.duration, rating = outcome
         request.late, request.expired = request.expired, False
-        request.outcome, request.status, request.duration = outcome, status, duration
         request.rating = request.rating if rating is None else rating
-        request.refunded = status == "failed" and trusted
+        request.refunded = request.status == "failed" and trusted
         request.tokens = sum(tokens or ())
         if tokens and request.is_priced:
             request.nanos = tokens[0] * INPUT_NANOS + tokens[1] * OUTPUT_NANOS
@@ -163,18 +163,16 @@ class Oracle:
 
     def rate(self, name: str, rating: int | None) -> str:
         self.catch_up()
-        request = self.requests.get(name)
-        if request is None or request.status == "pending":
-            return "unknown" if request is None else "pending"
-        self.version += 1
+        request = self.requests[name]
+        if request.status == "pending":
+            return "pending"
+        self.version += request.rating != rating
         request.rating = rating
         return "rated"
 
     def patch(self, name: str, response: str) -> str:
         self.catch_up()
-        request = self.requests.get(name)
-        if request is None:
-            return "unknown"
+        request = self.requests[name]
         if request.response not in {None, response}:
             return "contradicts"
         request.response = response
@@ -182,22 +180,23 @@ class Oracle:
 
     @property
     def used_today(self) -> int:
-        return sum(self.day.holds(each.at) and not each.refunded for each in self.requests.values())
+        return sum(each.at >= self.day.start and not each.refunded for each in self.requests.values())
 
     @property
     def used_this_month(self) -> int:
-        return sum(self.month.holds(each.at) and not each.refunded for each in self.requests.values())
+        return sum(each.at >= self.month.start and not each.refunded for each in self.requests.values())
 
     @property
     def month_tokens(self) -> int:
         """Used and reserved."""
-        mine = [each for each in self.requests.values() if self.month.holds(each.at)]
-        return sum(each.held_tokens if each.status == "pending" else each.tokens for each in mine)
+        return sum(each.held_tokens if each.status == "pending" else each.tokens for each in self._of_month())
 
     @property
     def month_nanos(self) -> int:
-        mine = [each for each in self.requests.values() if self.month.holds(each.at)]
-        return sum(each.held_nanos if each.status == "pending" else each.nanos or 0 for each in mine)
+        return sum(each.held_nanos if each.status == "pending" else each.nanos or 0 for each in self._of_month())
+
+    def _of_month(self) -> list[Request]:
+        return [each for each in self.requests.values() if each.at >= self.month.start]
 
 
 def _month(at: datetime) -> tuple[int, int]:

@@ -34,7 +34,10 @@ async def test_nobody_known_has_no_dashboard(ledger: Ledger, db: Database) -> No
 
 
 async def test_requests_count_from_the_start_and_all_else_from_the_finish(
-    ledger: Ledger, db: Database, user: UUID, own_model: None  # noqa: ARG001
+    ledger: Ledger,
+    db: Database,
+    user: UUID,
+    own_model: None,  # noqa: ARG001
 ) -> None:
     kinds = [("nft", OWN_MODEL), ("nft", None), (None, OWN_MODEL), ("token", "gpt-4")]
     pending = [await started(ledger, user, category=category, model=model) for category, model in kinds]
@@ -43,9 +46,16 @@ async def test_requests_count_from_the_start_and_all_else_from_the_finish(
     assert seen.by_category == {"nft": 2, "token": 1, "uncategorized": 1}
     assert seen.by_model == {OWN_MODEL: 2, "gpt-4": 1, "unknown": 1}
     assert seen.by_type == {"chat": 4}
-    assert (seen.total_tokens_used, seen.success_rate, seen.series[-1].requests, seen.series[-1].failed) == (0, None, 4, 0)
+    assert (seen.total_tokens_used, seen.success_rate, seen.series[-1].requests, seen.series[-1].failed) == (
+        0,
+        None,
+        4,
+        0,
+    )
 
-    await ledger.finish(an_outcome(user, pending[0].id, tokens_input=1, tokens_output=2, duration_ms=10, rated=True, rating=4))
+    await ledger.finish(
+        an_outcome(user, pending[0].id, tokens_input=1, tokens_output=2, duration_ms=10, rated=True, rating=4)
+    )
     await ledger.finish(an_outcome(user, pending[1].id, "failed", tokens_used=9, duration_ms=5000))
     await ledger.finish(an_outcome(user, pending[2].id, tokens_used=5, duration_ms=13))
     seen = await dashboard.read(db, ledger, user)
@@ -69,16 +79,21 @@ async def test_a_rating_goes_to_the_requests_own_day_and_is_one_however_often_gi
         assert (seen.average_rating, seen.rated) == (average, int(rating is not None))
 
 
-async def test_the_series_has_thirty_days_of_the_users_zone(
-    ledger: Ledger, db: Database, clock: Clock
-) -> None:
+async def test_the_series_has_thirty_days_of_the_users_zone(ledger: Ledger, db: Database, clock: Clock) -> None:
     zone = "Pacific/Auckland"
     await clock.hold(NOON)  # past midnight there
     user = await a_user(db, "enterprise", zone=zone)
     today = date(2026, 5, 14)
     for days in (0, 1, 1, 29, 30, 400):
         at = NOON - timedelta(days=days)
-        await ledger.record([(a_request(user, import_key=f"{days}{uuid4()}", started_at=at), an_outcome(user, "", "failed", tokens_used=days, completed_at=at))])
+        await ledger.record(
+            [
+                (
+                    a_request(user, import_key=f"{days}{uuid4()}", started_at=at),
+                    an_outcome(user, "", "failed", tokens_used=days, completed_at=at),
+                )
+            ]
+        )
     seen = await dashboard.read(db, ledger, user)
     assert [day.on for day in seen.series] == [today - timedelta(days=n) for n in reversed(range(30))]
     told = {day.on: (day.requests, day.failed, day.tokens_used) for day in seen.series if day.requests}
@@ -92,7 +107,13 @@ async def test_the_ten_newest_are_shown_newest_first(ledger: Ledger, db: Databas
     recent = (await dashboard.read(db, ledger, user)).recent
     assert [each.id for each in recent] == made[:1:-1]
     newest = recent[0]
-    assert (newest.prompt, newest.metadata, newest.status, newest.rating, newest.tokens_output) == ("p11", {"n": 11}, "completed", 3, 1)
+    assert (newest.prompt, newest.metadata, newest.status, newest.rating, newest.tokens_output) == (
+        "p11",
+        {"n": 11},
+        "completed",
+        3,
+        1,
+    )
     assert newest.unit_prices is not None
 
 
@@ -109,7 +130,9 @@ async def test_limits_say_why_no_further_request_is_admitted(
     assert (await dashboard.read(db, ledger, user)).limits.reason == "inactive"
 
 
-async def test_the_seeds_table_says_the_same(ledger: Ledger, db: Database, owner: asyncpg.Connection, user: UUID) -> None:
+async def test_the_seeds_table_says_the_same(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, user: UUID
+) -> None:
     for n in range(3):
         pending = await started(ledger, user, category=["nft", None, "nft"][n], model="gpt-4")
         if n:
@@ -162,7 +185,8 @@ async def test_every_duration_of_the_bounds_is_within_two_percent_of_its_bucket(
     chance = random.Random(3)
     durations = [*range(2000), *(round(10 ** chance.uniform(3, 12)) for _ in range(5000)), 10**12]
     worst = await owner.fetchval(
-        "SELECT max(abs(tk_latency_ms(tk_latency_bucket(d)) - d) / greatest(d, 1)) FROM unnest($1::bigint[]) AS d", durations
+        "SELECT max(abs(tk_latency_ms(tk_latency_bucket(d)) - d) / greatest(d, 1)) FROM unnest($1::bigint[]) AS d",
+        durations,
     )
     assert worst <= 0.02
 

@@ -23,7 +23,9 @@ INSTANT = timedelta(microseconds=1)
 async def user(db: Database, owner: asyncpg.Connection, clock: Clock, own_model: None) -> UUID:  # noqa: ARG001
     """A user with token and money limits, at a standing noon."""
     await clock.hold(NOON)
-    return await a_user(db, await a_plan(owner, "tight", monthly_tokens=1000, monthly_cost_nanos=10**9, daily_requests=9))
+    return await a_user(
+        db, await a_plan(owner, "tight", monthly_tokens=1000, monthly_cost_nanos=10**9, daily_requests=9)
+    )
 
 
 async def test_the_deadline_is_the_databases(ledger: Ledger, db: Database, user: UUID, clock: Clock) -> None:
@@ -35,9 +37,7 @@ async def test_the_deadline_is_the_databases(ledger: Ledger, db: Database, user:
     assert not in_time.late
 
 
-async def test_expiry_keeps_the_unit_and_releases_what_was_reserved(
-    ledger: Ledger, user: UUID, clock: Clock
-) -> None:
+async def test_expiry_keeps_the_unit_and_releases_what_was_reserved(ledger: Ledger, user: UUID, clock: Clock) -> None:
     pending = await started(ledger, user, model=OWN_MODEL, max_tokens=99)
     assert (pending.limits.tokens_used, pending.limits.nanos_used) == (100, 298_000)
     await clock.hold(pending.expires_at)
@@ -94,14 +94,27 @@ async def test_a_late_finish_is_booked_once(
         await ledger.finish(an_outcome(user, pending.id, None, rated=True, rating=4))
     outcome = an_outcome(user, pending.id, tokens_input=10, tokens_output=20)
     late = await ledger.finish(outcome)
-    assert (late.late, late.status, late.error_code, late.tokens_used, late.cost_nanos) == (True, "completed", None, 30, 70_000)
+    assert (late.late, late.status, late.error_code, late.tokens_used, late.cost_nanos) == (
+        True,
+        "completed",
+        None,
+        30,
+        70_000,
+    )
     assert late.duration_ms == (PENDING_FOR + timedelta(hours=1)) / timedelta(milliseconds=1)
     assert (late.limits.daily_used, late.limits.tokens_used, late.limits.nanos_used) == (1, 30, 70_000)
     assert await ledger.finish(outcome) == late
     with pytest.raises(AlreadyFinished):
         await ledger.finish(replace(outcome, tokens_cached=1))
     row = await usage_of(owner, user)
-    totals = ("total_requests", "total_completed", "total_failed", "total_tokens_used", "total_cost_nanos", "total_rated")
+    totals = (
+        "total_requests",
+        "total_completed",
+        "total_failed",
+        "total_tokens_used",
+        "total_cost_nanos",
+        "total_rated",
+    )
     assert [row[each] for each in totals] == [1, 1, 0, 30, 70_000, int(is_swept)]
     (session,) = await records.sessions(db, user, limit=9)
     assert (session.requests, session.completed, session.failed, session.tokens_used) == (1, 1, 0, 30)

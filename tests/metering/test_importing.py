@@ -31,9 +31,15 @@ async def importer(ledger: Ledger, dsns: Addresses) -> AsyncGenerator[Importer]:
 
 def a_row(user: UUID, row: int, *, at: datetime = THEN, client_id: str | None = None, **outcome: Any) -> Past:
     request = NewRequest(
-        user_id=user, prompt="", priced_at=at, started_at=at, import_key=f"row {row}", model="gpt-4o", client_id=client_id
+        user_id=user,
+        prompt="",
+        priced_at=at,
+        started_at=at,
+        import_key=f"row {row}",
+        model="gpt-4o",
+        client_id=client_id,
     )
-    given = {"tokens_used": 3, "tokens_input": 2, "tokens_output": 1} | outcome
+    given: dict[str, Any] = {"tokens_used": 3, "tokens_input": 2, "tokens_output": 1} | outcome
     ended = Outcome(user, "", at, trusted=True, status="completed", completed_at=at, **given)
     return Past(row, request, ended)
 
@@ -43,7 +49,9 @@ async def test_rows_count_in_their_own_days_and_in_no_window_of_now(
 ) -> None:
     rows = [a_row(user, hour, at=THEN + timedelta(hours=hour)) for hour in range(60)]
     assert await importer.book(rows) == Booked(imported=60)
-    days = await owner.fetch("SELECT period_start::date AS day, completed FROM usage_rollups WHERE period = 'day' ORDER BY 1")
+    days = await owner.fetch(
+        "SELECT period_start::date AS day, completed FROM usage_rollups WHERE period = 'day' ORDER BY 1"
+    )
     assert [(str(day), count) for day, count in days] == [
         ("2024-02-28", 2),
         ("2024-02-29", 24),
@@ -51,7 +59,12 @@ async def test_rows_count_in_their_own_days_and_in_no_window_of_now(
         ("2024-03-02", 10),
     ]
     seen = await dashboard.read(db, ledger, user)
-    assert (seen.total_requests, seen.total_tokens_used, seen.requests_today, seen.requests_this_month) == (60, 180, 0, 0)
+    assert (seen.total_requests, seen.total_tokens_used, seen.requests_today, seen.requests_this_month) == (
+        60,
+        180,
+        0,
+        0,
+    )
     assert not (await verify(db)).differences
 
 

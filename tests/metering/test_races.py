@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -52,7 +53,9 @@ async def judge(
     assert (await verify(db)).differences == []
 
 
-async def a_user_with_room(db: Database, owner: asyncpg.Connection, ledger: Ledger, terms: dict[str, int]) -> tuple[UUID, Limits]:
+async def a_user_with_room(
+    db: Database, owner: asyncpg.Connection, ledger: Ledger, terms: dict[str, int]
+) -> tuple[UUID, Limits]:
     user = await a_user(db, await a_plan(owner, "tight", **terms))
     return user, (await started(ledger, user, model=OWN_MODEL, max_tokens=9)).limits
 
@@ -81,8 +84,6 @@ async def test_two_hundred_racers_on_two_nodes_share_ten(
 async def race_both(
     here: Ledger, some: Sequence[NewRequest], there: Ledger, others: Sequence[NewRequest]
 ) -> list[Attempt]:
-    import asyncio
-
     both = await asyncio.gather(race(here, some), race(there, others))
     return [attempt for each in both for attempt in each]
 
@@ -108,7 +109,7 @@ BOUNDARIES = [
 @pytest.mark.parametrize(("zone", "boundary", "ends"), BOUNDARIES, ids=[row[0] for row in BOUNDARIES])
 @pytest.mark.usefixtures("own_model")
 async def test_racers_over_a_midnight_get_ten_of_each_side(
-    dsns: Addresses, db: Database, owner: asyncpg.Connection, clock: Clock, zone: str, boundary: datetime, ends: str
+    dsns: Addresses, db: Database, owner: asyncpg.Connection, clock: Clock, *, zone: str, boundary: datetime, ends: str
 ) -> None:
     # The clock goes on by 10 ms whenever a set is decided, about forty sets: midnight comes amid the race.
     await clock.hold(boundary - timedelta(hours=1))
@@ -136,7 +137,9 @@ async def test_racers_over_a_midnight_get_ten_of_each_side(
     assert (await verify(db)).differences == []
 
 
-async def test_racers_of_many_users_meet_without_deadlock(dsns: Addresses, db: Database, owner: asyncpg.Connection) -> None:
+async def test_racers_of_many_users_meet_without_deadlock(
+    dsns: Addresses, db: Database, owner: asyncpg.Connection
+) -> None:
     plan = await a_plan(owner, "tight", daily_requests=3)
     users = [await a_user(db, plan, email=f"{n}@example.com") for n in range(20)]
     async with (
@@ -152,7 +155,9 @@ async def test_racers_of_many_users_meet_without_deadlock(dsns: Addresses, db: D
     assert (await verify(db)).differences == []
 
 
-async def test_the_true_clock_decides_as_well(ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock) -> None:
+async def test_the_true_clock_decides_as_well(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
     await clock.hold(NOON)
     await clock.release()
     user = await a_user(db, await a_plan(owner, "tight", monthly_requests=LEFT))

@@ -23,15 +23,29 @@ async def test_a_request_reads_as_it_was_written(ledger: Ledger, db: Database, u
     )  # fmt: skip
     await ledger.finish(
         an_outcome(user, "req-123", "failed", response=response, error_message="why", tokens_input=1, tokens_output=2,
-                   tokens_cached=3, tokens_cache_write=4, tokens_reasoning=5, reported_nanos=6, duration_ms=8, rated=True, rating=1)
+                   tokens_cached=3, tokens_cache_write=4, tokens_reasoning=5, reported_nanos=6, duration_ms=8,
+                   rated=True, rating=1)
     )  # fmt: skip
     seen = await records.one(db, user, "req-123")
     assert seen == await records.one(db, user, made.id)
     assert (seen.prompt, seen.response, seen.metadata) == (prompt, response, {"a": {"b": [1.5, "x", None, True]}})
     assert (seen.client_id, seen.session_id, seen.request_type, seen.category, seen.complexity) == (
         "req-123", "s/1", "analysis", "nft", "high")  # fmt: skip
-    assert (seen.status, seen.error_message, seen.error_code, seen.duration_ms, seen.rating) == ("failed", "why", None, 8, 1)
-    kinds = (seen.tokens_used, seen.tokens_input, seen.tokens_output, seen.tokens_cached, seen.tokens_cache_write, seen.tokens_reasoning)
+    assert (seen.status, seen.error_message, seen.error_code, seen.duration_ms, seen.rating) == (
+        "failed",
+        "why",
+        None,
+        8,
+        1,
+    )
+    kinds = (
+        seen.tokens_used,
+        seen.tokens_input,
+        seen.tokens_output,
+        seen.tokens_cached,
+        seen.tokens_cache_write,
+        seen.tokens_reasoning,
+    )
     assert kinds == (3, 1, 2, 3, 4, 5)
     assert (seen.ip_address, seen.user_agent, seen.plan_name, seen.reported_nanos) == ("::1", "agent", "pro", 6)
 
@@ -70,9 +84,7 @@ async def test_a_conversation_reads_in_order(ledger: Ledger, db: Database, clock
     assert await records.in_session(db, await a_user(db, email="eve@example.com"), "s", limit=3) == []
 
 
-async def test_conversations_are_listed_from_the_one_begun_last(
-    ledger: Ledger, db: Database, clock: Clock
-) -> None:
+async def test_conversations_are_listed_from_the_one_begun_last(ledger: Ledger, db: Database, clock: Clock) -> None:
     await clock.hold(NOON)
     user = await a_user(db)
     for name in ("a", "b", "c", "a", "b", "a"):
@@ -110,7 +122,10 @@ async def test_a_conversation_of_the_past_begins_with_its_first_request(
 ) -> None:
     days = [datetime(2025, 1, day, tzinfo=UTC) for day in (5, 3, 9)]
     past = [
-        (a_request(user, import_key=str(at), session_id="s", started_at=at), an_outcome(user, "", tokens_used=1, completed_at=at))
+        (
+            a_request(user, import_key=str(at), session_id="s", started_at=at),
+            an_outcome(user, "", tokens_used=1, completed_at=at),
+        )
         for at in days
     ]
     assert await ledger.record(past[:1]) == [True]

@@ -6,17 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from cyclopts import Parameter
 
 from tollkeeper.accounts import logins, users
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak, told_at
 from tollkeeper.cli.house import OPERATOR, House, connected, located, settings_of
 from tollkeeper.cli.importing import books_of
 from tollkeeper.cli.progress import progress
-from tollkeeper.cli.serving import where
+from tollkeeper.cli.serving import Host, Port, Workers, where
 from tollkeeper.errors import Misconfigured
 from tollkeeper.metering import own_prices
 from tollkeeper.metering.price_file import own_rates
@@ -39,11 +38,9 @@ class Shown:
 
 async def demo(
     *,
-    host: Annotated[str | None, Parameter(help="Address to listen on, 127.0.0.1 if nothing else is set.")] = None,
-    port: Annotated[
-        int | None, Parameter(help="Port to listen on, 8080 if nothing else is set; 0 takes a free one.")
-    ] = None,
-    workers: Annotated[int | None, Parameter(help="Processes that serve, 1 if nothing else is set.")] = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
     common: Common = DEFAULTS,
 ) -> None:
     """Serve with real requests of others as sample data, given to made-up users on different plans.

@@ -8,22 +8,34 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak
 from tollkeeper.cli.house import settings_of
 from tollkeeper.settings import Settings
 
-__all__ = ["serve", "where"]
+__all__ = ["Host", "Port", "Workers", "serve", "where"]
+
+
+Host = Annotated[str | None, Parameter(help="Address to listen on, 127.0.0.1 if nothing else is set.")]
+Port = Annotated[
+    int | None,
+    Parameter(
+        help="Port to listen on, 8080 if nothing else is set; 0 takes a free one.",
+        validator=validators.Number(gte=0, lte=65_535),
+    ),
+]
+Workers = Annotated[
+    int | None,
+    Parameter(help="Processes that serve, 1 if nothing else is set.", validator=validators.Number(gte=1, lte=64)),
+]
 
 
 def serve(
     *,
-    host: Annotated[str | None, Parameter(help="Address to listen on, 127.0.0.1 if nothing else is set.")] = None,
-    port: Annotated[
-        int | None, Parameter(help="Port to listen on, 8080 if nothing else is set; 0 takes a free one.")
-    ] = None,
-    workers: Annotated[int | None, Parameter(help="Processes that serve, 1 if nothing else is set.")] = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
     common: Common = DEFAULTS,
 ) -> None:
     """Serve until stopped by Ctrl-C or SIGTERM.

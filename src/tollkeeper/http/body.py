@@ -69,7 +69,11 @@ def decode(raw: bytes) -> Any:
         raise _too_deep() from None
     except (_Unusual, ValueError, ArithmeticError):
         return _look_closely(text)
-    return _look_closely(text) if _may_be_unusual(text) else value
+    if _may_hide_something(text):
+        return _look_closely(text)
+    if text.count("{") + text.count("[") > DEEPEST or text.count(":") > MOST_KEYS:
+        _refuse_too_deep_or_wide(value)
+    return value
 
 
 def invalid(faults: list[Fault]) -> Invalid:
@@ -107,12 +111,9 @@ def _constant(_: str) -> Any:
 _FAST: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant)
 
 
-def _may_be_unusual(text: str) -> bool:
-    return (
-        text.count("{") + text.count("[") > DEEPEST
-        or text.count(":") > MOST_KEYS
-        or ("\\u" in text and _ODD_ESCAPE.search(text) is not None)
-        or ("-0" in text and any(minus_zero in text for minus_zero in _BEFORE_MINUS_ZERO))
+def _may_hide_something(text: str) -> bool:
+    return ("\\u" in text and _ODD_ESCAPE.search(text) is not None) or (
+        "-0" in text and any(minus_zero in text for minus_zero in _BEFORE_MINUS_ZERO)
     )
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import calendar
 import logging
 import math
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
 from litestar import Request
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 
 from tollkeeper.errors import LimitReached, NobodyKnown, NotFound, NotUnderstood, TollkeeperError, TooLarge, Unavailable
 from tollkeeper.http.exchange import Answer, Header
@@ -64,7 +67,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Answer:
         _log(told, error, scope)
     if told.status < HTTPStatus.INTERNAL_SERVER_ERROR and _is_a_persons(scope):
         return problem_page(told, _detail(told))
-    headers = [PROBLEM, *_headers(told, error)]
+    headers = [PROBLEM, *_headers(told, scope)]
     return Answer(document(told, scope["path"], scope["trace_id"]), status=int(told.status), headers=headers)
 
 
@@ -126,7 +129,7 @@ def _log(told: TollkeeperError, error: Exception, scope: Any) -> None:
     )
 
 
-def _headers(told: TollkeeperError, error: Exception) -> Iterator[Header]:
+def _headers(told: TollkeeperError, scope: Any) -> Iterator[Header]:
     if isinstance(told, LimitReached):
         yield from _rate_limit_headers(told.fields)
     elif isinstance(told, Unavailable):
@@ -139,8 +142,25 @@ def _headers(told: TollkeeperError, error: Exception) -> Iterator[Header]:
         # What is left of the request is not worth reading.
         yield _CLOSE
     elif isinstance(told, MethodNotAllowed):
-        headers: dict[str, str] = getattr(error, "headers", None) or {}
-        yield b"allow", headers.get("Allow", "").encode()
+        yield b"allow", ", ".join(sorted(methods_of(scope["path"], scope["handlers"]))).encode()
+
+
+def methods_of(path: str, handlers: tuple[HTTPRouteHandler, ...]) -> set[str]:
+    """Say which methods a path has."""
+    found: set[str] = {"OPTIONS"}
+    for pattern, methods in _patterns(handlers):
+        if pattern.fullmatch(path.rstrip("/") or "/"):
+            found |= methods
+    return found | {"HEAD"} if "GET" in found else found
+
+
+@cache
+def _patterns(handlers: tuple[HTTPRouteHandler, ...]) -> list[tuple[re.Pattern[str], set[str]]]:
+    return [
+        (re.compile(re.sub(r"\{\w+:str\}", "[^/]+", path)), {str(method) for method in handler.http_methods})
+        for handler in handlers
+        for path in handler.paths
+    ]
 
 
 def _rate_limit_headers(fields: dict[str, Any]) -> Iterator[Header]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal
 
 from litestar import delete, get, post, put
@@ -9,8 +12,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.accounts import variables
 from tollkeeper.accounts.variables import NewVariable, Variable
-from tollkeeper.errors import Contradiction, NotAllowed, NotFound
+from tollkeeper.errors import Contradiction, Invalid, NotAllowed, NotFound
 from tollkeeper.http import examples
+from tollkeeper.http.body import Fault, inner, invalid
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said, shaped
@@ -19,6 +23,7 @@ from tollkeeper.http.wire import Heard, Instant, instant
 Type = Literal["string", "number", "boolean", "json", "secret"]
 
 _PATH: Final = "/api/user/variables"
+_PLACED: Final = re.compile(r"variables\[(\d+)\]")
 
 
 class PutVariable(Said, frozen=True, kw_only=True):
@@ -44,6 +49,19 @@ class PutVariables(Said, frozen=True, kw_only=True):
         if isinstance(self.variables, dict):
             return [NewVariable(key, value) for key, value in self.variables.items()]
         return [each.as_new_variable() for each in shaped({"variables": self.variables}, _InFull).variables]
+
+
+    @contextmanager
+    def faults_by_name(self) -> Generator[None]:
+        """Name faulty fields as the caller did: where variables came by name, by name."""
+        try:
+            yield
+        except Invalid as error:
+            if isinstance(self.variables, list):
+                raise
+            names = list(self.variables)
+            told = [Fault(_by_name(each["field"], names), each["message"]) for each in error.fields["errors"]]
+            raise invalid(told) from None
 
 
 class _InFull(Said, frozen=True, kw_only=True):
@@ -97,6 +115,11 @@ class Deleted(Heard, frozen=True, kw_only=True):
     """It is gone."""
 
     success: Literal[True] = True
+
+
+def _by_name(field: str, names: list[str]) -> str:
+    placed = _PLACED.match(field)
+    return inner("variables", names[int(placed[1])]) if placed else field
 
 
 LIST: Final = Operation(
@@ -174,9 +197,10 @@ async def put_variables(request: Exchange) -> Answer:
     request.asked(Said)
     said = await request.said(PutVariables)
     backend, caller = request.backend, request.caller
-    done = await variables.put_many(
-        backend.database, caller.user_id, said.as_new_variables(), sealer=backend.sealer, actor=caller.actor
-    )
+    with said.faults_by_name():
+        done = await variables.put_many(
+            backend.database, caller.user_id, said.as_new_variables(), sealer=backend.sealer, actor=caller.actor
+        )
     return Answer.of(VariablesShown(variables=[VariableShown.of(each.variable) for each in done]))
 
 

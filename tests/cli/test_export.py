@@ -1,0 +1,103 @@
+"""What leaves is whole, can come back, and can harm nobody who opens it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.cli.conftest import Told, Tollkeeper
+
+SAMPLE = Path(__file__).parents[2] / "src/tollkeeper/traces/sample/openllmetry.jsonl.gz"
+# What another server does not know or says anew.
+OF_THE_SERVER = {"id": None, "createdAt": None, "user": None}
+
+
+@pytest.fixture(scope="module")
+def recorded(tollkeeper: Tollkeeper) -> str:
+    """A user with real calls: texts, models, prices, failures, conversations."""
+    answer = tollkeeper.json("import", "tollkeeper", SAMPLE, "--user", "recorded@example.com")
+    assert (answer["imported"], answer["failed"]) == (419, 0)
+    return "recorded@example.com"
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+
+
+def _comparable(file: Path) -> list[str]:
+    """What must be the same on another server; requests of one instant come in any order."""
+    return sorted(
+        json.dumps(
+            request | {"requestId": request["requestId"] != request["id"] and request["requestId"]} | OF_THE_SERVER
+        )
+        for request in _lines(file)
+    )
+
+
+def test_an_export_is_imported_as_it_was(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    assert told("export", "--user", recorded, "--output", first, "--json").json == {"exported": 419, "file": str(first)}
+    assert told("import", "tollkeeper", first, "--user", "copy@example.com").code == 0
+    assert told("export", "--user", "copy@example.com", "--output", second).code == 0
+    assert _comparable(second) == _comparable(first)
+    assert any(each["costNanos"] for each in _lines(first))
+    assert any(each["status"] == "failed" for each in _lines(first))
+    again = told("import", "tollkeeper", first, "--user", "copy@example.com", "--json").json
+    assert (again["imported"], again["skipped"]) == (0, 419)
+
+
+def test_rows_name_their_users(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    told("export", "--user", recorded, "--output", file)
+    some = [json.loads(line) for line in file.read_text().splitlines()[:4]]
+    for place, each in enumerate(some):
+        each["user"] = f"row-{place % 2}@example.com"
+    some[3]["user"] = None
+    file.write_text("".join(f"{json.dumps(each)}\n" for each in some))
+    done = told("import", "tollkeeper", file, "--json")
+    assert (done.code, done.json["imported"], done.json["users"]) == (1, 3, 2)
+    assert done.json["errors"] == [{"row": 4, "field": "user", "message": "is not told: give --user or --users-by"}]
+
+
+def test_a_file_is_for_its_owner_alone_and_whole_or_not_there(
+    told: Callable[..., Told], recorded: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "out.jsonl"
+    told("export", "--user", recorded, "--output", file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert told("export", "--user", "nobody@example.com", "--output", tmp_path / "none.jsonl").code == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["out.jsonl"]
+    lost = told("export", "--output", tmp_path / "no" / "such.jsonl")
+    assert (lost.code, len(lost.err.splitlines())) == (1, 1)
+
+
+def test_the_export_goes_to_standard_output_and_as_one_document_with_json(
+    tollkeeper: Tollkeeper, recorded: str
+) -> None:
+    lines = tollkeeper.run("export", "--user", recorded).stdout.splitlines()
+    assert {json.loads(line)["user"] for line in lines} == {recorded}
+    document = tollkeeper.json("export", "--user", recorded)
+    assert (document["exported"], len(document["items"]), len(lines)) == (419, 419, 419)
+
+
+def test_no_cell_of_a_csv_acts_as_a_formula(told: Callable[..., Told], tmp_path: Path) -> None:
+    texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '=HYPERLINK("http://x")', 'a,b\n"c"', "plain"]
+    file, output = tmp_path / "odd.jsonl", tmp_path / "odd.csv"
+    request = {"status": "completed", "startedAt": "2025-02-03T04:05:06Z", "tokensInput": 1, "tokensOutput": 2}
+    file.write_text("".join(f"{json.dumps(request | {'prompt': text, 'metadata': {'a': 1}})}\n" for text in texts))
+    assert told("import", "tollkeeper", file, "--user", "odd@example.com").code == 0
+    assert told("export", "--user", "odd@example.com", "--format", "csv", "--output", output).code == 0
+    with output.open(newline="", encoding="utf-8") as opened:
+        rows = list(csv.DictReader(opened))
+    assert {row["prompt"] for row in rows} == {f"'{text}" for text in texts[:7]} | set(texts[7:])
+    assert {(row["tokensInput"], row["tokensOutput"], row["metadata"], row["late"]) for row in rows} == {
+        ("1", "2", '{"a":1}', "false")
+    }
+    assert {row["startedAt"] for row in rows} == {"2025-02-03T04:05:06Z"}

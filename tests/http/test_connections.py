@@ -1,0 +1,222 @@
+"""Clients that are slow, endless, odd or gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import resource
+import time
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+import pytest
+
+from tollkeeper import connection
+
+from .conftest import Person, Service
+
+
+class Wire:
+    """A socket that says exactly the bytes it is told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def say(self, raw: bytes) -> None:
+        with contextlib.suppress(ConnectionError):
+            self.writer.write(raw)
+            await self.writer.drain()
+
+    async def hear(self) -> tuple[int, dict[str, str], bytes]:
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
+        status, *lines = head.decode().strip().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        return int(status.split()[1]), headers, await self.reader.readexactly(int(headers.get("content-length", "0")))
+
+    async def is_closed(self, within: float = 5) -> bool:
+        try:
+            return await asyncio.wait_for(self.reader.read(1), within) == b""
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+
+
+@pytest.fixture
+async def wire(service: Service) -> AsyncGenerator[Wire]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
+    yield Wire(reader, writer)
+    writer.close()
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Limits of tenths of seconds, looked after as often."""
+    monkeypatch.setattr(connection, "HEADER_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "BODY_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "WRITE_SECONDS", 0.5)
+    yield
+
+
+def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n".encode() + body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n\x16\x03\x01",
+        b"\x16\x03\x01\x02\x00",
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost : x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\nname: a\x00b\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n\r\n",
+    ],
+    ids=lambda raw: repr(raw[:60]),
+)
+async def test_what_is_not_plain_http_is_refused_and_the_connection_closed(wire: Wire, raw: bytes) -> None:
+    await wire.say(raw)
+    heard = await asyncio.wait_for(wire.reader.read(), 10)
+    answers = heard.split(b"HTTP/1.1 ")[1:]
+    assert answers
+    assert answers[-1].startswith((b"400", b"404", b"405", b"505")), heard
+    assert b" 500" not in heard
+    assert b" 200" not in heard.removeprefix(b"HTTP/1.1 200")
+
+
+async def test_a_refusal_of_what_is_not_http_is_a_problem_document(wire: Wire) -> None:
+    await wire.say(b"nonsense\r\n\r\n")
+    status, headers, body = await wire.hear()
+    assert (status, headers["content-type"], headers["connection"]) == (400, "application/problem+json", "close")
+    assert json.loads(body)["type"] == "/problems/not-understood"
+
+
+async def test_endless_headers_end_with_431(wire: Wire) -> None:
+    await wire.say(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * 66_000)
+    status, headers, _ = await wire.hear()
+    assert (status, headers["connection"]) == (431, "close")
+    assert await wire.is_closed()
+
+
+@pytest.mark.parametrize("headers", [{f"x-{n}": "1" for n in range(200)}, {"x": "a" * 40_000}])
+async def test_many_or_large_headers_are_431(service: Service, headers: dict[str, str]) -> None:
+    if len(headers) == 1:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
+        wire = Wire(reader, writer)
+        await wire.say(request("GET", "/healthz", headers))
+        status, told, _ = await wire.hear()
+        writer.close()
+    else:
+        heard = await service.call("GET", "/healthz", by=headers)
+        status, told = heard.status, {"content-security-policy": heard.headers["Content-Security-Policy"]}
+        assert heard.is_problem(431, "headers-too-large")
+    assert status == 431
+    assert "content-security-policy" in told
+
+
+async def test_a_gigabyte_is_refused_before_it_comes(wire: Wire, alice: Person) -> None:
+    await wire.say(request("POST", "/api/chat/track", alice.by_key | {"content-length": str(10**9)}))
+    status, headers, _ = await wire.hear()
+    assert (status, headers["connection"]) == (413, "close")
+    assert await wire.is_closed()
+
+
+async def test_an_endless_chunked_body_ends_at_8_mib(wire: Wire, alice: Person) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    await wire.say(request("POST", "/api/chat/track", alice.by_key | {"transfer-encoding": "chunked"}))
+    for _ in range(300):
+        await wire.say(b"10000\r\n" + b"a" * 65536 + b"\r\n")
+        if wire.writer.is_closing():
+            break
+    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        status, _, _ = await wire.hear()
+        assert status == 413
+    assert await wire.is_closed()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60 * 1024
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize("beginning", [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nhost: loc"])
+async def test_headers_that_do_not_come_are_not_waited_for(wire: Wire, beginning: bytes) -> None:
+    await wire.say(beginning)
+    assert b"200" not in await asyncio.wait_for(wire.reader.read(), 5)
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_body_that_does_not_come_ends_with_408_and_leaves_nothing(
+    service: Service, wire: Wire, alice: Person
+) -> None:
+    before = await service.rows()
+    await wire.say(request("POST", "/api/chat/track", alice.by_key | {"content-length": "100"}, b'{"prompt": '))
+    status, headers, _ = await wire.hear()
+    assert (status, headers["connection"]) == (408, "close")
+    assert await wire.is_closed()
+    assert await service.rows() == before
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_patient_client_is_left_alone(wire: Wire) -> None:
+    for _ in range(3):
+        await wire.say(request("GET", "/healthz", {}))
+        status, _, _ = await wire.hear()
+        assert status == 200
+        await asyncio.sleep(1.2)
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_whoever_never_reads_is_let_go(wire: Wire) -> None:
+    reading: Any = wire.writer.transport
+    reading.pause_reading()
+    wire.writer.write(request("GET", "/docs", {}) * 500)
+    await asyncio.sleep(3)
+    reading.resume_reading()
+    heard = await asyncio.wait_for(wire.reader.read(), 5)
+    assert 0 < heard.count(b"HTTP/1.1 200") < 500
+
+
+async def test_others_are_served_while_many_are_slow(service: Service) -> None:
+    port = int(service.url.rpartition(":")[2])
+    slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(200)]
+    for _, writer in slow:
+        writer.write(b"POST /api/chat/track HTTP/1.1\r\nhost: x\r\ncontent-len")
+    began = time.perf_counter()
+    for _ in range(20):
+        assert (await service.call("GET", "/readyz")).status == 200
+    assert time.perf_counter() - began < 5
+    for _, writer in slow:
+        writer.close()
+
+
+@pytest.mark.parametrize("after", ["headers", "half", "whole"])
+async def test_who_goes_away_leaves_all_or_nothing(service: Service, alice: Person, after: str) -> None:
+    port = int(service.url.rpartition(":")[2])
+    body = b'{"prompt": "x"}'
+    before = await service.owner.fetchval("SELECT count(*) FROM chat_requests WHERE user_id = $1", alice.id)
+    for _ in range(20):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        sent = {"headers": b"", "half": body[:5], "whole": body}[after]
+        writer.write(request("POST", "/api/chat/track", alice.by_key | {"content-length": str(len(body))}, sent))
+        await writer.drain()
+        writer.transport.abort()
+    await asyncio.sleep(0.3)
+    made = await service.owner.fetchval("SELECT count(*) FROM chat_requests WHERE user_id = $1", alice.id) - before
+    used = await service.owner.fetchval("SELECT total_requests FROM usage WHERE user_id = $1", alice.id)
+    assert made == used
+    assert made == 0 if after != "whole" else made <= 20
+    assert service.application.backend.ledger.starts.waiting == 0
+
+
+async def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
+    await wire.say(request("GET", "/healthz", {}) + request("GET", "/api/nothing", {}) + request("GET", "/healthz", {}))
+    assert [(await wire.hear())[0] for _ in range(3)] == [200, 404, 200]

@@ -1,0 +1,199 @@
+"""Lists, single requests, conversations and the dashboard."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from .conftest import Person, Service
+
+REQUEST_FIELDS = [
+    "id",
+    "requestId",
+    "sessionId",
+    "prompt",
+    "response",
+    "model",
+    "requestType",
+    "category",
+    "complexity",
+    "status",
+    "errorMessage",
+    "errorCode",
+    "late",
+    "tokensUsed",
+    "tokensInput",
+    "tokensOutput",
+    "cost",
+    "costNanos",
+    "costSource",
+    "reportedCost",
+    "duration",
+    "userRating",
+    "startedAt",
+    "completedAt",
+    "createdAt",
+]
+SEED_DASHBOARD: dict[str, list[str]] = {
+    "user": ["id", "email", "plan", "requestsUsed", "requestsLimit"],
+    "metrics": [
+        "totalRequests",
+        "totalTokensUsed",
+        "totalCost",
+        "averageResponseTime",
+        "requestsThisMonth",
+        "requestsToday",
+    ],
+    "limits": ["monthlyUsed", "monthlyLimit", "dailyUsed", "dailyLimit", "canMakeRequest", "planName"],
+    "performance": ["averageResponseTime", "successRate", "averageRating", "totalRequests"],
+    "recentRequests": [],
+    "requestsByCategory": [],
+}
+
+
+async def all_pages(service: Service, path: str, person: Person, limit: int) -> list[Any]:
+    items: list[Any] = []
+    cursor = None
+    while True:
+        query = f"?limit={limit}" + (f"&cursor={cursor}" if cursor else "")
+        told = (await service.call("GET", path + query, by=person.by_key)).json
+        assert told["success"] is True
+        assert len(told["items"]) <= limit
+        items += told["items"]
+        cursor = told["nextCursor"]
+        if cursor is None:
+            return items
+
+
+async def test_pages_of_requests_show_each_once_newest_first(service: Service, alice: Person) -> None:
+    ids = [(await service.start(alice, prompt=str(n)))["id"] for n in range(7)]
+    for limit in (1, 2, 3, 7, 200):
+        items = await all_pages(service, "/api/chat/requests", alice, limit)
+        assert [each["id"] for each in items] == ids[::-1]
+    assert list(items[0]) == REQUEST_FIELDS
+
+
+async def test_a_conversation_lists_its_requests_in_order(service: Service, alice: Person) -> None:
+    ids = [(await service.start(alice, sessionId="s 1"))["id"] for _ in range(5)]
+    await service.start(alice, sessionId="s 2")
+    for limit in (2, 5):
+        items = await all_pages(service, "/api/chat/sessions/s%201", alice, limit)
+        assert [each["id"] for each in items] == ids
+    unknown = await service.call("GET", "/api/chat/sessions/s%203", by=alice.by_key)
+    assert unknown.is_problem(404, "not-found")
+
+
+async def test_conversations_are_summed_and_paged(service: Service, alice: Person) -> None:
+    for session in ("a", "b", "c"):
+        told = await service.start(alice, sessionId=session)
+        await service.start(alice, sessionId=session)
+        await service.finish(alice, told["id"], tokensUsed=5, cost=2)
+    for limit in (1, 2, 3):
+        items = await all_pages(service, "/api/chat/sessions", alice, limit)
+        assert [each["sessionId"] for each in items] == ["c", "b", "a"]
+    expected = {"requests": 2, "completed": 1, "failed": 0, "tokensUsed": 5, "cost": 2, "costNanos": 20_000_000}
+    assert {name: items[0][name] for name in expected} == expected
+
+
+async def test_a_cursor_of_one_list_is_none_of_another(service: Service, alice: Person) -> None:
+    for n in range(2):
+        await service.start(alice, sessionId=f"s{n}")
+    cursor = (await service.call("GET", "/api/chat/requests?limit=1", by=alice.by_key)).json["nextCursor"]
+    heard = await service.call("GET", f"/api/chat/sessions?cursor={cursor}", by=alice.by_key)
+    assert heard.is_problem(422, "invalid")
+    assert heard.faulty == {"cursor"}
+
+
+async def test_the_dashboard_has_the_seeds_fields_and_itself_under_dashboard(service: Service, alice: Person) -> None:
+    told = (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).json
+    assert list(told)[-1] == "dashboard"
+    assert told.pop("dashboard") == told
+    for part, names in SEED_DASHBOARD.items():
+        assert set(names) <= told[part].keys() if names else part in told
+    assert told["performance"]["averageResponseTime"] is told["performance"]["successRate"] is None
+    assert told["requestsByCategory"] == {}
+    assert told["recentRequests"] == []
+    assert len(told["series"]) == 30
+
+
+async def test_the_dashboard_counts_what_happened(service: Service) -> None:
+    ana = await service.person("pro")
+    for category, rating in (("nft", 5), ("nft", 4), ("token", None)):
+        told = await service.start(ana, category=category, model="gpt-4o", prompt="p" * 300)
+        await service.finish(ana, told["id"], tokensUsed=100, cost=0.5, duration=1000, userRating=rating)
+    told = await service.start(ana)
+    await service.finish(ana, told["id"], status="failed", duration=50)
+    await service.start(ana, category="pending")
+    told = (await service.call("GET", "/api/user/dashboard", by=ana.by_key)).json
+    assert told["user"] | {} == told["user"]
+    assert (told["user"]["email"], told["user"]["plan"]) == (ana.email, "pro")
+    assert (told["user"]["requestsUsed"], told["user"]["requestsLimit"]) == (5, 1000)
+    metrics = {
+        "totalRequests": 5,
+        "completedRequests": 3,
+        "failedRequests": 1,
+        "pendingRequests": 1,
+        "totalTokensUsed": 300,
+        "totalCost": 1.5,
+        "totalCostNanos": 15_000_000,
+        "unpricedRequests": 0,
+        "averageResponseTime": 1000,
+        "requestsThisMonth": 5,
+        "requestsToday": 5,
+    }
+    assert told["metrics"] == metrics
+    assert told["performance"]["successRate"] == 0.75
+    assert (told["performance"]["averageRating"], told["performance"]["ratedRequests"]) == (4.5, 2)
+    assert told["performance"]["p50"] == pytest.approx(1000, rel=0.02)
+    assert told["requestsByCategory"] == {"nft": 2, "token": 1, "uncategorized": 1, "pending": 1}
+    assert sum(told["requestsByModel"].values()) == sum(told["requestsByType"].values()) == 5
+    assert told["series"][-1] | {"date": None} == {
+        "date": None,
+        "requests": 5,
+        "failed": 1,
+        "tokensUsed": 300,
+        "cost": 1.5,
+        "costNanos": 15_000_000,
+    }
+    assert [len(each["prompt"]) for each in told["recentRequests"]] == [5, 5, 200, 200, 200]
+    assert list(told["recentRequests"][0]) == REQUEST_FIELDS
+
+
+async def test_the_dashboard_shows_the_ten_newest(service: Service, alice: Person) -> None:
+    ids = [(await service.start(alice))["id"] for _ in range(12)]
+    told = (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).json
+    assert [each["id"] for each in told["recentRequests"]] == ids[:1:-1]
+
+
+async def test_rebuilding_names_what_was_wrong_and_waits_ten_seconds(service: Service, alice: Person) -> None:
+    told = await service.start(alice)
+    await service.finish(alice, told["id"], tokensUsed=10)
+    await service.owner.execute("UPDATE usage SET total_tokens_used = 11 WHERE user_id = $1", alice.id)
+    heard = await service.call("POST", "/api/user/dashboard", by=alice.by_key)
+    assert heard.status == 200
+    told = heard.json
+    changed = told.pop("changed")
+    assert [(each["field"], each["was"], each["now"]) for each in changed] == [("total_tokens_used", 11, 10)]
+    assert told.pop("dashboard") == told
+    assert told["metrics"]["totalTokensUsed"] == 10
+    soon = await service.call("POST", "/api/user/dashboard", by=alice.by_key)
+    assert soon.is_problem(429, "rebuilt-just-now")
+    assert 1 <= int(soon.headers["Retry-After"]) <= 10
+
+
+async def test_a_dashboard_read_during_writes_agrees_with_itself(service: Service, alice: Person) -> None:
+    async def track() -> None:
+        for _ in range(10):
+            told = await service.start(alice, category="c")
+            await service.finish(alice, told["id"])
+
+    async def read() -> None:
+        for _ in range(10):
+            told = (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).json
+            metrics = told["metrics"]
+            parts = metrics["completedRequests"] + metrics["failedRequests"] + metrics["pendingRequests"]
+            assert metrics["totalRequests"] == parts == sum(told["requestsByCategory"].values())
+
+    await asyncio.gather(track(), track(), read(), read())

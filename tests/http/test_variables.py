@@ -1,0 +1,109 @@
+"""/api/user/variables over HTTP; what may be kept is told by the tests of accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .conftest import Person, Service
+
+PATH = "/api/user/variables"
+SECRET = {"key": "OPENAI_KEY", "value": "sk-example-1234", "type": "secret", "description": "for the demo"}
+
+
+async def test_a_variable_is_created_updated_shown_and_deleted(service: Service, alice: Person) -> None:
+    made = await service.call("POST", PATH, by=alice.by_key, says={"key": "THEME", "value": "dark"})
+    assert (made.status, made.json["variable"]["type"]) == (201, "string")
+    again = await service.call("POST", PATH, by=alice.by_key, says={"key": "THEME", "value": "light"})
+    assert (again.status, again.json["variable"]["value"]) == (200, "light")
+    listed = (await service.call("GET", PATH, by=alice.by_key)).json
+    assert listed["success"] is True
+    assert [list(each) for each in listed["variables"]] == [
+        ["key", "value", "type", "description", "createdAt", "updatedAt"]
+    ]
+    gone = await service.call("DELETE", f"{PATH}/THEME", by=alice.by_key)
+    assert (gone.status, gone.json) == (200, {"success": True})
+    assert (await service.call("DELETE", f"{PATH}/THEME", by=alice.by_key)).is_problem(404, "not-found")
+    assert (await service.call("GET", f"{PATH}/THEME", by=alice.by_key)).is_problem(404, "not-found")
+
+
+async def test_a_secret_is_masked_until_its_owner_asks(service: Service, alice: Person) -> None:
+    made = await service.call("POST", PATH, by=alice.by_key, says=SECRET)
+    assert made.json["variable"]["value"] == "****1234"
+    for path in (PATH, f"{PATH}/OPENAI_KEY", f"{PATH}/OPENAI_KEY?reveal=false"):
+        heard = await service.call("GET", path, by=alice.by_key)
+        assert b"sk-example" not in heard.body
+    for by in (alice.by_key, alice.by_cookie):
+        heard = await service.call("GET", f"{PATH}/OPENAI_KEY?reveal=true", by=by)
+        assert heard.json["variable"]["value"] == "sk-example-1234"
+        assert heard.headers["Cache-Control"] == "no-store"
+    never = await service.call("GET", f"{PATH}/OPENAI_KEY?reveal=true", by=service.as_service(alice.email))
+    assert never.is_problem(403, "not-allowed")
+    ana = await service.person(scopes=["variables:read", "variables:write"])
+    await service.call("POST", PATH, by=ana.by_key, says=SECRET)
+    assert (await service.call("GET", f"{PATH}/OPENAI_KEY?reveal=true", by=ana.by_key)).is_problem(403, "not-allowed")
+
+
+async def test_several_are_put_by_name_or_in_full_all_or_none(service: Service, alice: Person) -> None:
+    by_name = await service.call("PUT", PATH, by=alice.by_key, says={"variables": {"A": "1", "B": 2, "C": {"d": [1.5]}}})
+    assert [(each["key"], each["value"], each["type"]) for each in by_name.json["variables"]] == [
+        ("A", "1", "string"),
+        ("B", 2, "number"),
+        ("C", {"d": [1.5]}, "json"),
+    ]
+    full = [{"key": "D", "value": True}, {"key": "E", "value": "x", "type": "secret", "description": None}]
+    assert (await service.call("PUT", PATH, by=alice.by_key, says={"variables": full})).status == 200
+    before = await service.rows()
+    bad = [{"key": "F", "value": "fine"}, {"key": "1bad", "value": "x"}, {"key": "G", "value": "x", "type": "number"}]
+    heard = await service.call("PUT", PATH, by=alice.by_key, says={"variables": bad})
+    assert heard.is_problem(422, "invalid")
+    assert heard.faulty == {"variables[1].key", "variables[2].value"}
+    named = await service.call("PUT", PATH, by=alice.by_key, says={"variables": {"H": "fine", "1bad": "x"}})
+    assert named.faulty == {"variables.1bad"}
+    assert await service.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("says", "faulty"),
+    [
+        ({}, {"key", "value"}),
+        ({"key": "K"}, {"value"}),
+        ({"key": 5, "value": "x"}, {"key"}),
+        ({"key": "K", "value": "x", "type": "file"}, {"type"}),
+        ({"key": "K", "value": "x", "userId": "other"}, {"userId"}),
+        ({"key": "K", "value": "x" * 65_537}, {"value"}),
+        ({"key": "a" * 129, "value": "x"}, {"key"}),
+        ({"key": "a b", "value": "x"}, {"key"}),
+        ({"key": "K", "value": "x", "description": "d" * 2001}, {"description"}),
+        ({"key": "K", "value": None, "type": "string"}, {"value"}),
+    ],
+)
+async def test_a_faulty_variable_is_422_and_named(
+    service: Service, alice: Person, says: dict[str, Any], faulty: set[str]
+) -> None:
+    heard = await service.call("POST", PATH, by=alice.by_key, says=says)
+    assert heard.is_problem(422, "invalid"), heard.body
+    assert heard.faulty == faulty
+
+
+@pytest.mark.parametrize(
+    "says", [{"variables": "x"}, {"variables": [1]}, {"variables": [{"key": "K"}]}, {"variables": None}, {}, []]
+)
+async def test_a_faulty_set_is_422(service: Service, alice: Person, says: Any) -> None:
+    heard = await service.call("PUT", PATH, by=alice.by_key, says=says)
+    assert heard.is_problem(422, "invalid")
+    assert heard.faulty
+
+
+async def test_a_user_keeps_at_most_200(service: Service, alice: Person) -> None:
+    says = {"variables": {f"K{n}": "v" for n in range(200)}}
+    assert (await service.call("PUT", PATH, by=alice.by_key, says=says)).status == 200
+    heard = await service.call("POST", PATH, by=alice.by_key, says={"key": "ONE_MORE", "value": "v"})
+    assert heard.is_problem(409, "contradiction")
+
+
+async def test_numbers_keep_their_digits(service: Service, alice: Person) -> None:
+    raw = b'{"key": "N", "value": 12345678901234567890.10}'
+    heard = await service.call("POST", PATH, by=alice.by_key, raw=raw)
+    assert b'"value":12345678901234567890.10' in heard.body
