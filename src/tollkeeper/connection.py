@@ -105,12 +105,11 @@ async def sweep(state: ServerState) -> None:
         await asyncio.sleep(_SWEEP_SECONDS)
         now = loop.time()
         for connection in list(state.connections):
-            if isinstance(connection, LimitedConnection):
-                connection.end_if_too_slow(now)
+            cast("LimitedConnection", connection).end_if_too_slow(now)
 
 
 def _refusal(error: TollkeeperError) -> bytes:
-    trace_id = f"{random.getrandbits(128):032x}"  # noqa: S311 - it names an exchange and guards nothing
+    trace_id = f"{random.getrandbits(128):032x}"
     body = document(error, "", trace_id)
     lines = [
         b"content-type: application/problem+json",

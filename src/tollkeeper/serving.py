@@ -1,13 +1,14 @@
 """Serving the application over HTTP: one process, or several on one port below a parent that keeps them running.
 
-The parent has the embedded PostgreSQL, the migrations and the jobs; a worker gets its settings and addresses through its
-standard input, and stops when that closes: so none outlives a parent that was killed.
+The parent has the embedded PostgreSQL, the migrations and the jobs; a worker gets its settings and addresses through
+its standard input, and stops when that closes: so none outlives a parent that was killed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -120,7 +121,7 @@ def listening(settings: Settings) -> Any:
         except OSError as error:
             raise Misconfigured(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
         listener.listen(_BACKLOG)
-        listener.setblocking(False)
+        listener.setblocking(False)  # noqa: FBT003 - that is how a socket is told
         yield listener
     finally:
         listener.close()
@@ -246,7 +247,7 @@ class _Worker:
             try:
                 await asyncio.wait_for(process.wait(), seconds)
             except TimeoutError:
-                log.error("a worker did not end in time and is killed")
+                log.warning("a worker did not end in time and is killed")
                 process.kill()
 
     async def _run_once(self) -> int:
@@ -277,8 +278,9 @@ async def _work() -> None:
             running(orders.settings, addresses) as application,
             serving(orders.settings, application, listener, stop),
         ):
-            sys.stdout.buffer.write(_IS_READY)
-            sys.stdout.buffer.flush()
+            # A parent that was killed meanwhile hears nothing any more, and its end tells us to stop.
+            with suppress(BrokenPipeError):
+                os.write(sys.stdout.fileno(), _IS_READY)
             await stop.wait()
     leaving.cancel()
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 
 from tests.faults.callers import Load
-from tests.faults.nodes import PATIENCE, Site, owned
+from tests.faults.nodes import Site, connected, until
 
 # Each names what is half-done; none may find a row.
 _HALF_DONE = {
     "a request twice under one name": """
-        SELECT client_id FROM chat_requests WHERE client_id IS NOT NULL GROUP BY user_id, client_id HAVING count(*) > 1""",
+        SELECT client_id FROM chat_requests WHERE client_id IS NOT NULL
+         GROUP BY user_id, client_id HAVING count(*) > 1""",
     "a request without its key": """
         SELECT r.client_id FROM chat_requests AS r
          WHERE r.client_id IS NOT NULL
@@ -38,31 +40,36 @@ _STORED = """
       FROM chat_requests AS r
       JOIN user_identities AS i ON i.user_id = r.user_id AND i.kind = 'email'
      WHERE r.client_id LIKE $1 || '-%'"""
+_HELD = """
+    SELECT u.user_id FROM usage AS u JOIN user_identities AS i USING (user_id) WHERE i.value = $1 FOR UPDATE OF u"""
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tollkeeper' AND wait_event_type = 'Lock'"
 _LEFT_OPEN = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
 
 
 async def audit(site: Site) -> None:
     """Nothing is half-done, every derived number equals its rows, and no node met what it had not foreseen."""
-    async with owned(site) as owner:
+    async with connected(site) as admin:
         for what, query in _HALF_DONE.items():
-            assert await owner.fetch(query) == [], what
-        await nothing_left_open(owner)
+            assert await admin.fetch(query) == [], what
+        await nothing_left_open(admin)
     found = await site.run("verify")
     assert (found["ok"], found["differences"]) == (True, [])
     assert [each for each in site.said() if "exception" in each] == []
 
 
-async def nothing_left_open(owner: asyncpg.Connection) -> None:
+async def nothing_left_open(admin: asyncpg.Connection) -> None:
     """No session waits within a transaction, but for the instant between two statements."""
-    async with asyncio.timeout(PATIENCE):
-        while await owner.fetchval(_LEFT_OPEN):  # noqa: ASYNC110 - nothing tells of the end of another's transaction
-            await asyncio.sleep(_TICK)
+
+    async def is_closed() -> bool:
+        return await admin.fetchval(_LEFT_OPEN) == 0
+
+    await until(is_closed)
 
 
 async def all_is_stored_once(load: Load, site: Site) -> None:
     """What was acknowledged is there, as it was told, and there is nothing else."""
-    async with owned(site) as owner:
-        rows = await owner.fetch(_STORED, load.name)
+    async with connected(site) as admin:
+        rows = await admin.fetch(_STORED, load.name)
     stored = {row["client_id"]: row for row in rows}
     assert len(stored) == len(rows)
     assert stored.keys() == load.starts.keys() == load.finishes.keys()
@@ -81,4 +88,16 @@ def _as_told(load: Load, name: str) -> tuple[Any, ...]:
     return (told["id"], told["status"], told["tokensUsed"], load.user_of(name))
 
 
-_TICK = 0.02
+@asynccontextmanager
+async def held_up(site: Site, user: str) -> AsyncGenerator[asyncpg.Connection]:
+    """Hold a user's usage row, so that whatever is to be decided for them waits for the end of the block."""
+    async with connected(site) as admin:
+        await admin.execute("BEGIN")
+        assert await admin.fetchval(_HELD, user)
+        yield admin
+        await admin.execute("ROLLBACK")
+
+
+async def somebody_waits(admin: asyncpg.Connection) -> None:
+    """Wait until a deciding statement waits for a lock."""
+    await until(lambda: admin.fetchval(_WAITING))

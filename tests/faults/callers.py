@@ -83,6 +83,7 @@ class Load:
     statuses: Counter[int] = field(default_factory=Counter[int])
     lost: Counter[str] = field(default_factory=Counter[str])
     heard_late: int = 0
+    most_tries: int = 0
     wrong: list[str] = field(default_factory=list[str])
     last: Reply | None = None
     _stopping: bool = False
@@ -143,7 +144,8 @@ class Load:
             )
 
     async def _until_told(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
-        while True:
+        for tries in itertools.count(1):
+            self.most_tries = max(self.most_tries, tries)
             try:
                 reply = await ask()
             except TimeoutError:
@@ -155,6 +157,7 @@ class Load:
                 if reply.status in {200, 201}:
                     return reply
             await asyncio.sleep(_PAUSE)
+        raise AssertionError
 
     def _note(self, reply: Reply) -> None:
         self.statuses[reply.status] += 1

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,10 @@ from tollkeeper.store.placement import place
 COMMAND = Path(sys.executable).with_name("tollkeeper")
 # Whatever waits for a process waits no longer than this, however busy the machine.
 PATIENCE = 30.0
+
+_TICK = 0.02
+# As the kernel writes them: established, and closed by the other end only.
+_HELD = {"01", "08"}
 
 PLANS = """\
 [plans.enough]
@@ -59,10 +63,11 @@ class Node:
             self.process.send_signal(how)
         return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
-    def sockets(self) -> int:
-        """How many connections of any kind it holds. Linux only: elsewhere there is nothing to count."""
-        seen = Path(f"/proc/{self.process.pid}/fd")
-        return sum(_is_socket(each) for each in seen.iterdir()) if seen.exists() else 0
+    def connections(self) -> int:
+        """How many callers hold a connection, or have left one behind. Linux only: elsewhere nothing is counted."""
+        listing = Path("/proc/net/tcp")
+        rows = [line.split() for line in listing.read_text().splitlines()[1:]] if listing.exists() else []
+        return sum(row[1].endswith(f":{self.port:04X}") and row[3] in _HELD for row in rows)
 
 
 @dataclass(slots=True)
@@ -136,7 +141,9 @@ class Site:
 
     def said(self) -> list[dict[str, Any]]:
         """All that the nodes have logged."""
-        lines = (line for node in self.nodes for line in node.log.read_bytes().splitlines())
+        lines = [line for node in self.nodes for line in node.log.read_text().splitlines()]
+        odd = [line for line in lines if not line.startswith("{")]
+        assert not odd, odd
         return [msgspec.json.decode(line) for line in lines]
 
     def _environment(self) -> dict[str, str]:
@@ -145,17 +152,17 @@ class Site:
 
 
 @asynccontextmanager
-async def owned(site: Site) -> AsyncGenerator[asyncpg.Connection]:
-    """Look into the database as its owner, who may see and do everything there."""
-    connection = await asyncpg.connect(site.dsn("owner"), timeout=PATIENCE)
+async def connected(site: Site, role: Role = "admin") -> AsyncGenerator[asyncpg.Connection]:
+    """Look into the database. Only the superuser sees what the sessions of others do."""
+    connection = await asyncpg.connect(site.dsn(role), timeout=PATIENCE)
     try:
         yield connection
     finally:
         await connection.close(timeout=PATIENCE)
 
 
-def _is_socket(descriptor: Path) -> bool:
-    try:
-        return str(descriptor.readlink()).startswith("socket:")
-    except FileNotFoundError:
-        return False
+async def until(holds: Callable[[], Awaitable[object]], *, seconds: float = PATIENCE) -> None:
+    """Wait until something holds that nothing tells of."""
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110 - other processes set no event of ours
+            await asyncio.sleep(_TICK)

@@ -24,7 +24,7 @@ MODEL: Final = "house-1"
 MOST_OUTPUT: Final = 9
 TOKENS: Final = 10
 NANOS: Final = 28_000
-SAID: Final = {"model": MODEL, "maxTokens": MOST_OUTPUT}
+SAID: Final[dict[str, Any]] = {"model": MODEL, "maxTokens": MOST_OUTPUT}
 
 _ROOM: Final = USED + LEFT
 _FIELDS: Final = {
@@ -153,6 +153,7 @@ def _odd_in_refusal(start: Start, reply: Reply) -> list[str]:
     if told["limit"] == "cost":
         told |= {name: _nanos(told[name]) for name in ("used", "allowed", "remaining", "needed")}
     resets_at = told["limits"]["resetsAt"]["daily" if told["limit"] == "daily" else "monthly"]
+    needed = {"tokens": 1 + start.output, "cost": 1000 + 3000 * start.output}.get(told["limit"], 1)
     right = {
         "type": "/problems/limit-reached",
         "status": 429,
@@ -160,12 +161,14 @@ def _odd_in_refusal(start: Start, reply: Reply) -> list[str]:
         "used": used,
         "allowed": allowed,
         "remaining": (allowed or 0) - used,
-        "needed": {"tokens": 1 + start.output, "cost": 1000 + 3000 * start.output}.get(told["limit"], 1),
+        "needed": needed,
         "resetsAt": resets_at,
         "traceId": reply.headers["X-Trace-Id"],
     }
-    odd = [f"tells {name} {told.get(name)} instead of {value}" for name, value in right.items() if told.get(name) != value]
-    if used + right["needed"] <= (allowed or 0):
+    odd = [
+        f"tells {name} {told.get(name)} instead of {value}" for name, value in right.items() if told.get(name) != value
+    ]
+    if used + needed <= (allowed or 0):
         odd.append("was refused what would have fitted")
     if int(reply.headers["Retry-After"]) < 1 or not reply.headers["RateLimit"].startswith(f'"{told["limit"]}";'):
         odd.append(f"has odd headers {json.dumps(dict(reply.headers))}")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.audit import audit
 from tests.faults.callers import Caller, Reply
-from tests.faults.nodes import Site, owned
+from tests.faults.nodes import Site, connected
 
 REQUESTS = 30
 ENDS = ("completed", "failed")
@@ -59,9 +59,12 @@ async def test_repeats_and_contradictions_in_any_order_end_each_request_once(
     for n in range(REQUESTS):
         begins_once([(call, reply) for call, reply in told if call.name == f"d-{n}"])
         ends_once([(call, reply) for call, reply in told if call.name == f"d-{n}"])
-    async with owned(pair) as owner:
-        rows = await owner.fetch("SELECT client_id, status FROM chat_requests WHERE client_id LIKE 'd-%' AND user_id ="
-                                 " (SELECT user_id FROM user_identities WHERE value = $1)", user)
+    async with connected(pair) as owner:
+        rows = await owner.fetch(
+            "SELECT client_id, status FROM chat_requests WHERE client_id LIKE 'd-%' AND user_id ="
+            " (SELECT user_id FROM user_identities WHERE value = $1)",
+            user,
+        )
     ended = {reply.told["requestId"]: reply.told["status"] for call, reply in told if call.end and reply.status == 200}
     assert sorted(map(tuple, rows)) == sorted(ended.items())
     assert len(ended) == REQUESTS
@@ -75,7 +78,7 @@ def begins_once(told: Sequence[tuple[Call, Reply]]) -> None:
 
 
 def ends_once(told: Sequence[tuple[Call, Reply]]) -> None:
-    """One kind of finish is told 200, all of it the same; the other 409, with how it ended; 404 came before the start."""
+    """One kind of finish is told 200, always the same; the other 409, with how it ended; 404 came before the start."""
     finishes = [(call, reply) for call, reply in told if call.end]
     won = {(call.end, reply.body) for call, reply in finishes if reply.status == 200}
     assert len(won) == 1, won

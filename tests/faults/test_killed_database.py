@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.audit import all_is_stored_once, audit
 from tests.faults.callers import Caller, Load
-from tests.faults.nodes import Site, owned
+from tests.faults.nodes import Site, connected
 
 LONGEST_GAP = 5.0
 _BUSY = """
@@ -24,7 +24,7 @@ async def the_postmaster(site: Site) -> int:
 
 
 async def one_of_its_backends(site: Site) -> int:
-    async with owned(site) as owner:
+    async with connected(site) as owner:
         return await owner.fetchval(_BUSY)
 
 
@@ -36,7 +36,7 @@ async def test_callers_wait_a_few_seconds_and_nothing_is_lost(
     load = Load(battered_caller, lambda: node.url, victim.__name__)
     await battered.add_users(*load.emails, plan="enough")
     async with load.running():
-        for _ in range(3):
+        for _ in range(2):
             await load.more(150)
             os.kill(await victim(battered), signal.SIGKILL)
             killed = time.monotonic()

@@ -6,13 +6,12 @@ import asyncio
 import os
 import signal
 import time
-from pathlib import Path
 
 from tests.faults.audit import all_is_stored_once, audit
 from tests.faults.callers import Caller, Load
-from tests.faults.nodes import PATIENCE, Site
+from tests.faults.nodes import Node, Site, until
 
-ROUNDS = 4
+ROUNDS = 3
 
 
 async def test_what_was_acknowledged_outlives_kills_of_the_service(battered: Site, battered_caller: Caller) -> None:
@@ -40,20 +39,45 @@ async def test_workers_are_replaced_and_end_with_their_parent(battered: Site, ba
     await battered.add_users(*load.emails, plan="enough")
     async with load.running():
         await load.more()
-        before = children(node.process.pid)
+        before = await workers_of(node)
         os.kill(min(before), signal.SIGKILL)
         await load.more()
-        async with asyncio.timeout(PATIENCE):
-            while len(children(node.process.pid)) < len(before) or children(node.process.pid) == before:  # noqa: ASYNC110 - nothing tells of another's children
-                await asyncio.sleep(0.05)
-        left = children(node.process.pid)
+
+        async def is_replaced() -> bool:
+            workers = await workers_of(node)
+            return len(workers) == len(before) and workers != before
+
+        await until(is_replaced)
+        left = await workers_of(node)
         await node.kill()
-        async with asyncio.timeout(PATIENCE):
-            while any(is_alive(pid) for pid in left):  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.05)
+
+        async def are_gone() -> bool:
+            return not left & (await processes()).keys()
+
+        await until(are_gone)
         node = await battered.start(port=node.port, workers=2)
         await load.more()
     assert load.wrong == []
     await all_is_stored_once(load, battered)
     await audit(battered)
     assert await node.end() == 0
+
+
+async def workers_of(node: Node) -> set[int]:
+    """The processes that a node has for serving."""
+    found = await processes()
+    return {
+        pid
+        for pid, (parent, command) in found.items()
+        if parent == node.process.pid and "tollkeeper.serving" in command
+    }
+
+
+async def processes() -> dict[int, tuple[int, str]]:
+    """All processes that live, each with its parent and its command."""
+    listing = await asyncio.create_subprocess_exec(
+        "ps", "-eo", "pid=,ppid=,stat=,args=", stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await listing.communicate()
+    rows = [line.split(maxsplit=3) for line in said.decode().splitlines()]
+    return {int(pid): (int(parent), command) for pid, parent, state, command in rows if not state.startswith("Z")}

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
 
-from tests.faults.audit import all_is_stored_once, audit
-from tests.faults.callers import Caller, Load, Reply
-from tests.faults.nodes import Node, Site
+from tests.faults.audit import all_is_stored_once, audit, held_up, somebody_waits
+from tests.faults.callers import Caller, Load
+from tests.faults.nodes import Node, Site, until
 
 PROBE_SECONDS = 0.1
 
@@ -24,7 +24,7 @@ class Balancer:
 
     nodes: list[Node]
     ready: set[str] = field(default_factory=set[str])
-    _turn: "itertools.count[int]" = field(default_factory=itertools.count)
+    _turn: Iterator[int] = field(default_factory=itertools.count)
 
     def next(self) -> str:
         """Choose a node."""
@@ -43,9 +43,11 @@ class Balancer:
 
     async def is_ready(self, node: Node) -> None:
         """Wait until a node is chosen again."""
-        async with asyncio.timeout(10):
-            while node.url not in self.ready:  # noqa: ASYNC110 - it is probed, nothing tells
-                await asyncio.sleep(PROBE_SECONDS)
+
+        async def is_chosen() -> bool:
+            return node.url in self.ready
+
+        await until(is_chosen)
 
     async def _probe(self, session: aiohttp.ClientSession) -> None:
         while True:
@@ -58,15 +60,57 @@ class Balancer:
             await asyncio.sleep(PROBE_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Balanced(Caller):
-    """Asks once more when a node takes no connection, as any client of two nodes does."""
+async def test_a_rolling_restart_fails_no_request(battered: Site, battered_caller: Caller) -> None:
+    balancer = Balancer([*(await asyncio.gather(battered.start(), battered.start()))])
+    load = Load(battered_caller, balancer.next, "rolling")
+    await battered.add_users(*load.emails, plan="enough")
+    async with balancer.probing():
+        for node in balancer.nodes:
+            await balancer.is_ready(node)
+        async with load.running():
+            for n in (0, 1):
+                await load.more()
+                assert await balancer.nodes[n].end(signal.SIGTERM) == 0
+                await load.more()
+                balancer.nodes[n] = await battered.start(port=balancer.nodes[n].port)
+                await balancer.is_ready(balancer.nodes[n])
+            await load.more()
+    assert load.wrong == []
+    # A refused connection is tried once more; all else succeeds at once, and nobody had to ask what became of it.
+    assert load.lost.keys() <= {"ClientConnectorError"}
+    assert load.most_tries <= 2
+    assert load.statuses.keys() == {200, 201}
+    assert load.heard_late == 0
+    await all_is_stored_once(load, battered)
+    await audit(battered)
+    assert [await node.end() for node in balancer.nodes] == [0, 0]
 
-    async def _send(self, method: str, url: str, user: str, body: object) -> Reply:
-        try:
-            return await Caller._send(self, method, url, user, body)
-        except aiohttp.ClientConnectorError:
-            return await Caller._send(self, method, self.other(url), user, body)
 
-    def other(self, url: str) -> str:
-        raise NotImplementedError
+async def test_what_is_in_flight_at_the_end_is_decided(battered: Site, battered_caller: Caller) -> None:
+    node, other = await asyncio.gather(battered.start(), battered.start())
+    user = "in-flight@example.com"
+    await battered.add_users(user, plan="enough")
+    await battered_caller.start(node.url, user, "first")
+    async with held_up(battered, user) as admin:
+        sent = [asyncio.create_task(battered_caller.start(node.url, user, f"in-flight-{n}")) for n in range(100)]
+        await somebody_waits(admin)
+        ending = asyncio.create_task(node.end())
+
+        async def is_refusing() -> bool:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", node.port)
+            except ConnectionError:
+                return True
+            writer.close()
+            return False
+
+        # Not longer: what waits for a lock is given up after a second.
+        with suppress(TimeoutError):
+            await until(is_refusing, seconds=0.5)
+    replies = await asyncio.gather(*sent)
+    assert {reply.status for reply in replies} == {201}
+    assert await ending == 0
+    again = await asyncio.gather(*(battered_caller.start(other.url, user, f"in-flight-{n}") for n in range(100)))
+    assert [reply.body for reply in again] == [reply.body for reply in replies]
+    await audit(battered)
+    assert await other.end() == 0

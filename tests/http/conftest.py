@@ -128,7 +128,9 @@ class Service:
 
     async def rows(self) -> dict[str, int]:
         """How many rows every table has."""
-        tables = await self.owner.fetch("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace")
+        tables = await self.owner.fetch(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+        )
         return {name: await self.owner.fetchval(f'SELECT count(*) FROM "{name}"') for (name,) in tables}
 
     async def start(self, person: Person, **says: Any) -> Any:
@@ -172,5 +174,3 @@ async def alice(service: Service) -> Person:
 async def bob(service: Service) -> Person:
     """Someone else."""
     return await service.person()
-
-

@@ -86,7 +86,9 @@ async def test_text_that_cannot_be_kept_is_refused_in_every_field(
 
 @pytest.mark.parametrize("literal", NUMBERS, ids=lambda literal: literal[:12])
 @pytest.mark.usefixtures("rows")
-async def test_what_is_no_plain_number_is_refused_in_every_number(service: Service, alice: Person, literal: str) -> None:
+async def test_what_is_no_plain_number_is_refused_in_every_number(
+    service: Service, alice: Person, literal: str
+) -> None:
     for method, path, shape, says in ROUTES.values():
         for field in fields(shape, int):
             if literal in FRACTIONS.get(field, ()) or (field == "userRating" and literal == "null"):
@@ -173,7 +175,10 @@ async def test_metadata_is_looked_through(service: Service, alice: Person, metad
         (b"null", {"body"}),
         (b"{}", {"prompt"}),
         (b'{"prompt": null}', {"prompt"}),
-        (b'{"prompt": "x", "maxTokens": -1, "complexity": "extreme", "model": 5}', {"maxTokens", "complexity", "model"}),
+        (
+            b'{"prompt": "x", "maxTokens": -1, "complexity": "extreme", "model": 5}',
+            {"maxTokens", "complexity", "model"},
+        ),
         (b'{"prompt": "x", "requestId": 5, "metadata": {"a": 1e400}}', {"requestId", "metadata.a"}),
     ],
 )
@@ -241,7 +246,9 @@ async def test_a_million_elements_and_colliding_keys_are_refused_quickly(service
 async def test_a_body_above_8_mib_is_413_at_once(service: Service, alice: Person) -> None:
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=b" " * (8 * 2**20 + 1))
     assert heard.is_problem(413, "too-large")
-    whole = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=b'{"prompt": "x"}' + b" " * (8 * 2**20 - 15))
+    whole = await service.call(
+        "POST", "/api/chat/track", by=alice.by_key, raw=b'{"prompt": "x"}' + b" " * (8 * 2**20 - 15)
+    )
     assert whole.status == 201
 
 
@@ -365,7 +372,13 @@ async def test_what_is_not_there_is_404(service: Service, alice: Person, path: s
     ],
 )
 async def test_hostile_texts_are_only_texts(service: Service, alice: Person, hostile: str) -> None:
-    says = {"prompt": hostile, "sessionId": hostile, "category": hostile, "model": hostile, "metadata": {hostile: hostile}}
+    says = {
+        "prompt": hostile,
+        "sessionId": hostile,
+        "category": hostile,
+        "model": hostile,
+        "metadata": {hostile: hostile},
+    }
     told = await service.start(alice, **says)
     heard = await service.call("GET", f"/api/chat/requests/{told['id']}", by=alice.by_key)
     assert {name: heard.json["request"][name] for name in says} == says

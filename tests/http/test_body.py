@@ -16,7 +16,11 @@ from tollkeeper.http.body import decode
 
 TEXT = some.text(some.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 VALUES = some.recursive(
-    some.none() | some.booleans() | some.integers(-(10**19), 10**19) | some.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    some.none()
+    | some.booleans()
+    | some.integers(-(10**19), 10**19)
+    | some.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
     lambda each: some.lists(each, max_size=4) | some.dictionaries(TEXT, each, max_size=4),
     max_leaves=20,
 )
@@ -55,7 +59,9 @@ def test_what_is_almost_json_is_read_or_refused(text: str) -> None:
     assert as_float(value) == json.loads(text)
 
 
-@pytest.mark.parametrize("text", ['{"a": "-0"}', '{"a": "x: -0"}', '"[-0"', '{"a": 10.0, "b": -0.5}', r'"\\u0000"', r'"\ud83d\ude00"'])
+@pytest.mark.parametrize(
+    "text", ['{"a": "-0"}', '{"a": "x: -0"}', '"[-0"', '{"a": 10.0, "b": -0.5}', r'"\\u0000"', r'"\ud83d\ude00"']
+)
 def test_what_only_looks_unusual_is_read(text: str) -> None:
     assert as_float(decode(text.encode())) == json.loads(text)
 
@@ -65,5 +71,7 @@ def test_numbers_keep_every_digit() -> None:
 
 
 def test_a_small_body_costs_microseconds() -> None:
-    raw = json.dumps({"prompt": "Create an NFT contract", "sessionId": "session-123", "maxTokens": 5, "cost": 1.5}).encode()
+    raw = json.dumps(
+        {"prompt": "Create an NFT contract", "sessionId": "session-123", "maxTokens": 5, "cost": 1.5}
+    ).encode()
     assert min(timeit.repeat(lambda: decode(raw), number=1000, repeat=5)) / 1000 < 50e-6

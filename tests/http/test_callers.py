@@ -75,7 +75,10 @@ FOR_PERSONS = {("POST", "/api/account/sign-out")}
 
 def routes() -> set[tuple[str, str]]:
     return {
-        (method, path.replace(":str}", "}")) for route in ROUTES for path in route.paths for method in route.http_methods
+        (method, path.replace(":str}", "}"))
+        for route in ROUTES
+        for path in route.paths
+        for method in route.http_methods
     }
 
 
@@ -182,7 +185,17 @@ async def test_with_a_key_the_cookie_is_not_looked_at(service: Service, alice: P
 
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer tk_user_x", "Bearer " + "x" * 5000, "Bearer é", "tk_user_x", "Bearer a b"],
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YTpi",
+        "Bearer tk_user_x",
+        "Bearer " + "x" * 5000,
+        "Bearer é",
+        "tk_user_x",
+        "Bearer a b",
+    ],
 )
 async def test_what_is_no_key_is_401_and_says_how(service: Service, authorization: str) -> None:
     heard = await service.call("GET", "/api/account", by={"Authorization": authorization})
@@ -249,7 +262,9 @@ async def test_many_first_starts_of_one_user_make_one(service: Service) -> None:
     assert await service.owner.fetchval(found) == 1
 
 
-async def test_what_is_revoked_ended_or_switched_off_is_refused_within_a_second(service: Service, alice: Person) -> None:
+async def test_what_is_revoked_ended_or_switched_off_is_refused_within_a_second(
+    service: Service, alice: Person
+) -> None:
     backend = service.application.backend
     for by in (alice.by_key, alice.by_cookie):
         assert (await service.call("GET", "/api/account", by=by)).status == 200

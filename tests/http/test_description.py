@@ -30,9 +30,7 @@ def description() -> dict[str, Any]:
 
 
 def test_the_description_names_exactly_the_routes_of_the_api() -> None:
-    described = {
-        (method.upper(), path) for path, methods in description()["paths"].items() for method in methods
-    }
+    described = {(method.upper(), path) for path, methods in description()["paths"].items() for method in methods}
     existing = {
         (method, re.sub(r":str}", "}", path))
         for route in ROUTES
@@ -57,7 +55,9 @@ def test_every_operation_is_told_whole() -> None:
             assert told["summary"]
             assert told["description"]
             assert told["responses"]
-            for example in told.get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples", {}):
+            for example in (
+                told.get("requestBody", {}).get("content", {}).get("application/json", {}).get("examples", {})
+            ):
                 assert example
     assert len(names) == sum(map(len, description()["paths"].values()))
 

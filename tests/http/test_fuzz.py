@@ -14,8 +14,18 @@ async def test_a_fuzzer_finds_nothing_that_is_not_described(service: Service, tm
     ana = await service.person()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{service.url}/openapi.json"),
-        *("--header", f"Authorization: Bearer {ana.key}", "--max-examples", "6", "--phases", "examples,coverage,fuzzing"),
-        *("--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"),
+        *(
+            "--header",
+            f"Authorization: Bearer {ana.key}",
+            "--max-examples",
+            "6",
+            "--phases",
+            "examples,coverage,fuzzing",
+        ),
+        *(
+            "--checks",
+            "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+        ),
         *("--workers", "1", "--request-timeout", "10", "--seed", "1", "--no-color"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -130,7 +130,8 @@ async def test_an_idempotency_key_is_printable_ascii(service: Service, alice: Pe
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a b", "x" * 201, "a/b", "é", "0198c0de-0000-7000-8000-000000000000", "0198c0de000070008000000000000000"]
+    "name",
+    ["", "a b", "x" * 201, "a/b", "é", "0198c0de-0000-7000-8000-000000000000", "0198c0de000070008000000000000000"],
 )
 async def test_what_cannot_be_a_clients_id_is_400_and_named(service: Service, alice: Person, name: str) -> None:
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, says=SEED_START | {"requestId": name})
@@ -164,7 +165,9 @@ async def test_a_money_limit_is_told_in_cents(service: Service) -> None:
     assert heard.headers["RateLimit"].startswith('"cost";r=1;t=')
     days = int(heard.headers["RateLimit-Policy"].removeprefix('"cost";q=1;w=')) / 86_400
     assert 28 <= days <= 31
-    unpriced = await service.call("POST", "/api/chat/track", by=ana.by_key, says={"prompt": "x", "model": "nobody-knows"})
+    unpriced = await service.call(
+        "POST", "/api/chat/track", by=ana.by_key, says={"prompt": "x", "model": "nobody-knows"}
+    )
     assert unpriced.is_problem(403, "unpriced-model")
 
 
@@ -252,7 +255,9 @@ async def test_finishing_what_is_not_there_is_404_and_creates_nothing(service: S
 
 async def test_a_rating_alone_changes_nothing_else_and_may_come_and_go(service: Service, alice: Person) -> None:
     told = await service.start(alice)
-    pending = await service.call("PUT", "/api/chat/track", by=alice.by_key, says={"requestId": told["id"], "userRating": 3})
+    pending = await service.call(
+        "PUT", "/api/chat/track", by=alice.by_key, says={"requestId": told["id"], "userRating": 3}
+    )
     assert pending.is_problem(409, "still-pending")
     await service.finish(alice, told["id"], tokensUsed=7)
     for rating in (3, 5, None, 1):
@@ -331,7 +336,9 @@ async def test_a_finish_is_kept_as_it_was_meant(
     assert {name: found[name] for name in shown} == shown
 
 
-async def test_reported_cost_counts_from_a_service_and_is_only_kept_from_others(service: Service, alice: Person) -> None:
+async def test_reported_cost_counts_from_a_service_and_is_only_kept_from_others(
+    service: Service, alice: Person
+) -> None:
     says = {"status": "completed", "tokensInput": 10**6, "tokensOutput": 0, "cost": 1}
     for by, source, cents in ((alice.by_key, "computed", 250), (service.as_service(alice.email), "reported", 1)):
         told = await service.start(alice, model="gpt-4o")

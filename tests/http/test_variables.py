@@ -46,7 +46,9 @@ async def test_a_secret_is_masked_until_its_owner_asks(service: Service, alice: 
 
 
 async def test_several_are_put_by_name_or_in_full_all_or_none(service: Service, alice: Person) -> None:
-    by_name = await service.call("PUT", PATH, by=alice.by_key, says={"variables": {"A": "1", "B": 2, "C": {"d": [1.5]}}})
+    by_name = await service.call(
+        "PUT", PATH, by=alice.by_key, says={"variables": {"A": "1", "B": 2, "C": {"d": [1.5]}}}
+    )
     assert [(each["key"], each["value"], each["type"]) for each in by_name.json["variables"]] == [
         ("A", "1", "string"),
         ("B", 2, "number"),

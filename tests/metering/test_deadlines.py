@@ -82,6 +82,21 @@ async def test_the_sweep_closes_what_is_past_its_deadline_and_nothing_else(
     assert (await verify(db)).differences == []
 
 
+async def test_the_sweep_passes_over_whoever_is_busy(
+    ledger: Ledger, db: Database, user: UUID, clock: Clock, owner: asyncpg.Connection
+) -> None:
+    other = await a_user(db, email="eve@example.com")
+    for each in (user, other):
+        await started(ledger, each, model=OWN_MODEL)
+    await clock.step(PENDING_FOR)
+    await owner.execute("BEGIN")
+    await owner.execute("SELECT FROM usage WHERE user_id = $1 FOR UPDATE", user)
+    assert await ledger.expire() == 1
+    await owner.execute("COMMIT")
+    assert await owner.fetchval("SELECT user_id FROM chat_requests WHERE status = 'pending'") == user
+    assert await ledger.expire() == 1
+
+
 @pytest.mark.parametrize("is_swept", [False, True])
 async def test_a_late_finish_is_booked_once(
     ledger: Ledger, db: Database, user: UUID, clock: Clock, owner: asyncpg.Connection, *, is_swept: bool

@@ -203,6 +203,12 @@ async def test_nobody_known_is_not_found(ledger: Ledger, user: UUID) -> None:
         await ledger.finish(an_outcome(user, UUID(int=1)))
 
 
+async def test_nobody_is_added_on_an_unknown_plan(db: Database, owner: asyncpg.Connection) -> None:
+    with pytest.raises(TollkeeperError):
+        await a_user(db, "unheard-of")
+    assert await owner.fetchval("SELECT count(*) FROM accounts") == 0
+
+
 async def test_another_users_request_is_not_found(ledger: Ledger, db: Database, user: UUID) -> None:
     other = await a_user(db, email="eve@example.com")
     theirs = await started(ledger, user, client_id="req-123")

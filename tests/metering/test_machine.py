@@ -293,7 +293,7 @@ def house(dsns: Addresses) -> Generator[House]:
         run(owner.close())
 
 
-EXAMPLES, LENGTH = (2000, 100) if os.environ.get("TORTURE") else (60, 50)
+EXAMPLES, LENGTH = (2000, 100) if os.environ.get("TORTURE") else (40, 50)
 
 
 @pytest.mark.timeout(0 if os.environ.get("TORTURE") else 400)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import asyncpg
 import pytest
 
 from tests.metering.making import Clock, a_plan, a_request, a_user, an_outcome, started, usage_of
-from tollkeeper.errors import LimitReached
+from tollkeeper.errors import LimitReached, TollkeeperError
 from tollkeeper.metering import dashboard, plans, records
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.limits import Limits
@@ -285,3 +286,17 @@ async def test_a_new_catalogue_changes_nobodys_terms(
     assert (await started(ledger, user)).limits.daily_limit == 50
     await plans.set_plan(db, user, "free", actor="test")
     assert (await ledger.preview(a_request(user))).limits.daily_limit == 10
+
+
+async def test_a_catalogue_without_free_is_an_error_and_no_endless_loop(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    now = datetime(2026, 5, 13, 12, tzinfo=UTC)
+    await clock.hold(now)
+    user = await a_user(db)
+    await plans.set_plan(db, user, "pro", actor="test", expires_at=now + HOUR)
+    await owner.execute("DELETE FROM plans WHERE name = 'free'")
+    await clock.hold(now + HOUR)
+    async with asyncio.timeout(3):
+        with pytest.raises(TollkeeperError):
+            await dashboard.read(db, ledger, user)

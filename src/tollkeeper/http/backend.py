@@ -14,7 +14,7 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(slots=True)
 class Readiness:
-    """Whether this process takes new work. A process that is stopping says so first, and closes connections politely."""
+    """Whether this process takes new work. One that stops says so first, and closes connections politely."""
 
     is_stopping: bool = False
 
@@ -24,7 +24,8 @@ class Backend:
     """The parts of the application and what the settings say about its outside.
 
     ``insecure_cookies``: served over plain HTTP on an address that browsers do not take for secure.
-    ``trusted_proxies``: whose ``X-Forwarded-For`` counts. ``metrics_token``: opens ``/metrics`` beside keys and loopback.
+    ``trusted_proxies``: whose ``X-Forwarded-For`` counts. ``metrics_token``: opens ``/metrics``, beside keys and
+    loopback.
     """
 
     database: Database

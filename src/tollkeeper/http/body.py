@@ -180,11 +180,11 @@ def _refuse_too_deep_or_wide(value: Any) -> None:
     keys = values = 0
     level = [value]
     for _ in range(DEEPEST + 1):
-        containers = [each for each in level if isinstance(each, dict | list)]
+        containers: list[Any] = [each for each in level if isinstance(each, dict | list)]
         if not containers:
             return
-        keys += sum(len(cast("dict[str, Any]", each)) for each in containers if isinstance(each, dict))
-        values += sum(len(cast("list[Any]", each)) for each in containers)
+        keys += sum(len(each) for each in containers if isinstance(each, dict))
+        values += sum(map(len, containers))
         if keys > MOST_KEYS:
             raise _too_wide()
         if values > _MOST_VALUES:

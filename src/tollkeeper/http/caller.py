@@ -14,9 +14,10 @@ from uuid import UUID
 from tollkeeper.accounts import keys, logins, tokens, users
 from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood
 from tollkeeper.http.backend import Backend, Network
-from tollkeeper.http.exchange import Exchange
+from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.lookups import Lookup
 from tollkeeper.http.operation import Operation, operation_of
+from tollkeeper.http.problems import allow
 
 Kind = Literal["person", "user_key", "service_key"]
 
@@ -68,18 +69,17 @@ class Callers:
     async def __aexit__(self, *_: object) -> None:
         await self._lookups.aclose()
 
-    async def permit(self, request: Exchange) -> None:
+    async def permit(self, request: Exchange) -> Answer | None:
         """Let only those through whom the route's declaration lets through: runs before every route."""
         operation = operation_of(request.route_handler.opt)
         if operation is None:
-            # The framework's own answer to OPTIONS; every other route without a declaration stops the start.
-            return
-        if operation.permission == "public":
-            return
+            # The framework's route for OPTIONS, which knows not all methods; any other without one stops the start.
+            return Answer(b"", status=204, headers=((b"allow", allow(request.scope)),))
         if operation.permission == "metrics":
             await self._permit_metrics(request)
-            return
-        request.scope["caller"] = await self.identify(request, operation)
+        elif operation.permission != "public":
+            request.scope["caller"] = await self.identify(request, operation)
+        return None
 
     async def identify(self, exchange: Exchange, operation: Operation) -> Caller:
         """Find the caller and whether they may. A key goes before a cookie, which is then not looked at."""
@@ -186,7 +186,7 @@ def _is_rehearsal(exchange: Exchange) -> bool:
 
 
 def refuse_foreign_page(exchange: Exchange) -> None:
-    """Refuse an unsafe request that a page of another site made a browser send. Without any sign of a browser it passes."""
+    """Refuse what a page of another site made a browser send. Without any sign of a browser it passes."""
     site, origin = exchange.header(b"sec-fetch-site"), exchange.header(b"origin")
     if (site is not None or origin is not None) and not _is_of_this_site(exchange):
         raise NotAllowed("this came from a page of another site")
@@ -218,7 +218,7 @@ def _refuse_without(operation: Operation, caller: Caller) -> None:
 
 
 def address_of_client(exchange: Exchange, trusted: Sequence[Network]) -> str | None:
-    """Where the request comes from: the connection's other end or, behind trusted proxies, whoever the nearest of them saw."""
+    """Where the request comes from: the connection's other end or, behind trusted proxies, whom the first of them saw."""
     client = exchange.scope["client"]
     address = client[0] if client else None
     if not trusted or not _is_trusted(address, trusted):

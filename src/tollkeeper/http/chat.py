@@ -69,7 +69,7 @@ START: Final = Operation(
     takes=StartTracking,
     query=StartQuery,
     headers={
-        "Idempotency-Key": "Makes the start happen once, however often it is sent (1 to 255 printable ASCII characters)."
+        "Idempotency-Key": "Makes the start happen once, however often it is sent: 1 to 255 printable ASCII characters."
     },
     gives={200: Rehearsal, 201: TrackingStarted},
     problems=(LimitReached, NotInPlan, TooManyTokens, UnpricedModel, AccountInactive, KeyReused),
@@ -117,8 +117,8 @@ async def start_tracking(request: Exchange) -> Answer:
 async def finish_tracking(request: Exchange) -> Answer:
     """Settle a request once: `pending` becomes `completed` or `failed`.
 
-    `{requestId, userRating}` alone rates a finished request at any later time, `{requestId, response}` fills in a missing
-    response. The same finish again gets the same answer, a different one 409.
+    `{requestId, userRating}` alone rates a finished request at any later time, `{requestId, response}` fills in a
+    missing response. The same finish again gets the same answer, a different one 409.
     """
     caller = request.caller
     request.asked(Said)
@@ -221,7 +221,7 @@ async def _rehearsal(request: Exchange, wanted: NewRequest) -> Rehearsal:
         raise
     except TollkeeperError as refusal:
         limits = refusal.fields.get("limits")
-        told = msgspec.Raw(problems.document(refusal, request.scope["path"], request.scope["trace_id"]))  # pyright: ignore[reportGeneralTypeIssues]
+        told = msgspec.Raw(problems.document(refusal, request.scope["path"], request.scope["trace_id"]))
         return Rehearsal(admitted=False, limits=LimitsShown.of(limits) if limits else None, problem=told)
     return Rehearsal(admitted=True, limits=LimitsShown.of(rehearsed.limits))
 

@@ -40,7 +40,7 @@ async def show_dashboard(request: Exchange) -> Answer:
 
 @post("/api/user/dashboard", opt=REBUILD.as_opt(), status_code=200)
 async def rebuild_dashboard(request: Exchange) -> Answer:
-    """Compare the cached numbers with the rows, mend what differs and name it in `changed`: at most once in 10 seconds."""
+    """Compare the numbers with the rows, mend what differs and name it in `changed`: at most once in 10 seconds."""
     request.asked(Said)
     backend, user_id = request.backend, request.caller.user_id
     mended = await verify.rebuild(backend.database, user_id)

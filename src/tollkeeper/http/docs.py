@@ -63,7 +63,7 @@ _SECURITY: Final[dict[str, Any]] = {
     "key": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A key: `tk_user_...` acts as its user, `tk_service_...` as whom the header Tollkeeper-User names.",
+        "description": "`tk_user_...` acts as its user, `tk_service_...` as whom the header Tollkeeper-User names.",
     },
     "session": {"type": "apiKey", "in": "cookie", "name": "__Host-tollkeeper", "description": "A signed-in browser."},
 }
@@ -183,9 +183,17 @@ def _parameters(operation: Operation, path: str) -> Iterator[dict[str, Any]]:
         for name, kind in schema["properties"].items():
             yield {"name": name, "in": "query", "required": False, "schema": _without_null(kind)}
     for name, meaning in operation.headers.items():
-        yield {"name": name, "in": "header", "required": False, "description": meaning, "schema": {"type": "string"}}
+        yield {"name": name, "in": "header", "required": False, "description": meaning, "schema": _PRINTABLE}
     if operation.permission not in {"public", "person", "metrics"}:
         yield _USER_HEADER
+
+
+_PRINTABLE: Final[dict[str, Any]] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 255,
+    "pattern": "^[!-~]([ -~]*[!-~])?$",
+}
 
 
 def _without_null(kind: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -34,7 +35,9 @@ class Answer(ASGIResponse):
     def __init__(self, body: bytes, *, status: int = 200, headers: Iterable[Header] = (JSON,)) -> None:
         self.body = body
         self.status_code = status
-        self.answer_headers = [*headers, (b"content-length", b"%d" % len(body))]
+        self.answer_headers = list(headers)
+        if status != HTTPStatus.NO_CONTENT:
+            self.answer_headers.append((b"content-length", b"%d" % len(body)))
 
     @classmethod
     def of(cls, content: object, *, status: int = 200, headers: Iterable[Header] = ()) -> Answer:
@@ -173,4 +176,4 @@ def _is_json(content_type: bytes) -> bool:
     if kind.strip().lower() != b"application/json":
         return False
     name, _, value = parameters.partition(b"=")
-    return name.strip().lower() not in {b"charset"} or value.strip().strip(b'"').lower() in {b"utf-8", b"utf8"}
+    return name.strip().lower() != b"charset" or value.strip().strip(b'"').lower() in {b"utf-8", b"utf8"}

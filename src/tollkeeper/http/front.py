@@ -1,4 +1,4 @@
-"""The outermost layer: every answer gets its trace id and the headers that guard browsers, and every exchange is measured."""
+"""The outermost layer: every answer gets a trace id and the headers that guard browsers, every exchange is measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each route declares about itself: who may call it, what it takes and gives. The API's description is made of it."""
+"""What each route declares: who may call it, what it takes and gives. The API's description is made of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The few pages that the service serves itself: self-contained, with a nonce for what is inline, nothing from elsewhere."""
+"""The few pages that the service serves itself: a nonce for what is inline, and nothing from elsewhere."""
 
 from __future__ import annotations
 

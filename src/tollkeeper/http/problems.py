@@ -142,16 +142,16 @@ def _headers(told: TollkeeperError, scope: Any) -> Iterator[Header]:
         # What is left of the request is not worth reading.
         yield _CLOSE
     elif isinstance(told, MethodNotAllowed):
-        yield b"allow", ", ".join(sorted(methods_of(scope["path"], scope["handlers"]))).encode()
+        yield b"allow", allow(scope)
 
 
-def methods_of(path: str, handlers: tuple[HTTPRouteHandler, ...]) -> set[str]:
+def allow(scope: Any) -> bytes:
     """Say which methods a path has."""
     found: set[str] = {"OPTIONS"}
-    for pattern, methods in _patterns(handlers):
-        if pattern.fullmatch(path.rstrip("/") or "/"):
+    for pattern, methods in _patterns(scope["handlers"]):
+        if pattern.fullmatch(scope["path"].rstrip("/") or "/"):
             found |= methods
-    return found | {"HEAD"} if "GET" in found else found
+    return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found)).encode()
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
@@ -61,8 +61,8 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
     app = Litestar(
         route_handlers=list(routes),
         request_class=Exchange,
-        before_request=callers.permit,
-        exception_handlers={Exception: problems.answer},
+        before_request=cast("Any", callers.permit),
+        exception_handlers=cast("Any", {Exception: problems.answer}),
         lifespan=[looking_callers_up],
         openapi_config=None,
         logging_config=None,

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -37,7 +38,7 @@ _PLACE: Final = re.compile(r" - at `.*`$")
 
 
 def shaped(value: Any, shape: type[Shape]) -> Shape:
-    """Give a decoded body its shape, strictly: no value becomes another type. ``Invalid`` names every field at fault."""
+    """Give a decoded body its shape: no value becomes another type. ``Invalid`` names every field at fault."""
     try:
         said = msgspec.convert(value, shape, builtin_types=(Decimal,))
     except msgspec.ValidationError:
@@ -136,7 +137,7 @@ def _faults_of_object(value: Any, shape: type[msgspec.Struct], path: str) -> Ite
 
 
 def _faults_of_the_rest(value: Any, shape: type[Said], faults: list[Fault]) -> list[Fault]:
-    """Look at the bounds of the fields that have the right type as well, so that a caller hears of all faults at once."""
+    """Look at the bounds of fields that have the right type as well: a caller hears of all faults at once."""
     if not isinstance(value, dict):
         return []
     faulty = {re.split(r"[.\[]", fault.field, maxsplit=1)[0] for fault in faults}
@@ -153,7 +154,7 @@ def _faults_of(value: Any, kind: Any, path: str) -> Iterator[Fault]:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         yield from _faults_of_object(value, kind, path)
         return
-    bare = kind.__origin__ if hasattr(kind, "__metadata__") else kind
+    bare = _choice_for(value, get_args(kind)[0] if get_origin(kind) is Annotated else kind)
     if get_origin(bare) is list and isinstance(value, list):
         items = enumerate(cast("list[Any]", value))
         faults = [fault for place, each in items for fault in _faults_of(each, get_args(bare)[0], inner(path, place))]
@@ -164,6 +165,12 @@ def _faults_of(value: Any, kind: Any, path: str) -> Iterator[Fault]:
         msgspec.convert(value, kind, builtin_types=(Decimal,))
     except msgspec.ValidationError as error:
         yield Fault(path, _worded(error, kind))
+
+
+def _choice_for(value: Any, kind: Any) -> Any:
+    """Of several types, take the one that a list is meant for: its items are looked at one by one."""
+    choices = get_args(kind) if isinstance(kind, UnionType) else ()
+    return next((each for each in choices if isinstance(value, list) and get_origin(each) is list), kind)
 
 
 def _worded(error: msgspec.ValidationError, kind: Any) -> str:

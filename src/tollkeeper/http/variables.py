@@ -17,7 +17,7 @@ from tollkeeper.http import examples
 from tollkeeper.http.body import Fault, inner, invalid
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
-from tollkeeper.http.shapes import Said, shaped
+from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
 
 Type = Literal["string", "number", "boolean", "json", "secret"]
@@ -42,14 +42,13 @@ class PutVariable(Said, frozen=True, kw_only=True):
 class PutVariables(Said, frozen=True, kw_only=True):
     """Several variables, by name or in full: all are kept or none."""
 
-    variables: dict[str, Any] | list[Any]
+    variables: dict[str, Any] | list[PutVariable]
 
     def as_new_variables(self) -> list[NewVariable]:
         """Say the same inside; ``Invalid`` names every faulty field."""
         if isinstance(self.variables, dict):
             return [NewVariable(key, value) for key, value in self.variables.items()]
-        return [each.as_new_variable() for each in shaped({"variables": self.variables}, _InFull).variables]
-
+        return [each.as_new_variable() for each in self.variables]
 
     @contextmanager
     def faults_by_name(self) -> Generator[None]:
@@ -62,10 +61,6 @@ class PutVariables(Said, frozen=True, kw_only=True):
             names = list(self.variables)
             told = [Fault(_by_name(each["field"], names), each["message"]) for each in error.fields["errors"]]
             raise invalid(told) from None
-
-
-class _InFull(Said, frozen=True, kw_only=True):
-    variables: list[PutVariable]
 
 
 class RevealQuery(Said, frozen=True, kw_only=True):
@@ -167,7 +162,7 @@ async def list_variables(request: Exchange) -> Answer:
 
 @get(_PATH + "/{key:str}", opt=SHOW.as_opt())
 async def show_variable(request: Exchange) -> Answer:
-    """A secret is shown whole with `?reveal=true`, to a signed-in person or a user key with the scope `variables:reveal`."""
+    """A secret is shown whole with `?reveal=true`: to a person, or a user key with the scope `variables:reveal`."""
     query = request.asked(RevealQuery)
     backend, caller, key = request.backend, request.caller, path_text(request, "key")
     if not query.reveal:

@@ -72,7 +72,7 @@ class StartTracking(Said, frozen=True, kw_only=True):
         ip_address: str | None,
         user_agent: str | None,
     ) -> NewRequest:
-        """Say the same to the ledger. ``ip_address`` and ``user_agent`` are the caller's own, where the body has none."""
+        """Say the same to the ledger; address and browser are the caller's own where the body has none."""
         return NewRequest(
             user_id=user_id,
             prompt=self.prompt,

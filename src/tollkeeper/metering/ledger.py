@@ -95,11 +95,12 @@ class Ledger:
         return is_new
 
     async def expire(self, *, most: int = 1000) -> int:
-        """Close what is past its deadline, of at most so many users at once; says of how many."""
+        """Close what is past its deadline, of at most so many users at once; says of how many.
+
+        Whoever is busy is passed over: their own next request closes it, or the next sweep.
+        """
         due = [row["user_id"] for row in await self._database.all("users_with_expired", most=most)]
-        if due:
-            await self.bring_current(due)
-        return len(due)
+        return len(await self._database.all("bring_free_current", user_ids=due)) if due else 0
 
     async def bring_current(self, user_ids: Sequence[UUID]) -> None:
         """Roll over what has ended of these users: windows, plans, deadlines."""

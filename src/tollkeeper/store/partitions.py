@@ -29,7 +29,7 @@ SELECT tk_ensure_partitions(tk_now(), tk_now() + $2::interval) FROM alone
 async def ensure_partitions(owner_dsn: str, *, ahead: timedelta) -> int:
     """Make the partitions of this month and of those that begin within ``ahead``; says how many were missing."""
     try:
-        connection: Any = await asyncpg.connect(  # pyright: ignore[reportUnknownMemberType]
+        connection: Any = await asyncpg.connect(
             owner_dsn, server_settings=_SETTINGS, timeout=_CONNECT_SECONDS, statement_cache_size=0
         )
         try:

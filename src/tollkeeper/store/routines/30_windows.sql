@@ -211,6 +211,10 @@ BEGIN
       FROM (SELECT m.midnight, date_trunc('month', m.midnight) AS first
               FROM (SELECT tk_midnight(v_now, p_zone) AS midnight) AS m) AS l;
     PERFORM tk_take_terms(v_user, tk_new_terms(v_user, p_plan, v_now, NULL));
+    PERFORM FROM plan_terms AS t WHERE t.user_id = v_user;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the catalogue has no plan %', p_plan USING ERRCODE = 'no_data_found';
+    END IF;
     RETURN v_user;
 END
     $$;

@@ -1,5 +1,12 @@
 -- Admission: a set of starts is decided as if its members came one after another.
 
+CREATE OR REPLACE FUNCTION tk_key(p_user uuid, p_namespace text, p_key text) RETURNS SETOF request_keys
+    LANGUAGE sql STABLE ROWS 1
+    AS $$
+    -- What a client named a request. With a limit, no plan made on an empty table can walk all keys of a user instead.
+    SELECT k.* FROM request_keys AS k WHERE k.user_id = p_user AND k.namespace = p_namespace AND k.key = p_key LIMIT 1
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_start(
     p_users          uuid[],
     p_keys           text[],        -- the client's own request id
@@ -85,9 +92,9 @@ BEGIN
                       p_input_tokens, p_max_tokens, p_rates) WITH ORDINALITY
                AS o (user_id, key, idempotency, import, hash, started_at, model, type, input_tokens, max_tokens, rates, ord)
           JOIN usage AS w ON w.user_id = o.user_id
-          LEFT JOIN request_keys AS k ON k.user_id = o.user_id AND k.namespace = 'request' AND k.key = o.key
-          LEFT JOIN request_keys AS k2 ON k2.user_id = o.user_id AND k2.namespace = 'idempotency' AND k2.key = o.idempotency
-          LEFT JOIN request_keys AS k3 ON k3.user_id = o.user_id AND k3.namespace = 'import' AND k3.key = o.import
+          LEFT JOIN LATERAL tk_key(o.user_id, 'request', o.key) AS k ON true
+          LEFT JOIN LATERAL tk_key(o.user_id, 'idempotency', o.idempotency) AS k2 ON true
+          LEFT JOIN LATERAL tk_key(o.user_id, 'import', o.import) AS k3 ON true
          ORDER BY o.user_id, o.ord
     LOOP
         IF u.user_id IS DISTINCT FROM i.user_id THEN

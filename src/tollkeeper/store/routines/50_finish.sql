@@ -40,7 +40,7 @@ BEGIN
                       p_completed_at) WITH ORDINALITY
                AS o (user_id, given_id, key, hash, status, response, error, model, rates, tokens, input, output, cached,
                      cache_write, reasoning, reported, duration, rated, rating, trusted, completed_at, ord)
-          LEFT JOIN request_keys AS k ON k.user_id = o.user_id AND k.namespace = 'request' AND k.key = o.key
+          LEFT JOIN LATERAL tk_key(o.user_id, 'request', o.key) AS k ON true
     ), found AS (
         SELECT i.*, r AS row, a.user_rating AS old_rating, u AS usage,
                CASE WHEN r.id IS NULL THEN 'unknown'

@@ -19,6 +19,18 @@ SELECT *
 -- Roll over the windows, plans and deadlines of some users that have passed; answers the database's instant.
 SELECT tk_lock(:user_ids::uuid[]);
 
+-- name: bring_free_current
+-- The same of those whose rows nobody holds right now; answers whose.
+WITH free AS MATERIALIZED (
+    SELECT u.user_id FROM usage AS u
+     WHERE u.user_id = ANY (:user_ids::uuid[])
+     ORDER BY u.user_id
+       FOR UPDATE SKIP LOCKED
+)
+SELECT unnest(f.ids) AS user_id
+  FROM (SELECT ARRAY(SELECT free.user_id FROM free) AS ids) AS f
+ WHERE tk_lock(f.ids) IS NOT NULL;
+
 -- name: users_with_expired
 -- Who has pending requests past their deadline. Of all users: the sweep.
 SELECT DISTINCT r.user_id

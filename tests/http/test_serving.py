@@ -1,0 +1,169 @@
+"""The service as processes: started, told to stop, killed; one or several on one port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.conftest import Server, a_database
+from tollkeeper.accounts import keys, masterkey
+from tollkeeper.store.database import Database
+
+PROGRAM = """
+import os
+from tollkeeper import serving
+from tollkeeper.settings import Settings
+serving.run(Settings.of(os.environ), ready=lambda url: print(url, flush=True))
+"""
+
+
+class Running:
+    """A service in processes of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str, key: str) -> None:
+        self.process = process
+        self.url = url.replace("localhost", "127.0.0.1")
+        self.headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def workers(self) -> list[int]:
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(pid) for pid in found]
+
+    async def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return await asyncio.wait_for(self.process.wait(), 20)
+
+
+Start = Callable[..., contextlib.AbstractAsyncContextManager[Running]]
+
+
+@pytest.fixture
+async def start(server: Server, tmp_path: Path) -> AsyncGenerator[Start]:
+    """Start the service on a database of its own, with settings from the environment."""
+    async with a_database(server, template="tollkeeper") as addresses:
+        pepper = masterkey.pepper_of(masterkey.load_or_make(tmp_path / "master.key"))
+        async with Database.open(addresses.service, size=1) as database:
+            key = (await keys.create(database, kind="service", name="t", pepper=pepper, actor="t")).key
+
+        @asynccontextmanager
+        async def started(**settings: str) -> AsyncGenerator[Running]:
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("TOLLKEEPER_")}
+            environment |= {
+                "TOLLKEEPER_PORT": "0",
+                "TOLLKEEPER_DATA": str(tmp_path),
+                "TOLLKEEPER_DATABASE_URL": addresses.service,
+                "TOLLKEEPER_OWNER_DATABASE_URL": addresses.owner,
+                "TOLLKEEPER_DRAIN_SECONDS": "0.3",
+            } | {f"TOLLKEEPER_{name.upper()}": value for name, value in settings.items()}
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", PROGRAM, env=environment, stdout=asyncio.subprocess.PIPE
+            )
+            assert process.stdout
+            try:
+                url = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
+                yield Running(process, url, key)
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+        yield started
+
+
+async def track(service: Running, session: aiohttp.ClientSession, n: int) -> tuple[int, bool]:
+    """Start a request; says the status, and whether the process asked to be left alone."""
+    headers = service.headers | {"Tollkeeper-User": f"u{n % 20}@example.com"}
+    async with session.post(f"{service.url}/api/chat/track", json={"prompt": "x"}, headers=headers) as answer:
+        return answer.status, answer.headers.get("Connection") == "close"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_told_to_terminate_it_fails_no_request_and_exits_with_0(start: Start, workers: str) -> None:
+    statuses: list[int] = []
+    is_ready = True
+    async with start(workers=workers, drain_seconds="3") as service:
+
+        async def keep_tracking() -> None:
+            n, is_stopping = 0, False
+            async with aiohttp.ClientSession() as session:
+                while is_ready and not is_stopping:
+                    status, is_stopping = await track(service, session, n := n + 1)
+                    statuses.append(status)
+
+        async def looks_ready() -> bool:
+            async with aiohttp.ClientSession() as session, session.get(f"{service.url}/readyz") as answer:
+                return answer.status == 200
+
+        clients = [asyncio.create_task(keep_tracking()) for _ in range(8)]
+        await asyncio.sleep(0.7)
+        service.process.send_signal(signal.SIGTERM)
+        # What a balancer does.
+        while is_ready:
+            is_ready = await looks_ready()
+        await asyncio.gather(*clients)
+        assert await asyncio.wait_for(service.process.wait(), 20) == 0
+    assert len(statuses) >= 8
+    assert set(statuses) <= {201, 429}
+
+
+async def test_readiness_fails_first_and_requests_are_still_answered(start: Start) -> None:
+    async with start(drain_seconds="1.5") as service, aiohttp.ClientSession() as session:
+        service.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        async with session.get(f"{service.url}/readyz") as answer:
+            assert (answer.status, answer.headers["Connection"]) == (503, "close")
+        assert await track(service, session, 1) == (201, True)
+        assert await asyncio.wait_for(service.process.wait(), 10) == 0
+
+
+async def test_interrupted_it_waits_for_no_balancer(start: Start) -> None:
+    async with start(drain_seconds="30") as service:
+        assert await service.end(signal.SIGINT) == 0
+
+
+async def test_workers_share_one_port_and_a_killed_one_is_replaced(start: Start) -> None:
+    async with start(workers="2") as service:
+        first = service.workers()
+        assert len(first) == 2
+        os.kill(first[0], signal.SIGKILL)
+        async with aiohttp.ClientSession() as session:
+            for n in range(20):
+                with contextlib.suppress(aiohttp.ClientError):
+                    assert (await track(service, session, n))[0] == 201
+        for _ in range(100):
+            if len(set(service.workers()) - set(first)) == 1:
+                break
+            await asyncio.sleep(0.1)
+        assert len(service.workers()) == 2
+        assert await service.end() == 0
+
+
+async def test_workers_do_not_outlive_a_killed_parent(start: Start) -> None:
+    async with start(workers="2") as service:
+        workers = service.workers()
+        service.process.kill()
+        await service.process.wait()
+
+        async def gone(pid: int) -> None:
+            while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+                await asyncio.sleep(0.1)
+
+        await asyncio.wait_for(asyncio.gather(*map(gone, workers)), 15)
+
+
+async def test_a_port_that_is_taken_stops_the_start_and_is_named(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with start(port=str(port)) as service:
+            assert service.url == ""
+            assert await service.process.wait() != 0

@@ -1,0 +1,144 @@
+"""People in browsers: signed in by the operator's link, and watched while they look around."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Response, Route, WebError
+
+from tests.faults.nodes import Site
+
+_numbers = itertools.count(1)
+
+# Told in the console, where everything else that goes wrong in a page is told.
+_TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`violates ${event.effectiveDirective}: ${event.blockedURI} ${event.sample}`));"""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The running service, and what its operator and an app's backend do with it."""
+
+    site: Site
+    url: str
+    key: str
+
+    async def link(self, email: str) -> str:
+        """Make a sign-in link as the operator does."""
+        made = await self.site.run("user", "link", email, "--port", str(urlsplit(self.url).port))
+        assert made["url"].startswith(f"{self.url}/sign-in/")
+        return made["url"]
+
+    async def user(self, plan: str = "enterprise", email: str = "") -> str:
+        """Add a user and give the address."""
+        email = email or f"visitor-{next(_numbers)}@example.com"
+        await self.site.run("user", "add", email, "--plan", plan)
+        return email
+
+    async def call(self, method: str, path: str, *, user: str, says: Any = None) -> Any:
+        """Call the API as an app's backend does, for a user; it must be let through."""
+        headers = {"Authorization": f"Bearer {self.key}", "Tollkeeper-User": user}
+        async with (
+            aiohttp.ClientSession(headers=headers) as client,
+            client.request(method, self.url + path, json=says) as answer,
+        ):
+            assert answer.ok, await answer.text()
+            return await answer.json()
+
+
+# Neither frozen nor slotted, for Playwright hangs marks of its own on whoever listens to it.
+@dataclass(eq=False)
+class Visitor:
+    """A browser of its own, in which is noted what its pages say, what is answered to them and what goes wrong.
+
+    ``elsewhere`` is what they asked others for.
+    """
+
+    context: BrowserContext
+    page: Page
+    served: Served
+    said: list[ConsoleMessage] = field(default_factory=list[ConsoleMessage])
+    answers: list[Response] = field(default_factory=list[Response])
+    troubles: list[str] = field(default_factory=list[str])
+    elsewhere: list[str] = field(default_factory=list[str])
+
+    async def sign_in(self, email: str) -> None:
+        """Follow a fresh link to the dashboard."""
+        await self.page.goto(await self.served.link(email))
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.at_dashboard()
+
+    async def go(self, path: str) -> int:
+        """Open a path of the site; gives the status."""
+        answer = await self.page.goto(self.served.url + path)
+        assert answer is not None
+        return answer.status
+
+    async def at_dashboard(self) -> None:
+        """Wait until the numbers are there."""
+        await self.page.locator("#board").wait_for(state="visible")
+
+    async def fetch(self, path: str) -> Any:
+        """What a script in the page gets."""
+        return await self.page.evaluate("async (path) => (await fetch(path)).json()", path)
+
+    async def watch(self) -> None:
+        """Note all troubles, and let nothing out to others."""
+        self.context.on("console", self._on_console)
+        self.context.on("response", self._on_response)
+        self.context.on("weberror", self._on_error)
+        self.context.on("dialog", self._on_dialog)
+        await self.context.add_init_script(_TELL_VIOLATIONS)
+        await self.context.route("**/*", self._on_request)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        self.said.append(message)
+        if message.type in {"error", "warning"}:
+            self.troubles.append(f"{message.type}: {message.text}")
+
+    def _on_response(self, response: Response) -> None:
+        self.answers.append(response)
+
+    def _on_error(self, error: WebError) -> None:
+        self.troubles.append(f"thrown: {error.error}")
+
+    async def _on_dialog(self, dialog: Dialog) -> None:
+        self.troubles.append(f"dialog: {dialog.message}")
+        await dialog.dismiss()
+
+    async def _on_request(self, route: Route) -> None:
+        if route.request.url.startswith((f"{self.served.url}/", "data:")):
+            await route.continue_()
+        else:
+            self.elsewhere.append(route.request.url)
+            await route.abort()
+
+
+@asynccontextmanager
+async def visiting(
+    chromium: Browser,
+    served: Served,
+    *,
+    width: int = 1440,
+    scheme: Literal["light", "dark"] = "light",
+    locale: str = "en-US",
+    is_watched: bool = True,
+) -> AsyncGenerator[Visitor]:
+    """Open a browser that knows nobody."""
+    context = await chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, locale=locale, timezone_id="UTC"
+    )
+    context.set_default_timeout(20_000)
+    try:
+        visitor = Visitor(context, await context.new_page(), served)
+        if is_watched:
+            await visitor.watch()
+        yield visitor
+    finally:
+        await context.close()
