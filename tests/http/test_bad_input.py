@@ -66,6 +66,7 @@ def body(says: dict[str, Any], field: str, literal: str) -> bytes:
 @pytest.fixture
 async def rows(service: Service, alice: Person) -> Any:
     """Nothing may be there afterwards that was not there before."""
+    assert alice, "is made before, for she has rows herself"
     before = await service.rows()
     yield before
     assert await service.rows() == before

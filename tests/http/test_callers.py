@@ -7,6 +7,7 @@ import itertools
 from typing import Any
 
 import pytest
+from litestar import get
 
 from tollkeeper.accounts import keys, logins, users
 from tollkeeper.errors import Misconfigured
@@ -97,8 +98,6 @@ def test_every_route_declares_what_the_matrix_says() -> None:
 
 
 async def test_a_route_without_a_permission_stops_the_start(service: Service) -> None:
-    from litestar import get
-
     @get("/forgotten")
     async def forgotten(request: Exchange) -> Answer:  # noqa: ARG001
         return Answer(b"")

@@ -7,7 +7,7 @@ import contextlib
 import json
 import resource
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -52,12 +52,11 @@ async def wire(service: Service) -> AsyncGenerator[Wire]:
 
 
 @pytest.fixture
-def hurry(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits of tenths of seconds, looked after as often."""
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(connection, "BODY_SECONDS", 0.5)
     monkeypatch.setattr(connection, "WRITE_SECONDS", 0.5)
-    yield
 
 
 def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:

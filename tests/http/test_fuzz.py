@@ -1,11 +1,10 @@
-"""Schemathesis reads the description and tries to break what it describes: no 5xx, and only answers that are described."""
+"""Schemathesis reads the description and tries to break what it describes: no 5xx, and only described answers."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from pathlib import Path
 import sys
+from pathlib import Path
 
 from .conftest import Service
 

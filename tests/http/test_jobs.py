@@ -53,7 +53,8 @@ async def test_sums_by_the_hour_are_forgotten_after_60_days_and_others_kept(
         INSERT INTO usage_rollups
         SELECT $1, period, date_trunc('hour', (now() AT TIME ZONE 'UTC') - days * interval '1 day'), '', '', 'chat', '',
                1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '{}'
-          FROM (VALUES ('hour', 1), ('hour', 59), ('hour', 61), ('hour', 400), ('day', 400), ('all', 400)) AS v (period, days)
+          FROM (VALUES ('hour', 1), ('hour', 59), ('hour', 61), ('hour', 400), ('day', 400), ('all', 400))
+               AS v (period, days)
         """,
         user.id,
     )
@@ -71,6 +72,7 @@ async def test_a_job_goes_on_after_an_outage_and_after_a_fault(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     turns: list[int] = []
+    enough = asyncio.Event()
 
     async def fails() -> None:
         turns.append(1)
@@ -78,11 +80,12 @@ async def test_a_job_goes_on_after_an_outage_and_after_a_fault(
             raise Unavailable("the database is away")
         if len(turns) == 2:
             raise ValueError("unforeseen")
+        if len(turns) == 4:
+            enough.set()
 
     monkeypatch.setattr(jobs, "_AGAIN_SECONDS", 0.01)
     task = asyncio.create_task(jobs._again_and_again(Job("fails at first", 0.01, fails)))
     async with asyncio.timeout(5):
-        while len(turns) < 4:
-            await asyncio.sleep(0.01)
+        await enough.wait()
     task.cancel()
     assert [record.levelname for record in caplog.records if record.name == "tollkeeper.jobs"] == ["WARNING", "ERROR"]

@@ -183,7 +183,7 @@ def _refuse_too_deep_or_wide(value: Any) -> None:
         containers: list[Any] = [each for each in level if isinstance(each, dict | list)]
         if not containers:
             return
-        keys += sum(len(each) for each in containers if isinstance(each, dict))
+        keys += sum(len(cast("dict[str, Any]", each)) for each in containers if isinstance(each, dict))
         values += sum(map(len, containers))
         if keys > MOST_KEYS:
             raise _too_wide()

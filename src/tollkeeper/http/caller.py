@@ -218,7 +218,7 @@ def _refuse_without(operation: Operation, caller: Caller) -> None:
 
 
 def address_of_client(exchange: Exchange, trusted: Sequence[Network]) -> str | None:
-    """Where the request comes from: the connection's other end or, behind trusted proxies, whom the first of them saw."""
+    """Where the request comes from: the connection's other end or, behind trusted proxies, whom they saw."""
     client = exchange.scope["client"]
     address = client[0] if client else None
     if not trusted or not _is_trusted(address, trusted):

@@ -23,13 +23,14 @@ def docs_page(description: dict[str, Any]) -> Answer:
         for method in _METHODS
         if method in each
     ]
+    schemas: dict[str, Any] = description["components"]["schemas"]
     body = (
         '<header class="top"><a class="mark" href="/">tollkeeper</a><small>API '
         f'{html.escape(description["info"]["version"])}</small><a href="/openapi.json">openapi.json</a></header>\n'
         f'<div class="docs"><nav aria-label="Contents">{"".join(_contents(operations))}</nav>\n<main>\n'
         f"<h1>API</h1>\n<p>{_prose(description['info']['description'])}</p>\n{_callers(description)}"
         f"{''.join(_operation(*each) for each in operations)}"
-        f'<h2 class="part">Shapes</h2>\n{"".join(_shape(*each) for each in description["components"]["schemas"].items())}'
+        f'<h2 class="part">Shapes</h2>\n{"".join(_shape(*each) for each in schemas.items())}'
         "</main></div>\n"
     )
     return page("tollkeeper API", body, styles=("docs.css",))
@@ -60,8 +61,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
         f"<code>{html.escape(path)}</code></h2>\n<p><strong>{_prose(operation['summary'])}</strong></p>\n"
         f"{''.join(f'<p>{_prose(each)}</p>' for each in operation['description'].split(chr(10) * 2))}\n"
         f"{_parameters(operation['parameters'])}{_body(operation.get('requestBody'))}"
-        f'{_answers(operation["responses"])}<h3>Try it</h3>\n<pre tabindex="0"><code>{html.escape(_curl(path, method, operation))}'
-        "</code></pre>\n</section>\n"
+        f"{_answers(operation['responses'])}<h3>Try it</h3>\n{_code(_curl(path, method, operation))}\n</section>\n"
     )
 
 
@@ -79,7 +79,7 @@ def _body(body: dict[str, Any] | None) -> str:
         return ""
     content = body["content"]["application/json"]
     examples = "".join(
-        f'<p class="soft">{html.escape(name)}</p><pre tabindex="0"><code>{html.escape(_json(each["value"]))}</code></pre>'
+        f'<p class="soft">{html.escape(name)}</p>{_code(_json(each["value"]))}'
         for name, each in content["examples"].items()
     )
     return f"<h3>Body</h3>\n<p>{_type(content['schema'])}</p>\n{examples}"
@@ -102,13 +102,15 @@ def _shape(name: str, schema: dict[str, Any]) -> str:
         for field, kind in schema.get("properties", {}).items()
     )
     about = f"<p>{_prose(schema.get('description', ''))}</p>"
-    return f'<section class="card" id="shape-{name}"><h3>{name}</h3>{about}{_table("", ("field", "type", ""), rows)}</section>\n'
+    fields = _table("", ("field", "type", ""), rows)
+    return f'<section class="card" id="shape-{name}"><h3>{name}</h3>{about}{fields}</section>\n'
 
 
 def _table(caption: str, heads: tuple[str, ...], rows: str) -> str:
     head = "".join(f'<th scope="col">{each}</th>' for each in heads)
     title = f"<h3>{caption}</h3>\n" if caption else ""
-    return f'{title}<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'{title}<div class="wide" tabindex="0">{table}</div>\n'
 
 
 def _type(schema: dict[str, Any]) -> str:
@@ -136,13 +138,17 @@ def _curl(path: str, method: str, operation: dict[str, Any]) -> str:
         lines.append("-H 'Tollkeeper-User: alice@example.com'")
     if "requestBody" in operation:
         examples = operation["requestBody"]["content"]["application/json"]["examples"]
-        example = next((each["value"] for each in examples.values()), {})
+        example: Any = next((each["value"] for each in examples.values()), None)
         lines += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(example)}'"]
     return " \\\n  ".join(lines)
 
 
 def _filled(path: str) -> str:
     return path.replace("{reference}", "req-123").replace("{session}", "session-123").replace("{key}", "OPENAI_KEY")
+
+
+def _code(text: str) -> str:
+    return f'<pre tabindex="0"><code>{html.escape(text)}</code></pre>'
 
 
 def _json(value: Any) -> str:

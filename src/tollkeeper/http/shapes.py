@@ -162,7 +162,7 @@ def _faults_of(value: Any, kind: Any, path: str) -> Iterator[Fault]:
             yield from faults
             return
     try:
-        msgspec.convert(value, kind, builtin_types=(Decimal,))
+        msgspec.convert(value, cast("Any", kind), builtin_types=(Decimal,))
     except msgspec.ValidationError as error:
         yield Fault(path, _worded(error, kind))
 
