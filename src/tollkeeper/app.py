@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Final
 
 from tollkeeper import jobs
 from tollkeeper.accounts import masterkey, variables
@@ -21,6 +22,8 @@ from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses, embedded_server
 from tollkeeper.store.migrate import migrate
+
+_PATIENT_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ async def prepared(settings: Settings) -> AsyncGenerator[Addresses]:
 @asynccontextmanager
 async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Application]:
     """Run the application on a prepared database; at the end, what waits in the lanes is decided first."""
-    async with opened(settings, addresses) as (database, ledger):
+    async with opened(settings, addresses) as (database, ledger), _patient(settings, addresses) as patient:
         keys = _master_keys(settings)
         sealer = Sealer(keys)
         if missing := await variables.master_keys_in_use(database) - sealer.versions:
@@ -58,6 +61,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         readiness = Readiness()
         backend = Backend(
             database=database,
+            patient=patient,
             ledger=ledger,
             sealer=sealer,
             pepper=masterkey.pepper_of(keys),
@@ -94,6 +98,15 @@ async def opened(
         Ledger(database, pending_for=timedelta(seconds=settings.pending_seconds)) as ledger,
     ):
         yield database, ledger
+
+
+def _patient(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:
+    return Database.open(
+        addresses.service,
+        size=1,
+        statement_timeout=_PATIENT_SECONDS,
+        transaction_pooler=settings.transaction_pooler,
+    )
 
 
 def _master_keys(settings: Settings) -> dict[int, bytes]:

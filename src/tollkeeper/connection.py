@@ -22,6 +22,42 @@ _SWEEP_SECONDS: Final = 1.0
 Phase = Literal["waiting", "headers", "body", "answer"]
 
 
+class GatheringTransport:
+    """Writes once in a turn of the loop: uvicorn writes head and body apart, and each would be a system call."""
+
+    __slots__ = ("_gathered", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._gathered: list[bytes] = []
+
+    def write(self, content: bytes) -> None:
+        """Write with whatever else is written in this turn."""
+        if not self._gathered:
+            self._loop.call_soon(self._flush)
+        self._gathered.append(content)
+
+    def close(self) -> None:
+        """Write what is left, and close."""
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once, and lose what is not written."""
+        self._gathered.clear()
+        self._transport.abort()
+
+    def _flush(self) -> None:
+        if self._gathered:
+            content = b"".join(self._gathered)
+            self._gathered.clear()
+            self._transport.write(content)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class LimitedConnection(HttpToolsProtocol):
     """Counts the bytes of headers and notes since when it waits for what; ``sweep`` ends those who wait too long."""
 
@@ -31,6 +67,10 @@ class LimitedConnection(HttpToolsProtocol):
         self.since = self.loop.time()
         self.blocked_since: float | None = None
         self._header_bytes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for headers."""
+        super().connection_made(cast("Any", GatheringTransport(transport, self.loop)))
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, unless headers have grown too long."""

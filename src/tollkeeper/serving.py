@@ -7,6 +7,7 @@ its standard input, and stops when that closes: so none outlives a parent that w
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -82,6 +83,7 @@ async def serve(settings: Settings, *, ready: Ready = lambda _: None) -> None:
                     working(settings, addresses),
                     serving(settings, application, listener, stop) as url,
                 ):
+                    keep_what_is_loaded()
                     ready(url)
                     await stop.wait()
 
@@ -133,6 +135,12 @@ def address_of(listener: socket.socket) -> str:
     if host in {"127.0.0.1", "0.0.0.0", "::1", "::"}:  # noqa: S104 - it is compared, not bound
         host = "localhost"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def keep_what_is_loaded() -> None:
+    """Spare the garbage collector the code and the price list, which stay until the end, turn after turn."""
+    gc.collect()
+    gc.freeze()
 
 
 def start_logging(settings: Settings) -> None:
@@ -278,6 +286,7 @@ async def _work() -> None:
             running(orders.settings, addresses) as application,
             serving(orders.settings, application, listener, stop),
         ):
+            keep_what_is_loaded()
             # A parent that was killed meanwhile hears nothing any more, and its end tells us to stop.
             with suppress(BrokenPipeError):
                 os.write(sys.stdout.fileno(), _IS_READY)

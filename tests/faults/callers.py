@@ -63,6 +63,8 @@ async def calling(key: str) -> AsyncGenerator[Caller]:
     """Call over as many connections as there are calls."""
     timeout = aiohttp.ClientTimeout(total=LONGEST_ANSWER)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
+        # Else it sends a PUT again by itself when a connection ends, and we would not see that.
+        session._retry_connection = False
         yield Caller(session, key)
 
 
@@ -129,6 +131,7 @@ class Load:
     async def _next(self) -> None:
         self._heard.clear()
         await self._heard.wait()
+        assert not self.wrong, self.wrong[0]
 
     async def _client(self, n: int) -> None:
         for k in itertools.count(len(self.starts)):
@@ -167,3 +170,4 @@ class Load:
             self._heard.set()
         elif reply.status != 503 or "Retry-After" not in reply.headers:
             self.wrong.append(f"{reply.status}: {reply.body.decode()}")
+            self._heard.set()

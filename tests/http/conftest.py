@@ -74,7 +74,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Site:
     """The running service and what tests do with it."""
 
     url: str
@@ -150,7 +150,7 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-async def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Service]:
+async def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Site]:
     """The service, on a database of this file's own."""
     settings = Settings(port=0, data=str(tmp_path_factory.mktemp("data")), database_connections=4)
     async with a_database(server, template="tollkeeper") as addresses, running(settings, addresses) as application:
@@ -160,19 +160,19 @@ async def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> A
                 aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client,
             ):
                 owner = await asyncpg.connect(addresses.owner)
-                made = Service(url.replace("localhost", "127.0.0.1"), application, addresses, client, owner, "")
+                made = Site(url.replace("localhost", "127.0.0.1"), application, addresses, client, owner, "")
                 scopes = keys.SCOPES["service"]
-                yield Service(made.url, application, addresses, client, owner, await made.service_key(*scopes))
+                yield Site(made.url, application, addresses, client, owner, await made.service_key(*scopes))
                 await owner.close()
 
 
 @pytest.fixture
-async def alice(service: Service) -> Person:
+async def alice(service: Site) -> Person:
     """Someone without limits."""
     return await service.person()
 
 
 @pytest.fixture
-async def bob(service: Service) -> Person:
+async def bob(service: Site) -> Person:
     """Someone else."""
     return await service.person()

@@ -8,18 +8,18 @@ import pytest
 
 from tollkeeper.accounts import logins
 
-from .conftest import Person, Service
+from .conftest import Person, Site
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml", "Sec-Fetch-Site": "same-origin"}
 
 
-async def link(service: Service, person: Person) -> str:
+async def link(service: Site, person: Person) -> str:
     backend = service.application.backend
     made = await logins.make_link(backend.database, person.id, pepper=backend.pepper, actor="t")
     return f"/sign-in/{made.token}"
 
 
-async def test_a_link_signs_in_once_by_its_button_and_not_by_being_opened(service: Service, alice: Person) -> None:
+async def test_a_link_signs_in_once_by_its_button_and_not_by_being_opened(service: Site, alice: Person) -> None:
     path = await link(service, alice)
     for _ in range(3):
         opened = await service.call("GET", path, by={"Accept": "text/html", "Sec-Fetch-Site": "none"})
@@ -53,19 +53,19 @@ async def test_a_link_signs_in_once_by_its_button_and_not_by_being_opened(servic
         ("", "/"),
     ],
 )
-async def test_signing_in_leads_only_within_this_site(service: Service, alice: Person, to: str, leads_to: str) -> None:
+async def test_signing_in_leads_only_within_this_site(service: Site, alice: Person, to: str, leads_to: str) -> None:
     heard = await service.call("POST", f"{await link(service, alice)}?next={to}", by=BROWSER)
     assert (heard.status, heard.headers["Location"]) == (303, leads_to)
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
-async def test_a_foreign_page_signs_nobody_in(service: Service, alice: Person, headers: dict[str, str]) -> None:
+async def test_a_foreign_page_signs_nobody_in(service: Site, alice: Person, headers: dict[str, str]) -> None:
     path = await link(service, alice)
     assert (await service.call("POST", path, by=headers)).is_problem(403, "not-allowed")
     assert (await service.call("POST", path)).status == 303
 
 
-async def test_signing_out_ends_the_session_here_at_once(service: Service, alice: Person) -> None:
+async def test_signing_out_ends_the_session_here_at_once(service: Site, alice: Person) -> None:
     assert (await service.call("GET", "/api/account", by=alice.by_cookie)).status == 200
     out = await service.call("POST", "/api/account/sign-out", by=alice.by_cookie)
     assert out.status == 200
@@ -73,7 +73,7 @@ async def test_signing_out_ends_the_session_here_at_once(service: Service, alice
     assert (await service.call("GET", "/api/account", by=alice.by_cookie)).is_problem(401, "not-signed-in")
 
 
-async def test_the_front_page_shows_their_numbers_to_who_is_signed_in(service: Service, alice: Person) -> None:
+async def test_the_front_page_shows_their_numbers_to_who_is_signed_in(service: Site, alice: Person) -> None:
     theirs = await service.call("GET", "/", by=alice.by_cookie)
     assert b"/api/user/dashboard" in theirs.body
     strangers = await service.call("GET", "/")
@@ -83,7 +83,7 @@ async def test_the_front_page_shows_their_numbers_to_who_is_signed_in(service: S
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/problems/limit-reached", "/sign-in/x"])
 async def test_pages_load_nothing_from_elsewhere_and_run_only_what_has_their_nonce(
-    service: Service, alice: Person, path: str
+    service: Site, alice: Person, path: str
 ) -> None:
     heard = await service.call("GET", path, by=alice.by_cookie)
     assert heard.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -101,7 +101,7 @@ async def test_pages_load_nothing_from_elsewhere_and_run_only_what_has_their_non
     assert again.headers["Content-Security-Policy"] != policy
 
 
-async def test_every_kind_of_problem_has_its_page(service: Service) -> None:
+async def test_every_kind_of_problem_has_its_page(service: Site) -> None:
     heard = await service.call("GET", "/api/nothing")
     page = await service.call("GET", heard.json["type"])
     assert page.status == 200
@@ -109,6 +109,6 @@ async def test_every_kind_of_problem_has_its_page(service: Service) -> None:
     assert (await service.call("GET", "/problems/none-of-ours")).is_problem(404, "not-found")
 
 
-async def test_a_browser_sees_errors_of_pages_as_pages(service: Service) -> None:
+async def test_a_browser_sees_errors_of_pages_as_pages(service: Site) -> None:
     assert (await service.call("GET", "/nothing", by=BROWSER)).headers["Content-Type"].startswith("text/html")
     assert (await service.call("GET", "/api/nothing", by=BROWSER)).is_problem(404, "not-found")

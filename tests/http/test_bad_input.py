@@ -15,7 +15,7 @@ from tollkeeper.http.shapes import Said
 from tollkeeper.http.variables import PutVariable
 from tollkeeper.http.wire import FinishTracking, StartTracking
 
-from .conftest import Person, Service
+from .conftest import Person, Site
 
 ROUTES = {
     "start": ("POST", "/api/chat/track", StartTracking, {"prompt": "x"}),
@@ -64,7 +64,7 @@ def body(says: dict[str, Any], field: str, literal: str) -> bytes:
 
 
 @pytest.fixture
-async def rows(service: Service, alice: Person) -> Any:
+async def rows(service: Site, alice: Person) -> Any:
     """Nothing may be there afterwards that was not there before."""
     assert alice, "is made before, for she has rows herself"
     before = await service.rows()
@@ -76,7 +76,7 @@ async def rows(service: Service, alice: Person) -> Any:
 @pytest.mark.parametrize("why", TEXTS)
 @pytest.mark.usefixtures("rows")
 async def test_text_that_cannot_be_kept_is_refused_in_every_field(
-    service: Service, alice: Person, route: str, why: str
+    service: Site, alice: Person, route: str, why: str
 ) -> None:
     method, path, shape, says = ROUTES[route]
     for field in (*fields(shape, str), "unknownField"):
@@ -87,9 +87,7 @@ async def test_text_that_cannot_be_kept_is_refused_in_every_field(
 
 @pytest.mark.parametrize("literal", NUMBERS, ids=lambda literal: literal[:12])
 @pytest.mark.usefixtures("rows")
-async def test_what_is_no_plain_number_is_refused_in_every_number(
-    service: Service, alice: Person, literal: str
-) -> None:
+async def test_what_is_no_plain_number_is_refused_in_every_number(service: Site, alice: Person, literal: str) -> None:
     for method, path, shape, says in ROUTES.values():
         for field in fields(shape, int):
             if literal in FRACTIONS.get(field, ()) or (field == "userRating" and literal == "null"):
@@ -101,7 +99,7 @@ async def test_what_is_no_plain_number_is_refused_in_every_number(
 
 @pytest.mark.parametrize("literal", ["12", "true", "[]", '{"a": 1}', "1.5"])
 @pytest.mark.usefixtures("rows")
-async def test_what_is_no_text_is_refused_in_every_text(service: Service, alice: Person, literal: str) -> None:
+async def test_what_is_no_text_is_refused_in_every_text(service: Site, alice: Person, literal: str) -> None:
     for method, path, shape, says in (ROUTES["start"], ROUTES["finish"]):
         for field in fields(shape, str):
             if field == "metadata":
@@ -125,7 +123,7 @@ async def test_what_is_no_text_is_refused_in_every_text(service: Service, alice:
     ],
 )
 async def test_texts_of_a_start_have_bounds(
-    service: Service, alice: Person, field: str, length: int, *, fits: bool
+    service: Site, alice: Person, field: str, length: int, *, fits: bool
 ) -> None:
     says = {"prompt": "x"} | {field: "a" * length}
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, says=says)
@@ -133,7 +131,7 @@ async def test_texts_of_a_start_have_bounds(
 
 
 @pytest.mark.usefixtures("rows")
-async def test_bounds_of_long_texts_are_bytes_of_utf8(service: Service, alice: Person) -> None:
+async def test_bounds_of_long_texts_are_bytes_of_utf8(service: Site, alice: Person) -> None:
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, says={"prompt": "é" * (2**19 + 1)})
     assert heard.is_problem(422, "invalid")
     assert heard.faulty == {"prompt"}
@@ -158,7 +156,7 @@ async def test_bounds_of_long_texts_are_bytes_of_utf8(service: Service, alice: P
     ],
 )
 @pytest.mark.usefixtures("rows")
-async def test_metadata_is_looked_through(service: Service, alice: Person, metadata: str, faulty: str) -> None:
+async def test_metadata_is_looked_through(service: Site, alice: Person, metadata: str, faulty: str) -> None:
     raw = body({"prompt": "x"}, "metadata", metadata)
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
     assert heard.is_problem(422, "invalid")
@@ -184,7 +182,7 @@ async def test_metadata_is_looked_through(service: Service, alice: Person, metad
     ],
 )
 @pytest.mark.usefixtures("rows")
-async def test_every_faulty_field_is_named(service: Service, alice: Person, raw: bytes, faulty: set[str]) -> None:
+async def test_every_faulty_field_is_named(service: Site, alice: Person, raw: bytes, faulty: set[str]) -> None:
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
     assert heard.is_problem(422, "invalid")
     assert heard.faulty == faulty
@@ -216,14 +214,14 @@ async def test_every_faulty_field_is_named(service: Service, alice: Person, raw:
     ids=lambda raw: repr(raw[:24]),
 )
 @pytest.mark.usefixtures("rows")
-async def test_what_is_not_json_or_too_deep_or_too_wide_is_400(service: Service, alice: Person, raw: bytes) -> None:
+async def test_what_is_not_json_or_too_deep_or_too_wide_is_400(service: Site, alice: Person, raw: bytes) -> None:
     began = time.perf_counter()
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
     assert heard.is_problem(400, "not-understood"), heard.body
     assert time.perf_counter() - began < 0.5
 
 
-async def test_32_levels_and_1000_keys_are_read(service: Service, alice: Person) -> None:
+async def test_32_levels_and_1000_keys_are_read(service: Site, alice: Person) -> None:
     metadata: Any = 1
     for _ in range(31):
         metadata = {"a": metadata}
@@ -231,7 +229,7 @@ async def test_32_levels_and_1000_keys_are_read(service: Service, alice: Person)
     await service.start(alice, metadata={f"k{n}": n for n in range(900)})
 
 
-async def test_a_million_elements_and_colliding_keys_are_refused_quickly(service: Service, alice: Person) -> None:
+async def test_a_million_elements_and_colliding_keys_are_refused_quickly(service: Site, alice: Person) -> None:
     for raw in (
         b'{"prompt": ' + b"[" + b"1," * 10**6 + b"1]}",
         b'{"prompt": ' + b"[" + b"-0," * 10**6 + b"1]}",
@@ -244,7 +242,7 @@ async def test_a_million_elements_and_colliding_keys_are_refused_quickly(service
         assert time.perf_counter() - began < 2.0
 
 
-async def test_a_body_above_8_mib_is_413_at_once(service: Service, alice: Person) -> None:
+async def test_a_body_above_8_mib_is_413_at_once(service: Site, alice: Person) -> None:
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=b" " * (8 * 2**20 + 1))
     assert heard.is_problem(413, "too-large")
     whole = await service.call(
@@ -268,7 +266,7 @@ async def test_a_body_above_8_mib_is_413_at_once(service: Service, alice: Person
     ],
 )
 async def test_only_plain_json_is_read_from_keys(
-    service: Service, alice: Person, headers: dict[str, str], status: int
+    service: Site, alice: Person, headers: dict[str, str], status: int
 ) -> None:
     raw = b'{"prompt": "x"}'
     if headers.get("Content-Encoding") == "gzip":
@@ -277,7 +275,7 @@ async def test_only_plain_json_is_read_from_keys(
     assert heard.status == 201 if status == 201 else heard.is_problem(415, "unsupported-media-type")
 
 
-async def test_from_a_page_any_content_type_is_read(service: Service, alice: Person) -> None:
+async def test_from_a_page_any_content_type_is_read(service: Site, alice: Person) -> None:
     by = alice.by_cookie | {"Content-Type": "text/plain;charset=UTF-8"}
     heard = await service.call("POST", "/api/chat/track", by=by, raw=b'{"prompt": "x"}')
     assert heard.status == 201
@@ -307,7 +305,7 @@ async def test_from_a_page_any_content_type_is_read(service: Service, alice: Per
     ],
 )
 async def test_unknown_and_unfit_parameters_are_422_and_named(
-    service: Service, alice: Person, path: str, faulty: set[str]
+    service: Site, alice: Person, path: str, faulty: set[str]
 ) -> None:
     heard = await service.call("GET", path, by=alice.by_key)
     assert heard.is_problem(422, "invalid"), heard.body
@@ -327,7 +325,7 @@ async def test_unknown_and_unfit_parameters_are_422_and_named(
         "/api/user/variables/%00",
     ],
 )
-async def test_a_path_or_query_that_is_none_is_400(service: Service, alice: Person, path: str) -> None:
+async def test_a_path_or_query_that_is_none_is_400(service: Site, alice: Person, path: str) -> None:
     assert (await service.call("GET", path, by=alice.by_key)).is_problem(400, "not-understood")
 
 
@@ -348,7 +346,7 @@ async def test_a_path_or_query_that_is_none_is_400(service: Service, alice: Pers
         "/static/..%5c..%5cx",
     ],
 )
-async def test_what_is_not_there_is_404(service: Service, alice: Person, path: str) -> None:
+async def test_what_is_not_there_is_404(service: Site, alice: Person, path: str) -> None:
     assert (await service.call("GET", path, by=alice.by_key)).is_problem(404, "not-found")
 
 
@@ -372,7 +370,7 @@ async def test_what_is_not_there_is_404(service: Service, alice: Person, path: s
         "\u202e\u2066",
     ],
 )
-async def test_hostile_texts_are_only_texts(service: Service, alice: Person, hostile: str) -> None:
+async def test_hostile_texts_are_only_texts(service: Site, alice: Person, hostile: str) -> None:
     says = {
         "prompt": hostile,
         "sessionId": hostile,

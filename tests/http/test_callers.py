@@ -15,7 +15,7 @@ from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import operation_of
 from tollkeeper.http.routes import ROUTES, asgi_app
 
-from .conftest import JSON, Person, Service
+from .conftest import JSON, Person, Site
 
 UNSAFE = ("POST", "PUT", "DELETE")
 CALLS: dict[tuple[str, str], Any] = {
@@ -97,7 +97,7 @@ def test_every_route_declares_what_the_matrix_says() -> None:
             assert operation.permission == NEEDS.get(call, expected)
 
 
-async def test_a_route_without_a_permission_stops_the_start(service: Service) -> None:
+async def test_a_route_without_a_permission_stops_the_start(service: Site) -> None:
     @get("/forgotten")
     async def forgotten(request: Exchange) -> Answer:  # noqa: ARG001
         return Answer(b"")
@@ -106,7 +106,7 @@ async def test_a_route_without_a_permission_stops_the_start(service: Service) ->
         asgi_app(service.application.backend, (*ROUTES, forgotten))
 
 
-async def answer(service: Service, call: tuple[str, str], by: dict[str, str]) -> int:
+async def answer(service: Site, call: tuple[str, str], by: dict[str, str]) -> int:
     method, path = call
     for name in ("reference", "session", "key", "slug", "token"):
         path = path.replace("{" + name + "}", "not-there")
@@ -114,7 +114,7 @@ async def answer(service: Service, call: tuple[str, str], by: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("call", sorted(CALLS), ids=" ".join)
-async def test_nobody_hears_401_unless_the_route_is_public(service: Service, call: tuple[str, str]) -> None:
+async def test_nobody_hears_401_unless_the_route_is_public(service: Site, call: tuple[str, str]) -> None:
     # Not from this machine, as far as /metrics can tell.
     status = await answer(service, call, JSON | {"X-Forwarded-For": "203.0.113.1"})
     if call == ("POST", "/sign-in/{token}"):
@@ -126,7 +126,7 @@ async def test_nobody_hears_401_unless_the_route_is_public(service: Service, cal
 
 
 @pytest.mark.parametrize("kind", ["user", "service"])
-async def test_a_key_may_what_its_scopes_say_and_no_more(service: Service, alice: Person, kind: keys.Kind) -> None:
+async def test_a_key_may_what_its_scopes_say_and_no_more(service: Site, alice: Person, kind: keys.Kind) -> None:
     backend = service.application.backend
     for scope in sorted(keys.SCOPES[kind]):
         user_id = alice.id if kind == "user" else None
@@ -144,7 +144,7 @@ async def test_a_key_may_what_its_scopes_say_and_no_more(service: Service, alice
         await keys.revoke_any(backend.database, key.id, actor="t")
 
 
-async def test_a_person_may_everything_but_the_servers_numbers(service: Service, alice: Person) -> None:
+async def test_a_person_may_everything_but_the_servers_numbers(service: Site, alice: Person) -> None:
     for call in CALLS.keys() - FOR_PERSONS - PUBLIC:
         status = await answer(service, call, alice.by_cookie | {"X-Forwarded-For": "203.0.113.1"})
         assert (status in {401, 403}) == (call == ("GET", "/metrics")), (call, status)
@@ -153,7 +153,7 @@ async def test_a_person_may_everything_but_the_servers_numbers(service: Service,
 @pytest.mark.parametrize("origin", [None, "same", "other", "null"])
 @pytest.mark.parametrize("site", [None, "same-origin", "same-site", "cross-site", "none"])
 async def test_by_cookie_only_a_page_of_this_site_may_change_something(
-    service: Service, alice: Person, site: str | None, origin: str | None
+    service: Site, alice: Person, site: str | None, origin: str | None
 ) -> None:
     own = service.url
     headers = {"Cookie": alice.by_cookie["Cookie"]}
@@ -174,7 +174,7 @@ async def test_by_cookie_only_a_page_of_this_site_may_change_something(
     assert (await service.call("POST", "/api/chat/track", by=by_key, says={"prompt": "x"})).status == 201
 
 
-async def test_with_a_key_the_cookie_is_not_looked_at(service: Service, alice: Person, bob: Person) -> None:
+async def test_with_a_key_the_cookie_is_not_looked_at(service: Site, alice: Person, bob: Person) -> None:
     both = alice.by_cookie | bob.by_key
     told = (await service.call("GET", "/api/account", by=both)).json
     assert (told["account"]["id"], told["caller"]) == (str(bob.id), "user_key")
@@ -196,13 +196,13 @@ async def test_with_a_key_the_cookie_is_not_looked_at(service: Service, alice: P
         "Bearer a b",
     ],
 )
-async def test_what_is_no_key_is_401_and_says_how(service: Service, authorization: str) -> None:
+async def test_what_is_no_key_is_401_and_says_how(service: Site, authorization: str) -> None:
     heard = await service.call("GET", "/api/account", by={"Authorization": authorization})
     assert heard.is_problem(401, "not-signed-in")
     assert heard.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-async def test_a_mistyped_key_is_refused_without_asking_the_database(service: Service, alice: Person) -> None:
+async def test_a_mistyped_key_is_refused_without_asking_the_database(service: Site, alice: Person) -> None:
     typo = alice.key[:-1] + ("a" if alice.key[-1] != "a" else "b")
     before = await service.owner.fetchval("SELECT count(*) FROM api_keys")
     heard = await service.call("GET", "/api/account", by={"Authorization": f"Bearer {typo}"})
@@ -211,12 +211,12 @@ async def test_a_mistyped_key_is_refused_without_asking_the_database(service: Se
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "é", "a" * 43, "a" * 5000])
-async def test_what_is_no_session_is_401(service: Service, cookie: str) -> None:
+async def test_what_is_no_session_is_401(service: Site, cookie: str) -> None:
     heard = await service.call("GET", "/api/account", by={"Cookie": f"__Host-tollkeeper={cookie}"})
     assert heard.is_problem(401, "not-signed-in")
 
 
-async def test_a_service_names_its_user_or_hears_400(service: Service) -> None:
+async def test_a_service_names_its_user_or_hears_400(service: Site) -> None:
     for named in ({}, {"Tollkeeper-User": ""}, {"Tollkeeper-User": "no address"}, {"Tollkeeper-User": "a@b@c"}):
         by = JSON | {"Authorization": f"Bearer {service.key}"} | named
         for method, path, says in (("POST", "/api/chat/track", {"prompt": "x"}), ("GET", "/api/user/dashboard", None)):
@@ -238,7 +238,7 @@ async def test_a_service_names_its_user_or_hears_400(service: Service) -> None:
     ],
 )
 async def test_starts_and_variables_make_an_unknown_user_and_reads_do_not(
-    service: Service, method: str, path: str, says: Any, *, made: bool
+    service: Site, method: str, path: str, says: Any, *, made: bool
 ) -> None:
     email = f"New.One+{method.lower()}{abs(hash(path))}@Example.com"
     heard = await service.call(method, path, by=service.as_service(email), says=says)
@@ -250,7 +250,7 @@ async def test_starts_and_variables_make_an_unknown_user_and_reads_do_not(
         assert seen.json["account"]["email"] == email
 
 
-async def test_many_first_starts_of_one_user_make_one(service: Service) -> None:
+async def test_many_first_starts_of_one_user_make_one(service: Site) -> None:
     by = service.as_service("crowd@example.com")
     heard = await asyncio.gather(
         *(service.call("POST", "/api/chat/track", by=by, says={"prompt": "x"}) for _ in range(30))
@@ -261,9 +261,7 @@ async def test_many_first_starts_of_one_user_make_one(service: Service) -> None:
     assert await service.owner.fetchval(found) == 1
 
 
-async def test_what_is_revoked_ended_or_switched_off_is_refused_within_a_second(
-    service: Service, alice: Person
-) -> None:
+async def test_what_is_revoked_ended_or_switched_off_is_refused_within_a_second(service: Site, alice: Person) -> None:
     backend = service.application.backend
     for by in (alice.by_key, alice.by_cookie):
         assert (await service.call("GET", "/api/account", by=by)).status == 200
@@ -281,7 +279,7 @@ async def test_what_is_revoked_ended_or_switched_off_is_refused_within_a_second(
 
 
 async def test_what_is_anothers_is_404_on_every_route_and_stays_as_it_was(
-    service: Service, alice: Person, bob: Person
+    service: Site, alice: Person, bob: Person
 ) -> None:
     told = await service.start(alice, requestId="hers", sessionId="her-session")
     await service.call("POST", "/api/user/variables", by=alice.by_key, says={"key": "HERS", "value": "v"})
@@ -309,7 +307,7 @@ async def test_what_is_anothers_is_404_on_every_route_and_stays_as_it_was(
     assert hers.json["detail"] == unknown.json["detail"]
 
 
-async def test_forwarded_addresses_count_only_from_trusted_proxies(service: Service, alice: Person) -> None:
+async def test_forwarded_addresses_count_only_from_trusted_proxies(service: Site, alice: Person) -> None:
     by = alice.by_key | {"X-Forwarded-For": "203.0.113.9"}
     told = (await service.call("POST", "/api/chat/track", by=by, says={"prompt": "x"})).json
     found = (await service.call("GET", f"/api/chat/requests/{told['id']}", by=alice.by_key)).json["request"]

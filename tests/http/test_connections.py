@@ -14,7 +14,7 @@ import pytest
 
 from tollkeeper import connection
 
-from .conftest import Person, Service
+from .conftest import Person, Site
 
 
 class Wire:
@@ -45,7 +45,7 @@ class Wire:
 
 
 @pytest.fixture
-async def wire(service: Service) -> AsyncGenerator[Wire]:
+async def wire(service: Site) -> AsyncGenerator[Wire]:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
     yield Wire(reader, writer)
     writer.close()
@@ -109,7 +109,7 @@ async def test_endless_headers_end_with_431(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("headers", [{f"x-{n}": "1" for n in range(200)}, {"x": "a" * 40_000}])
-async def test_many_or_large_headers_are_431(service: Service, headers: dict[str, str]) -> None:
+async def test_many_or_large_headers_are_431(service: Site, headers: dict[str, str]) -> None:
     if len(headers) == 1:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
         wire = Wire(reader, writer)
@@ -154,7 +154,7 @@ async def test_headers_that_do_not_come_are_not_waited_for(wire: Wire, beginning
 
 @pytest.mark.usefixtures("hurry")
 async def test_a_body_that_does_not_come_ends_with_408_and_leaves_nothing(
-    service: Service, wire: Wire, alice: Person
+    service: Site, wire: Wire, alice: Person
 ) -> None:
     before = await service.rows()
     await wire.say(request("POST", "/api/chat/track", alice.by_key | {"content-length": "100"}, b'{"prompt": '))
@@ -184,7 +184,7 @@ async def test_whoever_never_reads_is_let_go(wire: Wire) -> None:
     assert 0 < heard.count(b"HTTP/1.1 200") < 500
 
 
-async def test_others_are_served_while_many_are_slow(service: Service) -> None:
+async def test_others_are_served_while_many_are_slow(service: Site) -> None:
     port = int(service.url.rpartition(":")[2])
     slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(200)]
     for _, writer in slow:
@@ -198,7 +198,7 @@ async def test_others_are_served_while_many_are_slow(service: Service) -> None:
 
 
 @pytest.mark.parametrize("after", ["headers", "half", "whole"])
-async def test_who_goes_away_leaves_all_or_nothing(service: Service, alice: Person, after: str) -> None:
+async def test_who_goes_away_leaves_all_or_nothing(service: Site, alice: Person, after: str) -> None:
     port = int(service.url.rpartition(":")[2])
     body = b'{"prompt": "x"}'
     before = await service.owner.fetchval("SELECT count(*) FROM chat_requests WHERE user_id = $1", alice.id)

@@ -7,12 +7,14 @@ import re
 from typing import Any
 
 import pytest
+from litestar import get
 
 from tollkeeper.http.docs import describe
-from tollkeeper.http.operation import operation_of
-from tollkeeper.http.routes import ROUTES
+from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.operation import Operation, operation_of
+from tollkeeper.http.routes import ROUTES, asgi_app
 
-from .conftest import JSON, Person, Service
+from .conftest import JSON, Person, Site
 from .test_callers import CALLS
 
 GUARDS = {
@@ -66,7 +68,7 @@ def test_money_is_a_number_in_the_description() -> None:
     assert "decimal" not in json.dumps(description())
 
 
-async def test_the_served_description_is_that_one(service: Service) -> None:
+async def test_the_served_description_is_that_one(service: Site) -> None:
     heard = await service.call("GET", "/openapi.json")
     told = heard.json
     assert told["openapi"] == "3.1.0"
@@ -74,7 +76,7 @@ async def test_the_served_description_is_that_one(service: Service) -> None:
     assert told["paths"] == description()["paths"]
 
 
-async def test_the_readable_page_names_every_operation(service: Service) -> None:
+async def test_the_readable_page_names_every_operation(service: Site) -> None:
     page = (await service.call("GET", "/docs")).body.decode()
     for path, methods in description()["paths"].items():
         assert path in page
@@ -83,7 +85,7 @@ async def test_the_readable_page_names_every_operation(service: Service) -> None
 
 
 @pytest.mark.parametrize("call", sorted(CALLS), ids=" ".join)
-async def test_every_answer_carries_the_guards(service: Service, alice: Person, call: tuple[str, str]) -> None:
+async def test_every_answer_carries_the_guards(service: Site, alice: Person, call: tuple[str, str]) -> None:
     method, path = call
     path = re.sub(r"{\w+}", "not-there", path)
     signs_out = call == ("POST", "/api/account/sign-out")
@@ -98,7 +100,7 @@ async def test_every_answer_carries_the_guards(service: Service, alice: Person, 
 
 
 @pytest.mark.parametrize("path", ["/api/chat/track", "/healthz", "/api/nothing"])
-async def test_odd_methods_are_answered_politely(service: Service, path: str) -> None:
+async def test_odd_methods_are_answered_politely(service: Site, path: str) -> None:
     exists = path != "/api/nothing"
     for method in ("TRACE", "PATCH", "PROPFIND"):
         heard = await service.call(method, path)
@@ -112,7 +114,7 @@ async def test_odd_methods_are_answered_politely(service: Service, path: str) ->
     assert {name: options.headers.get(name) for name in GUARDS} == GUARDS
 
 
-async def test_head_answers_like_get_without_a_body(service: Service, alice: Person) -> None:
+async def test_head_answers_like_get_without_a_body(service: Site, alice: Person) -> None:
     for path in ("/healthz", "/", "/api/user/dashboard", "/docs"):
         whole = await service.call("GET", path, by=alice.by_key)
         head = await service.call("HEAD", path, by=alice.by_key)
@@ -120,7 +122,33 @@ async def test_head_answers_like_get_without_a_body(service: Service, alice: Per
         assert head.headers["Content-Length"] == whole.headers["Content-Length"]
 
 
-async def test_preflights_of_other_sites_get_no_permission(service: Service) -> None:
+async def test_preflights_of_other_sites_get_no_permission(service: Site) -> None:
     by = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     heard = await service.call("OPTIONS", "/api/chat/track", by=by)
     assert not [name for name in heard.headers if name.lower().startswith("access-control")]
+
+
+async def test_what_we_did_not_foresee_is_500_logged_once_and_told_without_its_inside(
+    service: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    @get("/boom", opt=Operation("public").as_opt())
+    async def boom(request: Exchange) -> Answer:  # noqa: ARG001 - the framework hands it over
+        raise RuntimeError("secret inside")
+
+    app = asgi_app(service.application.backend, (*ROUTES, boom))
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope: Any = {"type": "http", "method": "GET", "path": "/boom", "raw_path": b"/boom", "query_string": b""}
+    await app(scope | {"headers": [(b"host", b"localhost")], "client": None}, receive, send)
+    told = json.loads(sent[1]["body"])
+    assert (sent[0]["status"], told["type"]) == (500, "/problems/internal")
+    assert b"secret inside" not in sent[1]["body"]
+    logged = [record for record in caplog.records if told["traceId"] in record.getMessage()]
+    assert [record.levelname for record in logged] == ["ERROR"]
+    assert logged[0].exc_info

@@ -6,10 +6,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from .conftest import Service
+from .conftest import Site
 
 
-async def test_a_fuzzer_finds_nothing_that_is_not_described(service: Service, tmp_path: Path) -> None:
+async def test_a_fuzzer_finds_nothing_that_is_not_described(service: Site, tmp_path: Path) -> None:
     ana = await service.person()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{service.url}/openapi.json"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from .conftest import JSON, Service
+from .conftest import JSON, Site
 
 
-async def numbers(service: Service) -> dict[tuple[str, ...], float]:
+async def numbers(service: Site) -> dict[tuple[str, ...], float]:
     heard = await service.call("GET", "/metrics")
     assert heard.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     return {
@@ -17,13 +17,13 @@ async def numbers(service: Service) -> dict[tuple[str, ...], float]:
     }
 
 
-async def test_health_asks_nobody_and_readiness_the_database(service: Service) -> None:
+async def test_health_asks_nobody_and_readiness_the_database(service: Site) -> None:
     for path in ("/healthz", "/readyz"):
         heard = await service.call("GET", path)
         assert (heard.status, heard.json) == (200, {"status": "ok"})
 
 
-async def test_a_process_that_stops_is_not_ready_and_closes_connections(service: Service) -> None:
+async def test_a_process_that_stops_is_not_ready_and_closes_connections(service: Site) -> None:
     readiness = service.application.readiness
     readiness.is_stopping = True
     try:
@@ -36,7 +36,7 @@ async def test_a_process_that_stops_is_not_ready_and_closes_connections(service:
         readiness.is_stopping = False
 
 
-async def test_exchanges_refusals_and_sets_are_counted(service: Service) -> None:
+async def test_exchanges_refusals_and_sets_are_counted(service: Site) -> None:
     before = await numbers(service)
     ana = await service.person(await service.plan("one", daily_requests=1))
     await service.start(ana)
@@ -58,7 +58,7 @@ async def test_exchanges_refusals_and_sets_are_counted(service: Service) -> None
     assert after["tollkeeper_build_info", service.application.backend.version] == 1
 
 
-async def test_metrics_are_for_keys_with_their_scope_from_elsewhere(service: Service) -> None:
+async def test_metrics_are_for_keys_with_their_scope_from_elsewhere(service: Site) -> None:
     elsewhere = JSON | {"X-Forwarded-For": "203.0.113.1"}
     assert (await service.call("GET", "/metrics", by=elsewhere)).status == 401
     for scope, status in (("metrics", 200), ("track", 403)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Person, Service
+from .conftest import Person, Site
 
 REQUEST_FIELDS = [
     "id",
@@ -53,7 +53,7 @@ SEED_DASHBOARD: dict[str, list[str]] = {
 }
 
 
-async def all_pages(service: Service, path: str, person: Person, limit: int) -> list[Any]:
+async def all_pages(service: Site, path: str, person: Person, limit: int) -> list[Any]:
     items: list[Any] = []
     cursor = None
     while True:
@@ -67,7 +67,7 @@ async def all_pages(service: Service, path: str, person: Person, limit: int) -> 
             return items
 
 
-async def test_pages_of_requests_show_each_once_newest_first(service: Service, alice: Person) -> None:
+async def test_pages_of_requests_show_each_once_newest_first(service: Site, alice: Person) -> None:
     ids = [(await service.start(alice, prompt=str(n)))["id"] for n in range(7)]
     for limit in (1, 2, 3, 7, 200):
         items = await all_pages(service, "/api/chat/requests", alice, limit)
@@ -75,7 +75,7 @@ async def test_pages_of_requests_show_each_once_newest_first(service: Service, a
     assert list(items[0]) == REQUEST_FIELDS
 
 
-async def test_a_conversation_lists_its_requests_in_order(service: Service, alice: Person) -> None:
+async def test_a_conversation_lists_its_requests_in_order(service: Site, alice: Person) -> None:
     ids = [(await service.start(alice, sessionId="s 1"))["id"] for _ in range(5)]
     await service.start(alice, sessionId="s 2")
     for limit in (2, 5):
@@ -85,7 +85,7 @@ async def test_a_conversation_lists_its_requests_in_order(service: Service, alic
     assert unknown.is_problem(404, "not-found")
 
 
-async def test_conversations_are_summed_and_paged(service: Service, alice: Person) -> None:
+async def test_conversations_are_summed_and_paged(service: Site, alice: Person) -> None:
     for session in ("a", "b", "c"):
         told = await service.start(alice, sessionId=session)
         await service.start(alice, sessionId=session)
@@ -97,7 +97,7 @@ async def test_conversations_are_summed_and_paged(service: Service, alice: Perso
     assert {name: items[0][name] for name in expected} == expected
 
 
-async def test_a_cursor_of_one_list_is_none_of_another(service: Service, alice: Person) -> None:
+async def test_a_cursor_of_one_list_is_none_of_another(service: Site, alice: Person) -> None:
     for n in range(2):
         await service.start(alice, sessionId=f"s{n}")
     cursor = (await service.call("GET", "/api/chat/requests?limit=1", by=alice.by_key)).json["nextCursor"]
@@ -106,7 +106,7 @@ async def test_a_cursor_of_one_list_is_none_of_another(service: Service, alice: 
     assert heard.faulty == {"cursor"}
 
 
-async def test_the_dashboard_has_the_seeds_fields_and_itself_under_dashboard(service: Service, alice: Person) -> None:
+async def test_the_dashboard_has_the_seeds_fields_and_itself_under_dashboard(service: Site, alice: Person) -> None:
     told = (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).json
     assert list(told)[-1] == "dashboard"
     assert told.pop("dashboard") == told
@@ -118,7 +118,7 @@ async def test_the_dashboard_has_the_seeds_fields_and_itself_under_dashboard(ser
     assert len(told["series"]) == 30
 
 
-async def test_the_dashboard_counts_what_happened(service: Service) -> None:
+async def test_the_dashboard_counts_what_happened(service: Site) -> None:
     ana = await service.person("pro")
     for category, rating in (("nft", 5), ("nft", 4), ("token", None)):
         told = await service.start(ana, category=category, model="gpt-4o", prompt="p" * 300)
@@ -161,13 +161,13 @@ async def test_the_dashboard_counts_what_happened(service: Service) -> None:
     assert list(told["recentRequests"][0]) == REQUEST_FIELDS
 
 
-async def test_the_dashboard_shows_the_ten_newest(service: Service, alice: Person) -> None:
+async def test_the_dashboard_shows_the_ten_newest(service: Site, alice: Person) -> None:
     ids = [(await service.start(alice))["id"] for _ in range(12)]
     told = (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).json
     assert [each["id"] for each in told["recentRequests"]] == ids[:1:-1]
 
 
-async def test_rebuilding_names_what_was_wrong_and_waits_ten_seconds(service: Service, alice: Person) -> None:
+async def test_rebuilding_names_what_was_wrong_and_waits_ten_seconds(service: Site, alice: Person) -> None:
     told = await service.start(alice)
     await service.finish(alice, told["id"], tokensUsed=10)
     await service.owner.execute("UPDATE usage SET total_tokens_used = 11 WHERE user_id = $1", alice.id)
@@ -183,7 +183,7 @@ async def test_rebuilding_names_what_was_wrong_and_waits_ten_seconds(service: Se
     assert 1 <= int(soon.headers["Retry-After"]) <= 10
 
 
-async def test_a_dashboard_read_during_writes_agrees_with_itself(service: Service, alice: Person) -> None:
+async def test_a_dashboard_read_during_writes_agrees_with_itself(service: Site, alice: Person) -> None:
     async def track() -> None:
         for _ in range(10):
             told = await service.start(alice, category="c")

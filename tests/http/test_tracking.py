@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Person, Service
+from .conftest import Person, Site
 
 SEED_START = {
     "prompt": "Create an NFT contract",
@@ -30,7 +30,7 @@ SEED_FINISH = {
 }
 
 
-async def test_the_seeds_start_and_finish_work_word_for_word(service: Service, alice: Person) -> None:
+async def test_the_seeds_start_and_finish_work_word_for_word(service: Site, alice: Person) -> None:
     started = await service.call("POST", "/api/chat/track", by=alice.by_key, says=SEED_START | {"requestId": "req-123"})
     assert started.status == 201
     assert started.json["requestId"] == "req-123"
@@ -43,7 +43,7 @@ async def test_the_seeds_start_and_finish_work_word_for_word(service: Service, a
     assert (told["tokensUsed"], told["duration"]) == (1500, 2500)
 
 
-async def test_a_start_answers_exactly_these_fields(service: Service) -> None:
+async def test_a_start_answers_exactly_these_fields(service: Site) -> None:
     ana = await service.person("pro")
     told = await service.start(ana)
     assert list(told) == ["success", "requestId", "id", "status", "expiresAt", "limits"]
@@ -60,20 +60,20 @@ async def test_a_start_answers_exactly_these_fields(service: Service) -> None:
     assert told["limits"]["resetsAt"].keys() == {"daily", "monthly"}
 
 
-async def test_a_request_without_an_id_gets_ours(service: Service, alice: Person) -> None:
+async def test_a_request_without_an_id_gets_ours(service: Site, alice: Person) -> None:
     told = await service.start(alice)
     assert told["requestId"] == told["id"]
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", told["id"])
 
 
-async def test_times_are_utc_with_a_z_and_six_digits(service: Service, alice: Person) -> None:
+async def test_times_are_utc_with_a_z_and_six_digits(service: Site, alice: Person) -> None:
     told = await service.start(alice)
     times = (told["expiresAt"], *told["limits"]["resetsAt"].values())
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", time) for time in times)
     assert datetime.fromisoformat(told["expiresAt"]).utcoffset() == timedelta(0)
 
 
-async def test_both_ids_are_good_wherever_one_is_asked_for(service: Service, alice: Person) -> None:
+async def test_both_ids_are_good_wherever_one_is_asked_for(service: Site, alice: Person) -> None:
     told = await service.start(alice, requestId="mine-1")
     await service.finish(alice, told["id"])
     rated = await service.call("PUT", "/api/chat/track", by=alice.by_key, says={"requestId": "mine-1", "userRating": 4})
@@ -85,7 +85,7 @@ async def test_both_ids_are_good_wherever_one_is_asked_for(service: Service, ali
 
 @pytest.mark.parametrize("header", [True, False])
 async def test_a_repeated_start_gets_the_first_answer_byte_for_byte(
-    service: Service, alice: Person, *, header: bool
+    service: Site, alice: Person, *, header: bool
 ) -> None:
     by = alice.by_key | ({"Idempotency-Key": "key 1!"} if header else {})
     says = SEED_START if header else SEED_START | {"requestId": "again"}
@@ -101,14 +101,14 @@ async def test_a_repeated_start_gets_the_first_answer_byte_for_byte(
     assert other.json["requestId"]
 
 
-async def test_an_id_and_an_idempotency_key_are_names_of_their_own(service: Service, alice: Person) -> None:
+async def test_an_id_and_an_idempotency_key_are_names_of_their_own(service: Site, alice: Person) -> None:
     first = await service.call("POST", "/api/chat/track", by=alice.by_key, says=SEED_START | {"requestId": "same"})
     by = alice.by_key | {"Idempotency-Key": "same"}
     second = await service.call("POST", "/api/chat/track", by=by, says=SEED_START)
     assert (first.status, second.status) == (201, 201)
 
 
-async def test_a_repeat_that_arrives_during_the_first_waits_for_it(service: Service, alice: Person) -> None:
+async def test_a_repeat_that_arrives_during_the_first_waits_for_it(service: Site, alice: Person) -> None:
     says = SEED_START | {"requestId": "racing"}
     heard = await asyncio.gather(
         *(service.call("POST", "/api/chat/track", by=alice.by_key, says=says) for _ in range(20))
@@ -117,13 +117,13 @@ async def test_a_repeat_that_arrives_during_the_first_waits_for_it(service: Serv
     assert len({each.body for each in heard}) == 1
 
 
-async def test_ids_and_keys_of_another_user_are_free(service: Service, alice: Person, bob: Person) -> None:
+async def test_ids_and_keys_of_another_user_are_free(service: Site, alice: Person, bob: Person) -> None:
     await service.start(alice, requestId="taken", prompt="a")
     await service.start(bob, requestId="taken", prompt="b")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "naïve", "tab\tbed"])
-async def test_an_idempotency_key_is_printable_ascii(service: Service, alice: Person, key: str) -> None:
+async def test_an_idempotency_key_is_printable_ascii(service: Site, alice: Person, key: str) -> None:
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key | {"Idempotency-Key": key}, says=SEED_START)
     assert heard.is_problem(400, "not-understood")
     assert heard.faulty == {"Idempotency-Key"}
@@ -133,13 +133,13 @@ async def test_an_idempotency_key_is_printable_ascii(service: Service, alice: Pe
     "name",
     ["", "a b", "x" * 201, "a/b", "é", "0198c0de-0000-7000-8000-000000000000", "0198c0de000070008000000000000000"],
 )
-async def test_what_cannot_be_a_clients_id_is_400_and_named(service: Service, alice: Person, name: str) -> None:
+async def test_what_cannot_be_a_clients_id_is_400_and_named(service: Site, alice: Person, name: str) -> None:
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, says=SEED_START | {"requestId": name})
     assert heard.is_problem(400, "not-understood")
     assert heard.faulty == {"requestId"}
 
 
-async def test_at_the_daily_limit_a_start_hears_429_and_when_to_come_again(service: Service) -> None:
+async def test_at_the_daily_limit_a_start_hears_429_and_when_to_come_again(service: Site) -> None:
     ana = await service.person(await service.plan("tiny", daily_requests=1, monthly_requests=5))
     await service.start(ana)
     heard = await service.call("POST", "/api/chat/track", by=ana.by_key, says=SEED_START | {"requestId": "no-room"})
@@ -154,7 +154,7 @@ async def test_at_the_daily_limit_a_start_hears_429_and_when_to_come_again(servi
     assert heard.headers["RateLimit-Policy"] == '"daily";q=1;w=86400'
 
 
-async def test_a_money_limit_is_told_in_cents(service: Service) -> None:
+async def test_a_money_limit_is_told_in_cents(service: Site) -> None:
     ana = await service.person(await service.plan("thrifty", monthly_cost_nanos=15_000_000))
     says = {"prompt": "x" * 400, "model": "gpt-4", "maxTokens": 100_000}
     heard = await service.call("POST", "/api/chat/track", by=ana.by_key, says=says)
@@ -171,7 +171,7 @@ async def test_a_money_limit_is_told_in_cents(service: Service) -> None:
     assert unpriced.is_problem(403, "unpriced-model")
 
 
-async def test_too_many_tokens_and_what_is_not_in_the_plan_are_refused(service: Service) -> None:
+async def test_too_many_tokens_and_what_is_not_in_the_plan_are_refused(service: Site) -> None:
     ana = await service.person("free")
     tokens = await service.call("POST", "/api/chat/track", by=ana.by_key, says={"prompt": "x", "maxTokens": 9000})
     assert tokens.is_problem(422, "too-many-tokens")
@@ -180,7 +180,7 @@ async def test_too_many_tokens_and_what_is_not_in_the_plan_are_refused(service: 
     assert kind.is_problem(403, "not-in-plan")
 
 
-async def test_a_dry_run_says_what_would_happen_and_changes_nothing(service: Service) -> None:
+async def test_a_dry_run_says_what_would_happen_and_changes_nothing(service: Site) -> None:
     ana = await service.person("free")
     before = await service.rows()
     would = await service.call("POST", "/api/chat/track?dryRun=true", by=ana.by_key, says={"prompt": "x"})
@@ -196,7 +196,7 @@ async def test_a_dry_run_says_what_would_happen_and_changes_nothing(service: Ser
 
 
 async def test_what_a_service_knows_of_the_person_is_kept_and_others_may_not_say_it(
-    service: Service, alice: Person
+    service: Site, alice: Person
 ) -> None:
     says = {"prompt": "x", "ipAddress": "203.0.113.7", "userAgent": "Their Browser"}
     refused = await service.call("POST", "/api/chat/track", by=alice.by_key, says=says)
@@ -211,14 +211,14 @@ async def test_what_a_service_knows_of_the_person_is_kept_and_others_may_not_say
     assert found["ipAddress"] == "127.0.0.1"
 
 
-async def test_metadata_comes_back_as_it_was(service: Service, alice: Person) -> None:
+async def test_metadata_comes_back_as_it_was(service: Site, alice: Person) -> None:
     metadata = {"deep": {"er": [1, -2.5, "☃", None, True]}, "n": 2**62}
     told = await service.start(alice, metadata=metadata)
     found = (await service.call("GET", f"/api/chat/requests/{told['id']}", by=alice.by_key)).json["request"]
     assert found["metadata"] == metadata
 
 
-async def test_texts_come_back_byte_for_byte(service: Service, alice: Person) -> None:
+async def test_texts_come_back_byte_for_byte(service: Site, alice: Person) -> None:
     text = "😀 مرحبا e\u0301 \ufffe \u202e\r\n\t\\u0000 'quoted'; DROP TABLE users; --"
     told = await service.start(alice, prompt=text, category="🧪", sessionId="a/b?c=d%20e")
     await service.finish(alice, told["id"], response=text)
@@ -231,7 +231,7 @@ async def test_texts_come_back_byte_for_byte(service: Service, alice: Person) ->
 # --- finishing ---
 
 
-async def test_the_same_finish_again_gets_the_same_answer_and_another_one_409(service: Service, alice: Person) -> None:
+async def test_the_same_finish_again_gets_the_same_answer_and_another_one_409(service: Site, alice: Person) -> None:
     told = await service.start(alice)
     says = {"requestId": told["id"], "status": "completed", "tokensInput": 10, "tokensOutput": 5, "cost": 1.5}
     first = await service.call("PUT", "/api/chat/track", by=alice.by_key, says=says)
@@ -243,7 +243,7 @@ async def test_the_same_finish_again_gets_the_same_answer_and_another_one_409(se
     assert other.json["currentStatus"] == "completed"
 
 
-async def test_finishing_what_is_not_there_is_404_and_creates_nothing(service: Service, alice: Person) -> None:
+async def test_finishing_what_is_not_there_is_404_and_creates_nothing(service: Site, alice: Person) -> None:
     before = await service.rows()
     for name in ("never-started", "0198c0de-0000-7000-8000-000000000000"):
         heard = await service.call("PUT", "/api/chat/track", by=alice.by_key, says=SEED_FINISH | {"requestId": name})
@@ -253,7 +253,7 @@ async def test_finishing_what_is_not_there_is_404_and_creates_nothing(service: S
     assert await service.rows() == before
 
 
-async def test_a_rating_alone_changes_nothing_else_and_may_come_and_go(service: Service, alice: Person) -> None:
+async def test_a_rating_alone_changes_nothing_else_and_may_come_and_go(service: Site, alice: Person) -> None:
     told = await service.start(alice)
     pending = await service.call(
         "PUT", "/api/chat/track", by=alice.by_key, says={"requestId": told["id"], "userRating": 3}
@@ -268,7 +268,7 @@ async def test_a_rating_alone_changes_nothing_else_and_may_come_and_go(service: 
         assert found["userRating"] == rating
 
 
-async def test_a_missing_response_may_come_later_once(service: Service, alice: Person) -> None:
+async def test_a_missing_response_may_come_later_once(service: Site, alice: Person) -> None:
     told = await service.start(alice)
     await service.finish(alice, told["id"])
     says = {"requestId": told["id"], "response": "Late text"}
@@ -302,7 +302,7 @@ async def test_a_missing_response_may_come_later_once(service: Service, alice: P
     ],
 )
 async def test_a_finish_that_contradicts_itself_is_422_and_every_fault_named(
-    service: Service, alice: Person, says: dict[str, Any], faulty: set[str]
+    service: Site, alice: Person, says: dict[str, Any], faulty: set[str]
 ) -> None:
     told = await service.start(alice)
     heard = await service.call("PUT", "/api/chat/track", by=alice.by_key, says={"requestId": told["id"]} | says)
@@ -328,7 +328,7 @@ async def test_a_finish_that_contradicts_itself_is_422_and_every_fault_named(
     ],
 )
 async def test_a_finish_is_kept_as_it_was_meant(
-    service: Service, alice: Person, says: dict[str, Any], shown: dict[str, Any]
+    service: Site, alice: Person, says: dict[str, Any], shown: dict[str, Any]
 ) -> None:
     told = await service.start(alice)
     await service.finish(alice, told["id"], **says)
@@ -336,9 +336,7 @@ async def test_a_finish_is_kept_as_it_was_meant(
     assert {name: found[name] for name in shown} == shown
 
 
-async def test_reported_cost_counts_from_a_service_and_is_only_kept_from_others(
-    service: Service, alice: Person
-) -> None:
+async def test_reported_cost_counts_from_a_service_and_is_only_kept_from_others(service: Site, alice: Person) -> None:
     says = {"status": "completed", "tokensInput": 10**6, "tokensOutput": 0, "cost": 1}
     for by, source, cents in ((alice.by_key, "computed", 250), (service.as_service(alice.email), "reported", 1)):
         told = await service.start(alice, model="gpt-4o")
@@ -348,7 +346,7 @@ async def test_reported_cost_counts_from_a_service_and_is_only_kept_from_others(
         assert (found["reportedCost"], found["computedCost"]) == (1, 250)
 
 
-async def test_a_failure_gives_the_unit_back_if_a_service_says_so(service: Service) -> None:
+async def test_a_failure_gives_the_unit_back_if_a_service_says_so(service: Site) -> None:
     ana = await service.person("free")
     for by, used in ((ana.by_key, 1), (service.as_service(ana.email), 1)):
         told = await service.start(ana)

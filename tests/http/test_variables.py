@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from .conftest import Person, Service
+from .conftest import Person, Site
 
 PATH = "/api/user/variables"
 SECRET = {"key": "OPENAI_KEY", "value": "sk-example-1234", "type": "secret", "description": "for the demo"}
 
 
-async def test_a_variable_is_created_updated_shown_and_deleted(service: Service, alice: Person) -> None:
+async def test_a_variable_is_created_updated_shown_and_deleted(service: Site, alice: Person) -> None:
     made = await service.call("POST", PATH, by=alice.by_key, says={"key": "THEME", "value": "dark"})
     assert (made.status, made.json["variable"]["type"]) == (201, "string")
     again = await service.call("POST", PATH, by=alice.by_key, says={"key": "THEME", "value": "light"})
@@ -28,7 +28,7 @@ async def test_a_variable_is_created_updated_shown_and_deleted(service: Service,
     assert (await service.call("GET", f"{PATH}/THEME", by=alice.by_key)).is_problem(404, "not-found")
 
 
-async def test_a_secret_is_masked_until_its_owner_asks(service: Service, alice: Person) -> None:
+async def test_a_secret_is_masked_until_its_owner_asks(service: Site, alice: Person) -> None:
     made = await service.call("POST", PATH, by=alice.by_key, says=SECRET)
     assert made.json["variable"]["value"] == "****1234"
     for path in (PATH, f"{PATH}/OPENAI_KEY", f"{PATH}/OPENAI_KEY?reveal=false"):
@@ -45,7 +45,7 @@ async def test_a_secret_is_masked_until_its_owner_asks(service: Service, alice: 
     assert (await service.call("GET", f"{PATH}/OPENAI_KEY?reveal=true", by=ana.by_key)).is_problem(403, "not-allowed")
 
 
-async def test_several_are_put_by_name_or_in_full_all_or_none(service: Service, alice: Person) -> None:
+async def test_several_are_put_by_name_or_in_full_all_or_none(service: Site, alice: Person) -> None:
     by_name = await service.call(
         "PUT", PATH, by=alice.by_key, says={"variables": {"A": "1", "B": 2, "C": {"d": [1.5]}}}
     )
@@ -82,7 +82,7 @@ async def test_several_are_put_by_name_or_in_full_all_or_none(service: Service, 
     ],
 )
 async def test_a_faulty_variable_is_422_and_named(
-    service: Service, alice: Person, says: dict[str, Any], faulty: set[str]
+    service: Site, alice: Person, says: dict[str, Any], faulty: set[str]
 ) -> None:
     heard = await service.call("POST", PATH, by=alice.by_key, says=says)
     assert heard.is_problem(422, "invalid"), heard.body
@@ -92,20 +92,20 @@ async def test_a_faulty_variable_is_422_and_named(
 @pytest.mark.parametrize(
     "says", [{"variables": "x"}, {"variables": [1]}, {"variables": [{"key": "K"}]}, {"variables": None}, {}, []]
 )
-async def test_a_faulty_set_is_422(service: Service, alice: Person, says: Any) -> None:
+async def test_a_faulty_set_is_422(service: Site, alice: Person, says: Any) -> None:
     heard = await service.call("PUT", PATH, by=alice.by_key, says=says)
     assert heard.is_problem(422, "invalid")
     assert heard.faulty
 
 
-async def test_a_user_keeps_at_most_200(service: Service, alice: Person) -> None:
+async def test_a_user_keeps_at_most_200(service: Site, alice: Person) -> None:
     says = {"variables": {f"K{n}": "v" for n in range(200)}}
     assert (await service.call("PUT", PATH, by=alice.by_key, says=says)).status == 200
     heard = await service.call("POST", PATH, by=alice.by_key, says={"key": "ONE_MORE", "value": "v"})
     assert heard.is_problem(409, "contradiction")
 
 
-async def test_numbers_keep_their_digits(service: Service, alice: Person) -> None:
+async def test_numbers_keep_their_digits(service: Site, alice: Person) -> None:
     raw = b'{"key": "N", "value": 12345678901234567890.10}'
     heard = await service.call("POST", PATH, by=alice.by_key, raw=raw)
     assert b'"value":12345678901234567890.10' in heard.body

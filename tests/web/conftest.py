@@ -24,6 +24,8 @@ _OPTIONS = (
     "--no-first-run",
     "--disable-component-update",
     "--disable-sync",
+    # A name that is no localhost, to see what a page does that came over plain HTTP.
+    "--host-resolver-rules=MAP plain.test 127.0.0.1",
     # Chromium's own sandbox refuses to run as root.
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 )

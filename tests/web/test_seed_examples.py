@@ -12,11 +12,29 @@ _START_FIRST = """async () => (await fetch("/api/chat/track", {
   method: "POST", body: JSON.stringify({ prompt: "The first", requestId: "req-123" }) })).status"""
 
 
+_LISTEN = """() => {
+  window.heard = [];
+  const own = window.fetch;
+  window.fetch = async (...said) => {
+    const answer = await own(...said);
+    window.heard.push([said[1]?.method ?? "GET", answer.status, await answer.clone().json()]);
+    return answer;
+  };
+}"""
+
+
+async def _at_a_quiet_page(visitor: Visitor, email: str) -> None:
+    """Sign in and open a page that makes no calls of its own; then listen to those of the examples."""
+    await visitor.sign_in(email)
+    await visitor.go("/docs")
+    await visitor.page.evaluate(_LISTEN)
+
+
 async def _run(visitor: Visitor, name: str) -> list[tuple[str, int, Any]]:
     """Run an example in the page; gives the method, status and answer of each of its calls."""
-    visitor.answers.clear()
+    await visitor.page.evaluate("() => window.heard.splice(0)")
     await visitor.page.evaluate(f"async () => {{\n{(_EXAMPLES / name).read_text()}}}")
-    return [(answer.request.method, answer.status, await answer.json()) for answer in visitor.answers]
+    return [tuple(each) for each in await visitor.page.evaluate("() => window.heard")]
 
 
 async def _printed_by_dashboard_example(visitor: Visitor) -> list[list[Any]]:
@@ -26,9 +44,7 @@ async def _printed_by_dashboard_example(visitor: Visitor) -> list[list[Any]]:
 
 
 async def test_the_seeds_examples_run_as_they_stand(visitor: Visitor) -> None:
-    await visitor.sign_in(await visitor.served.user("pro"))
-    # A page that makes no calls of its own.
-    await visitor.go("/docs")
+    await _at_a_quiet_page(visitor, await visitor.served.user("pro"))
     assert await visitor.page.evaluate(_START_FIRST) == 201
 
     (start, finish) = await _run(visitor, "track_chat_request.js")
@@ -52,8 +68,7 @@ async def test_the_seeds_examples_run_as_they_stand(visitor: Visitor) -> None:
 
 
 async def test_what_the_examples_say_is_what_is_recorded(visitor: Visitor) -> None:
-    await visitor.sign_in(await visitor.served.user("pro"))
-    await visitor.go("/docs")
+    await _at_a_quiet_page(visitor, await visitor.served.user("pro"))
     await visitor.page.evaluate(_START_FIRST)
     await _run(visitor, "track_chat_request.js")
 
@@ -71,8 +86,7 @@ async def test_what_the_examples_say_is_what_is_recorded(visitor: Visitor) -> No
 
 
 async def test_without_a_first_start_the_examples_finish_is_told_that_there_is_none(visitor: Visitor) -> None:
-    await visitor.sign_in(await visitor.served.user("pro"))
-    await visitor.go("/docs")
+    await _at_a_quiet_page(visitor, await visitor.served.user("pro"))
 
     (start, finish) = await _run(visitor, "track_chat_request.js")
     assert start[:2] == ("POST", 201)
@@ -90,8 +104,7 @@ async def test_a_used_up_plan_prints_that_no_request_can_be_made(visitor: Visito
     email = await visitor.served.user("free")
     for _ in range(9):
         await visitor.served.call("POST", "/api/chat/track", user=email, says={"prompt": "Hello"})
-    await visitor.sign_in(email)
-    await visitor.go("/docs")
+    await _at_a_quiet_page(visitor, email)
     assert await visitor.page.evaluate(_START_FIRST) == 201
 
     (start, finish) = await _run(visitor, "track_chat_request.js")

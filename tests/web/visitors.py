@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Response, Route, WebError
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Route, StorageState, WebError
 
 from tests.faults.nodes import Site
 
@@ -35,10 +35,16 @@ class Served:
         assert made["url"].startswith(f"{self.url}/sign-in/")
         return made["url"]
 
-    async def user(self, plan: str = "enterprise", email: str = "") -> str:
-        """Add a user and give the address."""
-        email = email or f"visitor-{next(_numbers)}@example.com"
+    async def user(self, plan: str) -> str:
+        """Add a user as the operator does; gives the address."""
+        email = f"visitor-{next(_numbers)}@example.com"
         await self.site.run("user", "add", email, "--plan", plan)
+        return email
+
+    async def newcomer(self) -> str:
+        """Make a user, on the plan free, as an app does: by its first word about them. Gives the address."""
+        email = f"visitor-{next(_numbers)}@example.com"
+        await self.call("POST", "/api/user/variables", user=email, says={"key": "THEME", "value": "dark"})
         return email
 
     async def call(self, method: str, path: str, *, user: str, says: Any = None) -> Any:
@@ -55,7 +61,7 @@ class Served:
 # Neither frozen nor slotted, for Playwright hangs marks of its own on whoever listens to it.
 @dataclass(eq=False)
 class Visitor:
-    """A browser of its own, in which is noted what its pages say, what is answered to them and what goes wrong.
+    """A browser of its own, in which is noted what its pages say and what goes wrong.
 
     ``elsewhere`` is what they asked others for.
     """
@@ -64,7 +70,6 @@ class Visitor:
     page: Page
     served: Served
     said: list[ConsoleMessage] = field(default_factory=list[ConsoleMessage])
-    answers: list[Response] = field(default_factory=list[Response])
     troubles: list[str] = field(default_factory=list[str])
     elsewhere: list[str] = field(default_factory=list[str])
 
@@ -91,7 +96,6 @@ class Visitor:
     async def watch(self) -> None:
         """Note all troubles, and let nothing out to others."""
         self.context.on("console", self._on_console)
-        self.context.on("response", self._on_response)
         self.context.on("weberror", self._on_error)
         self.context.on("dialog", self._on_dialog)
         await self.context.add_init_script(_TELL_VIOLATIONS)
@@ -101,9 +105,6 @@ class Visitor:
         self.said.append(message)
         if message.type in {"error", "warning"}:
             self.troubles.append(f"{message.type}: {message.text}")
-
-    def _on_response(self, response: Response) -> None:
-        self.answers.append(response)
 
     def _on_error(self, error: WebError) -> None:
         self.troubles.append(f"thrown: {error.error}")
@@ -127,12 +128,16 @@ async def visiting(
     *,
     width: int = 1440,
     scheme: Literal["light", "dark"] = "light",
-    locale: str = "en-US",
+    signed_in: StorageState | None = None,
     is_watched: bool = True,
 ) -> AsyncGenerator[Visitor]:
-    """Open a browser that knows nobody."""
+    """Open a browser that knows nobody, or what another one kept."""
     context = await chromium.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, locale=locale, timezone_id="UTC"
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        locale="en-US",
+        timezone_id="UTC",
+        storage_state=signed_in,
     )
     context.set_default_timeout(20_000)
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any
 
+from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.store.database import Database
 
@@ -23,14 +23,17 @@ class Readiness:
 class Backend:
     """The parts of the application and what the settings say about its outside.
 
+    ``patient``: the same database for what may take minutes, a rebuild of a long history; one at a time, so that it
+    keeps nobody from the other.
     ``insecure_cookies``: served over plain HTTP on an address that browsers do not take for secure.
-    ``trusted_proxies``: whose ``X-Forwarded-For`` counts. ``metrics_token``: opens ``/metrics``, beside keys and
-    loopback.
+    ``trusted_proxies``: whose ``X-Forwarded-For`` counts.
+    ``metrics_token``: opens ``/metrics``, beside keys and loopback.
     """
 
     database: Database
+    patient: Database
     ledger: Ledger
-    sealer: Any
+    sealer: Sealer
     pepper: bytes
     version: str
     insecure_cookies: bool = False

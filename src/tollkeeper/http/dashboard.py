@@ -43,7 +43,7 @@ async def rebuild_dashboard(request: Exchange) -> Answer:
     """Compare the numbers with the rows, mend what differs and name it in `changed`: at most once in 10 seconds."""
     request.asked(Said)
     backend, user_id = request.backend, request.caller.user_id
-    mended = await verify.rebuild(backend.database, user_id)
+    mended = await verify.rebuild(backend.patient, user_id)
     found = await dashboard.read(backend.database, backend.ledger, user_id)
     changed = [DifferenceShown.of(each) for each in mended]
     return Answer(enveloped(DashboardShown.of(found), changed=changed), headers=(JSON,))

@@ -1,4 +1,4 @@
-"""kill -9 of the service in the middle of its work: nothing is lost, nothing is half-done, nothing happens twice."""
+"""kill -9 of nodes in the middle of its work: nothing is lost, nothing is half-done, nothing happens twice."""
 
 from __future__ import annotations
 

@@ -1,0 +1,70 @@
+"""Texts that would be code if a page let them: shown as the texts that they are."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import quote
+
+from playwright.async_api import Browser
+
+from tests.web.visitors import Served, Visitor, visiting
+
+_TEXTS = (Path(__file__).parent / "nasty_texts.txt").read_text().splitlines()
+_SHOWN_AT_ONCE = 10
+_MADE_OF_TEXT = "[...document.querySelectorAll('#newest *')].map((each) => each.localName)"
+_CELLS = "(all) => all.map((row) => [...row.cells].map((cell) => cell.textContent))"
+
+
+async def _track(served: Served, email: str, text: str) -> None:
+    """Say a text in every field that takes one."""
+    told = {name: text for name in ("prompt", "sessionId", "model", "category")}
+    start = told | {"metadata": {"said": text, text: "said"}}
+    answer = await served.call("POST", "/api/chat/track", user=email, says=start)
+    finish = {"requestId": answer["requestId"], "status": "failed", "response": text, "errorMessage": text}
+    await served.call("PUT", "/api/chat/track", user=email, says=finish)
+
+
+async def _are_shown_as_text(visitor: Visitor, texts: list[str]) -> None:
+    await visitor.page.reload()
+    await visitor.at_dashboard()
+    rows = await visitor.page.locator("#newest tr").evaluate_all(_CELLS)
+    assert {row[1] for row in rows} == {row[2] for row in rows} == set(texts)
+    assert set(await visitor.page.evaluate(_MADE_OF_TEXT)) == {"tr", "td"}
+
+
+async def test_nothing_said_about_a_request_is_run(visitor: Visitor) -> None:
+    served = visitor.served
+    email = await served.user("enterprise")
+    await visitor.sign_in(email)
+    assert len(set(_TEXTS)) == 60
+    for begin in range(0, len(_TEXTS), _SHOWN_AT_ONCE):
+        texts = _TEXTS[begin : begin + _SHOWN_AT_ONCE]
+        await asyncio.gather(*(_track(served, email, text) for text in texts))
+        await _are_shown_as_text(visitor, texts)
+
+    sessions = await visitor.fetch("/api/chat/sessions?limit=100")
+    assert {each["sessionId"] for each in sessions["items"]} == set(_TEXTS)
+    assert (await visitor.fetch("/api/user/dashboard"))["requestsByModel"].keys() == set(_TEXTS)
+    assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
+async def test_nothing_that_a_user_is_called_is_run(chromium: Browser, served: Served) -> None:
+    name = "</script><img src=x onerror=alert(1)>"
+    email = "'+alert`1`+'{{alert`1`}}${alert`1`}&#60b@example.com"
+    await served.site.run("user", "add", email, "--name", name)
+    async with visiting(chromium, served) as visitor:
+        await visitor.sign_in(email)
+        assert email in await visitor.page.inner_text("#who")
+        assert (await visitor.fetch("/api/user/dashboard"))["user"]["name"] == name
+        assert await visitor.page.locator("img, header svg").count() == 0
+        assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
+async def test_nothing_in_an_address_is_run(visitor: Visitor) -> None:
+    for text in _TEXTS[::4]:
+        for path in (f"/problems/{quote(text, safe='')}", f"/docs?{quote(text)}#{quote(text)}"):
+            assert await visitor.go(path) in {200, 404, 422}
+            assert await visitor.page.locator("img, iframe, svg, object, embed, base, form").count() == 0
+    told = [each for each in visitor.troubles if "Failed to load resource" not in each]
+    assert (told, visitor.elsewhere) == ([], [])
