@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from litestar import get
 
 from tollkeeper.accounts import keys, logins, users
 from tollkeeper.errors import Misconfigured
+from tollkeeper.http.caller import address_of_client
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import operation_of
 from tollkeeper.http.routes import ROUTES, asgi_app
@@ -315,3 +317,25 @@ async def test_forwarded_addresses_count_only_from_trusted_proxies(service: Site
     metrics = await service.call("GET", "/metrics", by={"X-Forwarded-For": "127.0.0.1"})
     assert metrics.is_problem(401, "not-signed-in")
     assert (await service.call("GET", "/metrics")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "address"),
+    [
+        ("203.0.113.5", "198.51.100.1", "203.0.113.5"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("10.0.0.1", "nonsense", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1, nonsense, 10.0.0.2", "10.0.0.2"),
+        ("::1", "2001:db8::7", "2001:db8::7"),
+        ("", "198.51.100.1", ""),
+    ],
+)
+def test_behind_trusted_proxies_the_address_is_whom_they_saw(client: str, forwarded: str | None, address: str) -> None:
+    trusted = (ip_network("10.0.0.0/8"), ip_network("::1"))
+    headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
+    exchange = Exchange({"type": "http", "headers": headers, "client": (client, 1)})
+    assert address_of_client(exchange, trusted) == address
