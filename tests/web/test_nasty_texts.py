@@ -43,9 +43,9 @@ async def test_nothing_said_about_a_request_is_run(visitor: Visitor) -> None:
         await asyncio.gather(*(_track(served, email, text) for text in texts))
         await _are_shown_as_text(visitor, texts)
 
-    sessions = await visitor.fetch("/api/chat/sessions?limit=100")
+    sessions = await served.call("GET", "/api/chat/sessions?limit=100", user=email)
     assert {each["sessionId"] for each in sessions["items"]} == set(_TEXTS)
-    assert (await visitor.fetch("/api/user/dashboard"))["requestsByModel"].keys() == set(_TEXTS)
+    assert (await served.call("GET", "/api/user/dashboard", user=email))["requestsByModel"].keys() == set(_TEXTS)
     assert (visitor.troubles, visitor.elsewhere) == ([], [])
 
 

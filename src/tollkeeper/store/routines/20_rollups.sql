@@ -48,6 +48,8 @@ CREATE OR REPLACE FUNCTION tk_apply(p_changes tk_change[], p_now timestamptz) RE
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     AS $$
+DECLARE
+    v_users uuid[] := ARRAY(SELECT DISTINCT c.user_id FROM unnest(p_changes) AS c);
 BEGIN
     UPDATE usage AS u
        SET version           = u.version + c.ops,
@@ -81,8 +83,9 @@ BEGIN
                    sum(c.rated) AS rated, sum(c.rating) AS rating
               FROM unnest(p_changes) AS c
               JOIN usage AS w ON w.user_id = c.user_id
+             WHERE w.user_id = ANY (v_users)
              GROUP BY c.user_id) AS c
-     WHERE u.user_id = c.user_id;
+     WHERE u.user_id = c.user_id AND u.user_id = ANY (v_users);
 
     -- Nobody else writes these users' rows: their usage rows are locked.
     INSERT INTO usage_rollups AS r (

@@ -95,6 +95,7 @@ BEGIN
           LEFT JOIN LATERAL tk_key(o.user_id, 'request', o.key) AS k ON true
           LEFT JOIN LATERAL tk_key(o.user_id, 'idempotency', o.idempotency) AS k2 ON true
           LEFT JOIN LATERAL tk_key(o.user_id, 'import', o.import) AS k3 ON true
+         WHERE w.user_id = ANY (p_users)   -- for planners: whichever side they begin with, these rows are all
          ORDER BY o.user_id, o.ord
     LOOP
         IF u.user_id IS DISTINCT FROM i.user_id THEN
@@ -204,7 +205,7 @@ BEGIN
            due_at          = least(w.due_at, v_now + p_pending_for),
            updated_at      = v_now
       FROM unnest(v_users, v_version, v_day, v_month, v_month_tokens, v_month_nanos) AS a (user_id, version, day, month, tokens, nanos)
-     WHERE w.user_id = a.user_id;
+     WHERE w.user_id = a.user_id AND w.user_id = ANY (v_users);
 
     INSERT INTO chat_requests (id, user_id, client_id, session_id, prompt, model, request_type, category, complexity,
                                reserved_tokens, reserved_nanos, max_tokens, unit_prices, metadata, plan_name, version,

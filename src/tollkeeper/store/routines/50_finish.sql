@@ -32,6 +32,7 @@ DECLARE
     v_now      timestamptz := tk_lock(p_users);
     v_verdicts tk_verdict[];
     v_changes  tk_change[];
+    v_patch    record;
 BEGIN
     WITH item AS (
         SELECT o.*, coalesce(o.given_id, k.request_id) AS id
@@ -56,7 +57,7 @@ BEGIN
           -- One row each, by its key: with a limit no plan walks the partitions instead.
           LEFT JOIN LATERAL (SELECT q.* FROM chat_requests AS q WHERE q.user_id = i.user_id AND q.id = i.id LIMIT 1) AS r ON true
           LEFT JOIN LATERAL (SELECT q.* FROM request_analytics AS q WHERE q.user_id = i.user_id AND q.id = i.id LIMIT 1) AS a ON true
-          LEFT JOIN usage AS u ON u.user_id = i.user_id
+          LEFT JOIN usage AS u ON u.user_id = i.user_id AND u.user_id = ANY (p_users)
     ), priced AS MATERIALIZED (   -- so that a cost is computed once
         SELECT f.*,
                CASE WHEN f.input IS NULL AND f.output IS NULL THEN NULL
@@ -101,34 +102,31 @@ BEGIN
           FROM settled AS s
         WINDOW w AS (PARTITION BY s.user_id ORDER BY s.ord)
     ), stored AS (
-        UPDATE chat_requests AS r
-           SET status         = d.status,
-               response       = coalesce(d.response, r.response),
-               model          = d.final_model,
-               error_message  = d.error,
-               error_code     = NULL,
-               late           = d.late,
-               refunded       = d.refunded,
-               outside_plan   = d.model IS NOT NULL AND NOT tk_includes_model((d.usage).features, d.model),
-               over_reserved  = coalesce(d.tokens, 0) > r.reserved_tokens AND r.max_tokens IS NOT NULL,
-               tokens_used    = d.tokens,
-               cost_nanos     = d.cost,
-               cost_source    = d.source,
-               computed_nanos = d.computed,
-               reported_nanos = d.reported,
-               duration       = d.took,
-               unit_prices    = CASE WHEN d.model IS NULL OR d.model = r.model THEN r.unit_prices
-                                     ELSE coalesce(tk_own_rates(d.model, r.started_at), d.rates) END,
-               finish_hash    = d.hash,
-               finish_limits  = d.limits,
-               completed_at   = d.ended_at
+        -- An update by key that is written as an upsert: a join could be planned from the wrong side while a month's
+        -- partition is young, and then walk it for every set.
+        INSERT INTO chat_requests AS r (
+                   user_id, id, request_type, plan_name, version, started_on, started_at, expires_at, created_at,
+                   status, response, model, error_message, late, refunded, outside_plan, over_reserved, tokens_used, cost_nanos,
+                   cost_source, computed_nanos, reported_nanos, duration, unit_prices, finish_hash, finish_limits, completed_at)
+        SELECT d.user_id, d.id, (d.row).request_type, (d.row).plan_name, (d.row).version, (d.row).started_on,
+               (d.row).started_at, (d.row).expires_at, (d.row).created_at,
+               d.status, coalesce(d.response, (d.row).response), d.final_model, d.error, d.late, d.refunded,
+               d.model IS NOT NULL AND NOT tk_includes_model((d.usage).features, d.model),
+               (d.row).max_tokens IS NOT NULL AND coalesce(d.tokens, 0) > (d.row).reserved_tokens,
+               d.tokens, d.cost, d.source, d.computed, d.reported, d.took,
+               CASE WHEN d.model IS NULL OR d.model = (d.row).model THEN (d.row).unit_prices
+                    ELSE coalesce(tk_own_rates(d.model, (d.row).started_at), d.rates) END,
+               d.hash, d.limits, d.ended_at
           FROM decided AS d
-         WHERE d.verdict = 'finished' AND r.user_id = d.user_id AND r.id = d.id
-    ), filled AS (
-        UPDATE chat_requests AS r
-           SET response = d.response
-          FROM decided AS d
-         WHERE d.verdict = 'patched' AND d.response IS NOT NULL AND r.response IS NULL AND r.user_id = d.user_id AND r.id = d.id
+         WHERE d.verdict = 'finished'
+            ON CONFLICT (user_id, id) DO UPDATE
+           SET status = excluded.status, response = excluded.response, model = excluded.model,
+               error_message = excluded.error_message, error_code = NULL, late = excluded.late, refunded = excluded.refunded,
+               outside_plan = excluded.outside_plan, over_reserved = excluded.over_reserved,
+               tokens_used = excluded.tokens_used, cost_nanos = excluded.cost_nanos, cost_source = excluded.cost_source,
+               computed_nanos = excluded.computed_nanos, reported_nanos = excluded.reported_nanos,
+               duration = excluded.duration, unit_prices = excluded.unit_prices, finish_hash = excluded.finish_hash,
+               finish_limits = excluded.finish_limits, completed_at = excluded.completed_at
     ), analysed AS (
         INSERT INTO request_analytics AS a (id, user_id, request_id, request_type, category, complexity, response_time,
                                             tokens_input, tokens_output, tokens_cached, tokens_cache_write, tokens_reasoning,
@@ -143,11 +141,6 @@ BEGIN
                tokens_cached = excluded.tokens_cached, tokens_cache_write = excluded.tokens_cache_write,
                tokens_reasoning = excluded.tokens_reasoning, user_rating = excluded.user_rating,
                was_successful = excluded.was_successful
-    ), noted AS (
-        UPDATE request_analytics AS a
-           SET user_rating = d.rating
-          FROM decided AS d
-         WHERE d.verdict = 'patched' AND d.ops = 1 AND a.user_id = d.user_id AND a.id = d.id
     ), changes AS (
         SELECT ROW(d.user_id, d.ops, CASE WHEN d.refunded THEN -1 ELSE 0 END, d.released_tokens, d.released_nanos,
                    (d.row).started_at, (d.row).started_on, (d.row).plan_name, (d.row).session_id,
@@ -192,6 +185,13 @@ BEGIN
       INTO v_changes, v_verdicts
       FROM decided AS d;
 
+    FOR v_patch IN SELECT v.ord, v.id FROM unnest(v_verdicts) AS v WHERE v.verdict = 'patched' LOOP
+        UPDATE chat_requests AS r SET response = p_responses[v_patch.ord]
+         WHERE r.user_id = p_users[v_patch.ord] AND r.id = v_patch.id AND r.response IS NULL
+           AND p_responses[v_patch.ord] IS NOT NULL;
+        UPDATE request_analytics AS a SET user_rating = p_ratings[v_patch.ord]
+         WHERE a.user_id = p_users[v_patch.ord] AND a.id = v_patch.id AND p_rated[v_patch.ord];
+    END LOOP;
     IF v_changes IS NOT NULL THEN
         PERFORM tk_apply(v_changes, v_now);
     END IF;
