@@ -11,7 +11,14 @@ from tollkeeper.metering.ledger import Ledger
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 
-TABLES = ["chat_requests_default", "request_analytics_default", "request_keys", "usage", "usage_rollups", "chat_sessions"]
+TABLES = [
+    "chat_requests_default",
+    "request_analytics_default",
+    "request_keys",
+    "usage",
+    "usage_rollups",
+    "chat_sessions",
+]
 
 _READ = """
 SELECT relname, (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::bigint

@@ -18,7 +18,7 @@ _CELLS = "(all) => all.map((row) => [...row.cells].map((cell) => cell.textConten
 
 async def _track(served: Served, email: str, text: str) -> None:
     """Say a text in every field that takes one."""
-    told = {name: text for name in ("prompt", "sessionId", "model", "category")}
+    told = dict.fromkeys(("prompt", "sessionId", "model", "category"), text)
     start = told | {"metadata": {"said": text, text: "said"}}
     answer = await served.call("POST", "/api/chat/track", user=email, says=start)
     finish = {"requestId": answer["requestId"], "status": "failed", "response": text, "errorMessage": text}
