@@ -76,7 +76,8 @@ async def _loaded(house: House) -> Shown:
         return known
     ending_at = known.ending_at if known else await house.database.value("database_instant")
     given = sample(ending_at)
-    talks = Counter(each.email for each in given if each.request.prompt)
+    # On a plan with limits there are meters to look at.
+    talks = Counter(each.email for each in given if each.request.prompt and each.plan == "pro")
     shown = Shown(ending_at, talks.most_common(1)[0][0], is_loaded=False)
     _note(noted, shown)
     await _load(house, given)
