@@ -26,9 +26,9 @@ SELECT relname, (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::bigint
 """
 _FILL = """
 WITH request AS (
-    INSERT INTO chat_requests (id, user_id, session_id, plan_name, version, started_on, started_at, expires_at, created_at,
-                               status)
-    SELECT tk_uuid7(g.at), $1::uuid, 's-' || g.at, 'pro', 1, g.at::date, g.at, g.at, g.at, 'failed'
+    INSERT INTO chat_requests (id, user_id, session_id, plan_name, version, status,
+                               started_on, started_at, expires_at, created_at)
+    SELECT tk_uuid7(g.at), $1::uuid, 's-' || g.at, 'pro', 1, 'failed', g.at::date, g.at, g.at, g.at
       FROM generate_series(now() - interval '3000 minutes', now(), interval '1 minute') AS g (at)
     RETURNING id, user_id, session_id, started_at
 ), key AS (

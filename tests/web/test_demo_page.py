@@ -56,8 +56,11 @@ async def test_the_demos_link_leads_to_the_numbers_of_its_user(
         given = [each.request for each in sample(datetime.now(UTC)) if each.email == told["email"]]
         assert await visitor.page.locator("#numbers dd").first.inner_text() == f"{len(given):,}"
         used = (await visitor.served.site.run("user", "show", told["email"]))["requestsUsed"]
-        months = visitor.page.locator("#limits figure", has_text="Requests this month").locator("output")
-        assert (await months.inner_text()).startswith(f"{used:,}")
+        limits = (await visitor.fetch("/api/user/dashboard"))["limits"]
+        today, month = await visitor.page.locator("#limits output").all_inner_texts()
+        assert today.startswith(f"{limits['dailyUsed']:,}")
+        assert month.startswith(f"{limits['monthlyUsed']:,}")
+        assert limits["dailyUsed"] < limits["monthlyUsed"] == used
         newest = max(given, key=lambda request: request.started_at)
         assert await visitor.page.locator("#newest td.prompt").first.inner_text() == newest.prompt
 

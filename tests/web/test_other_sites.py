@@ -75,8 +75,8 @@ async def _refused(victim: Visitor, status: int) -> int:
     return sum(int(float(line.removeprefix(counted))) for line in (await answer.text()).splitlines() if counted in line)
 
 
-# Another port is the same site to a browser: it sends the cookie along, and the service refuses. Another name is not: it
-# comes without the cookie, from nobody.
+# Another port is the same site to a browser: it sends the cookie along, and the service refuses. A page of another name
+# cannot even make it send the cookie, so the request is nobody's.
 @pytest.mark.parametrize(("host", "status"), [("localhost", 403), ("127.0.0.1", 401)])
 @pytest.mark.parametrize("mode", ["no-cors", "cors"])
 async def test_a_script_of_another_site_is_refused_and_learns_nothing(

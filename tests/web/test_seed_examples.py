@@ -43,6 +43,20 @@ async def _printed_by_dashboard_example(visitor: Visitor) -> list[list[Any]]:
     return [[await part.json_value() for part in message.args] for message in visitor.said]
 
 
+async def _recorded_as_said(visitor: Visitor) -> None:
+    second, first = (await visitor.fetch("/api/user/dashboard"))["recentRequests"]
+    told = {name: second[name] for name in ("prompt", "sessionId", "category", "complexity", "status")}
+    assert told == {
+        "prompt": "Create an NFT contract", "sessionId": "session-123", "category": "nft", "complexity": "high",
+        "status": "pending",
+    }  # fmt: skip
+    told = {name: first[name] for name in ("prompt", "requestId", "status", "userRating", "costSource", "late")}
+    assert told == {
+        "prompt": "The first", "requestId": "req-123", "status": "completed", "userRating": 5, "costSource": "reported",
+        "late": False,
+    }  # fmt: skip
+
+
 async def test_the_seeds_examples_run_as_they_stand(visitor: Visitor) -> None:
     await _at_a_quiet_page(visitor, await visitor.served.user("pro"))
     assert await visitor.page.evaluate(_START_FIRST) == 201
@@ -64,25 +78,8 @@ async def test_the_seeds_examples_run_as_they_stand(visitor: Visitor) -> None:
         ["Monthly usage:", 2],
         ["Can make request:", True],
     ]
+    await _recorded_as_said(visitor)
     assert not visitor.troubles
-
-
-async def test_what_the_examples_say_is_what_is_recorded(visitor: Visitor) -> None:
-    await _at_a_quiet_page(visitor, await visitor.served.user("pro"))
-    await visitor.page.evaluate(_START_FIRST)
-    await _run(visitor, "track_chat_request.js")
-
-    second, first = (await visitor.fetch("/api/user/dashboard"))["recentRequests"]
-    told = {name: second[name] for name in ("prompt", "sessionId", "category", "complexity", "status")}
-    assert told == {
-        "prompt": "Create an NFT contract", "sessionId": "session-123", "category": "nft", "complexity": "high",
-        "status": "pending",
-    }  # fmt: skip
-    told = {name: first[name] for name in ("prompt", "requestId", "status", "userRating", "costSource", "late")}
-    assert told == {
-        "prompt": "The first", "requestId": "req-123", "status": "completed", "userRating": 5, "costSource": "reported",
-        "late": False,
-    }  # fmt: skip
 
 
 async def test_without_a_first_start_the_examples_finish_is_told_that_there_is_none(visitor: Visitor) -> None:

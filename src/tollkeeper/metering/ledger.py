@@ -56,8 +56,9 @@ class Ledger:
     async def preview(self, request: NewRequest) -> Started:
         """Say what ``start`` would do, by doing it and rolling back."""
         try:
-            async with self._database.transaction() as tx:
-                raise _Rehearsed((await _start(tx, [request], self._pending_for))[0])  # noqa: TRY301
+            with _countable():
+                async with self._database.transaction() as tx:
+                    raise _Rehearsed((await _start(tx, [request], self._pending_for))[0])  # noqa: TRY301
         except _Rehearsed as rehearsed:
             return _started(request, rehearsed.verdict)
 
