@@ -35,6 +35,13 @@ class NobodyKnown(TollkeeperError):
     title = "Sign in or send a key"
 
 
+class LinkOver(NobodyKnown):
+    """A sign-in link works once, within ten minutes. Whoever runs the service makes another."""
+
+    slug = "link-over"
+    title = "This link no longer works"
+
+
 class NotAllowed(TollkeeperError):
     """Known, and not allowed to do this."""
 

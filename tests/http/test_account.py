@@ -35,7 +35,7 @@ async def test_a_link_signs_in_once_by_its_button_and_not_by_being_opened(servic
     again = await service.call("POST", path, by=BROWSER)
     assert again.status == 401
     assert again.headers["Content-Type"].startswith("text/html")
-    assert (await service.call("POST", path)).is_problem(401, "not-signed-in")
+    assert (await service.call("POST", path)).is_problem(401, "link-over")
     told = await service.call("GET", "/api/account", by={"Cookie": f"a=b; __Host-tollkeeper={token[1]}; c=d"})
     assert (told.json["account"]["email"], told.json["caller"]) == (alice.email, "person")
 

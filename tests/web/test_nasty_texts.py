@@ -62,9 +62,8 @@ async def test_nothing_that_a_user_is_called_is_run(chromium: Browser, served: S
 
 
 async def test_nothing_in_an_address_is_run(visitor: Visitor) -> None:
-    for text in _TEXTS[::4]:
-        for path in (f"/problems/{quote(text, safe='')}", f"/docs?{quote(text)}#{quote(text)}"):
-            assert await visitor.go(path) in {200, 404, 422}
-            assert await visitor.page.locator("img, iframe, svg, object, embed, base, form").count() == 0
-    told = [each for each in visitor.troubles if "Failed to load resource" not in each]
+    for text in _TEXTS[::3]:
+        assert await visitor.go(f"/problems/{quote(text, safe='')}?{quote(text)}#{quote(text)}") in {200, 404}
+        assert await visitor.page.locator("img, iframe, svg, object, embed, base, form").count() == 0
+    told = [each for each in visitor.troubles if "status of 404" not in each]
     assert (told, visitor.elsewhere) == ([], [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import datetime
 from typing import Any, Literal
 
 import pytest
@@ -135,6 +136,24 @@ async def test_the_days_and_the_newest_requests_shown_are_those_of_the_dashboard
             _NONE if each["tokensUsed"] is None else f"{each['tokensUsed']:,}" for each in recent
         ]
         assert [row[5] == _NONE for row in rows] == [each["cost"] is None for each in recent]
+
+
+async def test_what_costs_little_does_not_look_free(chromium: Browser, served: Served, signed_in: StorageState) -> None:
+    async with visiting(chromium, served, signed_in=signed_in) as visitor:
+        await _look_at(visitor, "/")
+        (tiny,) = await visitor.page.locator("#newest tr", has_text="weather in Paris").all()
+        told = (await visitor.fetch("/api/user/dashboard"))["recentRequests"]
+        cost = next(each["cost"] for each in told if each["requestId"] == "tiny")
+        assert _read(await tiny.locator("td").last.inner_text()) == pytest.approx(cost / 100, rel=0.05)
+        assert "1 without a price" in await visitor.page.inner_text("#numbers")
+
+
+async def test_the_days_have_a_scale(chromium: Browser, served: Served, signed_in: StorageState) -> None:
+    async with visiting(chromium, served, signed_in=signed_in) as visitor:
+        await _look_at(visitor, "/")
+        series = (await visitor.fetch("/api/user/dashboard"))["series"]
+        ends = [datetime.fromisoformat(series[place]["date"]) for place in (0, -1)]
+        assert await _texts(visitor, ".axis") == ["5 a day", "\n".join(f"{day:%b} {day.day}" for day in ends)]
 
 
 async def test_the_page_follows_what_happens(chromium: Browser, served: Served) -> None:

@@ -45,6 +45,7 @@ async def test_a_link_works_once_and_its_second_use_is_told_so(
         async with visiting(chromium, served) as second:
             await second.page.goto(late)
             assert (await _press_sign_in(second)).status == 401
+            assert await second.page.inner_text("h1") == "This link no longer works"
             assert "has been used or has expired: ask for a new one" in await second.page.inner_text("main")
             assert await second.context.cookies() == []
     await visitor.page.reload()
@@ -104,3 +105,4 @@ async def test_a_page_that_came_over_plain_http_says_that_the_sign_in_would_not_
         assert not await warning.is_visible()
         await visitor.page.goto(link.replace("localhost", "plain.test"))
         assert await warning.is_visible()
+        assert await visitor.page.get_by_role("button", name="Sign in").is_disabled()

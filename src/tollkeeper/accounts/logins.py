@@ -13,7 +13,7 @@ from uuid import UUID
 
 from tollkeeper.accounts import activity
 from tollkeeper.accounts.tokens import fresh, hashed, peppered
-from tollkeeper.errors import NobodyKnown, NotFound
+from tollkeeper.errors import LinkOver, NotFound
 from tollkeeper.store.database import Database, Statements
 
 IDLE: Final = timedelta(days=14)
@@ -87,7 +87,7 @@ async def make_link(
 async def redeem(
     database: Statements, token: str, *, pepper: bytes, ip_address: str | None = None, user_agent: str | None = None
 ) -> LoginSession:
-    """Turn a link's token into a sign-in. ``NobodyKnown`` if it is unknown, used or expired: the same answer for each.
+    """Turn a link's token into a sign-in. ``LinkOver`` if it is unknown, used or expired: the same answer for each.
 
     Of many who come with the same token one succeeds. The user's other links die with it.
     """
@@ -101,7 +101,7 @@ async def redeem(
         user_agent=user_agent,
     )
     if row is None:
-        raise NobodyKnown("this link has been used or has expired: ask for a new one")
+        raise LinkOver("this link has been used or has expired: ask for a new one")
     return LoginSession(row["id"], row["user_id"], session_token, row["expires_at"])
 
 

@@ -102,7 +102,9 @@ async def sign_out(request: Exchange) -> Answer:
 async def show_sign_in(request: Exchange) -> Answer:
     """Ask first: mail scanners open links, and this one works once."""
     _next(request)
-    return page("Sign in", asset("sign_in.html"), script=asset("sign_in.js"))
+    # Where the operator lets cookies go over plain HTTP there is nothing to warn of.
+    script = "" if request.backend.insecure_cookies else asset("sign_in.js")
+    return page("Sign in", asset("sign_in.html"), script=script)
 
 
 @post("/sign-in/{token:str}", opt=Operation("public", in_api=False, problems=(NobodyKnown, NotAllowed)).as_opt())

@@ -63,9 +63,17 @@ _SECURITY: Final[dict[str, Any]] = {
     "key": {
         "type": "http",
         "scheme": "bearer",
-        "description": "`tk_user_...` acts as its user, `tk_service_...` as whom the header Tollkeeper-User names.",
+        "description": (
+            "A key that the operator makes: `tollkeeper key create --user EMAIL` gives a `tk_user_...`, which acts as"
+            " that user; `--service NAME` a `tk_service_...`, which acts as whom the header `Tollkeeper-User` names."
+        ),
     },
-    "session": {"type": "apiKey", "in": "cookie", "name": "__Host-tollkeeper", "description": "A signed-in browser."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-tollkeeper",
+        "description": "A browser, signed in by a link of `tollkeeper user link EMAIL`.",
+    },
 }
 _USER_HEADER: Final[dict[str, Any]] = {
     "name": "Tollkeeper-User",

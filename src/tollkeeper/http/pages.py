@@ -46,7 +46,7 @@ def asset(name: str) -> str:
 def problem_page(error: TollkeeperError, detail: str) -> Answer:
     """Tell a person what a program hears as a problem document."""
     body = (
-        f'<main class="narrow"><h1>{html.escape(error.title)}</h1><p>{html.escape(detail)}</p>'
+        f'<main class="narrow"><h1>{html.escape(error.title)}</h1><p>{html.escape(_sentence(detail))}</p>'
         '<p><a href="/">To the start</a></p></main>\n'
     )
     return page(error.title, body, status=int(error.status))
@@ -74,6 +74,11 @@ async def problem(request: Exchange) -> Answer:
     means = html.escape(" ".join((kind.__doc__ or "").split()).replace("``", ""))
     body = f"<h1>{html.escape(kind.title)}</h1>\n<p>{means}</p>\n<p>HTTP status {int(kind.status)}</p>"
     return page(kind.title, f'<main class="narrow">{body}</main>\n')
+
+
+def _sentence(detail: str) -> str:
+    """Write as a sentence what problem documents tell as a clause."""
+    return detail[:1].upper() + detail[1:] + "."
 
 
 def _descendants(kind: type[TollkeeperError]) -> Iterator[type[TollkeeperError]]:

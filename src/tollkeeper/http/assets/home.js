@@ -2,10 +2,13 @@ const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat();
 const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
 const money = new Intl.NumberFormat(undefined, { style: "currency", currency: "USD", maximumFractionDigits: 4 });
+const smallMoney = new Intl.NumberFormat(undefined, { style: "currency", currency: "USD", maximumSignificantDigits: 2 });
+const dayOfYear = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 const orDash = (value, format) => (value === null || value === undefined ? "–" : format(value));
-const inMoney = (cents) => money.format(cents / 100);
+// What is not free does not look free, however little it is.
+const inMoney = (cents) => (cents > 0 && cents < 1 ? smallMoney : money).format(cents / 100);
 const inNumber = (value) => number.format(value);
 
 function element(name, text, className) {
@@ -25,7 +28,7 @@ function gauge(label, used, limit, format, resetsAt) {
     const meter = element("meter", said);
     Object.assign(meter, { min: 0, max: Math.max(limit, 1), low: limit * 0.8, high: limit * 0.95, optimum: 0, value: limit ? used : 1 });
     meter.setAttribute("aria-label", label);
-    figure.append(meter, element("small", `until ${moment.format(new Date(resetsAt))}`, "soft"));
+    figure.append(meter, element("small", `starts anew ${moment.format(new Date(resetsAt))}`, "soft"));
   }
   return figure;
 }
@@ -43,19 +46,25 @@ function showLimits(limits) {
   byId("limits").replaceChildren(...gauges);
 }
 
+function knownCost({ totalCost, unpricedRequests }) {
+  if (!unpricedRequests) return [inMoney(totalCost)];
+  return [totalCost ? inMoney(totalCost) : "–", `${inNumber(unpricedRequests)} without a price`];
+}
+
 function showNumbers({ metrics, performance }) {
   const told = [
     ["Requests", inNumber(metrics.totalRequests)],
     ["Tokens", inNumber(metrics.totalTokensUsed)],
-    ["Cost", inMoney(metrics.totalCost)],
+    ["Cost", ...knownCost(metrics)],
     ["Mean time", orDash(metrics.averageResponseTime, (ms) => `${inNumber(ms)} ms`)],
     ["Success", orDash(performance.successRate, percent.format)],
     ["Rating", orDash(performance.averageRating, (rating) => `${rating.toFixed(1)} of 5`)],
   ];
   byId("numbers").replaceChildren(
-    ...told.map(([label, value]) => {
+    ...told.map(([label, value, note]) => {
       const pair = element("div");
       pair.append(element("dt", label), element("dd", value));
+      if (note) pair.append(element("dd", note, "note"));
       return pair;
     }),
   );
@@ -66,6 +75,9 @@ function showDays(series) {
   const most = Math.max(1, ...series.map((day) => day.requests));
   chart.setAttribute("viewBox", `0 0 ${series.length * 10} 100`);
   chart.setAttribute("aria-label", `Requests a day, at most ${inNumber(most)}`);
+  byId("most").textContent = series.some(({ requests }) => requests) ? `${inNumber(most)} a day` : "";
+  byId("first-day").textContent = dayOfYear.format(new Date(series[0].date));
+  byId("last-day").textContent = dayOfYear.format(new Date(series.at(-1).date));
   chart.replaceChildren(
     ...series.map((day, place) => {
       const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
@@ -88,11 +100,11 @@ function showNewest(requests) {
       const row = element("tr");
       row.append(
         element("td", moment.format(new Date(request.startedAt))),
-        element("td", request.prompt ?? "", "prompt"),
-        element("td", request.model ?? "–"),
+        element("td", request.prompt || "No text", request.prompt ? "prompt" : "prompt soft"),
+        element("td", request.model ?? "–", request.model ? "" : "none"),
         element("td", request.errorCode ?? request.status, request.status === "failed" ? "bad" : ""),
-        element("td", orDash(request.tokensUsed, inNumber), "number"),
-        element("td", orDash(request.cost, inMoney), "number"),
+        element("td", orDash(request.tokensUsed, inNumber), request.tokensUsed === null ? "number none" : "number tokens"),
+        element("td", orDash(request.cost, inMoney), request.cost === null ? "number none" : "number"),
       );
       return row;
     }),
@@ -108,7 +120,11 @@ const whyNot = {
 };
 
 async function show() {
-  const answer = await fetch("/api/user/dashboard");
+  const answer = await fetch("/api/user/dashboard").catch(() => null);
+  if (!answer) {
+    byId("state").textContent = "The service cannot be reached; trying again.";
+    return;
+  }
   if (answer.status === 401) return location.reload();
   const told = await answer.json();
   if (!answer.ok) {
@@ -125,14 +141,11 @@ async function show() {
 }
 
 async function refresh() {
-  if (document.visibilityState === "visible") {
-    try {
-      await show();
-    } catch {
-      byId("state").textContent = "The service cannot be reached; trying again.";
-    }
+  try {
+    if (document.visibilityState === "visible") await show();
+  } finally {
+    setTimeout(refresh, 10_000);
   }
-  setTimeout(refresh, 10_000);
 }
 
 byId("sign-out").addEventListener("click", async () => {
