@@ -3,10 +3,11 @@
 \set n random(1, :users)
 \set took random(200, 20000)
 BEGIN;
-SELECT user_id, tk_uuid7(clock_timestamp()) AS id FROM bench_users WHERE n = :n \gset
 UPDATE usage SET day_requests = day_requests + 1, month_requests = month_requests + 1, total_requests = total_requests + 1,
        reserved_tokens = reserved_tokens + 50, version = version + 1, updated_at = clock_timestamp()
- WHERE user_id = :user_id AND (daily_requests IS NULL OR day_requests < daily_requests);
+ WHERE user_id = (SELECT b.user_id FROM bench_users AS b WHERE b.n = :n)
+   AND (daily_requests IS NULL OR day_requests < daily_requests)
+RETURNING user_id, tk_uuid7(clock_timestamp()) AS id \gset
 INSERT INTO chat_requests (id, user_id, session_id, prompt, model, request_type, category, complexity, reserved_tokens,
                            unit_prices, plan_name, version, started_on, ip_address, user_agent, started_at, expires_at, created_at)
 VALUES (:id, :user_id, 'session-1', repeat('How do I mint a token? ', 9), 'gpt-4o', 'chat', 'nft', 'low', 50,
