@@ -66,9 +66,8 @@ format: .venv/dev ## Format, and mend what lint can mend safely
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: .venv/package ## Write the generated pages anew (docs/configuration.md)
-	$(BIN)/python -c 'from pathlib import Path; from tollkeeper import settings; \
-		Path("docs/configuration.md").write_text(settings.as_markdown(), encoding="utf-8")'
+docs: .venv/package ## Write the generated pages anew (docs/configuration.md, docs/openapi.json)
+	$(BIN)/python -m tests.generated
 
 LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet $(ARGS)

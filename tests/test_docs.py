@@ -11,7 +11,7 @@ from posixpath import normpath
 import pytest
 
 from tests.tidy.checkout import Checkout, read_checkout
-from tollkeeper import settings
+from tests import generated
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +87,9 @@ def test_every_make_target_that_a_person_calls_is_listed(checkout: Checkout) -> 
     assert called <= listed
 
 
-def test_the_configuration_page_is_what_the_settings_say(checkout: Checkout) -> None:
-    assert checkout.files["docs/configuration.md"] == settings.as_markdown(), "run `make docs`"
+@pytest.mark.parametrize("path", generated.PAGES)
+def test_a_generated_page_is_what_the_code_says(checkout: Checkout, path: str) -> None:
+    assert checkout.files[path] == generated.PAGES[path](), "run `make docs`"
 
 
 def test_the_changelog_knows_this_version(checkout: Checkout) -> None:
