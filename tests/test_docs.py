@@ -10,8 +10,8 @@ from posixpath import normpath
 
 import pytest
 
-from tests.tidy.checkout import Checkout, read_checkout
 from tests import generated
+from tests.tidy.checkout import Checkout, read_checkout
 
 
 @pytest.fixture(scope="module")
