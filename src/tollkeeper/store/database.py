@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
@@ -32,7 +33,7 @@ class StatementFailed(TollkeeperError):
         self.constraint = constraint
 
 
-class Statements:
+class Statements(ABC):
     """The four ways to run a named statement."""
 
     async def all(self, name: str, **values: Any) -> list[Record]:
@@ -51,8 +52,8 @@ class Statements:
         """Run it for its effect."""
         await self._run(name, values, asyncpg.Connection.execute)
 
-    async def _run(self, name: str, values: Mapping[str, Any], how: Run) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    async def _run(self, name: str, values: Mapping[str, Any], how: Run) -> Any: ...
 
 
 class Transaction(Statements):
