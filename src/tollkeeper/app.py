@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
@@ -14,7 +14,7 @@ from typing import Final
 from tollkeeper import jobs
 from tollkeeper.accounts import masterkey, variables
 from tollkeeper.accounts.sealing import Sealer
-from tollkeeper.errors import Misconfigured
+from tollkeeper.errors import Misconfigured, Unavailable
 from tollkeeper.http.backend import Backend, Readiness
 from tollkeeper.http.routes import asgi_app
 from tollkeeper.metering.ledger import Ledger
@@ -22,6 +22,7 @@ from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses, embedded_server
 from tollkeeper.store.migrate import migrate
+from tollkeeper.store.partitions import ensure_partitions
 
 _PATIENT_SECONDS: Final = 300.0
 
@@ -45,6 +46,9 @@ async def prepared(settings: Settings) -> AsyncGenerator[Addresses]:
             owner = settings.owner_database_url or settings.database_url
             addresses = Addresses(settings.database_url, owner, admin=None)
         await migrate(addresses.owner, addresses.service)
+        with suppress(Unavailable):
+            # What comes before its month's partition would stay in the default one. If it fails, its job tries again.
+            await ensure_partitions(addresses.owner, ahead=jobs.AHEAD)
         async with Database.open(addresses.service, size=1, transaction_pooler=settings.transaction_pooler) as database:
             await refuse_unsafe(database)
         yield addresses

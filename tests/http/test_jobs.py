@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tollkeeper import jobs
 from tollkeeper.accounts import users
+from tollkeeper.app import prepared
 from tollkeeper.errors import Unavailable
 from tollkeeper.jobs import Job
 from tollkeeper.metering.ledger import Ledger
+from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.partitions import ensure_partitions
@@ -89,3 +92,11 @@ async def test_a_job_goes_on_after_an_outage_and_after_a_fault(
         await enough.wait()
     task.cancel()
     assert [record.levelname for record in caplog.records if record.name == "tollkeeper.jobs"] == ["WARNING", "ERROR"]
+
+
+async def test_the_months_partition_is_there_before_anything_is_served(
+    dsns: Addresses, owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    settings = Settings.of({}, database_url=dsns.service, owner_database_url=dsns.owner, data=tmp_path)
+    async with prepared(settings):
+        assert await owner.fetchval("SELECT to_regclass('chat_requests' || to_char(now(), '_YYYY_MM')) IS NOT NULL")
