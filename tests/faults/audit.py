@@ -100,4 +100,10 @@ async def held_up(site: Site, user: str) -> AsyncGenerator[asyncpg.Connection]:
 
 async def somebody_waits(admin: asyncpg.Connection) -> None:
     """Wait until a deciding statement waits for a lock."""
-    await until(lambda: admin.fetchval(_WAITING))
+
+    async def is_somebody() -> bool:
+        # Within a transaction the first look would be remembered.
+        await admin.execute("SELECT pg_stat_clear_snapshot()")
+        return await admin.fetchval(_WAITING) > 0
+
+    await until(is_somebody)
