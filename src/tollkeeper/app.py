@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Final
 
 from tollkeeper import jobs
@@ -17,10 +16,11 @@ from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.errors import Misconfigured, Unavailable
 from tollkeeper.http.backend import Backend, Readiness
 from tollkeeper.http.routes import asgi_app
+from tollkeeper.location import located, master_keys
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
-from tollkeeper.store.embedded import Addresses, embedded_server
+from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import migrate
 from tollkeeper.store.partitions import ensure_partitions
 
@@ -39,12 +39,7 @@ class Application:
 @asynccontextmanager
 async def prepared(settings: Settings) -> AsyncGenerator[Addresses]:
     """Have the database there, fit and migrated; the embedded one runs for as long as the block lasts."""
-    async with AsyncExitStack() as stack:
-        if settings.database_url is None:
-            addresses = await stack.enter_async_context(embedded_server(Path(settings.data)))
-        else:
-            owner = settings.owner_database_url or settings.database_url
-            addresses = Addresses(settings.database_url, owner, admin=None)
+    async with located(settings) as addresses:
         await migrate(addresses.owner, addresses.service)
         with suppress(Unavailable):
             # What comes before its month's partition would stay in the default one. If it fails, its job tries again.
@@ -58,7 +53,7 @@ async def prepared(settings: Settings) -> AsyncGenerator[Addresses]:
 async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Application]:
     """Run the application on a prepared database; at the end, what waits in the lanes is decided first."""
     async with opened(settings, addresses) as (database, ledger), _patient(settings, addresses) as patient:
-        keys = _master_keys(settings)
+        keys = master_keys(settings)
         sealer = Sealer(keys)
         if missing := await variables.master_keys_in_use(database) - sealer.versions:
             raise Misconfigured(f"secrets are sealed under version {min(missing)} of the master key, which is not here")
@@ -111,11 +106,3 @@ def _patient(settings: Settings, addresses: Addresses) -> AbstractAsyncContextMa
         statement_timeout=_PATIENT_SECONDS,
         transaction_pooler=settings.transaction_pooler,
     )
-
-
-def _master_keys(settings: Settings) -> dict[int, bytes]:
-    if settings.master_key is not None:
-        return masterkey.parse(settings.master_key, told_by="TOLLKEEPER_MASTER_KEY")
-    data = Path(settings.data)
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return masterkey.load_or_make(data / "master.key")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
-from tollkeeper.cli.house import located, opened, settings_of
+from tollkeeper.cli.house import opened, settings_of
+from tollkeeper.location import located
 from tollkeeper.metering.verify import Difference
 from tollkeeper.metering.verify import verify as verified
 from tollkeeper.store.migrate import migrate as migrated

@@ -12,11 +12,12 @@ import msgspec
 
 from tollkeeper.accounts import logins, users
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak, told_at
-from tollkeeper.cli.house import OPERATOR, House, connected, located, settings_of
+from tollkeeper.cli.house import OPERATOR, House, connected, settings_of
 from tollkeeper.cli.importing import books_of
 from tollkeeper.cli.progress import progress
 from tollkeeper.cli.serving import Host, Port, Workers, where
 from tollkeeper.errors import Misconfigured
+from tollkeeper.location import located
 from tollkeeper.metering import own_prices
 from tollkeeper.metering.price_file import own_rates
 from tollkeeper.store.placement import write_private

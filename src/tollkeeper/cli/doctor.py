@@ -13,8 +13,9 @@ from typing import Final, Literal
 
 from tollkeeper.accounts import masterkey, variables
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table
-from tollkeeper.cli.house import located, settings_of
+from tollkeeper.cli.house import settings_of
 from tollkeeper.errors import TollkeeperError
+from tollkeeper.location import located
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.migrate import MIGRATIONS, ROUTINES, Kind, Script

@@ -14,9 +14,10 @@ from uuid import UUID
 from tollkeeper.accounts import masterkey, users
 from tollkeeper.cli.answers import Common, Misused, Paged
 from tollkeeper.errors import NotFound
+from tollkeeper.location import located, master_keys
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
-from tollkeeper.store.embedded import Addresses, embedded_server
+from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import migrate
 
 __all__ = [
@@ -24,8 +25,6 @@ __all__ = [
     "House",
     "connected",
     "in_utc",
-    "located",
-    "master_keys",
     "opened",
     "page_of",
     "settings_of",
@@ -66,26 +65,6 @@ class House:
 def settings_of(common: Common, **given: Any) -> Settings:
     """Read the settings; options go before the environment. ``Misconfigured`` names those that are unknown or unfit."""
     return Settings.of(os.environ, data=common.data and str(common.data), **given)
-
-
-def master_keys(settings: Settings) -> dict[int, bytes]:
-    """Read the master keys where the service reads them."""
-    if settings.master_key is not None:
-        return masterkey.parse(settings.master_key, told_by="TOLLKEEPER_MASTER_KEY")
-    data = Path(settings.data)
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return masterkey.load_or_make(data / "master.key")
-
-
-@asynccontextmanager
-async def located(settings: Settings) -> AsyncGenerator[Addresses]:
-    """Find the database: another's, or the one in the data directory, which is started unless it runs."""
-    if settings.database_url is not None:
-        owner = settings.owner_database_url or settings.database_url
-        yield Addresses(settings.database_url, owner, admin=None)
-        return
-    async with embedded_server(Path(settings.data)) as addresses:
-        yield addresses
 
 
 @asynccontextmanager

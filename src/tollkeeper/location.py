@@ -1,0 +1,31 @@
+"""Where the settings say the database and the master keys are. Light enough for every command to load."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tollkeeper.accounts import masterkey
+from tollkeeper.settings import Settings
+from tollkeeper.store.embedded import Addresses, embedded_server
+
+
+@asynccontextmanager
+async def located(settings: Settings) -> AsyncGenerator[Addresses]:
+    """Find the database: another's, or the one in the data directory, which is started unless it runs."""
+    if settings.database_url is not None:
+        owner = settings.owner_database_url or settings.database_url
+        yield Addresses(settings.database_url, owner, admin=None)
+        return
+    async with embedded_server(Path(settings.data)) as addresses:
+        yield addresses
+
+
+def master_keys(settings: Settings) -> dict[int, bytes]:
+    """Read the master keys; without a setting they stand in the data directory, made if they are not there."""
+    if settings.master_key is not None:
+        return masterkey.parse(settings.master_key, told_by="TOLLKEEPER_MASTER_KEY")
+    data = Path(settings.data)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return masterkey.load_or_make(data / "master.key")
