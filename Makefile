@@ -6,8 +6,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: demo serve check check-format lint types contracts tidy test bench install format docs lock wheel clean help
-.PHONY: browser debian-postgresql
+.PHONY: demo serve check check-format lint types contracts tidy test bench bench-peers install format docs lock wheel clean help
+.PHONY: browser debian-postgresql debian-pgbouncer
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -51,12 +51,15 @@ contracts: .venv/dev ## Who may import whom
 tidy: .venv/dev ## The house rules, and whether the documents still tell the truth
 	$(PYTEST) -q tests/test_tidy.py tests/test_docs.py
 
-test: .venv/dev browser $(if $(CI),debian-postgresql) ## All tests (ARGS="-k lane -x" picks some); the store also on PostgreSQL 15
+test: .venv/dev browser $(if $(CI),debian-postgresql debian-pgbouncer) ## All tests (ARGS="-k lane -x" picks some); the store also on PostgreSQL 15
 	$(if $(ARGS),,$(STORE_ON_15))
 	$(PYTEST) $(ARGS)
 
-bench: .venv/dev ## Measure start+finish pairs per second beside pgbench
-	$(BIN)/python -m bench $(ARGS)
+bench: .venv/dev ## Measure everything that docs/performance.md shows, half an hour (ARGS="--rows 10000000 growth")
+	$(BIN)/python -m bench --write $(ARGS)
+
+bench-peers: .venv/dev ## The same load beside MLflow and Phoenix, a quarter of an hour; installs them below .bench
+	$(BIN)/python -m bench.peers $(ARGS)
 
 ##@ Change it
 
@@ -134,3 +137,10 @@ debian-postgresql:
 		apt-get update -qq && $(APT_INSTALL) postgresql-common && \
 		sed -ri 's/^#?(create_main_cluster).*/\1 = false/' /etc/postgresql-common/createcluster.conf && \
 		$(APT_INSTALL) postgresql-15; fi
+
+# The tests of faults put Debian's PgBouncer before the database where its program is; they start it with settings of
+# their own.
+debian-pgbouncer:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -x /usr/sbin/pgbouncer ]; then \
+		echo "Installing Debian's PgBouncer for the tests of faults ..."; \
+		apt-get update -qq && $(APT_INSTALL) pgbouncer; fi

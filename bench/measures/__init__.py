@@ -1,0 +1,19 @@
+"""What is measured, one family a file; ``ALL`` has them in the order of the page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.figures import Measure
+from bench.measures import batch, footprint, growth, latency, one_user, pairs, reads
+
+ALL: Final[tuple[Measure, ...]] = (
+    pairs.MEASURE,
+    one_user.MEASURE,
+    latency.ALONE,
+    latency.LOADED,
+    batch.MEASURE,
+    growth.MEASURE,
+    reads.MEASURE,
+    footprint.MEASURE,
+)
