@@ -78,7 +78,13 @@ async def working(settings: Settings, addresses: Addresses) -> AsyncGenerator[No
     """Do what happens without a caller for as long as the block lasts."""
     async with (
         opened(settings, addresses, connections=2) as (database, ledger),
-        jobs.at_work(database, ledger, owner_dsn=addresses.owner, sweep_seconds=settings.sweep_seconds),
+        jobs.at_work(
+            database,
+            ledger,
+            owner_dsn=addresses.owner,
+            sweep_seconds=settings.sweep_seconds,
+            keep=jobs.Keep(settings.retain_rows_days, settings.retain_text_days),
+        ),
     ):
         yield
 

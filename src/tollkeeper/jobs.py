@@ -1,4 +1,4 @@
-"""What happens without a caller: abandoned requests expire, partitions are made ahead, what is over is forgotten.
+"""What happens without a caller: abandoned requests expire, partitions are made ahead, what is old goes.
 
 Every node does all of it. Each job is harmless beside itself: what decides is in the database, under its locks.
 """
@@ -16,6 +16,7 @@ from typing import Final
 
 from tollkeeper.accounts import logins
 from tollkeeper.errors import Unavailable
+from tollkeeper.metering import retention
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.store.database import Database
 from tollkeeper.store.partitions import ensure_partitions
@@ -31,6 +32,15 @@ _JITTER: Final = 0.2
 _AGAIN_SECONDS: Final = 10.0
 _ROWS: Final = 5_000
 _USERS: Final = 200
+_ACTOR: Final = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how many days requests and their texts are kept; ``None``: for ever."""
+
+    rows_days: int | None = None
+    texts_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +54,10 @@ class Job:
 
 @asynccontextmanager
 async def at_work(
-    database: Database, ledger: Ledger, *, owner_dsn: str, sweep_seconds: float
+    database: Database, ledger: Ledger, *, owner_dsn: str, sweep_seconds: float, keep: Keep | None = None
 ) -> AsyncGenerator[tuple[Job, ...]]:
     """Do all jobs for as long as the block lasts."""
-    jobs = all_jobs(database, ledger, owner_dsn=owner_dsn, sweep_seconds=sweep_seconds)
+    jobs = all_jobs(database, ledger, owner_dsn=owner_dsn, sweep_seconds=sweep_seconds, keep=keep)
     tasks = [asyncio.create_task(_again_and_again(job), name=job.name) for job in jobs]
     try:
         yield jobs
@@ -59,14 +69,19 @@ async def at_work(
                 await task
 
 
-def all_jobs(database: Database, ledger: Ledger, *, owner_dsn: str, sweep_seconds: float) -> tuple[Job, ...]:
+def all_jobs(
+    database: Database, ledger: Ledger, *, owner_dsn: str, sweep_seconds: float, keep: Keep | None = None
+) -> tuple[Job, ...]:
     """List what there is to do."""
-    return (
+    jobs = (
         Job("expire what is past its deadline", sweep_seconds, lambda: _expire(ledger)),
         Job("make partitions ahead", _A_DAY, lambda: ensure_partitions(owner_dsn, ahead=AHEAD)),
         Job("forget old sums by the hour", _AN_HOUR, lambda: _forget_old_hours(database)),
         Job("forget old sign-ins", _A_DAY, lambda: logins.forget(database)),
     )
+    if keep is None or keep == Keep():
+        return jobs
+    return (*jobs, Job("prune what is old", _AN_HOUR, lambda: _prune(ledger, owner_dsn, keep)))
 
 
 async def _again_and_again(job: Job) -> None:
@@ -92,3 +107,23 @@ async def _expire(ledger: Ledger) -> None:
 async def _forget_old_hours(database: Database) -> None:
     while len(await database.all("forget_old_hours", most=_ROWS)) == _ROWS:
         pass
+
+
+async def _prune(ledger: Ledger, owner_dsn: str, keep: Keep) -> None:
+    """Prune what the day has made too old. Whichever node comes first does it, the others find it done."""
+    try:
+        async with Database.open(
+            owner_dsn, size=1, statement_timeout=_A_DAY, lock_timeout=retention.LOCK_SECONDS
+        ) as owner:
+            where = await retention.boundaries(owner, rows_days=keep.rows_days, texts_days=keep.texts_days)
+            if where.rows_before is not None:
+                rows = await retention.prune_rows(owner, ledger, where.rows_before, actor=_ACTOR)
+                if rows.requests:
+                    log.info("%d requests pruned", rows.requests)
+            if where.texts_before is not None:
+                texts = await retention.prune_texts(owner, where.texts_before, actor=_ACTOR)
+                if texts:
+                    log.info("texts of %d requests cleared", texts)
+    except Unavailable as error:
+        # As while a backup is made: it asked often enough, and others waited for it each time.
+        log.warning("pruning: %s; the rest within an hour", error.detail)

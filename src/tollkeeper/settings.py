@@ -28,6 +28,8 @@ _TRUTH: Final = {
 }
 _HIGHEST_PORT: Final = 65_535
 _SHORTEST_TOKEN: Final = 16
+# This month and the last one are always kept.
+_FEWEST_DAYS: Final = 62
 
 
 def _setting(
@@ -140,6 +142,17 @@ class Settings:
     sweep_seconds: float = _setting(
         "How often requests past their deadline are looked for.", _seconds(0.1, 3600), default=5.0
     )
+    retain_rows_days: int | None = _setting(
+        "How old a month of requests gets before it is dropped whole; its sums stay. Not set: for ever.",
+        _whole(_FEWEST_DAYS, 36_500),
+        default=None,
+    )
+    retain_text_days: int | None = _setting(
+        "How old prompts, responses, error messages, metadata, addresses and user agents get before they are cleared. "
+        "Not set: as old as their requests.",
+        _whole(1, 36_500),
+        default=None,
+    )
     insecure_cookies: bool = _setting(
         "Allows sign-in over plain HTTP on addresses other than localhost: anyone on the way can read the session.",
         _truth,
@@ -189,6 +202,9 @@ class Settings:
                     values[each.name] = each.metadata["read"](text)
                 except ValueError as error:
                     wrong.append(f"{name} {error}")
+        rows, texts = values.get("retain_rows_days"), values.get("retain_text_days")
+        if rows is not None and texts is not None and texts > rows:
+            wrong.append("TOLLKEEPER_RETAIN_TEXT_DAYS must not be more than TOLLKEEPER_RETAIN_ROWS_DAYS")
         if wrong:
             raise Misconfigured("; ".join(wrong))
         return cls(**values | {name: value for name, value in given.items() if value is not None})

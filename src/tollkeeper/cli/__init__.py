@@ -31,6 +31,7 @@ _COMMANDS: Final = (
     ("import", "importing:import_", "Book requests that were made elsewhere."),
     ("export", "exporting:export", "Write all requests as JSONL or CSV."),
     ("verify", "checking:verify", "Recompute every derived number from the requests."),
+    ("prune", "pruning:prune", "Drop old months of requests, and old texts."),
     ("doctor", "doctor:doctor", "Look for what is wrong around the service."),
 )
 

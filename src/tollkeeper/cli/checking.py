@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
 from tollkeeper.cli.house import opened, settings_of
 from tollkeeper.location import located
-from tollkeeper.metering.verify import Difference
+from tollkeeper.metering.verify import Difference, Verification
 from tollkeeper.metering.verify import verify as verified
 from tollkeeper.store.migrate import migrate as migrated
 
@@ -43,14 +44,24 @@ async def verify(*, common: Common = DEFAULTS) -> Answer:
         "users": found.users,
         "requests": found.requests,
         "since": found.since,
+        "rowsFrom": found.rows_from,
+        "textsFrom": found.texts_from,
         "at": found.at,
     }
     scope = f"{found.requests:,} requests of {found.users:,} users at {told_at(found.at)}"
     if not differences:
-        return Answer(document, f"Every number agrees with {scope}.")
+        return Answer(document, "\n".join([f"Every number agrees with {scope}.", *_pruned(found)]))
     header = ("USER", "WHERE", "FIELD", "STORED", "ACTUAL")
     rows = ((_whose(each), _place(each), each.field, each.stored, each.actual) for each in found.differences)
-    return Answer(document, table(header, rows), f"{len(differences)} numbers disagree with {scope}.", ok=False)
+    told = "\n".join([f"{len(differences)} numbers disagree with {scope}.", *_pruned(found)])
+    return Answer(document, table(header, rows), told, ok=False)
+
+
+def _pruned(found: Verification) -> Iterator[str]:
+    if found.rows_from:
+        yield f"There are rows since {told_at(found.rows_from)}; the sums of what was before are sealed and count."
+    if found.texts_from:
+        yield f"There are texts since {told_at(found.texts_from)}."
 
 
 def _document(one: Difference) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 from tollkeeper.accounts import masterkey, variables
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
 from tollkeeper.cli.house import settings_of
 from tollkeeper.errors import TollkeeperError
 from tollkeeper.location import located
+from tollkeeper.metering.retention import retained
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.migrate import MIGRATIONS, ROUTINES, Kind, Script
@@ -190,6 +191,14 @@ async def _partitions(database: Database, _: Settings) -> Found:
     return "ok", "this month and the next have theirs"
 
 
+async def _retention(database: Database, _: Settings) -> Found:
+    kept = await retained(database)
+    rows, texts = (told_at(at) if at else "the beginning" for at in (kept.rows_from, kept.texts_from))
+    if kept.closing:
+        return "warn", f"{', '.join(kept.closing)} is taken out and not yet dropped: `tollkeeper prune` goes on with it"
+    return "ok", f"there are rows since {rows}, texts since {texts}"
+
+
 async def _secrets(database: Database, settings: Settings) -> Found:
     missing = await variables.master_keys_in_use(database) - _master_keys(settings).keys()
     if missing:
@@ -203,5 +212,6 @@ _CHECKS: Final[dict[str, Callable[[Database, Settings], Awaitable[Found]]]] = {
     "role": _role,
     "clock": _clock,
     "partitions": _partitions,
+    "retention": _retention,
     "secrets": _secrets,
 }

@@ -31,11 +31,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What one snapshot of the whole ledger showed."""
+    """What one snapshot of the whole ledger showed.
+
+    Rows before ``rows_from`` (``None``: the beginning) were pruned: their sums are sealed and count, and those of days
+    and hours before it stand as the record.
+    """
 
     users: int
     requests: int
     since: datetime | None
+    rows_from: datetime | None
+    texts_from: datetime | None
     at: datetime
     differences: list[Difference]
 
@@ -43,6 +49,7 @@ class Verification:
 async def verify(database: Database) -> Verification:
     """Recompute every derived number from the rows, in one snapshot, also while others write."""
     async with database.transaction(isolation="repeatable_read", read_only=True) as tx:
+        await tx.run("hold_partitions")
         covered = await tx.one("verified")
         if covered is None:
             raise Unavailable("the database did not say what it holds")
@@ -57,6 +64,7 @@ async def rebuild(database: Database, user_id: UUID) -> list[Difference]:
     """
     for _ in range(_ATTEMPTS):
         async with database.transaction(isolation="repeatable_read", read_only=True) as tx:
+            await tx.run("hold_partitions")
             seen = await tx.one("calculated", user_id=user_id, pause=PAUSE)
             if seen is None:
                 raise NotFound("no such user")
@@ -80,6 +88,7 @@ async def rebuild(database: Database, user_id: UUID) -> list[Difference]:
 
 
 async def _differences(database: Statements, user_id: UUID | None) -> list[Difference]:
+    await database.value("plan_for_these_values")
     rows = await database.all("differences", user_id=user_id)
     return [
         Difference(

@@ -1,5 +1,43 @@
 -- Every derived number again, from the rows: what verify compares and a rebuild mends.
 
+CREATE OR REPLACE VIEW request_facts AS
+SELECT r.is_closing, r.user_id, r.id, r.session_id, r.started_at, r.started_on, r.expires_at, r.plan_name, r.status, r.refunded,
+       r.reserved_tokens, r.reserved_nanos,
+       coalesce(r.model, '') AS model, coalesce(r.category, '') AS category, r.request_type,
+       coalesce(r.complexity, '') AS complexity,
+       (r.status = 'completed')::integer AS completed, (r.status = 'failed')::integer AS failed,
+       coalesce(r.tokens_used, 0) AS tokens_used,
+       coalesce(r.tokens_input, 0) AS tokens_input, coalesce(r.tokens_output, 0) AS tokens_output,
+       coalesce(r.tokens_cached, 0) AS tokens_cached, coalesce(r.tokens_cache_write, 0) AS tokens_cache_write,
+       coalesce(r.tokens_reasoning, 0) AS tokens_reasoning,
+       coalesce(r.cost_nanos, 0) AS cost_nanos,
+       (r.cost_source IS NOT NULL AND tk_is_unpriced(r.status, r.cost_nanos, r.tokens_used))::integer AS unpriced,
+       (r.status = 'completed' AND r.duration IS NOT NULL)::integer AS timed,
+       CASE WHEN r.status = 'completed' THEN coalesce(r.duration, 0) ELSE 0 END AS duration_ms,
+       (r.user_rating IS NOT NULL)::integer AS rated, coalesce(r.user_rating, 0)::integer AS rating
+  FROM (SELECT false AS is_closing, q.user_id, q.id, q.session_id, q.started_at, q.started_on, q.expires_at, q.plan_name,
+               q.status, q.refunded, q.reserved_tokens, q.reserved_nanos, q.model, q.category, q.request_type, q.complexity,
+               q.tokens_used, a.tokens_input, a.tokens_output, a.tokens_cached, a.tokens_cache_write, a.tokens_reasoning,
+               q.cost_nanos, q.cost_source, q.duration, a.user_rating
+          FROM chat_requests AS q
+          LEFT JOIN request_analytics AS a ON a.user_id = q.user_id AND a.id = q.id
+         UNION ALL
+        SELECT true, q.user_id, q.id, q.session_id, q.started_at, q.started_on, q.expires_at, q.plan_name,
+               q.status, q.refunded, q.reserved_tokens, q.reserved_nanos, q.model, q.category, q.request_type, q.complexity,
+               q.tokens_used, a.tokens_input, a.tokens_output, a.tokens_cached, a.tokens_cache_write, a.tokens_reasoning,
+               q.cost_nanos, q.cost_source, q.duration, a.user_rating
+          FROM closing_requests AS q
+          LEFT JOIN closing_analytics AS a ON a.user_id = q.user_id AND a.id = q.id) AS r;
+COMMENT ON VIEW request_facts IS 'What each request adds to every derived number; closing ones are taken out and not yet sealed.';
+
+CREATE OR REPLACE VIEW provable AS
+SELECT r.rows_from,
+       -- No request since rows_from counts on an earlier day than this, in whatever zone.
+       date_trunc('day', r.rows_from AT TIME ZONE 'UTC') - interval '1 day' AS day_from,
+       greatest(r.rows_from AT TIME ZONE 'UTC', (tk_now() AT TIME ZONE 'UTC') - interval '60 days') AS hour_from
+  FROM (SELECT coalesce(max(k.rows_from), '-infinity') AS rows_from FROM retention AS k) AS r;
+COMMENT ON VIEW provable IS 'Since when sums of days and hours can be proved. What is older stands as the record.';
+
 CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     user_id uuid,     -- null: a number over all users
     place   text,     -- the table that holds the derived number
@@ -11,23 +49,11 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     LANGUAGE sql STABLE
     AS $$
     WITH fact AS MATERIALIZED (
-        SELECT r.user_id, r.id, r.session_id, r.started_at, r.started_on, r.expires_at, r.plan_name, r.status, r.refunded,
-               r.reserved_tokens, r.reserved_nanos,
-               coalesce(r.model, '') AS model, coalesce(r.category, '') AS category, r.request_type,
-               coalesce(r.complexity, '') AS complexity,
-               (r.status = 'completed')::integer AS completed, (r.status = 'failed')::integer AS failed,
-               coalesce(r.tokens_used, 0) AS tokens_used,
-               coalesce(a.tokens_input, 0) AS tokens_input, coalesce(a.tokens_output, 0) AS tokens_output,
-               coalesce(a.tokens_cached, 0) AS tokens_cached, coalesce(a.tokens_cache_write, 0) AS tokens_cache_write,
-               coalesce(a.tokens_reasoning, 0) AS tokens_reasoning,
-               coalesce(r.cost_nanos, 0) AS cost_nanos,
-               (r.cost_source IS NOT NULL AND tk_is_unpriced(r.status, r.cost_nanos, r.tokens_used))::integer AS unpriced,
-               (r.status = 'completed' AND r.duration IS NOT NULL)::integer AS timed,
-               CASE WHEN r.status = 'completed' THEN coalesce(r.duration, 0) ELSE 0 END AS duration_ms,
-               (a.user_rating IS NOT NULL)::integer AS rated, coalesce(a.user_rating, 0)::integer AS rating
-          FROM chat_requests AS r
-          LEFT JOIN request_analytics AS a ON a.user_id = r.user_id AND a.id = r.id
-         WHERE p_user IS NULL OR r.user_id = p_user
+        SELECT f.* FROM request_facts AS f WHERE p_user IS NULL OR f.user_id = p_user
+    ), kept AS MATERIALIZED (
+        SELECT * FROM provable
+    ), sealed AS MATERIALIZED (
+        SELECT z.* FROM sealed_rollups AS z WHERE p_user IS NULL OR z.user_id = p_user
     ),
 
     -- the usage row
@@ -35,34 +61,44 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
         SELECT u.user_id, v.*
           FROM usage AS u
           LEFT JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
-          CROSS JOIN LATERAL (
-              SELECT count(f.id) AS requests,
-                     count(f.id) FILTER (WHERE f.started_at >= u.day_starts_at AND NOT f.refunded) AS today,
-                     count(f.id) FILTER (WHERE f.started_at >= u.month_starts_at AND NOT f.refunded) AS this_month,
-                     sum(f.tokens_used) FILTER (WHERE f.started_at >= u.month_starts_at) AS month_tokens,
-                     sum(f.cost_nanos) FILTER (WHERE f.started_at >= u.month_starts_at) AS month_cost,
-                     sum(f.reserved_tokens) FILTER (WHERE f.status = 'pending' AND f.started_at >= u.month_starts_at) AS held,
-                     sum(f.reserved_nanos) FILTER (WHERE f.status = 'pending' AND f.started_at >= u.month_starts_at) AS spent,
+          -- Summed in one pass over the rows, not in one for each user.
+          LEFT JOIN (
+              SELECT f.user_id, count(*) AS requests,
+                     count(*) FILTER (WHERE f.started_at >= w.day_starts_at AND NOT f.refunded) AS today,
+                     count(*) FILTER (WHERE f.started_at >= w.month_starts_at AND NOT f.refunded) AS this_month,
+                     sum(f.tokens_used) FILTER (WHERE f.started_at >= w.month_starts_at) AS month_tokens,
+                     sum(f.cost_nanos) FILTER (WHERE f.started_at >= w.month_starts_at) AS month_cost,
+                     sum(f.reserved_tokens) FILTER (WHERE f.status = 'pending' AND f.started_at >= w.month_starts_at) AS held,
+                     sum(f.reserved_nanos) FILTER (WHERE f.status = 'pending' AND f.started_at >= w.month_starts_at) AS spent,
                      sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used,
                      sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed,
                      sum(f.duration_ms) AS duration_ms, sum(f.rated) AS rated, sum(f.rating) AS rating,
                      min(f.expires_at) FILTER (WHERE f.status = 'pending') AS first_deadline
-                FROM fact AS f WHERE f.user_id = u.user_id) AS n
+                FROM fact AS f JOIN usage AS w ON w.user_id = f.user_id GROUP BY f.user_id) AS n ON n.user_id = u.user_id
+          LEFT JOIN (
+              SELECT z.user_id, sum(z.completed + z.failed) AS requests, sum(z.completed) AS completed,
+                     sum(z.failed) AS failed, sum(z.tokens_used) AS tokens_used,
+                     sum(z.cost_nanos) AS cost_nanos, sum(z.unpriced) AS unpriced,
+                     sum(z.timed) AS timed, sum(z.duration_ms) AS duration_ms,
+                     sum(z.rated) AS rated, sum(z.rating) AS rating
+                FROM sealed AS z WHERE z.period = 'all' GROUP BY z.user_id) AS z ON z.user_id = u.user_id
+          -- A window that began before the rows do ended long ago: nobody came since, and nothing is counted in it.
+          CROSS JOIN LATERAL (SELECT u.day_starts_at >= k.rows_from AS day, u.month_starts_at >= k.rows_from AS month FROM kept AS k) AS p
           CROSS JOIN LATERAL (VALUES
-              ('total_requests', u.total_requests, n.requests),
-              ('total_completed', u.total_completed, n.completed),
-              ('total_failed', u.total_failed, n.failed),
-              ('total_tokens_used', u.total_tokens_used, n.tokens_used),
-              ('total_cost_nanos', u.total_cost_nanos, n.cost_nanos),
-              ('total_unpriced', u.total_unpriced, n.unpriced),
-              ('total_timed', u.total_timed, n.timed),
-              ('total_duration_ms', u.total_duration_ms, n.duration_ms),
-              ('total_rated', u.total_rated, n.rated),
-              ('total_rating', u.total_rating, n.rating),
-              ('day_requests', u.day_requests, n.today),
-              ('month_requests', u.month_requests, n.this_month),
-              ('month_tokens', u.month_tokens, n.month_tokens),
-              ('month_cost_nanos', u.month_cost_nanos, n.month_cost),
+              ('total_requests', u.total_requests, coalesce(z.requests, 0) + coalesce(n.requests, 0)),
+              ('total_completed', u.total_completed, coalesce(z.completed, 0) + coalesce(n.completed, 0)),
+              ('total_failed', u.total_failed, coalesce(z.failed, 0) + coalesce(n.failed, 0)),
+              ('total_tokens_used', u.total_tokens_used, coalesce(z.tokens_used, 0) + coalesce(n.tokens_used, 0)),
+              ('total_cost_nanos', u.total_cost_nanos, coalesce(z.cost_nanos, 0) + coalesce(n.cost_nanos, 0)),
+              ('total_unpriced', u.total_unpriced, coalesce(z.unpriced, 0) + coalesce(n.unpriced, 0)),
+              ('total_timed', u.total_timed, coalesce(z.timed, 0) + coalesce(n.timed, 0)),
+              ('total_duration_ms', u.total_duration_ms, coalesce(z.duration_ms, 0) + coalesce(n.duration_ms, 0)),
+              ('total_rated', u.total_rated, coalesce(z.rated, 0) + coalesce(n.rated, 0)),
+              ('total_rating', u.total_rating, coalesce(z.rating, 0) + coalesce(n.rating, 0)),
+              ('day_requests', u.day_requests, CASE WHEN p.day THEN n.today ELSE u.day_requests END),
+              ('month_requests', u.month_requests, CASE WHEN p.month THEN n.this_month ELSE u.month_requests END),
+              ('month_tokens', u.month_tokens, CASE WHEN p.month THEN n.month_tokens ELSE u.month_tokens END),
+              ('month_cost_nanos', u.month_cost_nanos, CASE WHEN p.month THEN n.month_cost ELSE u.month_cost_nanos END),
               ('reserved_tokens', u.reserved_tokens, n.held),
               ('reserved_nanos', u.reserved_nanos, n.spent),
               -- the limits in force, a copy of the terms; -1 stands for unlimited
@@ -80,7 +116,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     ),
 
     -- the rollups of each user; hours as long as they are kept
-    summed AS (
+    by_rows AS (
         SELECT f.user_id, p.period, p.period_start, f.model, d.category, d.request_type, d.complexity,
                sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used,
                sum(f.tokens_input) AS tokens_input, sum(f.tokens_output) AS tokens_output, sum(f.tokens_cached) AS tokens_cached,
@@ -96,6 +132,16 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                                      CASE WHEN p.period = 'hour' THEN '' ELSE f.complexity END) AS d (category, request_type, complexity)
          WHERE f.status <> 'pending'
          GROUP BY 1, 2, 3, 4, 5, 6, 7
+    ), summed AS (
+        SELECT t.user_id, t.period, t.period_start, t.model, t.category, t.request_type, t.complexity,
+               sum(t.completed) AS completed, sum(t.failed) AS failed, sum(t.tokens_used) AS tokens_used,
+               sum(t.tokens_input) AS tokens_input, sum(t.tokens_output) AS tokens_output, sum(t.tokens_cached) AS tokens_cached,
+               sum(t.tokens_cache_write) AS tokens_cache_write, sum(t.tokens_reasoning) AS tokens_reasoning,
+               sum(t.cost_nanos) AS cost_nanos, sum(t.unpriced) AS unpriced, sum(t.timed) AS timed,
+               sum(t.duration_ms) AS duration_ms, sum(t.rated) AS rated, sum(t.rating) AS rating,
+               tk_latencies_total(t.latencies) AS latencies
+          FROM (SELECT * FROM by_rows UNION ALL SELECT * FROM sealed) AS t
+         GROUP BY 1, 2, 3, 4, 5, 6, 7
     ), rollup_pairs AS (
         SELECT coalesce(s.user_id, r.user_id) AS user_id, s, r,
                jsonb_build_object('period', coalesce(s.period, r.period), 'period_start', coalesce(s.period_start, r.period_start),
@@ -106,8 +152,11 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
           FULL JOIN (SELECT * FROM usage_rollups AS r WHERE p_user IS NULL OR r.user_id = p_user) AS r
             ON r.user_id = s.user_id AND r.period = s.period AND r.period_start = s.period_start AND r.model = s.model
            AND r.category = s.category AND r.request_type = s.request_type AND r.complexity = s.complexity
-         WHERE coalesce(s.period, r.period) <> 'hour'
-            OR coalesce(s.period_start, r.period_start) > (tk_now() AT TIME ZONE 'UTC') - interval '60 days'
+          CROSS JOIN kept AS k
+         WHERE CASE coalesce(s.period, r.period)
+               WHEN 'day' THEN coalesce(s.period_start, r.period_start) >= k.day_from
+               WHEN 'hour' THEN coalesce(s.period_start, r.period_start) >= k.hour_from
+               ELSE true END
     ), rollup_fields AS (
         SELECT p.user_id, p.key, v.*
           FROM rollup_pairs AS p
@@ -132,9 +181,14 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     session_fields AS (
         SELECT user_id, jsonb_build_object('session_id', session_id) AS key, v.*
           FROM (SELECT * FROM chat_sessions AS s WHERE p_user IS NULL OR s.user_id = p_user) AS s
-          FULL JOIN (SELECT f.user_id, f.session_id, sum(f.completed) AS completed, sum(f.failed) AS failed,
-                            sum(f.tokens_used) AS tokens_used, sum(f.cost_nanos) AS cost_nanos
-                       FROM fact AS f WHERE f.session_id IS NOT NULL GROUP BY 1, 2) AS n
+          FULL JOIN (SELECT t.user_id, t.session_id, sum(t.completed) AS completed, sum(t.failed) AS failed,
+                            sum(t.tokens_used) AS tokens_used, sum(t.cost_nanos) AS cost_nanos
+                       FROM (SELECT f.user_id, f.session_id, f.completed, f.failed, f.tokens_used, f.cost_nanos
+                               FROM fact AS f WHERE f.session_id IS NOT NULL
+                              UNION ALL
+                             SELECT z.user_id, z.session_id, z.completed, z.failed, z.tokens_used, z.cost_nanos
+                               FROM sealed_sessions AS z WHERE p_user IS NULL OR z.user_id = p_user) AS t
+                      GROUP BY 1, 2) AS n
          USING (user_id, session_id)
           CROSS JOIN LATERAL (VALUES ('completed', s.completed, n.completed), ('failed', s.failed, n.failed),
                                      ('tokens_used', s.tokens_used, n.tokens_used),
@@ -169,14 +223,14 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                        sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed, sum(f.duration_ms) AS duration_ms,
                        sum(f.rated) AS rated, sum(f.rating) AS rating,
                        tk_latencies(array_agg(tk_latency_bucket(f.duration_ms)) FILTER (WHERE f.timed = 1)) AS latencies
-                  FROM fact AS f WHERE f.status <> 'pending' GROUP BY 1, 2, 3, 4, 5) AS s
+                  FROM fact AS f WHERE f.status <> 'pending' AND f.started_at >= (SELECT k.rows_from FROM kept AS k) GROUP BY 1, 2, 3, 4, 5) AS s
           FULL JOIN (SELECT o.hour_at, o.plan_name, o.model, o.category, o.request_type,
                        sum(o.completed) AS completed, sum(o.failed) AS failed, sum(o.tokens_used) AS tokens_used, sum(o.tokens_input) AS tokens_input,
                        sum(o.tokens_output) AS tokens_output, sum(o.tokens_cached) AS tokens_cached, sum(o.tokens_cache_write) AS tokens_cache_write, sum(o.tokens_reasoning) AS tokens_reasoning,
                        sum(o.cost_nanos) AS cost_nanos, sum(o.unpriced) AS unpriced, sum(o.timed) AS timed, sum(o.duration_ms) AS duration_ms,
                        sum(o.rated) AS rated, sum(o.rating) AS rating,
                        tk_latencies_total(o.latencies) AS latencies
-                       FROM overall_rollups AS o GROUP BY 1, 2, 3, 4, 5) AS o
+                       FROM overall_rollups AS o WHERE o.hour_at >= (SELECT k.rows_from FROM kept AS k) GROUP BY 1, 2, 3, 4, 5) AS o
          USING (hour_at, plan_name, model, category, request_type)
          WHERE p_user IS NULL
     ), overall_fields AS (

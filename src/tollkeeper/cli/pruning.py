@@ -1,0 +1,177 @@
+"""``tollkeeper prune``: whole months of old requests and, separately, old texts go. No total changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Flag, Misused, shown, table, told_at
+from tollkeeper.cli.house import OPERATOR, House, in_utc, opened
+from tollkeeper.cli.progress import progress
+from tollkeeper.errors import Invalid
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.retention import (
+    LOCK_SECONDS,
+    Boundaries,
+    Plan,
+    PrunedRows,
+    boundaries,
+    months_to_go,
+    planned,
+    prune_rows,
+    prune_texts,
+    retained,
+)
+from tollkeeper.settings import Settings
+from tollkeeper.store.database import Database
+
+__all__ = ["prune"]
+
+# Summing a month may take as long as it takes.
+_SECONDS: Final = 24 * 3600.0
+_UNUSED: Final = timedelta(0)
+_MOST_DAYS: Final = 100_000
+
+
+async def prune(
+    *,
+    rows_before: Annotated[
+        datetime | None, Parameter(help="Prune the months of requests that ended before this day (UTC).")
+    ] = None,
+    rows_older_than: Annotated[
+        int | None, Parameter(help="Prune the months of requests that ended more than so many days ago.")
+    ] = None,
+    texts_before: Annotated[
+        datetime | None, Parameter(help="Clear the texts of requests before this day (UTC).")
+    ] = None,
+    texts_older_than: Annotated[
+        int | None, Parameter(help="Clear the texts of requests that are more than so many days old.")
+    ] = None,
+    dry_run: Annotated[bool, Flag, Parameter(help="Only say what would go.")] = False,
+    common: Common = DEFAULTS,
+) -> Answer:
+    """Drop whole months of old requests and, separately and earlier, clear old texts. No total changes.
+
+    Texts are prompt, response, error message, metadata, address and user agent. What is dropped is sealed: its sums
+    stay and count in every total, and `tollkeeper verify` says since when there are rows. This month's and the last
+    one's always stay, and so does a month with a request that is still pending. It works beside a running service,
+    which never waits for longer than a tenth of a second; interrupted, it goes on where it was.
+
+    Without a word about rows or texts TOLLKEEPER_RETAIN_ROWS_DAYS and TOLLKEEPER_RETAIN_TEXT_DAYS decide. A service
+    with those settings does all this by itself.
+    """
+    _refuse_both(rows_before, rows_older_than, "rows")
+    _refuse_both(texts_before, texts_older_than, "texts")
+    async with opened(common, statement_seconds=_SECONDS) as house, _as_owner(house) as owner:
+        where = await _boundaries(
+            owner,
+            house.settings,
+            rows_days=rows_older_than,
+            texts_days=texts_older_than,
+            rows_before=in_utc(rows_before),
+            texts_before=in_utc(texts_before),
+        )
+        if dry_run:
+            return _told_plan(where, await planned(owner, where))
+        rows, texts = await _pruned(owner, house, where)
+        kept = await retained(owner)
+    document = {
+        "dryRun": False,
+        "rowsBefore": where.rows_before,
+        "textsBefore": where.texts_before,
+        "requests": rows.requests,
+        "months": rows.months,
+        "heldBy": rows.held_by,
+        "texts": texts,
+        "rowsFrom": kept.rows_from,
+        "textsFrom": kept.texts_from,
+    }
+    held = f" {rows.held_by} and what follows stay: a request of it is still pending." if rows.held_by else ""
+    months = f" ({', '.join(rows.months)})" if rows.months else ""
+    return Answer(
+        document,
+        f"{rows.requests:,} requests pruned{months}, the texts of {texts:,} others cleared.{held}\n"
+        f"Rows: {_since(kept.rows_from)}. Texts: {_since(kept.texts_from)}.",
+    )
+
+
+async def _boundaries(owner: Database, settings: Settings, **asked: Any) -> Boundaries:
+    if all(each is None for each in asked.values()):
+        asked |= {"rows_days": settings.retain_rows_days, "texts_days": settings.retain_text_days}
+    if all(each is None for each in asked.values()):
+        raise Misused(
+            "what to prune: give --rows-before, --rows-older-than, --texts-before or --texts-older-than, "
+            "or set TOLLKEEPER_RETAIN_ROWS_DAYS or TOLLKEEPER_RETAIN_TEXT_DAYS"
+        )
+    try:
+        return await boundaries(owner, **asked)
+    except Invalid as error:
+        raise Misused(error.detail) from error
+
+
+async def _pruned(owner: Database, house: House, where: Boundaries) -> tuple[PrunedRows, int]:
+    """Rows first: what is dropped need not be cleared."""
+    rows, texts = PrunedRows(0, (), None), 0
+    if where.rows_before is not None:
+        with progress("Pruning months", await months_to_go(owner, where.rows_before)) as advance:
+            # Nothing is started here, so it does not matter how long that might take.
+            ledger = Ledger(house.database, pending_for=_UNUSED)
+            rows = await prune_rows(owner, ledger, where.rows_before, actor=OPERATOR, advance=advance)
+    if where.texts_before is not None:
+        with ExitStack() as shows:
+            texts = await prune_texts(
+                owner,
+                where.texts_before,
+                actor=OPERATOR,
+                begin=lambda blocks: shows.enter_context(progress("Clearing texts", blocks)),
+            )
+    return rows, texts
+
+
+def _told_plan(where: Boundaries, plan: Plan) -> Answer:
+    rows = sum(each.requests for each in plan.months) + plan.strays
+    document = {
+        "dryRun": True,
+        "rowsBefore": where.rows_before,
+        "textsBefore": where.texts_before,
+        "requests": rows,
+        "months": [shown(each) for each in plan.months],
+        "strays": plan.strays,
+        "texts": plan.texts,
+        "textBytes": plan.text_bytes,
+    }
+    lines = [(each.month, f"{each.requests:,}", f"{each.pending:,}", _size(each.bytes)) for each in plan.months]
+    lines += [("strays", f"{plan.strays:,}", "0", "-")] if plan.strays else []
+    lines += [("texts", f"{plan.texts:,}", "-", _size(plan.text_bytes))] if where.texts_before else []
+    if not lines:
+        return Answer(document, "Nothing would go.")
+    return Answer(
+        document, table(("WHAT", "REQUESTS", "PENDING", "SIZE"), lines), "Nothing is pruned: this was a dry run."
+    )
+
+
+def _refuse_both(before: datetime | None, days: int | None, what: str) -> None:
+    if before is not None and days is not None:
+        raise Misused(f"give --{what}-before or --{what}-older-than, not both")
+    if days is not None and not 0 < days < _MOST_DAYS:
+        raise Misused(f"--{what}-older-than must be from 1 to {_MOST_DAYS - 1}")
+
+
+@asynccontextmanager
+async def _as_owner(house: House) -> AsyncGenerator[Database]:
+    async with Database.open(
+        house.addresses.owner, size=1, statement_timeout=_SECONDS, lock_timeout=LOCK_SECONDS
+    ) as owner:
+        yield owner
+
+
+def _since(at: datetime | None) -> str:
+    return f"since {told_at(at)}" if at else "since the beginning"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:,.1f} MiB"

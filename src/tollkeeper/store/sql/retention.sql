@@ -1,0 +1,69 @@
+-- How long rows and texts are kept; routines/80_retention.sql tells how they go. All of it is the owner's, but for retained.
+
+-- name: retained^
+-- Since when there are rows and texts (null: since the beginning), and which partitions are taken out and not yet dropped.
+SELECT r.rows_from, r.texts_from,
+       ARRAY(SELECT i.inhrelid::regclass::text FROM pg_inherits AS i
+              WHERE i.inhparent = 'closing_requests'::regclass ORDER BY 1) AS closing
+  FROM retention AS r;
+
+-- name: boundaries^
+-- Before which instants rows (whole months) and texts go, told by age in days or as instants; and what the latest may be.
+SELECT date_trunc('month', coalesce(:rows_before::timestamptz, b.now - make_interval(days => :rows_days::int)), 'UTC') AS rows_before,
+       date_trunc('second', coalesce(:texts_before::timestamptz,
+                                     date_trunc('day', b.now - make_interval(days => :texts_days::int), 'UTC'))) AS texts_before,
+       tk_latest_rows_from() AS latest_rows_before, b.now
+  FROM (SELECT tk_now() AS now) AS b;
+
+-- name: months_before
+-- The partitions of months that are over before an instant, the oldest first.
+SELECT m.month, m.starts_at, m.ends_at, m.bytes
+  FROM request_months AS m
+ WHERE m.ends_at <= :before::timestamptz
+ ORDER BY m.starts_at;
+
+-- name: rows_before
+-- How many requests before an instant lie in which partition (null: the default one). Of all users: the dry run.
+SELECT m.month, count(*) AS requests, count(*) FILTER (WHERE r.status = 'pending') AS pending
+  FROM chat_requests AS r
+  LEFT JOIN request_months AS m ON m.partition = r.tableoid
+ WHERE r.id < tk_first_uuid7(:before::timestamptz)
+ GROUP BY m.month
+ ORDER BY m.month;
+
+-- name: texts_before^
+-- How many requests before an instant have texts, and how large those are as stored. Of all users: the dry run.
+SELECT count(*) AS requests,
+       coalesce(sum(coalesce(pg_column_size(r.prompt), 0) + coalesce(pg_column_size(r.response), 0)
+                    + coalesce(pg_column_size(r.error_message), 0) + coalesce(pg_column_size(r.metadata), 0)
+                    + coalesce(pg_column_size(r.ip_address), 0) + coalesce(pg_column_size(r.user_agent), 0)), 0)::bigint AS bytes
+  FROM chat_requests AS r
+ WHERE r.id < tk_first_uuid7(:before::timestamptz)
+   AND num_nonnulls(r.prompt, r.response, r.error_message, r.metadata, r.ip_address, r.user_agent) > 0;
+
+-- name: close_month$
+-- Take a month out of the ledger: closed, pending (a request of it is; nothing happened) or gone.
+SELECT tk_close_month(:month::timestamptz);
+
+-- name: close_strays$
+-- Take some of what lies in the default partition and began before an instant out of the ledger; answers how many.
+SELECT tk_close_strays(:before::timestamptz, :most::int);
+
+-- name: seal$
+-- Sum what was taken out and drop it; answers how many requests that were.
+SELECT tk_seal();
+
+-- name: begin_clearing
+-- Take in no more texts before an instant. Answers the partitions to be cleared; none, if that was done before.
+SELECT b.partition, b.blocks, b.before
+  FROM tk_begin_clearing(:before::timestamptz) AS b;
+
+-- name: clear_texts^
+-- Clear the texts in some blocks of a partition; answers how many requests had any, and whether none is left there.
+SELECT c.cleared, c.is_done
+  FROM tk_clear_texts(:partition::text, :from_block::bigint, :to_block::bigint) AS c;
+
+-- name: texts_cleared!
+-- Note that all texts before an instant are gone.
+UPDATE retention
+   SET texts_from = greatest(texts_from, :before::timestamptz), updated_at = tk_now();
