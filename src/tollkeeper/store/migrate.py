@@ -146,9 +146,13 @@ async def _provide_for(owner: asyncpg.Connection, service_dsn: str) -> None:
     owner of a database need not be allowed to change other roles.
     """
     async with _connected(service_dsn, {}) as service:
+        # In one transaction, and for this very session too: a pooler keeps it, and hands it to the service next.
+        await _ask(service, "BEGIN")
         role = await _ask_value(service, "SELECT current_user")
         for name, value in session_settings().items():
             await _ask(service, await _ask_value(service, _ROLE_SETTING, name, value))
+            await _ask(service, "SELECT set_config($1, $2, false)", name, value)
+        await _ask(service, "COMMIT")
     if role != await _ask_value(owner, "SELECT current_user"):
         await _ask(owner, await _ask_value(owner, _GRANTS, role))
 

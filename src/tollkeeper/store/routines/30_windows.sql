@@ -168,13 +168,17 @@ CREATE OR REPLACE FUNCTION tk_lock(p_users uuid[]) RETURNS timestamptz
     LANGUAGE plpgsql
     AS $$
 DECLARE
+    v_due timestamptz;
     v_now timestamptz;
 BEGIN
     -- Each user's usage row is the mutex of all that is theirs; sets take them in one order. The instant is read
     -- after the wait, and every later statement of the caller sees what the holders before it committed.
-    PERFORM FROM usage AS u WHERE u.user_id = ANY (p_users) ORDER BY u.user_id FOR UPDATE;
+    SELECT min(locked.due_at) INTO v_due
+      FROM (SELECT u.due_at FROM usage AS u WHERE u.user_id = ANY (p_users) ORDER BY u.user_id FOR UPDATE) AS locked;
     v_now := tk_now();
-    PERFORM tk_bring_current(p_users, v_now);
+    IF v_due <= v_now THEN
+        PERFORM tk_bring_current(p_users, v_now);
+    END IF;
     RETURN v_now;
 END
     $$;

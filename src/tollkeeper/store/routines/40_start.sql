@@ -46,6 +46,13 @@ DECLARE
     v_now       timestamptz := tk_lock(p_users);
     v_size      integer := cardinality(p_users);
     v_own       boolean := EXISTS (SELECT FROM model_prices);
+    -- Whether any two items have a name in common: seldom, and only then is each looked for among those before it.
+    v_twins     boolean := EXISTS (SELECT FROM unnest(p_users, p_keys) AS k (u, key)
+                                    WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1)
+                        OR EXISTS (SELECT FROM unnest(p_users, p_idempotency) AS k (u, key)
+                                    WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1)
+                        OR EXISTS (SELECT FROM unnest(p_users, p_imports) AS k (u, key)
+                                    WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1);
     -- one element for each item
     v_verdicts  text[] := array_fill('unknown-user'::text, ARRAY[v_size]);
     v_ids       uuid[] := array_fill(NULL::uuid, ARRAY[v_size]);
@@ -121,7 +128,8 @@ BEGIN
             v_ids[i.ord] := i.known_id;
             v_limits[i.ord] := i.known_answer -> 0;
             v_expires[i.ord] := (i.known_answer ->> 1)::timestamptz;
-        ELSIF 'r' || i.key = ANY (v_seen) OR 'i' || i.idempotency = ANY (v_seen) OR 'm' || i.import = ANY (v_seen) THEN
+        ELSIF v_twins AND ('r' || i.key = ANY (v_seen) OR 'i' || i.idempotency = ANY (v_seen)
+                           OR 'm' || i.import = ANY (v_seen)) THEN
             v_verdict := 'again';   -- its twin is in this very set: decided in the next one
         ELSIF i.started_at IS NOT NULL THEN
             IF i.started_at > v_now THEN
@@ -168,7 +176,9 @@ BEGIN
             END IF;
             u.version := u.version + 1;
             u.total_requests := u.total_requests + 1;
-            v_seen := v_seen || ARRAY['r' || i.key, 'i' || i.idempotency, 'm' || i.import];
+            IF v_twins THEN
+                v_seen := v_seen || ARRAY['r' || i.key, 'i' || i.idempotency, 'm' || i.import];
+            END IF;
             v_ids[i.ord] := tk_uuid7(v_at);
             v_started[i.ord] := v_at;
             v_expires[i.ord] := greatest(v_at, v_now) + p_pending_for;
@@ -220,19 +230,23 @@ BEGIN
                  rates, metadata, plan, version, day, ip_address, user_agent, started_at, expires_at)
      WHERE a.verdict = 'admitted';
 
-    INSERT INTO request_keys (user_id, namespace, key, request_id, payload_hash, answer, created_at)
-    SELECT a.user_id, k.namespace, k.key, a.id, a.hash, jsonb_build_array(a.limits, a.expires_at), v_now
-      FROM unnest(v_verdicts, v_ids, p_users, p_keys, p_idempotency, p_imports, p_hashes, v_limits, v_expires)
-           AS a (verdict, id, user_id, key, idempotency, import, hash, limits, expires_at)
-      CROSS JOIN LATERAL (VALUES ('request', a.key), ('idempotency', a.idempotency), ('import', a.import)) AS k (namespace, key)
-     WHERE a.verdict = 'admitted' AND k.key IS NOT NULL;
+    IF cardinality(array_remove(p_keys || p_idempotency || p_imports, NULL)) > 0 THEN
+        INSERT INTO request_keys (user_id, namespace, key, request_id, payload_hash, answer, created_at)
+        SELECT a.user_id, k.namespace, k.key, a.id, a.hash, jsonb_build_array(a.limits, a.expires_at), v_now
+          FROM unnest(v_verdicts, v_ids, p_users, p_keys, p_idempotency, p_imports, p_hashes, v_limits, v_expires)
+               AS a (verdict, id, user_id, key, idempotency, import, hash, limits, expires_at)
+          CROSS JOIN LATERAL (VALUES ('request', a.key), ('idempotency', a.idempotency), ('import', a.import)) AS k (namespace, key)
+         WHERE a.verdict = 'admitted' AND k.key IS NOT NULL;
+    END IF;
 
-    INSERT INTO chat_sessions (user_id, session_id, started_at, last_at)
-    SELECT a.user_id, a.session, min(a.started_at), max(a.started_at)
-      FROM unnest(v_verdicts, p_users, p_sessions, v_started) AS a (verdict, user_id, session, started_at)
-     WHERE a.verdict = 'admitted' AND a.session IS NOT NULL
-     GROUP BY a.user_id, a.session
-        ON CONFLICT (user_id, session_id) DO NOTHING;
+    IF cardinality(array_remove(p_sessions, NULL)) > 0 THEN
+        INSERT INTO chat_sessions (user_id, session_id, started_at, last_at)
+        SELECT a.user_id, a.session, min(a.started_at), max(a.started_at)
+          FROM unnest(v_verdicts, p_users, p_sessions, v_started) AS a (verdict, user_id, session, started_at)
+         WHERE a.verdict = 'admitted' AND a.session IS NOT NULL
+         GROUP BY a.user_id, a.session
+            ON CONFLICT (user_id, session_id) DO NOTHING;
+    END IF;
 
     RETURN QUERY
     SELECT a.*
@@ -241,11 +255,12 @@ END
     $$;
 
 CREATE OR REPLACE FUNCTION tk_includes_model(p_features text[], p_model text) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    -- Entries model:NAME, if there are any, admit only those models; then a request must name one.
+    -- Entries model:NAME, if there are any, admit only those models; then a request must name one. (One expression, so
+    -- that it becomes a part of whatever calls it; entries are printable, so none holds the separator.)
     SELECT coalesce('*' = ANY (p_features) OR 'model:' || p_model = ANY (p_features), false)
-           OR NOT EXISTS (SELECT FROM unnest(p_features) AS f WHERE f LIKE 'model:%')
+           OR E'\x1f' || array_to_string(p_features, E'\x1f') NOT LIKE E'%\x1fmodel:%'
     $$;
 
 CREATE OR REPLACE FUNCTION tk_upgrade(p_usage usage, p_type text, p_model text, p_tokens bigint, p_held bigint, p_spend bigint)

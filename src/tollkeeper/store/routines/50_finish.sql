@@ -191,6 +191,8 @@ BEGIN
            AND p_responses[v_patch.ord] IS NOT NULL;
         UPDATE request_analytics AS a SET user_rating = p_ratings[v_patch.ord]
          WHERE a.user_id = p_users[v_patch.ord] AND a.id = v_patch.id AND p_rated[v_patch.ord];
+        -- A response that is filled in is no change of a number, but of what the dashboard shows.
+        UPDATE usage AS u SET updated_at = v_now WHERE u.user_id = p_users[v_patch.ord];
     END LOOP;
     IF v_changes IS NOT NULL THEN
         PERFORM tk_apply(v_changes, v_now);

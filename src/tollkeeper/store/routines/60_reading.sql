@@ -14,23 +14,39 @@ SELECT r.user_id, r.id, r.client_id, r.session_id, r.prompt, r.response, r.model
        r.created_at
   FROM chat_requests AS r
   CROSS JOIN LATERAL (SELECT r.status = 'pending' AND r.expires_at <= tk_now() AS expired) AS e
-  LEFT JOIN request_analytics AS a ON a.user_id = r.user_id AND a.id = r.id;
+  -- By its key, once for each request that is read: with a limit no plan can sort all analytics of a user instead.
+  LEFT JOIN LATERAL (SELECT n.* FROM request_analytics AS n
+                      WHERE n.user_id = r.user_id AND n.id = r.id LIMIT 1) AS a ON true;
+
+CREATE OR REPLACE VIEW dashboard_stamps AS
+SELECT u.user_id, u.due_at <= tk_now() AS is_due,
+       -- Each by its key: joined, a plan made on empty tables walks all accounts.
+       concat_ws('.', u.xmin, (SELECT a.xmin FROM accounts AS a WHERE a.id = u.user_id),
+                 (SELECT i.xmin FROM user_identities AS i WHERE i.user_id = u.user_id AND i.kind = 'email'),
+                 (SELECT t.xmin FROM retention AS t)) AS stamp
+  FROM usage AS u;
+COMMENT ON VIEW dashboard_stamps IS 'Which transactions wrote last what a dashboard shows: while a stamp is the same, so is the dashboard, until it is due.';
 
 CREATE OR REPLACE FUNCTION tk_percentiles(p_latencies bigint[], p_ranks numeric[]) RETURNS numeric[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
-    -- Nearest rank: the first bucket at which the share of all requests is reached.
-    WITH counted AS (
-        SELECT b.bucket, sum(p_latencies[b.bucket]) OVER (ORDER BY b.bucket) AS upto,
-               sum(p_latencies[b.bucket]) OVER () AS total
-          FROM generate_subscripts(p_latencies, 1) AS b (bucket)
-         WHERE p_latencies[b.bucket] > 0
-    )
-    SELECT array_agg((SELECT tk_latency_ms(c.bucket) FROM counted AS c
-                       WHERE c.upto >= ceil(r.rank * c.total)
-                       ORDER BY c.bucket
-                       LIMIT 1) ORDER BY r.place)
-      FROM unnest(p_ranks) WITH ORDINALITY AS r (rank, place)
+DECLARE
+    -- Nearest rank: the first bucket at which the share of all requests is reached. The ranks ascend.
+    v_total bigint := (SELECT sum(l.requests) FROM unnest(p_latencies) AS l (requests));
+    v_found numeric[] := array_fill(NULL::numeric, ARRAY[cardinality(p_ranks)]);
+    v_upto  bigint := 0;
+    v_rank  integer := 1;
+BEGIN
+    FOR b IN coalesce(array_lower(p_latencies, 1), 0) .. coalesce(array_upper(p_latencies, 1), -1) LOOP
+        CONTINUE WHEN p_latencies[b] IS NULL OR p_latencies[b] = 0;
+        v_upto := v_upto + p_latencies[b];
+        WHILE v_rank <= cardinality(p_ranks) AND v_upto >= ceil(p_ranks[v_rank] * v_total) LOOP
+            v_found[v_rank] := tk_latency_ms(b);
+            v_rank := v_rank + 1;
+        END LOOP;
+    END LOOP;
+    RETURN v_found;
+END
     $$;
 
 CREATE OR REPLACE AGGREGATE tk_latencies_total(bigint[]) (SFUNC = tk_latencies_sum, STYPE = bigint[], INITCOND = '{}');

@@ -4,4 +4,6 @@
 -- Whose e-mail addresses these are, whatever the case of their letters. Service keys name users by address.
 SELECT g.email, i.user_id
   FROM unnest(:emails::text[]) AS g (email)
-  JOIN user_identities AS i ON i.kind = 'email' AND i.value = lower(g.email);
+  -- Each by its key: with a limit no plan made on an empty table walks all addresses instead.
+ CROSS JOIN LATERAL (SELECT k.user_id FROM user_identities AS k
+                      WHERE k.kind = 'email' AND k.value = lower(g.email) LIMIT 1) AS i;

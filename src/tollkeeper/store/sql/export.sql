@@ -6,9 +6,9 @@ SELECT set_config('idle_in_transaction_session_timeout', '0', true);
 
 -- name: exported_users
 -- All users with their addresses, from above an id on. Of all users: the export.
-SELECT a.id AS user_id, i.shown_as AS email
+SELECT a.id AS user_id,
+       (SELECT i.shown_as FROM user_identities AS i WHERE i.user_id = a.id AND i.kind = 'email') AS email
   FROM accounts AS a
-  LEFT JOIN user_identities AS i ON i.user_id = a.id AND i.kind = 'email'
  WHERE a.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
  ORDER BY a.id
  LIMIT :most;

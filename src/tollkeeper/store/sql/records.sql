@@ -18,9 +18,11 @@ SELECT s.*
 -- The requests of one conversation, in order, above an id.
 SELECT s.*
   FROM requests_shown AS s
- WHERE s.user_id = :user_id AND s.session_id = :session_id
+ WHERE s.user_id = :user_id AND s.session_id BETWEEN :session_id AND :session_id
    AND s.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
- ORDER BY s.id
+ -- Ordered by both, and so read from the index that has both: by the id alone a planner may hope to meet the conversation
+ -- early while it walks all of the user.
+ ORDER BY s.session_id, s.id
  LIMIT :most;
 
 -- name: newest_sessions
@@ -34,6 +36,6 @@ SELECT s.session_id, s.started_at, greatest(s.last_at, p.last_at) AS last_at,
               WHERE r.user_id = :user_id AND r.status = 'pending'
               GROUP BY r.session_id) AS p ON p.session_id = s.session_id
  WHERE s.user_id = :user_id
-   AND (:before_at::timestamptz IS NULL OR (s.started_at, s.session_id) < (:before_at, :before_id::text))
+   AND (s.started_at, s.session_id) < (coalesce(:before_at::timestamptz, 'infinity'), coalesce(:before_id::text, ''))
  ORDER BY s.started_at DESC, s.session_id DESC
  LIMIT :most;

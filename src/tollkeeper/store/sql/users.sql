@@ -8,6 +8,11 @@ SELECT tk_user_of(:email);
 -- The user of an e-mail address, made if there is none.
 SELECT tk_add_user(:email, :plan, :time_zone);
 
+-- name: find_or_add_users
+-- The same for many addresses, made in one order so that two of these at once wait for each other and do not lock up.
+SELECT g.email, tk_add_user(g.email, :plan, :time_zone) AS user_id
+  FROM (SELECT e.email FROM unnest(:emails::text[]) AS e (email) ORDER BY lower(e.email)) AS g;
+
 -- name: user_is_new$
 -- Whether this very transaction made the user.
 SELECT a.xmin = pg_current_xact_id()::xid
@@ -25,10 +30,13 @@ SELECT u.id, u.email, u.name, u.image, u.plan, u.plan_expires_at, u.requests_use
 -- All users, the newest first, from below an id on. For the operator.
 SELECT u.id, u.email, u.name, u.image, u.plan, u.plan_expires_at, u.requests_used, u.requests_limit, u.is_active, u.role,
        u.time_zone, u.last_login_at, u.created_at, u.updated_at
-  FROM users AS u
- WHERE u.id < coalesce(:below::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
- ORDER BY u.id DESC
- LIMIT :most;
+  FROM (SELECT a.id FROM accounts AS a
+         WHERE a.id < coalesce(:below::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+         ORDER BY a.id DESC
+         LIMIT :most) AS page
+  -- Each by its key: with a limit no plan walks all identities instead.
+ CROSS JOIN LATERAL (SELECT v.* FROM users AS v WHERE v.id = page.id LIMIT 1) AS u
+ ORDER BY u.id DESC;
 
 -- name: describe_user$
 -- Set name and role where they are given; an empty name takes it away.

@@ -1,0 +1,172 @@
+"""The hot statements: what each is asked in the tests of plans, and how many rows it may read to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from tests.store.long_history import MONTHS, People, fill, secret_hash
+
+PAGE: Final = 50
+_MONTH: Final = timedelta(days=30)
+# Each partition of requests is asked for the first row that it might give to a page.
+PARTITIONS: Final = MONTHS + 6
+# A row and what belongs to it, rows of two partitions more, and of what tests before this one took back.
+_A_PAGE: Final = 2 * PAGE + PARTITIONS
+A_FEW: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Whose histories there are, and places in the long one."""
+
+    people: People
+    middle: UUID
+    early: UUID
+    in_session: UUID
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One thing to be asked, and the most rows to be read for it."""
+
+    where: str
+    statement: str
+    most: int
+    values: Callable[[Marks], Mapping[str, Any]]
+
+    def __str__(self) -> str:
+        return f"{self.statement} {self.where}".strip()
+
+
+NOBODY: Final = Marks(
+    People(uuid4(), uuid4(), uuid4(), uuid4()), uuid4(), uuid4(), uuid4(), datetime(2026, 1, 1, tzinfo=UTC)
+)
+_MARKS: Final = """
+SELECT (SELECT r.id FROM chat_requests AS r WHERE r.user_id = $1
+         ORDER BY r.id OFFSET $2::integer / 2 LIMIT 1) AS middle,
+       (SELECT r.id FROM chat_requests AS r WHERE r.user_id = $1
+         ORDER BY r.id OFFSET 20 LIMIT 1) AS early,
+       (SELECT r.id FROM chat_requests AS r WHERE r.user_id = $1 AND r.session_id = 's-0'
+         ORDER BY r.id OFFSET $2 / 4 LIMIT 1) AS in_session,
+       (SELECT s.started_at FROM chat_sessions AS s WHERE s.user_id = $1
+         ORDER BY s.started_at OFFSET $2 / 20 LIMIT 1) AS begun_at
+"""
+
+
+async def filled(admin: asyncpg.Connection, *, long: int) -> Marks:
+    """Write the ledger and find the places in it."""
+    people = await fill(admin, long=long)
+    row = await admin.fetchrow(_MARKS, people.long, long)
+    assert row is not None
+    return Marks(people, *row)
+
+
+def _user(m: Marks) -> dict[str, Any]:
+    return {"user_id": m.people.long}
+
+
+def _secrets(_: Marks) -> dict[str, Any]:
+    return {"hashes": [secret_hash(1, 1), secret_hash(700, 2), secret_hash(700, 3), bytes(32)]}
+
+
+LISTS: Final = (
+    Look("first", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": None, "most": PAGE}),
+    Look("middle", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": m.middle, "most": PAGE}),
+    Look("last", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": m.early, "most": PAGE}),
+    Look("few", "newest_requests", _A_PAGE, lambda m: {"user_id": m.people.other, "before": None, "most": PAGE}),
+    *(
+        Look(where, "session_requests", _A_PAGE, lambda m, session=session, after=after: _user(m) | {
+            "session_id": session, "after": getattr(m, after) if after else None, "most": PAGE})
+        for where, session, after in (
+            ("huge", "s-0", None), ("deep", "s-0", "in_session"), ("one", "alone-1", None), ("none", "no", None))
+    ),
+    Look("first", "newest_sessions", _A_PAGE, lambda m: _user(m) | {
+        "before_at": None, "before_id": None, "most": PAGE}),
+    Look("middle", "newest_sessions", _A_PAGE, lambda m: _user(m) | {
+        "before_at": m.begun_at, "before_id": "a", "most": PAGE}),
+    Look("first", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": None, "most": PAGE}),
+    Look("deep", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": m.middle, "most": PAGE}),
+    Look("first", "exported_users", _A_PAGE, lambda _: {"after": None, "most": PAGE}),
+    Look("last", "exported_users", _A_PAGE, lambda m: {"after": m.people.other, "most": PAGE}),
+    Look("first", "users_page", 6 * PAGE, lambda _: {"below": None, "most": PAGE}),
+    Look("middle", "users_page", 6 * PAGE, lambda m: {"below": m.people.other, "most": PAGE}),
+)  # fmt: skip
+
+LOOK_UPS: Final = (
+    Look("ours", "one_request", A_FEW, lambda m: _user(m) | {"id": m.middle, "client_id": None}),
+    Look("theirs", "one_request", A_FEW, lambda m: _user(m) | {"id": None, "client_id": "c-777"}),
+    Look("", "address_of_user", A_FEW, _user),
+    Look("", "user_of_email", A_FEW, lambda _: {"email": "LONG@example.com"}),
+    Look("", "find_or_add_user", A_FEW, lambda _: {"email": "Long@example.com", "plan": "free", "time_zone": "UTC"}),
+    Look("", "users_of_emails", A_FEW, lambda _: {"emails": ["Long@example.com", "other-7@example.com", "nobody"]}),
+    Look("", "user", A_FEW, _user),
+    Look("", "look_up_keys", A_FEW, _secrets),
+    Look("", "live_keys_of_user", A_FEW, _user),
+    Look("", "keys_of_user", A_FEW, _user),
+    Look("", "revoke_key", A_FEW, lambda m: _user(m) | {"key_id": m.middle}),
+    Look("", "look_up_logins", A_FEW, lambda m: _secrets(m) | {"idle": _MONTH, "recent": _MONTH}),
+    Look("", "logins_of_user", A_FEW, lambda m: _user(m) | {"idle": _MONTH}),
+    Look("", "end_login", A_FEW, lambda m: _user(m) | {"session_id": m.middle}),
+    Look("", "end_logins", A_FEW, lambda m: _user(m) | {"but": None}),
+    Look("", "add_sign_in_link", A_FEW, lambda m: _user(m) | {"token_hash": bytes(32), "valid_for": _MONTH}),
+    Look("", "redeem_sign_in_link", A_FEW, lambda _: {
+        "link_hash": secret_hash(1, 1), "session_hash": bytes(32), "lasts": _MONTH,
+        "ip_address": "", "user_agent": ""}),
+    Look("", "variables_of_user", A_FEW, _user),
+    Look("", "variable", A_FEW, lambda m: _user(m) | {"key": "V3"}),
+    Look("", "variable_types", A_FEW, _user),
+    Look("", "delete_variable", A_FEW, lambda m: _user(m) | {"key": "V3"}),
+    Look("", "new_terms", A_FEW, lambda m: _user(m) | {"plan": "pro", "starts_at": m.begun_at, "expires_at": None}),
+    Look("", "terms", A_FEW, lambda m: _user(m) | {"terms_id": m.middle}),
+    Look("", "take_terms", A_FEW, lambda m: _user(m) | {"terms_id": m.middle}),
+    Look("", "describe_user", A_FEW, lambda m: _user(m) | {"given_name": "Ada", "role": None}),
+    Look("", "switch_user", A_FEW, lambda m: _user(m) | {"is_active": False}),
+    Look("", "plan_zone_of_user", A_FEW, lambda m: _user(m) | {"time_zone": "Europe/Berlin"}),
+    Look("", "dashboard_stamps", A_FEW, lambda m: {"user_ids": [m.people.long, m.people.short, m.people.other]}),
+    Look("", "calculated", A_FEW, lambda m: _user(m) | {"pause": _MONTH}),
+    Look("", "bring_current", A_FEW, lambda m: {"user_ids": [m.people.long, m.people.short]}),
+    Look("", "bring_free_current", A_FEW, lambda m: {"user_ids": [m.people.long, m.people.short]}),
+    # Two of them, with each of their two pending requests; every partition is asked for more.
+    Look("abandoned", "bring_current", 3 * A_FEW, lambda m: {"user_ids": [m.people.abandoned]}),
+)  # fmt: skip
+
+DASHBOARDS: Final = tuple(
+    Look(who, "dashboard", 300, lambda m, who=who: {"user_id": getattr(m.people, who), "days": 30, "newest": 10})
+    for who in ("long", "short")
+)
+SWEEP: Final = Look("", "users_with_expired", 0, lambda _: {"most": 200})
+# All that is asked of plans; `start` and `finish` are looked at through the ledger.
+ALL: Final = (*LISTS, *LOOK_UPS, *DASHBOARDS, SWEEP)
+
+# What is not held, by file or by name, and why.
+NOT_HELD: Final = {
+    "doctor.sql": "asked by the operator, of the catalogue",
+    "plans.sql": "the catalogue is small",
+    "prices.sql": "the operator's list is small",
+    "retention.sql": "the operator's, and tested with what it prunes",
+    "note_activity": "only adds",
+    "add_key": "only adds",
+    "put_variables": "by the key of its conflict",
+    "describe_variables": "at most two hundred rows of one user",
+    "find_or_add_users": "find_or_add_user, many times",
+    "user_is_new": "by the primary key, after it was written",
+    "time_zone_named": "reads no table of ours",
+    "ensure_partitions": "reads no table of ours",
+    "service_keys": "for the operator",
+    "revoke_any_key": "for the operator",
+    "master_keys_in_use": "once, at the start",
+    "forget_logins": "once a day, over sign-ins that it keeps few",
+    "verified": "reads everything, for the operator",
+    "differences": "reads everything of one user or of all, and has a test of its own",
+    "forget_old_hours": "has a test of its own",
+    "mend": "by the keys of what differs",
+    "start": "held through the ledger",
+    "finish": "held through the ledger",
+}
