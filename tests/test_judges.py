@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from tests.judges import Attempt, witness
 from tollkeeper.metering.limits import Limits
@@ -28,7 +29,7 @@ def a_history(attempts: int = 30) -> list[Attempt]:
 
 def _decided(n: int) -> Attempt:
     used = min(n + 1, ALLOWED)
-    limits = replace(NONE_USED, version=used, daily_used=used, monthly_used=used, tokens_used=2 * used)
+    limits = structs.replace(NONE_USED, version=used, daily_used=used, monthly_used=used, tokens_used=2 * used)
     if n < ALLOWED:
         return Attempt(f"k{n}", float(n), n + 0.5, limits, uuid4(), tokens=2)
     return Attempt(f"k{n}", float(n), n + 0.5, limits, None, "daily", tokens=2)
@@ -70,15 +71,15 @@ def _deny_by_no_limit(history: list[Attempt]) -> None:
 
 
 def _tell_stale_numbers(history: list[Attempt]) -> None:
-    history[25] = replace(history[25], limits=replace(history[25].limits, daily_used=12))
+    history[25] = replace(history[25], limits=structs.replace(history[25].limits, daily_used=12))
 
 
 def _count_twice(history: list[Attempt]) -> None:
-    history[9] = replace(history[9], limits=replace(history[9].limits, monthly_used=11))
+    history[9] = replace(history[9], limits=structs.replace(history[9].limits, monthly_used=11))
 
 
 def _overshoot(history: list[Attempt]) -> None:
-    limits = replace(NONE_USED, version=21, daily_used=21, monthly_used=21, tokens_used=42)
+    limits = structs.replace(NONE_USED, version=21, daily_used=21, monthly_used=21, tokens_used=42)
     history.append(Attempt("late", 200.0, 201.0, limits, uuid4(), tokens=2))
 
 
@@ -164,7 +165,7 @@ async def _raced(connections: list[asyncpg.Connection], admit: Admission) -> lis
     async def one(connection: asyncpg.Connection, key: str) -> Attempt:
         called = time.monotonic()
         used, version, admitted = await admit(connection)
-        limits = replace(NONE_USED, version=version, daily_used=used, monthly_used=used)
+        limits = structs.replace(NONE_USED, version=version, daily_used=used, monthly_used=used)
         made: UUID | None = uuid4() if admitted else None
         return Attempt(key, called, time.monotonic(), limits, made, None if admitted else "daily")
 

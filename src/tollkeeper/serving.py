@@ -33,6 +33,7 @@ _BACKLOG: Final = 2048
 _PAUSE_BEFORE_RESTART_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 0.01
+_GARBAGE_THRESHOLDS: Final = (20_000, 10, 10)
 _IS_READY: Final = b"ready\n"
 
 Ready = Callable[[str], None]
@@ -138,9 +139,13 @@ def address_of(listener: socket.socket) -> str:
 
 
 def keep_what_is_loaded() -> None:
-    """Spare the garbage collector the code and the price list, which stay until the end, turn after turn."""
+    """Spare the garbage collector the code and the price list, which stay until the end, turn after turn.
+
+    What a set holds while it is decided is young and soon gone: looking for cycles in it every 700 objects found none.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
 def start_logging(settings: Settings) -> None:

@@ -23,6 +23,7 @@ UNSAFE = ("POST", "PUT", "DELETE")
 CALLS: dict[tuple[str, str], Any] = {
     ("POST", "/api/chat/track"): {"prompt": "x"},
     ("PUT", "/api/chat/track"): {"requestId": "not-there", "status": "completed"},
+    ("POST", "/api/chat/track/batch"): [],
     ("GET", "/api/chat/requests"): None,
     ("GET", "/api/chat/requests/{reference}"): None,
     ("GET", "/api/chat/sessions"): None,
@@ -59,6 +60,7 @@ PUBLIC = {
 NEEDS: dict[tuple[str, str], str] = {
     ("POST", "/api/chat/track"): "track",
     ("PUT", "/api/chat/track"): "track",
+    ("POST", "/api/chat/track/batch"): "track",
     ("GET", "/api/chat/requests"): "dashboard:read",
     ("GET", "/api/chat/requests/{reference}"): "dashboard:read",
     ("GET", "/api/chat/sessions"): "dashboard:read",
@@ -73,6 +75,7 @@ NEEDS: dict[tuple[str, str], str] = {
     ("GET", "/metrics"): "metrics",
 }
 FOR_ANYONE_KNOWN = {("GET", "/api/account")}
+FOR_SERVICES = {("POST", "/api/chat/track/batch")}
 FOR_PERSONS = {("POST", "/api/account/sign-out")}
 
 
@@ -97,6 +100,7 @@ def test_every_route_declares_what_the_matrix_says() -> None:
             call = (method, path.replace(":str}", "}"))
             expected = "public" if call in PUBLIC else "person" if call in FOR_PERSONS else "signed-in"
             assert operation.permission == NEEDS.get(call, expected)
+            assert operation.takes_many == (call in FOR_SERVICES)
 
 
 async def test_a_route_without_a_permission_stops_the_start(service: Site) -> None:
@@ -137,7 +141,8 @@ async def test_a_key_may_what_its_scopes_say_and_no_more(service: Site, alice: P
         )
         for call, needed in NEEDS.items():
             status = await answer(service, call, service.as_service(alice.email, key.key))
-            assert (status == 403) == (scope != needed), (call, scope, status)
+            is_others = kind == "user" and call in FOR_SERVICES
+            assert (status == 403) == (scope != needed or is_others), (call, scope, status)
             assert status not in {401, 500}
         for call in FOR_ANYONE_KNOWN:
             assert await answer(service, call, service.as_service(alice.email, key.key)) == 200
@@ -149,7 +154,7 @@ async def test_a_key_may_what_its_scopes_say_and_no_more(service: Site, alice: P
 async def test_a_person_may_everything_but_the_servers_numbers(service: Site, alice: Person) -> None:
     for call in CALLS.keys() - FOR_PERSONS - PUBLIC:
         status = await answer(service, call, alice.by_cookie | {"X-Forwarded-For": "203.0.113.1"})
-        assert (status in {401, 403}) == (call == ("GET", "/metrics")), (call, status)
+        assert (status in {401, 403}) == (call == ("GET", "/metrics") or call in FOR_SERVICES), (call, status)
 
 
 @pytest.mark.parametrize("origin", [None, "same", "other", "null"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from tests.metering.making import NOON, OWN_MODEL, PENDING_FOR, Clock, a_plan, a_user, an_outcome, started, usage_of
 from tollkeeper.errors import AlreadyFinished

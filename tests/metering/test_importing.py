@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from tollkeeper.errors import Invalid
 from tollkeeper.metering import dashboard
@@ -95,7 +96,7 @@ async def test_a_bad_row_stands_alone(importer: Importer, db: Database, user: UU
     rows[16] = a_row(user, 17, at=datetime(2999, 1, 1, tzinfo=UTC))
     rows[29] = a_row(user, 30, at=datetime(1969, 12, 31, tzinfo=UTC))
     rows[63] = a_row(user, 64, rating=6, rated=True)
-    rows[64] = replace(rows[64], request=replace(rows[64].request, model="m" * 300))
+    rows[64] = replace(rows[64], request=structs.replace(rows[64].request, model="m" * 300))
     booked = await importer.book(rows)
     assert (booked.imported, booked.skipped) == (96, 0)
     assert sorted(refused.row for refused in booked.refused) == [17, 30, 64, 65]

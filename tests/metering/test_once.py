@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from tests.metering.making import PENDING_FOR, a_plan, a_request, a_user, an_outcome, outcomes_of, started, usage_of
 from tollkeeper.errors import AlreadyFinished, KeyReused, LimitReached

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from tests.judges import Attempt, witness
 from tests.metering.making import NOON, OWN_MODEL, PENDING_FOR, Clock, a_plan, a_request, a_user, started, usage_of

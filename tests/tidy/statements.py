@@ -26,6 +26,10 @@ WITHOUT_USER: dict[str, str] = {
     "forget_logins": "the job deletes sessions and links of all users that ended long ago",
     "forget_old_hours": "the job deletes old sums by hour of all users",
     "master_keys_in_use": "asks of all secrets which master keys they still need",
+    "rows_before": "the dry run counts what would be pruned",
+    "texts_before": "the dry run counts what would be pruned",
+    "tk_close_month": "a month is taken out of the ledger for all users at once",
+    "tk_seal": "a month is sealed for all users at once",
     "verified": "a verification covers all users",
 }
 

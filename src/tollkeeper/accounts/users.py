@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -90,6 +91,12 @@ async def of_email(database: Statements, email: str) -> UUID | None:
 async def of_email_or_new(database: Statements, email: str) -> UUID:
     """Find the user of an address, or add one with the plan ``free``: a service key names users before we know them."""
     return await database.value("find_or_add_user", email=address_of(email), plan="free", time_zone="UTC")
+
+
+async def of_emails_or_new(database: Statements, emails: Sequence[str]) -> dict[str, UUID]:
+    """Find or add the users of many canonical addresses, as ``of_email_or_new`` does, all or none."""
+    rows = await database.all("find_or_add_users", emails=list(emails), plan="free", time_zone="UTC")
+    return {row["email"]: row["user_id"] for row in rows}
 
 
 async def show(database: Statements, user_id: UUID) -> User:

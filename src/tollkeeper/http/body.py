@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-from tollkeeper.errors import Invalid, NotUnderstood
+from tollkeeper.errors import Invalid, NotUnderstood, TollkeeperError, TooLarge
 
 MOST_BYTES: Final = 8 * 2**20
 DEEPEST: Final = 32
@@ -24,8 +25,9 @@ _MOST_VALUES: Final = 100_000
 _MOST_FAULTS: Final = 50
 _LONGEST_NAME: Final = 200
 _LONGEST_INTEGER: Final = 20
+_MOST_BYTES_OF_A_CHARACTER: Final = 4
 _ODD_ESCAPE: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-_BEFORE_MINUS_ZERO: Final = (":-0", "[-0", ",-0", " -0", "\n-0", "\t-0", "\r-0")
+_BEFORE_A_NUMBER: Final = frozenset(":[, \n\t\r")
 
 
 class Fault(NamedTuple):
@@ -64,11 +66,40 @@ def decode(raw: bytes) -> Any:
     try:
         value = _FAST.decode(text)
     except json.JSONDecodeError as error:
-        raise _not_json(error) from None
+        raise not_json(error) from None
     except RecursionError:
         raise _too_deep() from None
     except (_Unusual, ValueError, ArithmeticError):
         return _look_closely(text)
+    return _checked(value, text)
+
+
+def value_at(text: str, start: int) -> tuple[Any, int]:
+    """Read the value that begins at a place of a longer text, as ``decode`` does, and say where it ends.
+
+    Instead of a value that is not acceptable its error is given. ``JSONDecodeError``: no value ends within the text.
+    """
+    judge: Callable[[str], Any]
+    try:
+        try:
+            value, end = _FAST.raw_decode(text, start)
+            judge = partial(_checked, value)
+        except json.JSONDecodeError:
+            raise
+        except (_Unusual, ValueError, ArithmeticError):
+            end = _LENIENT.raw_decode(text, start)[1]
+            judge = _look_closely
+    except RecursionError:
+        raise _too_deep() from None
+    if (end - start) * _MOST_BYTES_OF_A_CHARACTER > MOST_BYTES and len(text[start:end].encode()) > MOST_BYTES:
+        return too_large(MOST_BYTES), end
+    try:
+        return judge(text[start:end]), end
+    except TollkeeperError as error:
+        return error, end
+
+
+def _checked(value: Any, text: str) -> Any:
     if _may_hide_something(text):
         return _look_closely(text)
     if text.count("{") + text.count("[") > DEEPEST or text.count(":") > MOST_KEYS:
@@ -109,19 +140,29 @@ def _constant(_: str) -> Any:
 
 
 _FAST: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant)
+# Finds the end of a value whose inside is not acceptable.
+_LENIENT: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 
 
 def _may_hide_something(text: str) -> bool:
-    return ("\\u" in text and _ODD_ESCAPE.search(text) is not None) or (
-        "-0" in text and any(minus_zero in text for minus_zero in _BEFORE_MINUS_ZERO)
-    )
+    return ("\\u" in text and _ODD_ESCAPE.search(text) is not None) or _may_have_minus_zero(text)
+
+
+def _may_have_minus_zero(text: str) -> bool:
+    # Dates and names are full of -0, so each is looked at where it stands.
+    at = text.find("-0")
+    while at >= 0:
+        if text[at - 1 : at] in _BEFORE_A_NUMBER:
+            return True
+        at = text.find("-0", at + 2)
+    return False
 
 
 def _look_closely(text: str) -> Any:
     try:
         value = _Noting().decode(text)
     except json.JSONDecodeError as error:
-        raise _not_json(error) from None
+        raise not_json(error) from None
     except RecursionError:
         raise _too_deep() from None
     _refuse_too_deep_or_wide(value)
@@ -225,7 +266,13 @@ def _why_not_text(text: str) -> str | None:
     return None
 
 
-def _not_json(error: json.JSONDecodeError) -> NotUnderstood:
+def too_large(most: int) -> TooLarge:
+    """Refuse more bytes than are read."""
+    return TooLarge(f"a body has at most {most} bytes", limit=most)
+
+
+def not_json(error: json.JSONDecodeError) -> NotUnderstood:
+    """Refuse what is not JSON, and say where."""
     return NotUnderstood(f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
 
 

@@ -6,10 +6,11 @@ import hmac
 import ipaddress
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, Self
 from uuid import UUID
+
+import msgspec
 
 from tollkeeper.accounts import keys, logins, tokens, users
 from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood
@@ -29,9 +30,11 @@ _OF_PERSONS: Final = frozenset({"track", "dashboard:read", "variables:read", "va
 _LONGEST_CREDENTIAL: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls and as whom. ``credential`` is the id of the key or login session."""
+class Caller(msgspec.Struct, frozen=True):
+    """Who calls and as whom. ``credential`` is the id of the key or login session.
+
+    A service key that acts for many users has its own id as ``user_id``, which is no user's.
+    """
 
     user_id: UUID
     kind: Kind
@@ -84,14 +87,13 @@ class Callers:
     async def identify(self, exchange: Exchange, operation: Operation) -> Caller:
         """Find the caller and whether they may. A key goes before a cookie, which is then not looked at."""
         if exchange.only_header(b"authorization") is not None:
-            caller = await self._by_key(exchange, operation)
-        elif (token := self.cookie(exchange)) is not None:
+            return await self._by_key(exchange, operation)
+        if (token := self.cookie(exchange)) is not None:
             _refuse_foreign_page(exchange)
             caller = await self._by_login(token)
-        else:
-            raise NobodyKnown("send a key as `Authorization: Bearer tk_...`, or sign in")
-        _refuse_without(operation, caller)
-        return caller
+            _refuse_without(operation, caller.scopes, "person")
+            return caller
+        raise NobodyKnown("send a key as `Authorization: Bearer tk_...`, or sign in")
 
     def cookie(self, exchange: Exchange) -> str | None:
         """The login session's token, if the browser sent one."""
@@ -108,11 +110,14 @@ class Callers:
     async def _by_key(self, exchange: Exchange, operation: Operation) -> Caller:
         found = await self._key(exchange)
         if found.user_id is not None:
+            _refuse_without(operation, found.scopes, "user_key")
             return Caller(found.user_id, "user_key", found.scopes, found.id)
         # Before the user is looked up or even made: a key that may not do this makes nobody.
-        _refuse_without(operation, Caller(found.id, "service_key", found.scopes, found.id))
-        user_id = await self._named_user(exchange, operation)
-        return Caller(user_id, "service_key", found.scopes, found.id)
+        _refuse_without(operation, found.scopes, "service_key")
+        if operation.takes_many:
+            _refuse_user_header(exchange)
+            return Caller(found.id, "service_key", found.scopes, found.id)
+        return Caller(await self._named_user(exchange, operation), "service_key", found.scopes, found.id)
 
     async def _key(self, exchange: Exchange) -> keys.FoundKey:
         kind, _, key = (exchange.header(b"authorization") or b"").partition(b" ")
@@ -206,14 +211,23 @@ def _is_of_this_site(exchange: Exchange) -> bool:
     return bool(host) and origin in {b"https://" + (host or b""), b"http://" + (host or b"")}
 
 
-def _refuse_without(operation: Operation, caller: Caller) -> None:
+def _refuse_user_header(exchange: Exchange) -> None:
+    if exchange.only_header(b"tollkeeper-user") is not None:
+        raise NotUnderstood(
+            "each item names its user here: leave out the header Tollkeeper-User", field="Tollkeeper-User"
+        )
+
+
+def _refuse_without(operation: Operation, scopes: frozenset[str], kind: Kind) -> None:
     needed = operation.permission
+    if operation.takes_many and kind != "service_key":
+        raise NotAllowed("only a service key may do this: it acts for many users")
     if needed == "signed-in":
         return
     if needed == "person":
-        if caller.kind != "person":
+        if kind != "person":
             raise NotAllowed("only a signed-in person may do this")
-    elif needed not in caller.scopes:
+    elif needed not in scopes:
         raise NotAllowed(f"this key lacks the scope {needed}", scope=needed)
 
 

@@ -33,9 +33,7 @@ REBUILD: Final = Operation(
 async def show_dashboard(request: Exchange) -> Answer:
     """All numbers of one instant. The same object stands at the top and under `dashboard`."""
     request.asked(Said)
-    backend = request.backend
-    found = await dashboard.read(backend.database, backend.ledger, request.caller.user_id)
-    return Answer(enveloped(DashboardShown.of(found)), headers=(JSON,))
+    return Answer(await request.dashboards.of(request.caller.user_id))
 
 
 @post("/api/user/dashboard", opt=REBUILD.as_opt(), status_code=200)

@@ -171,11 +171,23 @@ def _operation(handler: HTTPRouteHandler, operation: Operation, path: str) -> di
         told["description"] += f"\n\nKeys need the scope `{operation.permission}`."
     if operation.permission == "person":
         told["security"] = [{"session": []}]
+    if operation.takes_many:
+        told["security"] = [{"key": []}]
+        told["description"] += " Only service keys may call it, without the header `Tollkeeper-User`."
     if operation.takes is not None:
-        examples = {name: {"value": value} for name, value in operation.examples.items()}
-        content = {"schema": {"$ref": _REFERENCE.format(name=operation.takes.__name__)}, "examples": examples}
-        told["requestBody"] = {"required": True, "content": {"application/json": content}}
+        told["requestBody"] = {"required": True, "content": dict(_content(operation, operation.takes))}
     return told
+
+
+def _content(operation: Operation, takes: type[Said]) -> Iterator[tuple[str, dict[str, Any]]]:
+    examples = {name: {"value": value} for name, value in operation.examples.items()}
+    schema: dict[str, Any] = {"$ref": _REFERENCE.format(name=takes.__name__)}
+    if operation.takes_many:
+        schema = {"type": "array", "items": schema}
+    yield "application/json", {"schema": schema, "examples": examples}
+    if operation.takes_many:
+        lines = {"type": "string", "description": "The same items, one on each line."}
+        yield from ((kind, {"schema": lines}) for kind in ("application/x-ndjson", "application/jsonl"))
 
 
 def _tag(path: str) -> str:
@@ -192,7 +204,7 @@ def _parameters(operation: Operation, path: str) -> Iterator[dict[str, Any]]:
             yield {"name": name, "in": "query", "required": False, "schema": _without_null(kind)}
     for name, meaning in operation.headers.items():
         yield {"name": name, "in": "header", "required": False, "description": meaning, "schema": _PRINTABLE}
-    if operation.permission not in {"public", "person", "metrics"}:
+    if operation.permission not in {"public", "person", "metrics"} and not operation.takes_many:
         yield _USER_HEADER
 
 

@@ -28,6 +28,24 @@ FINISH: Final[dict[str, Any]] = {
     "Rated later": {"requestId": "req-123", "userRating": 4},
     "Failed": {"requestId": "req-123", "status": "failed", "errorMessage": "the provider timed out"},
 }
+BATCH: Final[dict[str, Any]] = {
+    "One that has ended and one to start": [
+        {
+            "user": "alice@example.com",
+            "requestId": "req-123",
+            "prompt": "Create an NFT contract",
+            "model": "gpt-4",
+            "category": "nft",
+            "status": "completed",
+            "response": "Generated contract code...",
+            "tokensInput": 500,
+            "tokensOutput": 1000,
+            "duration": 2500,
+            "completedAt": "2025-01-31T12:00:00Z",
+        },
+        {"user": "bob@example.com", "requestId": "req-124", "prompt": "Explain the contract", "maxTokens": 2000},
+    ],
+}
 PUT_VARIABLE: Final[dict[str, Any]] = {
     "A secret": {"key": "OPENAI_KEY", "value": "sk-example-1234", "type": "secret", "description": "for the demo"},
 }

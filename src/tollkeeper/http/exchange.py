@@ -11,15 +11,16 @@ from litestar import Request
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
-from tollkeeper.errors import NotReadable, NotUnderstood, TooLarge, Unavailable
+from tollkeeper.errors import NotReadable, NotUnderstood, Unavailable
 from tollkeeper.http import shapes
-from tollkeeper.http.body import MOST_BYTES, decode
+from tollkeeper.http.body import MOST_BYTES, decode, too_large
 from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import encode
 
 if TYPE_CHECKING:
     from tollkeeper.http.backend import Backend
     from tollkeeper.http.caller import Caller, Callers
+    from tollkeeper.http.kept import Dashboards
 
 Header: TypeAlias = tuple[bytes, bytes]
 
@@ -80,6 +81,11 @@ class Exchange(Request[Any, Any, Any]):
         """Who finds out who calls."""
         return self.scope["callers"]
 
+    @property
+    def dashboards(self) -> Dashboards:
+        """Who answers dashboards."""
+        return self.scope["dashboards"]
+
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""
         return self._given.get(name)
@@ -98,9 +104,20 @@ class Exchange(Request[Any, Any, Any]):
             raise NotUnderstood(f"the header {name.decode()} is given more than once")
         return self._given.get(name)
 
+    @property
+    def body_type(self) -> bytes:
+        """The type of the body, without its charset; empty if that is not UTF-8."""
+        given = self._given.get(b"content-type", b"")
+        return given if given == b"application/json" else _in_utf8(given)
+
+    @property
+    def encoding(self) -> bytes:
+        """How the body is compressed; ``identity`` is not at all."""
+        return self._given.get(b"content-encoding", b"").strip().lower() or b"identity"
+
     async def said(self, shape: type[Shape]) -> Shape:
         """Read the JSON body; each kind of fault has its own error, see ``body`` and ``shapes``."""
-        if self.caller.kind != "person" and not _is_json(self._given.get(b"content-type", b"")):
+        if self.caller.kind != "person" and self.body_type != b"application/json":
             raise NotReadable("the body must be sent as application/json")
         return shapes.shaped(decode(await self.raw()), shape)
 
@@ -108,13 +125,13 @@ class Exchange(Request[Any, Any, Any]):
         """Read the query string."""
         return shapes.asked(self.scope["query_string"], shape)
 
-    async def raw(self, *, most: int = MOST_BYTES) -> bytes:
-        """Read the body, refusing what is too large before it is buffered."""
-        if self._given.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
-            raise NotReadable("a compressed body is not read here")
+    async def raw(self, *, most: int = MOST_BYTES, gzip: bool = False) -> bytes:
+        """Read the body as it was sent, refusing what is too large before it is buffered."""
+        if self.encoding != b"identity" and not (gzip and self.encoding == b"gzip"):
+            raise NotReadable(f"a body is read as it is{' or as gzip' if gzip else ', not compressed'}")
         length = self._given.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > most:
-            raise _too_large(most)
+            raise too_large(most)
         message = await self.receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             return message.get("body", b"")
@@ -143,7 +160,7 @@ async def _read_on(receive: Receive, message: Any, most: int) -> bytes:
             chunk = message.get("body", b"")
             size += len(chunk)
             if size > most:
-                raise _too_large(most)
+                raise too_large(most)
             _Room.take(len(chunk))
             chunks.append(chunk)
             if not message.get("more_body"):
@@ -165,15 +182,8 @@ class _Room:
         cls.taken += size
 
 
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"a body has at most {most} bytes", limit=most)
-
-
-def _is_json(content_type: bytes) -> bool:
-    if content_type == b"application/json":
-        return True
+def _in_utf8(content_type: bytes) -> bytes:
     kind, _, parameters = content_type.partition(b";")
-    if kind.strip().lower() != b"application/json":
-        return False
     name, _, value = parameters.partition(b"=")
-    return name.strip().lower() != b"charset" or value.strip().strip(b'"').lower() in {b"utf-8", b"utf8"}
+    is_other = name.strip().lower() == b"charset" and value.strip().strip(b'"').lower() not in {b"utf-8", b"utf8"}
+    return b"" if is_other else kind.strip().lower()

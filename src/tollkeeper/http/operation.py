@@ -22,7 +22,12 @@ _KEY: Final = "operation"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route, as its caller sees it. ``creates_user``: a service key may name a user whom we do not know yet."""
+    """One route, as its caller sees it.
+
+    ``creates_user``: a service key may name a user whom we do not know yet.
+    ``takes_many``: the body is a list of what it takes, and each item names its user. Only service keys may call it,
+    and they name no user in the header.
+    """
 
     permission: Permission
     summary: str = ""
@@ -33,6 +38,7 @@ class Operation:
     problems: Sequence[type[TollkeeperError]] = ()
     examples: Mapping[str, Any] = field(default_factory=dict[str, Any])
     creates_user: bool = False
+    takes_many: bool = False
     in_api: bool = True
 
     def as_opt(self) -> dict[str, Any]:

@@ -11,17 +11,19 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http import account, chat, dashboard, docs, health, pages, problems, variables
+from tollkeeper.http import account, batch, chat, dashboard, docs, health, pages, problems, variables
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
 from tollkeeper.http.front import Front
+from tollkeeper.http.kept import Dashboards
 from tollkeeper.http.measures import Measures
 from tollkeeper.http.operation import undeclared
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.start_tracking,
     chat.finish_tracking,
+    batch.track_batch,
     chat.list_requests,
     chat.show_request,
     chat.list_sessions,
@@ -51,11 +53,11 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
     """Make the application; ``Misconfigured`` names routes that do not declare who may call them."""
     if names := undeclared(routes):
         raise Misconfigured(f"these routes do not declare who may call them: {', '.join(names)}")
-    callers = Callers(backend)
+    callers, dashboards = Callers(backend), Dashboards(backend)
 
     @asynccontextmanager
-    async def looking_callers_up(_: Any) -> AsyncGenerator[None]:
-        async with callers:
+    async def looking_up(_: Any) -> AsyncGenerator[None]:
+        async with callers, dashboards:
             yield
 
     app = Litestar(
@@ -63,9 +65,9 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
         request_class=Exchange,
         before_request=cast("Any", callers.permit),
         exception_handlers=cast("Any", {Exception: problems.answer}),
-        lifespan=[looking_callers_up],
+        lifespan=[looking_up],
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
-    return Front(app, backend=backend, measures=Measures(), callers=callers, handlers=routes)
+    return Front(app, backend=backend, measures=Measures(), callers=callers, dashboards=dashboards, handlers=routes)

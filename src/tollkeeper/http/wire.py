@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
@@ -169,7 +169,9 @@ class FinishTracking(Said, frozen=True, kw_only=True):
             out = used - into
         return used, into, out
 
-    def as_outcome(self, user_id: UUID, *, at: datetime, trusted: bool) -> Outcome:
+    def as_outcome(
+        self, user_id: UUID, *, at: datetime, trusted: bool, completed_at: datetime | None = None
+    ) -> Outcome:
         """Say the same to the ledger; ``NotUnderstood`` if the request id can be none."""
         used, into, out = self._tokens()
         return Outcome(
@@ -191,6 +193,7 @@ class FinishTracking(Said, frozen=True, kw_only=True):
             duration_ms=None if self.duration is None else _rounded(self.duration),
             rated=self.user_rating is not UNSET,
             rating=None if self.user_rating is UNSET else self.user_rating,
+            completed_at=completed_at,
         )
 
 
@@ -338,10 +341,11 @@ def client_id(text: str) -> str:
     return named
 
 
-def _too_long(field: str, text: str | None, most: int) -> Iterator[Fault]:
+def _too_long(field: str, text: str | None, most: int) -> Sequence[Fault]:
     # UTF-8 takes at most 4 bytes for a character, so that most texts need not be encoded to know.
-    if text is not None and len(text) * 4 > most and len(text.encode()) > most:
-        yield Fault(field, f"must have at most {most} bytes of UTF-8")
+    if text is None or len(text) * 4 <= most or len(text.encode()) <= most:
+        return ()
+    return (Fault(field, f"must have at most {most} bytes of UTF-8"),)
 
 
 def _is_address(text: str) -> bool:
@@ -353,7 +357,7 @@ def _is_address(text: str) -> bool:
 
 
 def _rounded(duration: Cents) -> int:
-    return int(Decimal(duration).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return duration if isinstance(duration, int) else int(duration.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 def _faults_of_metadata(metadata: dict[str, Any]) -> Iterable[Fault]:

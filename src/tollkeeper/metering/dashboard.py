@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,7 +32,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """What ``GET /api/user/dashboard`` shows. Requests count from their start, all else from their finish."""
+    """What ``GET /api/user/dashboard`` shows. Requests count from their start, all else from their finish.
+
+    As long as ``stamps`` answers the same ``stamp`` of the user, a new reading would find the same.
+    """
 
     user_id: UUID
     email: str | None
@@ -61,6 +65,7 @@ class Dashboard:
     series: list[Day]
     recent: list[ChatRequest]
     calculated_at: datetime | None
+    stamp: str
 
 
 async def read(database: Statements, ledger: Ledger, user_id: UUID) -> Dashboard:
@@ -73,6 +78,12 @@ async def read(database: Statements, ledger: Ledger, user_id: UUID) -> Dashboard
             return _dashboard(row)
         await ledger.bring_current([user_id])
     raise Unavailable("the user's windows kept ending while their numbers were read")
+
+
+async def stamps(database: Statements, user_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Tell the stamps of many users' dashboards at once; one that is due (something of theirs has ended) has none."""
+    rows = await database.all("dashboard_stamps", user_ids=list(user_ids))
+    return {row["user_id"]: row["stamp"] for row in rows}
 
 
 def _dashboard(row: Record) -> Dashboard:
@@ -104,10 +115,17 @@ def _dashboard(row: Record) -> Dashboard:
         by_category=_largest_first(row["by_category"]),
         by_model=_largest_first(row["by_model"]),
         by_type=_largest_first(row["by_type"]),
-        series=[Day(date.fromisoformat(on), *numbers) for on, *numbers in row["series"]],
+        series=_series(row["series"] or {}, row["day_on"]),
         recent=[ChatRequest.of(each) for each in row["newest"]],
         calculated_at=row["last_calculated_at"],
+        stamp=row["stamp"],
     )
+
+
+def _series(numbers: dict[str, list[int]], last: date) -> list[Day]:
+    """Give every day up to the last its numbers, or none."""
+    days = [last - timedelta(days=back) for back in reversed(range(SERIES_DAYS))]
+    return [Day(day, *numbers.get(day.isoformat(), (0, 0, 0, 0))) for day in days]
 
 
 def _rounded_mean(total: int, count: int) -> int | None:

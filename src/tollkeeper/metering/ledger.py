@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
-from tollkeeper.errors import Contradiction, Invalid, Unavailable
+import msgspec
+
+from tollkeeper.errors import Contradiction, Invalid, TollkeeperError, Unavailable
 from tollkeeper.metering import refusals
 from tollkeeper.metering.lane import Bounds, Lane
 from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.pricing import rates_for
+from tollkeeper.metering.pricing import document_of
 from tollkeeper.metering.requests import NewRequest, Outcome, Settled, Started
 from tollkeeper.store.database import Database, Record, StatementFailed, Statements, Transaction
 
@@ -77,23 +79,25 @@ class Ledger:
         They are never refused, count in their own days and months, and one that was booked before changes nothing.
         """
         async with self._database.transaction() as tx:
-            verdicts = await _start(tx, [request for request, _ in past], self._pending_for)
+            verdicts = await _book(tx, past, self._pending_for)
             for (request, _), verdict in zip(past, verdicts, strict=True):
                 # "again": its twin is in this very set.
                 if verdict["verdict"] not in {"admitted", "replayed", "again"}:
                     raise refusals.of_start(request, verdict)
-            is_new = [verdict["verdict"] == "admitted" for verdict in verdicts]
-            ended = [
-                (outcome, verdict["id"])
-                for (_, outcome), verdict in zip(past, verdicts, strict=True)
-                if outcome and verdict["verdict"] == "admitted"
-            ]
-            for verdict in await _finish(
-                tx, [outcome for outcome, _ in ended], [each for _, each in ended], measure=False
-            ):
-                if verdict["verdict"] != "finished":
-                    raise Contradiction(f"a new record was {verdict['verdict']} instead of finished")
-        return is_new
+        return [verdict["verdict"] == "admitted" for verdict in verdicts]
+
+    async def book(
+        self, entries: Sequence[tuple[NewRequest, Outcome | None]]
+    ) -> list[Started | TollkeeperError | None]:
+        """Start the members of a set, or record them whole where an outcome is given; says of each what became of it.
+
+        A past one (with ``started_at``) is never refused. What is refused is told as its error and keeps nobody else
+        from being booked. ``None``: its twin is in this very set, so it is to be decided with the next.
+        """
+        with _countable():
+            async with self._database.transaction() as tx:
+                verdicts = await _book(tx, entries, self._pending_for)
+        return [_told(request, verdict) for (request, _), verdict in zip(entries, verdicts, strict=True)]
 
     async def expire(self, *, most: int = 1000) -> int:
         """Close what is past its deadline, of at most so many users at once; says of how many.
@@ -178,6 +182,24 @@ async def _finish(
     )
 
 
+async def _book(
+    tx: Transaction, entries: Sequence[tuple[NewRequest, Outcome | None]], pending_for: timedelta
+) -> list[Record]:
+    """Start a set and finish those members that were admitted and have an outcome."""
+    verdicts = await _start(tx, [request for request, _ in entries], pending_for)
+    ended = [
+        (outcome, verdict["id"])
+        for (_, outcome), verdict in zip(entries, verdicts, strict=True)
+        if outcome and verdict["verdict"] == "admitted"
+    ]
+    if ended:
+        outcomes, ids = zip(*ended, strict=True)
+        for verdict in await _finish(tx, outcomes, ids, measure=False):
+            if verdict["verdict"] != "finished":
+                raise Contradiction(f"a new record was {verdict['verdict']} instead of finished")
+    return verdicts
+
+
 @contextmanager
 def _countable() -> Generator[None]:
     """What one user spends must fit into 63 bits of nano-USD, nine thousand million dollars."""
@@ -189,9 +211,8 @@ def _countable() -> Generator[None]:
         raise Invalid.field("tokensUsed", "make the user's totals larger than can be counted") from error
 
 
-def _rates(priced: NewRequest | Outcome) -> dict[str, Any] | None:
-    rates = rates_for(priced.model, priced.priced_at) if priced.model else None
-    return rates.as_json() if rates else None
+def _rates(priced: NewRequest | Outcome) -> msgspec.Raw | None:
+    return document_of(priced.model, priced.priced_at) if priced.model else None
 
 
 def _hash_if_named(request: NewRequest) -> bytes:
@@ -216,6 +237,12 @@ def _started(request: NewRequest, verdict: Record) -> Started:
         limits=Limits.of(verdict["limits"]),
         replayed=verdict["verdict"] == "replayed",
     )
+
+
+def _told(request: NewRequest, verdict: Record) -> Started | TollkeeperError | None:
+    if verdict["verdict"] in {"admitted", "replayed"}:
+        return _started(request, verdict)
+    return None if _is_again(verdict) else refusals.of_start(request, verdict)
 
 
 def _settled(outcome: Outcome, verdict: Record) -> Settled:

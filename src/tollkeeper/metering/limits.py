@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Usage and limits of one user at one ``version``. ``None`` as a limit is unlimited, 0 is none.
 
     Tokens and money (nano-USD) of the month contain what pending requests have reserved.
@@ -51,13 +51,13 @@ class Limits:
         """Why no further request is admitted: ``inactive``, or the first limit that is used up."""
         if not self.is_active:
             return "inactive"
-        used_up = {
-            "daily": _is_used_up(self.daily_used, self.daily_limit),
-            "monthly": _is_used_up(self.monthly_used, self.monthly_limit),
-            "tokens": _is_used_up(self.tokens_used, self.tokens_limit),
-            "cost": _is_used_up(self.nanos_used, self.nanos_limit),
-        }
-        return next((limit for limit, is_used_up in used_up.items() if is_used_up), None)
+        if _is_used_up(self.daily_used, self.daily_limit):
+            return "daily"
+        if _is_used_up(self.monthly_used, self.monthly_limit):
+            return "monthly"
+        if _is_used_up(self.tokens_used, self.tokens_limit):
+            return "tokens"
+        return "cost" if _is_used_up(self.nanos_used, self.nanos_limit) else None
 
     @property
     def can_make_request(self) -> bool:

@@ -13,10 +13,11 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
-__all__ = ["Price", "Rate", "Rates", "Tiers", "rates_for"]
+__all__ = ["Price", "Rate", "Rates", "Tiers", "document_of", "rates_for"]
 
 Price: TypeAlias = int | Decimal
 """Nano-USD; a ``Decimal`` only where the list is finer than that."""
@@ -67,6 +68,17 @@ def rates_for(model: str, at: datetime) -> Rates | None:
     ``provider:model``. The rates are the standard ones: service tiers and batch discounts are not known here.
     """
     return _rates_in_period(model, int(at.timestamp()) // _SECONDS_PER_PERIOD)
+
+
+def document_of(model: str, at: datetime) -> msgspec.Raw | None:
+    """Find the same rates as the JSON document of ``unit_prices``."""
+    return _document_in_period(model, int(at.timestamp()) // _SECONDS_PER_PERIOD)
+
+
+@lru_cache(maxsize=8192)
+def _document_in_period(model: str, period: int) -> msgspec.Raw | None:
+    rates = _rates_in_period(model, period)
+    return rates and msgspec.Raw(msgspec.json.encode(rates.as_json()))
 
 
 @lru_cache(maxsize=8192)

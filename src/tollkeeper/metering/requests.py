@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -32,8 +31,7 @@ def reference(text: str) -> UUID | str:
     raise NotUnderstood("a request id has 1 to 200 characters of A-Z a-z 0-9 . _ : ~ -", field="requestId")
 
 
-@dataclass(frozen=True, slots=True)
-class NewRequest:
+class NewRequest(msgspec.Struct, frozen=True):
     """A chat request that wants to begin. ``started_at`` is given for past ones only, which are never refused."""
 
     user_id: UUID
@@ -67,8 +65,7 @@ class NewRequest:
         return _digest(payload)
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(msgspec.Struct, frozen=True):
     """An admitted request: our ``id``, and until when it may finish in time."""
 
     id: UUID
@@ -78,8 +75,7 @@ class Started:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How a request ended, or (without ``status``) a rating or a response that comes later.
 
     ``trusted`` outcomes come from services: their cost counts and their failures give the unit back.
@@ -115,8 +111,7 @@ class Outcome:
         return _digest(payload)
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """A finished, rated or patched request as it stands now; ``limits`` as they stood at its finish."""
 
     id: UUID

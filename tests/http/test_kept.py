@@ -1,0 +1,149 @@
+"""Dashboards that are answered again without being read again: only while they are the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from tests.metering.making import Clock, a_request
+from tollkeeper.accounts import users
+from tollkeeper.http.kept import Dashboards
+from tollkeeper.http.shown import DashboardShown, enveloped
+from tollkeeper.metering import dashboard, plans, verify
+from tollkeeper.metering.ledger import Ledger
+
+from .conftest import Person, Site
+
+PATH = "/api/user/dashboard"
+Change = Callable[[Site, Person, str], Awaitable[object]]
+
+
+async def seen(service: Site, person: Person) -> bytes:
+    heard = await service.call("GET", PATH, by=person.by_key)
+    assert heard.status == 200
+    return heard.body
+
+
+async def read_anew(service: Site, person: Person) -> bytes:
+    backend = service.application.backend
+    return enveloped(DashboardShown.of(await dashboard.read(backend.database, backend.ledger, person.id)))
+
+
+async def rename(service: Site, person: Person, _: str) -> None:
+    await users.change(service.application.backend.database, person.id, name="Ada", actor="test")
+
+
+async def move(service: Site, person: Person, _: str) -> None:
+    await users.change(service.application.backend.database, person.id, time_zone="Asia/Tokyo", actor="test")
+
+
+async def give_a_plan(service: Site, person: Person, _: str) -> None:
+    await plans.set_plan(service.application.backend.database, person.id, "pro", actor="test")
+
+
+async def rebuild(service: Site, person: Person, _: str) -> None:
+    await verify.rebuild(service.application.backend.patient, person.id)
+
+
+async def start_on_another_node(service: Site, person: Person, _: str) -> None:
+    async with Ledger(service.application.backend.database, pending_for=timedelta(minutes=15)) as another:
+        await another.start(a_request(person.id))
+
+
+CHANGES: dict[str, Change] = {
+    "a start on another node": start_on_another_node,
+    "a start": lambda service, person, _: service.start(person),
+    "a finish": lambda service, person, pending: service.finish(person, pending, tokensUsed=7),
+    "a name": rename,
+    "a time zone": move,
+    "a plan": give_a_plan,
+    "a rebuild": rebuild,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_dashboard_is_read_again_after(service: Site, alice: Person, change: str) -> None:
+    pending = (await service.start(alice))["id"]
+    before = await seen(service, alice)
+    assert await seen(service, alice) == before
+    await CHANGES[change](service, alice, pending)
+    after = await seen(service, alice)
+    assert after != before
+    assert after == await read_anew(service, alice)
+
+
+async def test_a_dashboard_is_read_again_after_a_rating_and_after_a_late_response(service: Site, alice: Person) -> None:
+    done = (await service.start(alice))["id"]
+    await service.finish(alice, done)
+    for says in ({"userRating": 4}, {"userRating": None}, {"response": "Later."}):
+        before = await seen(service, alice)
+        heard = await service.call("PUT", "/api/chat/track", by=alice.by_key, says={"requestId": done} | says)
+        assert heard.status == 200
+        after = await seen(service, alice)
+        assert after != before
+        assert after == await read_anew(service, alice)
+
+
+async def test_a_dashboard_is_read_again_when_a_day_ends_and_when_a_request_expires(
+    service: Site, alice: Person
+) -> None:
+    clock = Clock(service.owner)
+    await clock.prepare()
+    try:
+        await clock.hold(await clock.read())
+        await service.start(alice)
+        before = await seen(service, alice)
+        assert await seen(service, alice) == before
+        for step in (timedelta(minutes=16), timedelta(days=1)):
+            await clock.step(step)
+            after = await seen(service, alice)
+            assert after != before
+            assert after == await read_anew(service, alice)
+            before = after
+    finally:
+        await clock.release()
+
+
+async def test_a_dashboard_that_did_not_change_is_not_read_again(service: Site, alice: Person) -> None:
+    kept = Dashboards(service.application.backend)
+    async with kept:
+        first = await kept.of(alice.id)
+        assert await kept.of(alice.id) is first
+        assert all(body is first for body in await asyncio.gather(*(kept.of(alice.id) for _ in range(50))))
+        await service.start(alice)
+        assert await kept.of(alice.id) != first
+
+
+async def test_those_who_were_not_asked_for_the_longest_are_forgotten_first(service: Site) -> None:
+    people = [await service.person() for _ in range(3)]
+    async with Dashboards(service.application.backend) as unbounded:
+        size = len(await unbounded.of(people[0].id))
+    async with Dashboards(service.application.backend, most_bytes=2 * size + 100) as kept:
+        first, second = [await kept.of(each.id) for each in people[:2]]
+        assert await kept.of(people[0].id) is first
+        await kept.of(people[2].id)
+        assert await kept.of(people[0].id) is first
+        assert await kept.of(people[1].id) is not second
+
+
+async def test_what_is_kept_of_one_user_is_shown_to_no_other(service: Site, alice: Person, bob: Person) -> None:
+    await service.start(alice, prompt="only mine")
+    of_alice, of_bob = await seen(service, alice), await seen(service, bob)
+    assert b"only mine" in of_alice
+    assert b"only mine" not in of_bob
+    assert (await seen(service, alice), await seen(service, bob)) == (of_alice, of_bob)
+
+
+async def test_nobody_hears_an_old_dashboard_after_their_own_write(service: Site, alice: Person) -> None:
+    async def track_and_look() -> None:
+        for _ in range(8):
+            told = await service.start(alice)
+            assert (
+                told["limits"]["version"]
+                <= (await service.call("GET", PATH, by=alice.by_key)).json["limits"]["version"]
+            )
+
+    await asyncio.gather(*(track_and_look() for _ in range(8)))
