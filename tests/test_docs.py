@@ -25,11 +25,12 @@ def _code(markdown: str) -> str:
 
 
 def _anchors(markdown: str) -> set[str]:
-    """What GitHub makes of the headings of a page."""
+    """What GitHub makes of the headings of a page, and what the page marks itself."""
     headings = re.findall(
         r"^#+ (.*)$", re.sub(r"^```.*?^```", "", markdown, flags=re.DOTALL | re.MULTILINE), re.MULTILINE
     )
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    marked = set(re.findall(r'<a id="([\w-]+)">', markdown))
+    return marked | {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def _dead_links(checkout: Checkout) -> Iterator[str]:

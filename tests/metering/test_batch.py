@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.metering.making import NOON, OWN_MODEL, Clock, a_plan, a_request, a_user, usage_of
 from tollkeeper.errors import KeyReused, LimitReached, TollkeeperError
 from tollkeeper.metering import batch
-from tollkeeper.metering.batch import Entry, PastRequest, book, firmly
+from tollkeeper.metering.batch import Entry, PastRequest, book
+from tollkeeper.metering.lane import firmly
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.requests import NewRequest, Outcome, Started
 from tollkeeper.metering.verify import verify

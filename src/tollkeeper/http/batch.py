@@ -26,6 +26,7 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said, shaped
 from tollkeeper.metering import batch
 from tollkeeper.metering.batch import Entry
+from tollkeeper.metering.lane import firmly
 from tollkeeper.metering.requests import Started
 from tollkeeper.store.database import Database
 
@@ -194,6 +195,6 @@ async def _user_ids(database: Database, addresses: list[str]) -> dict[str, UUID]
         rows = await database.all("users_of_emails", emails=some)
         known: dict[str, UUID] = {row["email"]: row["user_id"] for row in rows}
         if new := [each for each in some if each not in known]:
-            known |= await batch.firmly(partial(users.of_emails_or_new, database, new))
+            known |= await firmly(partial(users.of_emails_or_new, database, new))
         found |= known
     return found

@@ -10,32 +10,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from tollkeeper.errors import TollkeeperError, Unavailable
+from tollkeeper.metering.lane import LOCKED, ONE_MAY_BE_TO_BLAME, firmly
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.requests import NewRequest, Outcome, Started
 from tollkeeper.store.database import TryAgain
-
-Done = TypeVar("Done")
 
 SET_ITEMS: Final = 256
 SET_BYTES: Final = 8 * 2**20
 
 _AT_ONCE: Final = 2
-_ATTEMPTS: Final = 4
-_PAUSE_SECONDS: Final = 0.02
-# Time limits of locks and statements: nothing happened, and one item may be to blame for all of its set.
-_LOCKED: Final = "55P03"
-_ONE_MAY_BE_TO_BLAME: Final = frozenset({_LOCKED, "57014"})
 
 Entry: TypeAlias = tuple[NewRequest, Outcome | None]
 """A request, and how it ended if it did."""
@@ -155,7 +148,7 @@ class _Booking:
 
     def _parts(self, places: Sequence[int], error: TollkeeperError) -> list[Sequence[int]]:
         """Part a set so that in the end only the one to blame stands alone; none if it does."""
-        if error.fields.get("sqlstate") == _LOCKED:
+        if error.fields.get("sqlstate") == LOCKED:
             # Whoever holds a user's lock holds it for all of their items: nobody should wait for each of them in turn.
             of_users: dict[UUID, list[int]] = {}
             for place in places:
@@ -169,18 +162,8 @@ class _Booking:
             self._told[place] = each
 
 
-async def firmly(act: Callable[[], Awaitable[Done]]) -> Done:
-    """Do it again after a deadlock or a serialization failure: then nothing has happened."""
-    for attempt in range(1, _ATTEMPTS):
-        try:
-            return await act()
-        except TryAgain:
-            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * attempt))  # noqa: S311 - jitter is no secret
-    return await act()
-
-
 def _is_away(error: TollkeeperError) -> bool:
-    one_may_be_to_blame = isinstance(error, TryAgain) or error.fields.get("sqlstate") in _ONE_MAY_BE_TO_BLAME
+    one_may_be_to_blame = isinstance(error, TryAgain) or error.fields.get("sqlstate") in ONE_MAY_BE_TO_BLAME
     return isinstance(error, Unavailable) and not one_may_be_to_blame
 
 

@@ -13,6 +13,7 @@ import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 from tollkeeper.errors import Unavailable
@@ -20,12 +21,13 @@ from tollkeeper.store.database import StatementFailed, TryAgain
 
 Item = TypeVar("Item")
 Verdict = TypeVar("Verdict")
+Done = TypeVar("Done")
 
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 0.02
 # Lock and statement time-outs: nothing happened, and one member may be to blame for all.
-_LOCKED = "55P03"
-_ONE_MAY_BE_TO_BLAME = frozenset({_LOCKED, "57014"})
+LOCKED = "55P03"
+ONE_MAY_BE_TO_BLAME = frozenset({LOCKED, "57014"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +148,13 @@ class Lane(Generic[Item, Verdict]):
 
     async def _settle(self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]]) -> None:
         try:
-            verdicts = await self._decide_firmly([entry.item for entry in entries])
+            verdicts = await firmly(partial(self._decide, [entry.item for entry in entries]))
             if len(verdicts) != len(entries):
                 raise RuntimeError(f"{len(verdicts)} verdicts on {len(entries)} items")  # noqa: TRY301
         except StatementFailed as error:
             await self._settle_apart(queue, entries, error)
         except Unavailable as error:
-            if error.fields.get("sqlstate") in _ONE_MAY_BE_TO_BLAME:
+            if error.fields.get("sqlstate") in ONE_MAY_BE_TO_BLAME:
                 await self._settle_apart(queue, entries, error)
             else:
                 _fail(entries, error)
@@ -169,20 +171,12 @@ class Lane(Generic[Item, Verdict]):
         for entry in entries:
             owners[entry.owner].append(entry)
         # Whoever holds an owner's lock holds it for all members: nobody else should wait for each of them in turn.
-        is_locked = isinstance(error, Unavailable) and error.fields.get("sqlstate") == _LOCKED
+        is_locked = isinstance(error, Unavailable) and error.fields.get("sqlstate") == LOCKED
         if len(entries) == 1 or (is_locked and len(owners) == 1):
             _fail(entries, error)
             return
         for part in owners.values() if len(owners) > 1 else [[entry] for entry in entries]:
             await self._settle(queue, part)
-
-    async def _decide_firmly(self, items: Sequence[Item]) -> Sequence[Verdict]:
-        """Decide again after a deadlock or a serialization failure: then nothing has happened."""
-        for attempt in range(1, _ATTEMPTS):
-            with contextlib.suppress(TryAgain):
-                return await self._decide(items)
-            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * attempt))  # noqa: S311 - jitter is no secret
-        return await self._decide(items)
 
     def _answer(
         self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]], verdicts: Sequence[Verdict]
@@ -194,6 +188,15 @@ class Lane(Generic[Item, Verdict]):
                 queue.waiting.appendleft(entry)
             elif not entry.verdict.done():
                 entry.verdict.set_result(verdict)
+
+
+async def firmly(act: Callable[[], Awaitable[Done]]) -> Done:
+    """Do it again after a deadlock or a serialization failure: then nothing has happened."""
+    for attempt in range(1, _ATTEMPTS):
+        with contextlib.suppress(TryAgain):
+            return await act()
+        await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * attempt))  # noqa: S311 - jitter is no secret
+    return await act()
 
 
 def _fail(entries: Sequence[_Waiting[Item, Verdict]], error: Exception) -> None:
