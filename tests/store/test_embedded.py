@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -85,6 +86,18 @@ def _pid(data_dir: Path) -> int:
 
 def _runs(data_dir: Path) -> bool:
     return _note(data_dir).exists()
+
+
+def _is_written(data_dir: Path) -> bool:
+    """Whether an initdb is at work below a directory (where /proc tells)."""
+    making = os.fsencode(data_dir / "postgres-being-made-")
+    return any(making in _command(process) for process in Path("/proc").glob("[0-9]*"))
+
+
+def _command(process: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return (process / "cmdline").read_bytes()
+    return b""
 
 
 def _socket_dir(addresses: Addresses) -> Path:
@@ -306,7 +319,10 @@ async def test_a_making_that_was_killed_is_begun_anew(open_dir: Path, start: Sta
         child.kill()
     async with start(data_dir) as addresses:
         assert await _setting(addresses.service, "data_checksums") == "on"
-    assert not _found(data_dir, "postgres-being-made-*")
+    # The killed one's initdb may go on for a while, and write where we have just cleared.
+    await _until(lambda: not _is_written(data_dir))
+    async with start(data_dir):
+        assert not _found(data_dir, "postgres-being-made-*")
 
 
 async def test_a_making_whose_caller_was_cancelled_is_finished_first(open_dir: Path, start: Start) -> None:

@@ -82,6 +82,7 @@ class Cluster:
     def make(self) -> None:
         """Make the cluster unless it is there; an attempt that was killed is begun anew. Blocks for about a second."""
         place = self._place
+        _remove_left_overs(place)
         if not place.cluster.exists():
             if not place.passwords.exists():
                 made = Passwords(*(secrets.token_urlsafe(24) for _ in range(3)))
@@ -262,13 +263,17 @@ def _passwords(place: Place) -> Passwords:
         raise Misconfigured(f"{place.passwords} is damaged: {error}") from error
 
 
-def _initialise(place: Place, passwords: Passwords) -> None:
-    """Make the cluster beside its place, roles and database included, and move it there when it is whole."""
+def _remove_left_overs(place: Place) -> None:
+    """Remove what making a cluster has left when it was killed. What an orphaned initdb still writes goes next time."""
     for left_over in place.home.glob("postgres-being-made-*"):
         if left_over.is_dir():
             shutil.rmtree(left_over, ignore_errors=True)
         else:
-            left_over.unlink()
+            left_over.unlink(missing_ok=True)
+
+
+def _initialise(place: Place, passwords: Passwords) -> None:
+    """Make the cluster beside its place, roles and database included, and move it there when it is whole."""
     # A name of its own: an initdb whose caller was killed goes on, and shall not meddle with the next one.
     part = place.home / f"postgres-being-made-{secrets.token_hex(4)}"
     place.account.make_private(part)
