@@ -11,6 +11,7 @@ import asyncio
 import random
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -102,7 +103,7 @@ class _Speech:
         return self._users[user][1] + tail(body.finish_head + request_id + body.finish_tail)
 
 
-class _Loop:
+class _Loop(ABC):
     """Keeps connections busy until the time is over."""
 
     def __init__(self, plan: Plan) -> None:
@@ -129,13 +130,13 @@ class _Loop:
         for wire in wires:
             self.next(wire)
 
+    @abstractmethod
     def next(self, wire: Wire) -> None:
         """Send the connection's next call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def succeeded(self, wire: Wire, answer: bytes) -> bool:
         """Take a good answer; tells whether the connection is free for its next call."""
-        raise NotImplementedError
 
     def is_timed(self, wire: Wire) -> bool:  # noqa: ARG002 - most loops time every call
         """Tell whether the latency of the call that was just answered counts."""
