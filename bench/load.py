@@ -235,7 +235,7 @@ class _Starts(_Loop):
             self._finishes.append(self._speech.finish(wire.about, id_in(answer)))
         return True
 
-    async def tidy(self) -> None:  # noqa: B027 - most loops have nothing to follow
+    async def tidy(self) -> None:
         if self._finishes:
             plan = msgspec.structs.replace(self.plan, connections=min(32, len(self._finishes)), seconds=3600)
             await _Given(plan, self._finishes, self.tally.refused).run()
