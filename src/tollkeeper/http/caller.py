@@ -92,6 +92,8 @@ class Callers:
             _refuse_foreign_page(exchange)
             caller = await self._by_login(token)
             _refuse_without(operation, caller.scopes, "person")
+            if operation.permission == "admin" and caller.role != "admin":
+                raise NotAllowed("only an operator may do this")
             return caller
         raise NobodyKnown("send a key as `Authorization: Bearer tk_...`, or sign in")
 
@@ -224,7 +226,7 @@ def _refuse_without(operation: Operation, scopes: frozenset[str], kind: Kind) ->
         raise NotAllowed("only a service key may do this: it acts for many users")
     if needed == "signed-in":
         return
-    if needed == "person":
+    if needed in {"person", "admin"}:
         if kind != "person":
             raise NotAllowed("only a signed-in person may do this")
     elif needed not in scopes:

@@ -14,8 +14,8 @@ from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
 
 Scope = Literal["track", "dashboard:read", "variables:read", "variables:write", "variables:reveal", "metrics"]
-Permission = Scope | Literal["public", "person", "signed-in"]
-"""A scope of keys; or anyone; or a signed-in person only; or anyone who is known."""
+Permission = Scope | Literal["public", "person", "admin", "signed-in"]
+"""A scope of keys; or anyone; or a signed-in person only; or one with the role admin; or anyone who is known."""
 
 _KEY: Final = "operation"
 
