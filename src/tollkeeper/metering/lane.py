@@ -100,7 +100,8 @@ class Lane(Generic[Item, Verdict]):
     async def put(self, item: Item, *, owner: Hashable, size: int) -> Verdict:
         """Wait for the verdict on an item of ``size`` bytes. ``Unavailable`` when too much waits already."""
         self._refuse_if_full(owner, size)
-        entry = _Waiting[Item, Verdict](item, owner, size, asyncio.get_running_loop().create_future())
+        # Named without its parameters: naming them costs more than making it.
+        entry: _Waiting[Item, Verdict] = _Waiting(item, owner, size, asyncio.get_running_loop().create_future())
         queue = self._queues[hash(owner) % len(self._queues)]
         queue.waiting.append(entry)
         queue.filled.set()
@@ -127,6 +128,7 @@ class Lane(Generic[Item, Verdict]):
     async def _work(self, queue: _Queue[Item, Verdict]) -> None:
         while True:
             await queue.filled.wait()
+            await self._gather(queue)
             entries = self._take(queue)
             if entries:
                 await self._settle(queue, entries)
@@ -134,6 +136,16 @@ class Lane(Generic[Item, Verdict]):
                 return
             else:
                 queue.filled.clear()
+
+    async def _gather(self, queue: _Queue[Item, Verdict]) -> None:
+        """Let join what has arrived at this process already: each turn of the loop reads what stands on the sockets.
+
+        As long as a turn brings something, the next may too. Whoever is alone waits for one turn.
+        """
+        size = 0
+        while size < len(queue.waiting) < self.bounds.set_items:
+            size = len(queue.waiting)
+            await asyncio.sleep(0)
 
     def _take(self, queue: _Queue[Item, Verdict]) -> list[_Waiting[Item, Verdict]]:
         """Take what waits, up to the bounds of a set; whoever has gone away is left out, with no effect."""

@@ -46,7 +46,7 @@ END
 CREATE OR REPLACE FUNCTION tk_apply(p_changes tk_change[], p_now timestamptz) RETURNS void
     LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
     AS $$
 DECLARE
     v_users uuid[] := ARRAY(SELECT DISTINCT c.user_id FROM unnest(p_changes) AS c);

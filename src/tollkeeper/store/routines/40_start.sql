@@ -39,7 +39,7 @@ CREATE OR REPLACE FUNCTION tk_start(
 )
     LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
     AS $$
 #variable_conflict use_column
 DECLARE

@@ -26,7 +26,7 @@ CREATE OR REPLACE FUNCTION tk_finish(
 ) RETURNS SETOF tk_verdict
     LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
     AS $$
 DECLARE
     v_now      timestamptz := tk_lock(p_users);
