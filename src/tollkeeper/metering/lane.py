@@ -32,9 +32,13 @@ ONE_MAY_BE_TO_BLAME = frozenset({LOCKED, "57014"})
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much may be decided at once and how much may wait. Beyond it callers hear 503 at once."""
+    """How much is gathered before it is decided, how much may be decided at once, and how much may wait.
+
+    Beyond what may wait callers hear 503 at once.
+    """
 
     workers: int = 1
+    gathered_items: int = 16
     set_items: int = 128
     set_bytes: int = 8 * 2**20
     waiting_items: int = 20_000
@@ -140,10 +144,11 @@ class Lane(Generic[Item, Verdict]):
     async def _gather(self, queue: _Queue[Item, Verdict]) -> None:
         """Let join what has arrived at this process already: each turn of the loop reads what stands on the sockets.
 
-        As long as a turn brings something, the next may too. Whoever is alone waits for one turn.
+        As long as a turn brings something, the next may too. Whoever is alone waits for one turn. Once enough wait for a
+        set that is worth its round trip, the database should not wait for more.
         """
         size = 0
-        while size < len(queue.waiting) < self.bounds.set_items:
+        while size < len(queue.waiting) < self.bounds.gathered_items:
             size = len(queue.waiting)
             await asyncio.sleep(0)
 
