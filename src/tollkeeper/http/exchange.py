@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tollkeeper.http.backend import Backend
     from tollkeeper.http.caller import Caller, Callers
     from tollkeeper.http.kept import Dashboards
+    from tollkeeper.http.streams import Streams
 
 Header: TypeAlias = tuple[bytes, bytes]
 
@@ -85,6 +86,11 @@ class Exchange(Request[Any, Any, Any]):
     def dashboards(self) -> Dashboards:
         """Who answers dashboards."""
         return self.scope["dashboards"]
+
+    @property
+    def streams(self) -> Streams:
+        """Who follows dashboards."""
+        return self.scope["streams"]
 
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""

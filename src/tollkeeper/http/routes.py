@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http import account, batch, chat, dashboard, docs, health, pages, problems, variables
+from tollkeeper.http import account, batch, chat, dashboard, docs, health, live, pages, problems, variables
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
@@ -19,6 +19,7 @@ from tollkeeper.http.front import Front
 from tollkeeper.http.kept import Dashboards
 from tollkeeper.http.measures import Measures
 from tollkeeper.http.operation import undeclared
+from tollkeeper.http.streams import Streams
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.start_tracking,
@@ -30,6 +31,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.list_session_requests,
     dashboard.show_dashboard,
     dashboard.rebuild_dashboard,
+    live.follow_dashboard,
     variables.list_variables,
     variables.show_variable,
     variables.put_variable,
@@ -54,10 +56,11 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
     if names := undeclared(routes):
         raise Misconfigured(f"these routes do not declare who may call them: {', '.join(names)}")
     callers, dashboards = Callers(backend), Dashboards(backend)
+    streams = Streams(backend, dashboards, callers)
 
     @asynccontextmanager
     async def looking_up(_: Any) -> AsyncGenerator[None]:
-        async with callers, dashboards:
+        async with callers, dashboards, streams:
             yield
 
     app = Litestar(
@@ -70,4 +73,12 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
         logging_config=None,
         debug=False,
     )
-    return Front(app, backend=backend, measures=Measures(), callers=callers, dashboards=dashboards, handlers=routes)
+    return Front(
+        app,
+        backend=backend,
+        measures=Measures(),
+        callers=callers,
+        dashboards=dashboards,
+        streams=streams,
+        handlers=routes,
+    )
