@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http import account, batch, chat, dashboard, docs, health, pages, problems, variables
+from tollkeeper.http import account, batch, chat, dashboard, docs, health, listing, pages, problems, variables
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
@@ -24,7 +24,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.start_tracking,
     chat.finish_tracking,
     batch.track_batch,
-    chat.list_requests,
+    listing.list_requests,
     chat.show_request,
     chat.list_sessions,
     chat.list_session_requests,
