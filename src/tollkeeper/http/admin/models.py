@@ -37,8 +37,8 @@ Usd = Annotated[str, Meta(min_length=1, max_length=40)]
 class PutPrice(Said, frozen=True, kw_only=True):
     """What a model costs from an instant on (left out: since ever), in USD for each million tokens.
 
-    Prices are texts such as `2.50`. Left out, tokens read from or written to a cache cost what the input costs, and reasoning what the output costs.
-    `perRequest` is USD for each request.
+    Prices are texts such as `2.50`. Left out, tokens read from or written to a cache cost what the input costs, and
+    reasoning what the output costs. `perRequest` is USD for each request.
     """
 
     effective_from: Moment | None = None

@@ -15,7 +15,7 @@ SELECT d.entry
 -- The same from below an address down.
 SELECT d.entry
   FROM (SELECT k.user_id, k.value FROM user_identities AS k
-         WHERE k.kind = 'email' AND (:after::text IS NULL OR k.value < :after)) AS page
+         WHERE k.kind = 'email' AND k.value < coalesce(:after::text, U&'\+10FFFF')) AS page
  CROSS JOIN LATERAL (SELECT v AS entry FROM directory AS v WHERE v.id = page.user_id LIMIT 1) AS d
  WHERE tk_wanted(d.entry, :text::text, :plan::text, :is_active::boolean)
  ORDER BY page.value DESC
