@@ -11,7 +11,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http import account, batch, chat, dashboard, docs, health, live, pages, problems, variables
+from tollkeeper.http import account, batch, chat, dashboard, docs, health, listing, live, pages, problems, variables
+from tollkeeper.http.admin import models, overview, plans, system, users
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
@@ -25,7 +26,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.start_tracking,
     chat.finish_tracking,
     batch.track_batch,
-    chat.list_requests,
+    listing.list_requests,
     chat.show_request,
     chat.list_sessions,
     chat.list_session_requests,
@@ -41,6 +42,20 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     account.sign_out,
     account.show_sign_in,
     account.sign_in,
+    overview.show_overview,
+    users.list_users,
+    users.show_user,
+    users.change_user,
+    users.show_users_dashboard,
+    users.list_users_requests,
+    users.show_users_request,
+    plans.list_plans,
+    models.list_models,
+    models.list_prices,
+    models.put_price,
+    models.delete_price,
+    models.reprice,
+    system.show_system,
     pages.home,
     pages.problem,
     docs.openapi,
