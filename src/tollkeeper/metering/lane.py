@@ -144,8 +144,8 @@ class Lane(Generic[Item, Verdict]):
     async def _gather(self, queue: _Queue[Item, Verdict]) -> None:
         """Let join what has arrived at this process already: each turn of the loop reads what stands on the sockets.
 
-        As long as a turn brings something, the next may too. Whoever is alone waits for one turn. Once enough wait for a
-        set that is worth its round trip, the database should not wait for more.
+        As long as a turn brings something, the next may too. Whoever is alone waits for one turn. Once enough wait for
+        a set that is worth its round trip, the database should not wait for more.
         """
         size = 0
         while size < len(queue.waiting) < self.bounds.gathered_items:
