@@ -20,6 +20,7 @@ from tests.faults.callers import Caller, Load, calling
 from tests.faults.nodes import connected, until
 from tests.faults.pooler import PROGRAM, SERVER_CONNECTIONS, PooledSite, Pooler
 from tests.faults.races import LEFT, PLANS, RACERS, SAID, USED, Start, counted, faults_of, raced
+from tests.http.streaming import following
 from tollkeeper.store.connections import session_settings
 from tollkeeper.store.database import Database
 from tollkeeper.store.placement import place
@@ -132,6 +133,18 @@ async def test_a_person_signs_in_and_reads(pooled: PooledSite, caller: Caller) -
         ):
             async with person.request(method, path, json=body, headers=cookie) as answer:
                 assert answer.status == 200, (path, await answer.text())
+
+
+async def test_a_dashboard_is_followed_from_one_node_to_the_other(pooled: PooledSite, caller: Caller) -> None:
+    email, (here, there) = "followed@example.com", pooled.nodes
+    assert (await caller.start(there.url, email, "before")).status == 201
+    by = {"Authorization": f"Bearer {pooled.key}", "Tollkeeper-User": email}
+    async with aiohttp.ClientSession() as client, following(client, here.url, by) as stream:
+        assert (await stream.next()).kind == "dashboard"
+        for n in range(3):
+            assert (await caller.start(there.url, email, f"moves-{n}")).status == 201
+            assert (await stream.next()).kind == "change"
+            assert stream.dashboard["metrics"]["totalRequests"] == n + 2
 
 
 async def test_what_nobody_finishes_expires(pooled: PooledSite, caller: Caller) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import aiohttp
 import msgspec
@@ -25,8 +25,8 @@ def applied(target: Any, patch: Any) -> Any:
     """Apply a merge patch, word for word as RFC 7396 has it."""
     if not isinstance(patch, dict):
         return patch
-    made: dict[str, Any] = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
+    made = dict(cast("dict[str, Any]", target)) if isinstance(target, dict) else {}
+    for name, value in cast("dict[str, Any]", patch).items():
         if value is None:
             made.pop(name, None)
         else:

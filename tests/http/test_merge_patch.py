@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -33,8 +33,10 @@ def objects(leaves: some.SearchStrategy[Any]) -> some.SearchStrategy[dict[str, A
 def exactly(value: Any) -> Any:
     """Tell 1, 1.0 and True apart, as JSON does."""
     if isinstance(value, dict):
-        return {name: exactly(each) for name, each in value.items()}
-    return [exactly(each) for each in value] if isinstance(value, list) else (type(value), value)
+        return {name: exactly(each) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [exactly(each) for each in cast("list[Any]", value)]
+    return (type(value), value)
 
 
 @given(objects(SCALARS), objects(SCALARS))
