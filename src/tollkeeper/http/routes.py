@@ -85,4 +85,12 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
         logging_config=None,
         debug=False,
     )
-    return Front(app, backend=backend, measures=Measures(), callers=callers, dashboards=dashboards, handlers=routes)
+    return Front(
+        app,
+        backend=backend,
+        measures=Measures(),
+        callers=callers,
+        dashboards=dashboards,
+        overviews=overview.Overviews(backend.database),
+        handlers=routes,
+    )
