@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from tollkeeper.http.admin import overview as overview_routes
 from tollkeeper.metering import nodes, verify
 from tollkeeper.metering.nodes import LAG_SECONDS, Node, Pulse
 
@@ -20,6 +21,11 @@ from .conftest import JSON, Person, Site
 @pytest.fixture
 async def operator(service: Site) -> Person:
     return await service.operator()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview_routes, "KEPT_TIMES", 0)
 
 
 async def overview(service: Site, operator: Person) -> Any:
@@ -121,6 +127,19 @@ async def test_live_counts_what_is_admitted_and_settled_by_whom_and_where(
     after = (await overview(service, operator))["live"]
     assert after["startsPerMinute"] - before["startsPerMinute"] == 5
     assert after["finishesPerMinute"] - before["finishesPerMinute"] == 2
+
+
+async def test_totals_are_kept_the_longer_the_longer_they_took(
+    service: Site, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overviews = overview_routes.Overviews(service.application.backend.database)
+    monkeypatch.setattr(overview_routes, "KEPT_TIMES", 1_000_000)
+    first, *others = await asyncio.gather(*(overviews.show() for _ in range(5)))
+    await service.finish(alice, (await service.start(alice))["id"])
+    later = await overviews.show()
+    assert {each.today.requests for each in (*others, later)} == {first.today.requests}
+    assert later.as_of > first.as_of, "what moves every second is read each time"
+    assert (await overview_routes.Overviews(service.application.backend.database).show()).today != first.today
 
 
 async def test_the_series_is_the_last_minute_second_by_second_of_all_nodes(service: Site, operator: Person) -> None:

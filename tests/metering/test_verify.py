@@ -10,11 +10,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.metering.making import OWN_MODEL, Clock, a_request, a_user, an_outcome, outcomes_of, started, usage_of
+from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_outcome, outcomes_of, started, usage_of
 from tollkeeper.errors import LimitReached, RebuiltJustNow
 from tollkeeper.metering import dashboard
 from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import Difference, rebuild, verify
+from tollkeeper.metering.verify import Difference, note, rebuild, verify
 from tollkeeper.store.database import Database
 
 COUNTED = [
@@ -52,6 +52,19 @@ async def test_what_is_proved_is_told(db: Database, busy: UUID) -> None:
     found = await verify(db)
     assert (found.users, found.requests, found.differences) == (2, 8, [])
     assert busy
+
+
+async def test_what_was_found_is_kept_for_ninety_days(
+    db: Database, owner: asyncpg.Connection, clock: Clock, busy: UUID
+) -> None:
+    await clock.hold(NOON)
+    await owner.execute(adding_seven("usage", ["total_rated"]) + "WHERE user_id = $1", busy)
+    await note(db, await verify(db))
+    kept = "SELECT at, differences FROM verifications ORDER BY at"
+    assert [tuple(each) for each in await owner.fetch(kept)] == [(NOON, 1)]
+    await clock.step(timedelta(days=91))
+    await note(db, await verify(db))
+    assert [each["at"] for each in await owner.fetch(kept)] == [NOON + timedelta(days=91)]
 
 
 def adding_seven(table: str, fields: Sequence[str]) -> str:

@@ -21,7 +21,6 @@ WITHOUT_USER: dict[str, str] = {
     "directory_by_email": "operators look through all users",
     "directory_by_email_backwards": "operators look through all users",
     "users_by_plan": "operators see how many users each plan has",
-    "active_users": "operators see how many users are active",
     "pending_of_all": "operators see how many requests are under way",
     "users_of_model": "pricing anew begins with who used the model",
     "look_up_keys": "finds who calls by the hashes of API keys",

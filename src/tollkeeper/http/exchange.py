@@ -18,6 +18,7 @@ from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import encode
 
 if TYPE_CHECKING:
+    from tollkeeper.http.admin.overview import Overviews
     from tollkeeper.http.backend import Backend
     from tollkeeper.http.caller import Caller, Callers
     from tollkeeper.http.kept import Dashboards
@@ -91,6 +92,11 @@ class Exchange(Request[Any, Any, Any]):
     def streams(self) -> Streams:
         """Who follows dashboards."""
         return self.scope["streams"]
+
+    @property
+    def overviews(self) -> Overviews:
+        """Who answers overviews of all users."""
+        return self.scope["overviews"]
 
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""

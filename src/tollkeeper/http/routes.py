@@ -95,5 +95,6 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
         callers=callers,
         dashboards=dashboards,
         streams=streams,
+        overviews=overview.Overviews(backend.database),
         handlers=routes,
     )

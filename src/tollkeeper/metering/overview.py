@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tollkeeper.errors import Unavailable
 from tollkeeper.metering import nodes
 from tollkeeper.metering.nodes import Second
 from tollkeeper.metering.plans import Plan, catalogue
@@ -46,51 +45,51 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveUsers:
-    """How many users have used anything: today (a day of UTC), in the last seven days, in the last thirty."""
+class PlanUsers:
+    """How many users are on a plan, how many of them are not switched off, and how many have used anything.
 
+    Today is a day of UTC; a week and a month are the last seven and thirty of them.
+    """
+
+    plan: str
+    users: int
+    active: int
     today: int
     week: int
     month: int
 
 
 @dataclass(frozen=True, slots=True)
-class PlanUsers:
-    """How many users are on a plan, and how many of them are not switched off."""
+class Totals:
+    """What all users did today and yesterday, days of UTC, and who they are."""
 
-    plan: str
-    users: int
-    active: int
+    today: Sums
+    yesterday: Sums
+    by_plan: list[PlanUsers]
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """All users at a glance. Days are days of UTC."""
+class Now:
+    """What is under way, and what was admitted and settled in the last minute."""
 
     as_of: datetime
-    today: Sums
-    yesterday: Sums
-    active_users: ActiveUsers
-    by_plan: list[PlanUsers]
     pending: int
     live: list[Second]
 
 
-async def read(database: Statements) -> Overview:
-    """Read it all; the parts are some milliseconds apart."""
+async def totals(database: Statements) -> Totals:
+    """Read the sums: of two days by the hour, and of all usage rows."""
     periods = await database.one("overall_periods")
-    active = await database.one("active_users")
-    if periods is None or active is None:
-        raise Unavailable("the database did not say what it holds")
-    return Overview(
-        as_of=periods["as_of"],
-        today=Sums.of(periods["today"]),
-        yesterday=Sums.of(periods["yesterday"]),
-        active_users=ActiveUsers(**active),
-        by_plan=await users_by_plan(database),
-        pending=await database.value("pending_of_all"),
-        live=await nodes.live(database),
-    )
+    assert periods is not None  # noqa: S101 - it has always one row
+    by_plan = await users_by_plan(database)
+    return Totals(Sums.of(periods["today"]), Sums.of(periods["yesterday"]), by_plan)
+
+
+async def now(database: Statements) -> Now:
+    """Read what moves every second; it costs a millisecond."""
+    row = await database.one("pending_of_all")
+    assert row is not None  # noqa: S101 - it has always one row
+    return Now(row["as_of"], row["pending"], await nodes.live(database))
 
 
 async def users_by_plan(database: Statements) -> list[PlanUsers]:

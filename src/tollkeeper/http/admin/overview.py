@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Final, Literal
 
 from litestar import get
@@ -13,7 +15,11 @@ from tollkeeper.http.wire import Cents, Heard, Instant, instant
 from tollkeeper.metering import overview
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.nodes import Second
-from tollkeeper.metering.overview import Overview, Sums
+from tollkeeper.metering.overview import Now, Sums, Totals
+from tollkeeper.store.database import Database
+
+# For how many times as long as reading the totals took they are kept.
+KEPT_TIMES = 20
 
 
 class DayMeasures(Heard, frozen=True, kw_only=True):
@@ -116,26 +122,59 @@ class OverviewShown(Heard, frozen=True, kw_only=True):
     live: LiveShown
 
     @classmethod
-    def of(cls, found: Overview) -> OverviewShown:
+    def of(cls, totals: Totals, now: Now) -> OverviewShown:
         """Show it all."""
-        active = found.active_users
+        plans = totals.by_plan
         return cls(
-            as_of=instant(found.as_of),
-            today=DayMeasures.of(found.today),
-            yesterday=DayMeasures.of(found.yesterday),
-            active_users=ActiveUsersShown(today=active.today, week=active.week, month=active.month),
+            as_of=instant(now.as_of),
+            today=DayMeasures.of(totals.today),
+            yesterday=DayMeasures.of(totals.yesterday),
+            active_users=ActiveUsersShown(
+                today=sum(each.today for each in plans),
+                week=sum(each.week for each in plans),
+                month=sum(each.month for each in plans),
+            ),
             users=UsersCounted(
-                total=sum(each.users for each in found.by_plan),
-                active=sum(each.active for each in found.by_plan),
-                by_plan={each.plan: each.users for each in found.by_plan},
+                total=sum(each.users for each in plans),
+                active=sum(each.active for each in plans),
+                by_plan={each.plan: each.users for each in plans},
             ),
             live=LiveShown(
-                starts_per_minute=sum(each.starts for each in found.live),
-                finishes_per_minute=sum(each.finishes for each in found.live),
-                pending=found.pending,
-                series=[LiveSecond.of(each) for each in found.live],
+                starts_per_minute=sum(each.starts for each in now.live),
+                finishes_per_minute=sum(each.finishes for each in now.live),
+                pending=now.pending,
+                series=[LiveSecond.of(each) for each in now.live],
             ),
         )
+
+
+class Overviews:
+    """Reads what moves every second each time, and keeps the totals for a while.
+
+    What took long to read is kept for twenty times as long: so however many look, and however much there is to sum,
+    it keeps one connection busy for a twentieth of the time.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading = asyncio.Lock()
+        self._totals: Totals | None = None
+        self._until = 0.0
+
+    async def show(self) -> OverviewShown:
+        """Answer all of it."""
+        # First: what has finished by then is part of the totals, or comes with the next ones.
+        now = await overview.now(self._database)
+        return OverviewShown.of(await self._kept(), now)
+
+    async def _kept(self) -> Totals:
+        async with self._reading:
+            began = time.monotonic()
+            if self._totals is None or began >= self._until:
+                self._totals = await overview.totals(self._database)
+                ended = time.monotonic()
+                self._until = ended + KEPT_TIMES * (ended - began)
+            return self._totals
 
 
 SHOW: Final = Operation("admin", summary="Show all users at a glance", query=Said, gives={200: OverviewShown})
@@ -143,6 +182,9 @@ SHOW: Final = Operation("admin", summary="Show all users at a glance", query=Sai
 
 @get("/api/admin/overview", opt=SHOW.as_opt())
 async def show_overview(request: Exchange) -> Answer:
-    """Days are days of UTC, since all users have no other one in common."""
+    """Days are days of UTC, since all users have no other one in common.
+
+    `live` is of this very instant. Where there is much to sum, the other numbers may be some seconds older.
+    """
     request.asked(Said)
-    return Answer.of(OverviewShown.of(await overview.read(request.backend.database)))
+    return Answer.of(await request.overviews.show())

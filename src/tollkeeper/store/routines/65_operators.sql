@@ -20,15 +20,13 @@ SELECT a.id, i.shown_as AS email, a.name, p.plan, CASE WHEN p.expired THEN NULL 
   LEFT JOIN user_identities AS i ON i.user_id = a.id AND i.kind = 'email';
 COMMENT ON VIEW directory IS 'Every user as operators see them; plan and windows are computed on reading.';
 
-CREATE OR REPLACE FUNCTION tk_wanted(p_user directory, p_text text, p_plan text, p_is_active boolean) RETURNS boolean
+CREATE OR REPLACE FUNCTION tk_finds(p_text text, p_id uuid, p_address text, p_name text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
-    -- Whether a user is among those looked for; null: it does not matter. Text is looked for as it is, so that no
-    -- character of it is a wildcard: in the address and the name whatever their case, or it is the id.
-    SELECT (p_plan IS NULL OR p_user.plan = p_plan)
-       AND (p_is_active IS NULL OR p_user.is_active = p_is_active)
-       AND (p_text IS NULL OR strpos(lower(p_user.address), lower(p_text)) > 0
-            OR strpos(lower(p_user.name), lower(p_text)) > 0 OR p_user.id::text = lower(p_text))
+    -- Whether a text leads to a user; null leads to everybody. It is looked for as it is, so that no character of it is
+    -- a wildcard: in the address and the name whatever their case, or it is the id.
+    SELECT p_text IS NULL OR strpos(lower(p_address), lower(p_text)) > 0 OR strpos(lower(p_name), lower(p_text)) > 0
+           OR p_id::text = lower(p_text)
     $$;
 
 CREATE OR REPLACE FUNCTION tk_overall_measures(p_from timestamptz, p_to timestamptz) RETURNS jsonb

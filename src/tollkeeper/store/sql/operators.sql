@@ -2,24 +2,14 @@
 
 -- name: overall_periods^
 -- Today and yesterday, days of UTC, from the sums over all users by the hour.
-SELECT p.now AS as_of, t.measures AS today, y.measures AS yesterday
-  FROM (SELECT n.now, date_trunc('day', n.now, 'UTC') AS today FROM (SELECT tk_now() AS now) AS n) AS p
+SELECT t.measures AS today, y.measures AS yesterday
+  FROM (SELECT date_trunc('day', tk_now(), 'UTC') AS today) AS p
  CROSS JOIN LATERAL tk_overall_measures(p.today, p.today + interval '1 day') AS t (measures)
  CROSS JOIN LATERAL tk_overall_measures(p.today - interval '1 day', p.today) AS y (measures);
 
--- name: active_users^
--- How many users have used anything today (a day of UTC), in seven days and in thirty. Reads all usage rows, as
--- users_by_plan does.
-SELECT count(*) FILTER (WHERE u.updated_at >= d.today) AS today,
-       count(*) FILTER (WHERE u.updated_at >= d.today - interval '6 days') AS week,
-       count(*) AS month
-  FROM (SELECT date_trunc('day', tk_now(), 'UTC') AS today) AS d
-  JOIN usage AS u ON u.updated_at >= d.today - interval '29 days'
- WHERE u.total_requests > 0;
-
--- name: pending_of_all$
--- How many requests are under way, of all users.
-SELECT count(*) FROM chat_requests AS r WHERE r.status = 'pending';
+-- name: pending_of_all^
+-- How many requests are under way now, of all users.
+SELECT tk_now() AS as_of, count(*) AS pending FROM chat_requests AS r WHERE r.status = 'pending';
 
 -- name: models_seen
 -- Every model that requests named, summed since the beginning, and those that have a price of the operator's alone.
