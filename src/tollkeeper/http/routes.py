@@ -11,7 +11,19 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http import account, batch, chat, dashboard, docs, health, listing, pages, problems, variables
+from tollkeeper.http import (
+    account,
+    analytics,
+    batch,
+    chat,
+    dashboard,
+    docs,
+    health,
+    listing,
+    pages,
+    problems,
+    variables,
+)
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
@@ -30,6 +42,9 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.list_session_requests,
     dashboard.show_dashboard,
     dashboard.rebuild_dashboard,
+    analytics.show_analytics,
+    analytics.show_overall_analytics,
+    analytics.list_top_users,
     variables.list_variables,
     variables.show_variable,
     variables.put_variable,
