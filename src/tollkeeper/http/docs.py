@@ -167,7 +167,9 @@ def _operation(handler: HTTPRouteHandler, operation: Operation, path: str) -> di
     }
     if operation.permission == "public":
         told["security"] = []
-    elif operation.permission not in {"person", "admin", "signed-in"}:
+    elif operation.permission == "admin":
+        told["description"] += "\n\nOnly for operators: a signed-in person with the role admin."
+    elif operation.permission not in {"person", "signed-in"}:
         told["description"] += f"\n\nKeys need the scope `{operation.permission}`."
     if operation.permission in {"person", "admin"}:
         told["security"] = [{"session": []}]
@@ -227,6 +229,7 @@ def _responses(operation: Operation, path: str) -> Iterator[tuple[str, dict[str,
             content = {shape: {"schema": {"type": "object" if shape == "application/json" else "string"}}}
         else:
             content = {"application/json": {"schema": {"$ref": _REFERENCE.format(name=shape.__name__)}}}
+        content |= {kind: {"schema": {"type": "string"}} for kind in operation.files}
         yield str(status), {"description": HTTPStatus(status).phrase, "content": content, "headers": _TRACE}
     kinds: dict[int, list[type[TollkeeperError]]] = {}
     for kind in dict.fromkeys((*operation.problems, *_always(operation, path))):
