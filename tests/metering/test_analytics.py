@@ -120,7 +120,7 @@ async def test_by_status_only_what_the_sums_know_is_told(
             db,
             ledger,
             user,
-            replace(LONG_AGO, status=group.key, group_by="model"),  # type: ignore[arg-type]
+            replace(LONG_AGO, status=group.key, group_by="model"),
         )
         assert (alone.totals, alone.before) == (group.totals, group.before)
         assert [each.measures for each in alone.buckets] == group.buckets
