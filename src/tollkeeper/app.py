@@ -118,7 +118,8 @@ async def opened(
 def _patient(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:
     return Database.open(
         addresses.service,
-        size=1,
+        # More than one: a rebuild may take minutes, and operators should not wait for it.
+        size=3,
         statement_timeout=_PATIENT_SECONDS,
         transaction_pooler=settings.transaction_pooler,
     )
