@@ -18,6 +18,7 @@ from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import encode
 
 if TYPE_CHECKING:
+    from tollkeeper.http.assets import Assets
     from tollkeeper.http.backend import Backend
     from tollkeeper.http.caller import Caller, Callers
     from tollkeeper.http.kept import Dashboards
@@ -85,6 +86,11 @@ class Exchange(Request[Any, Any, Any]):
     def dashboards(self) -> Dashboards:
         """Who answers dashboards."""
         return self.scope["dashboards"]
+
+    @property
+    def assets(self) -> Assets | None:
+        """The built web app, where it was built."""
+        return self.scope["assets"]
 
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""

@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http import account, batch, chat, dashboard, docs, health, pages, problems, variables
+from tollkeeper.http import account, assets, batch, chat, dashboard, docs, health, pages, problems, variables
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
@@ -39,7 +39,8 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     account.sign_out,
     account.show_sign_in,
     account.sign_in,
-    pages.home,
+    pages.app,
+    assets.asset,
     pages.problem,
     docs.openapi,
     docs.readable,
@@ -70,4 +71,5 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
         logging_config=None,
         debug=False,
     )
-    return Front(app, backend=backend, measures=Measures(), callers=callers, dashboards=dashboards, handlers=routes)
+    parts = {"callers": callers, "dashboards": dashboards, "assets": assets.Assets.packaged(), "handlers": routes}
+    return Front(app, backend=backend, measures=Measures(), **parts)
