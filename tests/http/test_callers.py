@@ -32,6 +32,9 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/api/chat/sessions/{session}"): None,
     ("GET", "/api/user/dashboard"): None,
     ("POST", "/api/user/dashboard"): None,
+    ("GET", "/api/user/analytics"): None,
+    ("GET", "/api/admin/analytics"): None,
+    ("GET", "/api/admin/analytics/users"): None,
     ("GET", "/api/user/variables"): None,
     ("GET", "/api/user/variables/{key}"): None,
     ("POST", "/api/user/variables"): {"key": "K", "value": "v"},
@@ -69,6 +72,7 @@ NEEDS: dict[tuple[str, str], str] = {
     ("GET", "/api/chat/sessions/{session}"): "dashboard:read",
     ("GET", "/api/user/dashboard"): "dashboard:read",
     ("POST", "/api/user/dashboard"): "dashboard:read",
+    ("GET", "/api/user/analytics"): "dashboard:read",
     ("GET", "/api/user/variables"): "variables:read",
     ("GET", "/api/user/variables/{key}"): "variables:read",
     ("POST", "/api/user/variables"): "variables:write",
@@ -79,6 +83,10 @@ NEEDS: dict[tuple[str, str], str] = {
 FOR_ANYONE_KNOWN = {("GET", "/api/account")}
 FOR_SERVICES = {("POST", "/api/chat/track/batch")}
 FOR_PERSONS = {("POST", "/api/account/sign-out")}
+FOR_OPERATORS = {
+    ("GET", "/api/admin/analytics"),
+    ("GET", "/api/admin/analytics/users"),
+}
 
 
 def routes() -> set[tuple[str, str]]:
@@ -91,7 +99,7 @@ def routes() -> set[tuple[str, str]]:
 
 
 def test_every_route_stands_in_this_matrix() -> None:
-    assert routes() == CALLS.keys() == PUBLIC | NEEDS.keys() | FOR_ANYONE_KNOWN | FOR_PERSONS
+    assert routes() == CALLS.keys() == PUBLIC | NEEDS.keys() | FOR_ANYONE_KNOWN | FOR_PERSONS | FOR_OPERATORS
 
 
 def test_every_route_declares_what_the_matrix_says() -> None:
@@ -101,6 +109,7 @@ def test_every_route_declares_what_the_matrix_says() -> None:
         for path, method in itertools.product(route.paths, route.http_methods):
             call = (method, path.replace(":str}", "}"))
             expected = "public" if call in PUBLIC else "person" if call in FOR_PERSONS else "signed-in"
+            expected = "admin" if call in FOR_OPERATORS else expected
             assert operation.permission == NEEDS.get(call, expected)
             assert operation.takes_many == (call in FOR_SERVICES)
 
@@ -148,7 +157,7 @@ async def test_a_key_may_what_its_scopes_say_and_no_more(service: Site, alice: P
             assert status not in {401, 500}
         for call in FOR_ANYONE_KNOWN:
             assert await answer(service, call, service.as_service(alice.email, key.key)) == 200
-        for call in FOR_PERSONS:
+        for call in FOR_PERSONS | FOR_OPERATORS:
             assert await answer(service, call, service.as_service(alice.email, key.key)) == 403
         await keys.revoke_any(backend.database, key.id, actor="t")
 
@@ -156,7 +165,10 @@ async def test_a_key_may_what_its_scopes_say_and_no_more(service: Site, alice: P
 async def test_a_person_may_everything_but_the_servers_numbers(service: Site, alice: Person) -> None:
     for call in CALLS.keys() - FOR_PERSONS - PUBLIC:
         status = await answer(service, call, alice.by_cookie | {"X-Forwarded-For": "203.0.113.1"})
-        assert (status in {401, 403}) == (call == ("GET", "/metrics") or call in FOR_SERVICES), (call, status)
+        assert (status in {401, 403}) == (call == ("GET", "/metrics") or call in FOR_SERVICES | FOR_OPERATORS), (
+            call,
+            status,
+        )
 
 
 @pytest.mark.parametrize("origin", [None, "same", "other", "null"])

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from litestar import get, post, put
-from msgspec import Meta
 
 from tollkeeper.errors import (
     AccountInactive,
     AlreadyFinished,
-    Invalid,
     KeyReused,
     LimitReached,
     NotFound,
@@ -32,6 +29,7 @@ from tollkeeper.http.body import Fault, invalid
 from tollkeeper.http.caller import address_of_client
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import RequestFound, RequestShown, RequestsPage, RequestWhole, SessionShown, SessionsPage
 from tollkeeper.http.wire import (
@@ -54,13 +52,6 @@ class StartQuery(Said, frozen=True, kw_only=True):
     """How to start."""
 
     dry_run: bool = False
-
-
-class PageQuery(Said, frozen=True, kw_only=True):
-    """Which part of a list."""
-
-    limit: Annotated[int, Meta(ge=1, le=200)] = 50
-    cursor: Annotated[str, Meta(max_length=600)] | None = None
 
 
 START: Final = Operation(
@@ -128,21 +119,6 @@ async def finish_tracking(request: Exchange) -> Answer:
 
 
 @get(
-    "/api/chat/requests",
-    opt=Operation(
-        "dashboard:read", summary="List requests, newest first", query=PageQuery, gives={200: RequestsPage}
-    ).as_opt(),
-)
-async def list_requests(request: Exchange) -> Answer:
-    """The caller's requests, page by page. What starts while one turns the pages comes before the first."""
-    query = request.asked(PageQuery)
-    found = await records.newest(
-        request.backend.database, request.caller.user_id, limit=query.limit + 1, before=_cursor(query, UUID)
-    )
-    return Answer.of(_page_of_requests(found, query.limit))
-
-
-@get(
     "/api/chat/requests/{reference:str}",
     opt=Operation(
         "dashboard:read",
@@ -175,10 +151,10 @@ async def list_sessions(request: Exchange) -> Answer:
         request.backend.database,
         request.caller.user_id,
         limit=query.limit + 1,
-        after=_cursor(query, tuple[datetime, str]),
+        after=position(query, tuple[datetime, str]),
     )
     items = found[: query.limit]
-    following = _cursor_at((items[-1].started_at, items[-1].session_id)) if len(found) > query.limit else None
+    following = cursor_at((items[-1].started_at, items[-1].session_id)) if len(found) > query.limit else None
     return Answer.of(SessionsPage(items=[SessionShown.of(each) for each in items], next_cursor=following))
 
 
@@ -200,7 +176,7 @@ async def list_session_requests(request: Exchange) -> Answer:
         request.caller.user_id,
         path_text(request, "session"),
         limit=query.limit + 1,
-        after=_cursor(query, UUID),
+        after=position(query, UUID),
     )
     if not found and query.cursor is None:
         raise NotFound("no such conversation")
@@ -209,7 +185,7 @@ async def list_session_requests(request: Exchange) -> Answer:
 
 def _page_of_requests(found: list[ChatRequest], limit: int) -> RequestsPage:
     items = found[:limit]
-    following = _cursor_at(items[-1].id) if len(found) > limit else None
+    following = cursor_at(items[-1].id) if len(found) > limit else None
     return RequestsPage(items=[RequestShown.of(each) for each in items], next_cursor=following)
 
 
@@ -243,20 +219,3 @@ def _idempotency_key(request: Exchange) -> str | None:
             "the header Idempotency-Key has 1 to 255 printable ASCII characters", field="Idempotency-Key"
         )
     return key.decode("ascii")
-
-
-Position = TypeVar("Position")
-
-
-def _cursor(query: PageQuery, kind: type[Position]) -> Position | None:
-    """Read where a page ends; the caller only hands back what we gave."""
-    if query.cursor is None:
-        return None
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(query.cursor + "=="), type=kind)
-    except (ValueError, msgspec.MsgspecError):
-        raise Invalid.field("cursor", "is none that this list gave") from None
-
-
-def _cursor_at(position: object) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")

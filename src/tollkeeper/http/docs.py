@@ -167,9 +167,9 @@ def _operation(handler: HTTPRouteHandler, operation: Operation, path: str) -> di
     }
     if operation.permission == "public":
         told["security"] = []
-    elif operation.permission not in {"person", "signed-in"}:
+    elif operation.permission not in {"person", "admin", "signed-in"}:
         told["description"] += f"\n\nKeys need the scope `{operation.permission}`."
-    if operation.permission == "person":
+    if operation.permission in {"person", "admin"}:
         told["security"] = [{"session": []}]
     if operation.takes_many:
         told["security"] = [{"key": []}]
@@ -204,7 +204,7 @@ def _parameters(operation: Operation, path: str) -> Iterator[dict[str, Any]]:
             yield {"name": name, "in": "query", "required": False, "schema": _without_null(kind)}
     for name, meaning in operation.headers.items():
         yield {"name": name, "in": "header", "required": False, "description": meaning, "schema": _PRINTABLE}
-    if operation.permission not in {"public", "person", "metrics"} and not operation.takes_many:
+    if operation.permission not in {"public", "person", "admin", "metrics"} and not operation.takes_many:
         yield _USER_HEADER
 
 

@@ -11,7 +11,20 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http import account, assets, batch, chat, dashboard, docs, health, pages, problems, variables
+from tollkeeper.http import (
+    account,
+    analytics,
+    assets,
+    batch,
+    chat,
+    dashboard,
+    docs,
+    health,
+    listing,
+    pages,
+    problems,
+    variables,
+)
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
@@ -24,12 +37,15 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.start_tracking,
     chat.finish_tracking,
     batch.track_batch,
-    chat.list_requests,
+    listing.list_requests,
     chat.show_request,
     chat.list_sessions,
     chat.list_session_requests,
     dashboard.show_dashboard,
     dashboard.rebuild_dashboard,
+    analytics.show_analytics,
+    analytics.show_overall_analytics,
+    analytics.list_top_users,
     variables.list_variables,
     variables.show_variable,
     variables.put_variable,

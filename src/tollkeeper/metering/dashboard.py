@@ -88,7 +88,7 @@ async def stamps(database: Statements, user_ids: Sequence[UUID]) -> dict[UUID, s
 
 def _dashboard(row: Record) -> Dashboard:
     finished = row["total_completed"] + row["total_failed"]
-    p50, p95, p99 = _percentiles(row["percentiles"])
+    p50, p95, p99 = percentiles(row["percentiles"])
     return Dashboard(
         user_id=row["user_id"],
         email=row["email"],
@@ -103,7 +103,7 @@ def _dashboard(row: Record) -> Dashboard:
         total_tokens_used=row["total_tokens_used"],
         total_cost_nanos=row["total_cost_nanos"],
         unpriced=row["total_unpriced"],
-        average_response_ms=_rounded_mean(row["total_duration_ms"], row["total_timed"]),
+        average_response_ms=rounded_mean(row["total_duration_ms"], row["total_timed"]),
         requests_today=row["day_requests"],
         requests_this_month=row["month_requests"],
         success_rate=row["total_completed"] / finished if finished else None,
@@ -128,12 +128,13 @@ def _series(numbers: dict[str, list[int]], last: date) -> list[Day]:
     return [Day(day, *numbers.get(day.isoformat(), (0, 0, 0, 0))) for day in days]
 
 
-def _rounded_mean(total: int, count: int) -> int | None:
+def rounded_mean(total: int, count: int) -> int | None:
     """Round the mean half up, in whole numbers."""
     return (2 * total + count) // (2 * count) if count else None
 
 
-def _percentiles(found: list[Any] | None) -> tuple[float | None, ...]:
+def percentiles(found: list[Any] | None) -> tuple[float | None, ...]:
+    """Read what ``tk_percentiles`` found for three ranks."""
     return tuple(None if each is None else float(each) for each in found or (None, None, None))
 
 

@@ -1,0 +1,34 @@
+"""Dates and instants in query strings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Annotated, Final, TypeAlias
+
+from msgspec import Meta
+
+from tollkeeper.http.body import Fault
+
+MomentText: TypeAlias = Annotated[str, Meta(max_length=40)]
+
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def moment(text: str | None) -> date | datetime | None:
+    """Read a date, or an instant with its offset from UTC; ``None`` for what ``faults_of_moments`` names."""
+    try:
+        if text is None or _DATE.fullmatch(text):
+            return text and date.fromisoformat(text)  # type: ignore[return-value]
+        return datetime.fromisoformat(text).astimezone(UTC) if _INSTANT.fullmatch(text) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def faults_of_moments(**given: str | None) -> Iterator[Fault]:
+    """Name those that are neither; ``from`` is a word of Python, so a trailing underscore is left out."""
+    for name, text in given.items():
+        if text is not None and moment(text) is None:
+            yield Fault(name.rstrip("_"), "must be a date, 2026-05-13, or an instant, 2026-05-13T08:00:00Z")
