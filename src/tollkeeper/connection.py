@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from typing import Any, Final, Literal, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -15,6 +16,7 @@ from tollkeeper.http.problems import HeadersTooLarge, TooSlow, document
 HEADER_SECONDS: Final = 10.0
 BODY_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 30.0
+UNTAKEN_SECONDS: Final = 60.0
 MOST_HEADER_BYTES: Final = 2**16
 
 _SWEEP_SECONDS: Final = 1.0
@@ -71,6 +73,7 @@ class LimitedConnection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for headers."""
         super().connection_made(cast("Any", GatheringTransport(transport, self.loop)))
+        _give_up_on_those_who_take_nothing(transport)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, unless headers have grown too long."""
@@ -146,6 +149,16 @@ async def sweep(state: ServerState) -> None:
         now = loop.time()
         for connection in list(state.connections):
             cast("LimitedConnection", connection).end_if_too_slow(now)
+
+
+def _give_up_on_those_who_take_nothing(transport: asyncio.Transport) -> None:
+    """Have the kernel end the connection, where it can, when nothing of what waits there is taken for so long.
+
+    What it holds for a reader of a stream who went away without a word is too little to block us: only it would know.
+    """
+    option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, int(1000 * UNTAKEN_SECONDS))
 
 
 def _refusal(error: TollkeeperError) -> bytes:

@@ -161,6 +161,14 @@ class RebuiltJustNow(TollkeeperError):
     title = "Rebuilt just now"
 
 
+class TooManyStreams(TollkeeperError):
+    """One user follows their dashboard in more places at once than is allowed."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    slug = "too-many-streams"
+    title = "Too many streams of this user"
+
+
 class Unavailable(TollkeeperError):
     """The database is away or too much is waiting: nothing is known to have happened, try again."""
 

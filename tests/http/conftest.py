@@ -91,7 +91,9 @@ class Site:
         """Make one exchange; ``says`` is sent as JSON, ``raw`` as it is."""
         body = msgspec.json.encode(says) if says is not None else raw
         async with self.client.request(method, self.url + path, headers=by, data=body, allow_redirects=False) as answer:
-            return Heard(answer.status, answer.headers, await answer.read())
+            is_endless = answer.content_type == "text/event-stream" and method != "HEAD"
+            said = answer.content.readuntil(b"\n\n") if is_endless else answer.read()
+            return Heard(answer.status, answer.headers, await said)
 
     def as_service(self, email: str, key: str | None = None) -> dict[str, str]:
         """Headers of a backend that acts for a user."""

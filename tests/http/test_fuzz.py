@@ -18,6 +18,9 @@ async def test_a_fuzzer_finds_nothing_that_is_not_described(service: Site, tmp_p
             f"Authorization: Bearer {ana.key}",
             "--max-examples",
             "6",
+            # It never ends, and what it says between is not a schema's.
+            "--exclude-path",
+            "/api/user/dashboard/stream",
             "--phases",
             "examples,coverage,fuzzing",
         ),

@@ -97,6 +97,12 @@ class Callers:
             return caller
         raise NobodyKnown("send a key as `Authorization: Bearer tk_...`, or sign in")
 
+    async def identify_anew(self, exchange: Exchange, operation: Operation) -> Caller:
+        """Find the caller as the database knows them now, not as they are remembered."""
+        self._keys.forget(_key_text(exchange))
+        self.forget_login(exchange)
+        return await self.identify(exchange, operation)
+
     def cookie(self, exchange: Exchange) -> str | None:
         """The login session's token, if the browser sent one."""
         for part in (exchange.header(b"cookie") or b"").split(b";"):
@@ -122,11 +128,10 @@ class Callers:
         return Caller(await self._named_user(exchange, operation), "service_key", found.scopes, found.id)
 
     async def _key(self, exchange: Exchange) -> keys.FoundKey:
-        kind, _, key = (exchange.header(b"authorization") or b"").partition(b" ")
+        kind, _, _ = (exchange.header(b"authorization") or b"").partition(b" ")
         if kind.lower() != b"bearer":
             raise NobodyKnown("only `Authorization: Bearer tk_...` is understood")
-        text = key.strip()[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
-        found = await self._keys.find(text)
+        found = await self._keys.find(_key_text(exchange))
         if found is None:
             raise NobodyKnown("this key is unknown, expired or revoked")
         if not found.is_active:
@@ -178,6 +183,11 @@ class Callers:
     async def _find_users(self, emails: Sequence[str]) -> Mapping[str, UUID]:
         rows = await self._backend.database.all("users_of_emails", emails=list(emails))
         return {row["email"]: row["user_id"] for row in rows}
+
+
+def _key_text(exchange: Exchange) -> str:
+    _, _, key = (exchange.header(b"authorization") or b"").partition(b" ")
+    return key.strip()[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
 
 
 def _canonical(email: str) -> str:

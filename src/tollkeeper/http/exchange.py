@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tollkeeper.http.backend import Backend
     from tollkeeper.http.caller import Caller, Callers
     from tollkeeper.http.kept import Dashboards
+    from tollkeeper.http.streams import Streams
 
 Header: TypeAlias = tuple[bytes, bytes]
 
@@ -91,6 +92,11 @@ class Exchange(Request[Any, Any, Any]):
     def assets(self) -> Assets | None:
         """The built web app, where it was built."""
         return self.scope["assets"]
+
+    @property
+    def streams(self) -> Streams:
+        """Who follows dashboards."""
+        return self.scope["streams"]
 
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""

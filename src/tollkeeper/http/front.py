@@ -53,14 +53,16 @@ class Front:
         method = told["method"]
         if method == "HEAD":
             # Answered as GET; the server leaves the body out, for it keeps its own scope.
-            scope = told = {**told, "method": "GET"}
+            scope = told = {**told, "method": "GET", "is_head": True}
         # Routes are matched as the client wrote them: an escaped slash is no slash.
         told["path"] = told["raw_path"].decode("ascii", "replace")
         if _is_too_large(told["headers"]):
             await _refuse_headers(outgoing, told["path"])
         else:
             await self._app(scope, receive, outgoing.send)
-        self._measures.note(method, told.get("path_template"), outgoing.status, time.perf_counter() - began)
+        # A stream is answered when it begins.
+        answered = told.get("streams_since") or time.perf_counter()
+        self._measures.note(method, told.get("path_template"), outgoing.status, answered - began)
 
 
 class _Outgoing:

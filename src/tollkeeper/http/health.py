@@ -57,4 +57,6 @@ async def metrics(request: Exchange) -> Answer:
     """For this machine itself, service keys with the scope `metrics`, or the configured token."""
     scope: Any = request.scope
     content_type = b"text/plain; version=0.0.4; charset=utf-8"
-    return Answer(exposition(scope["measures"], request.backend), headers=((b"content-type", content_type),))
+    return Answer(
+        exposition(scope["measures"], request.backend, request.streams), headers=((b"content-type", content_type),)
+    )

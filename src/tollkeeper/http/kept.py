@@ -21,7 +21,9 @@ _MOST_BYTES: Final = 32 * 2**20
 _BOUNDS: Final = Bounds(set_items=512, waiting_items_each=20_000)
 
 
-class _Kept(NamedTuple):
+class Kept(NamedTuple):
+    """A dashboard and what tells whether it is still the same."""
+
     stamp: str
     body: bytes
 
@@ -32,7 +34,7 @@ class Dashboards:
     def __init__(self, backend: Backend, *, most_bytes: int = _MOST_BYTES) -> None:
         self._backend = backend
         self._stamps = Lane[UUID, str | None](self._ask, is_again=lambda _: False, bounds=_BOUNDS)
-        self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
+        self._kept: OrderedDict[UUID, Kept] = OrderedDict()
         self._most_bytes = most_bytes
         self._bytes = 0
 
@@ -47,18 +49,25 @@ class Dashboards:
 
     async def of(self, user_id: UUID) -> bytes:
         """Answer one user's dashboard as it stands now; ``NotFound`` if there is no such user."""
-        if user_id in self._kept:
-            stamp = await self._stamps.put(user_id, owner=user_id, size=1)
-            kept = self._kept.get(user_id)
-            if kept is not None and kept.stamp == stamp:
-                self._kept.move_to_end(user_id)
-                return kept.body
-        found = await dashboard.read(self._backend.database, self._backend.ledger, user_id)
-        body = enveloped(DashboardShown.of(found))
-        self._keep(user_id, _Kept(found.stamp, body))
-        return body
+        return (await self.found(user_id)).body
 
-    def _keep(self, user_id: UUID, kept: _Kept) -> None:
+    async def found(self, user_id: UUID) -> Kept:
+        """Find the same with its stamp."""
+        stamp = await self._stamps.put(user_id, owner=user_id, size=1) if user_id in self._kept else None
+        return await self.at(user_id, stamp)
+
+    async def at(self, user_id: UUID, stamp: str | None) -> Kept:
+        """Find the same where the stamp has just been asked; ``None`` fits nothing that is kept."""
+        kept = self._kept.get(user_id)
+        if kept is not None and kept.stamp == stamp:
+            self._kept.move_to_end(user_id)
+            return kept
+        found = await dashboard.read(self._backend.database, self._backend.ledger, user_id)
+        kept = Kept(found.stamp, enveloped(DashboardShown.of(found)))
+        self._keep(user_id, kept)
+        return kept
+
+    def _keep(self, user_id: UUID, kept: Kept) -> None:
         """Keep it, and forget those who were not asked for the longest time."""
         self._forget(self._kept.pop(user_id, None))
         self._kept[user_id] = kept
@@ -66,7 +75,7 @@ class Dashboards:
         while self._bytes > self._most_bytes:
             self._forget(self._kept.popitem(last=False)[1])
 
-    def _forget(self, kept: _Kept | None) -> None:
+    def _forget(self, kept: Kept | None) -> None:
         self._bytes -= len(kept.body) if kept else 0
 
     async def _ask(self, user_ids: Sequence[UUID]) -> Sequence[str | None]:

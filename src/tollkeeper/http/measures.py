@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tollkeeper.http.backend import Backend
+from tollkeeper.http.streams import Streams
 from tollkeeper.metering.lane import Lane
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -62,21 +63,23 @@ class Measures:
 
 
 class _Everything(Collector):
-    def __init__(self, measures: Measures, backend: Backend) -> None:
+    def __init__(self, measures: Measures, backend: Backend, streams: Streams) -> None:
         self._measures = measures
         self._backend = backend
+        self._streams = streams
 
     def collect(self) -> Iterable[Metric]:
         yield InfoMetricFamily("tollkeeper_build", "What runs", value={"version": self._backend.version})
         yield from self._measures.metrics()
         lanes = {"start": self._backend.ledger.starts, "finish": self._backend.ledger.finishes}
         yield from _lanes(lanes)
+        yield from _streams(self._streams)
 
 
-def exposition(measures: Measures, backend: Backend) -> bytes:
+def exposition(measures: Measures, backend: Backend, streams: Streams) -> bytes:
     """Write it in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Everything(measures, backend))
+    registry.register(_Everything(measures, backend, streams))
     return generate_latest(registry)
 
 
@@ -89,6 +92,12 @@ def _lanes(lanes: dict[str, Lane[Any, Any]]) -> Iterator[Metric]:
         sets.add_metric((name,), lane.sets)
         decided.add_metric((name,), lane.decided)
     yield from (waiting, sets, decided)
+
+
+def _streams(streams: Streams) -> Iterator[Metric]:
+    yield GaugeMetricFamily("tollkeeper_streams_open", "Readers who follow a dashboard", value=streams.count)
+    yield CounterMetricFamily("tollkeeper_stream_rounds", "Looks at who has news for them", value=streams.rounds)
+    yield GaugeMetricFamily("tollkeeper_stream_round_seconds", "How long the last took", value=streams.round_seconds)
 
 
 def _cumulative(counts: list[int]) -> Iterator[tuple[str, float]]:

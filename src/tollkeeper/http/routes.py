@@ -21,6 +21,7 @@ from tollkeeper.http import (
     docs,
     health,
     listing,
+    live,
     pages,
     problems,
     variables,
@@ -32,6 +33,7 @@ from tollkeeper.http.front import Front
 from tollkeeper.http.kept import Dashboards
 from tollkeeper.http.measures import Measures
 from tollkeeper.http.operation import undeclared
+from tollkeeper.http.streams import Streams
 
 ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.start_tracking,
@@ -46,6 +48,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     analytics.show_analytics,
     analytics.show_overall_analytics,
     analytics.list_top_users,
+    live.follow_dashboard,
     variables.list_variables,
     variables.show_variable,
     variables.put_variable,
@@ -71,10 +74,11 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
     if names := undeclared(routes):
         raise Misconfigured(f"these routes do not declare who may call them: {', '.join(names)}")
     callers, dashboards = Callers(backend), Dashboards(backend)
+    streams = Streams(backend, dashboards, callers)
 
     @asynccontextmanager
     async def looking_up(_: Any) -> AsyncGenerator[None]:
-        async with callers, dashboards:
+        async with callers, dashboards, streams:
             yield
 
     app = Litestar(
@@ -87,5 +91,13 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
         logging_config=None,
         debug=False,
     )
-    parts = {"callers": callers, "dashboards": dashboards, "assets": assets.Assets.packaged(), "handlers": routes}
-    return Front(app, backend=backend, measures=Measures(), **parts)
+    return Front(
+        app,
+        backend=backend,
+        measures=Measures(),
+        callers=callers,
+        dashboards=dashboards,
+        streams=streams,
+        assets=assets.Assets.packaged(),
+        handlers=routes,
+    )

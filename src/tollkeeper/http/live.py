@@ -1,0 +1,91 @@
+"""The dashboard as it moves: server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Any, Final
+
+from litestar import get
+from litestar.types import Receive, Scope, Send
+
+from tollkeeper.errors import NotFound, TooManyStreams
+from tollkeeper.http.exchange import Answer, Exchange, Header
+from tollkeeper.http.followed import Stream
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.shapes import Said
+
+_RETRY: Final = b"retry: 1000\n\n"
+_LAST_WORDS_SECONDS: Final = 1.0
+_HEADERS: Final[tuple[Header, ...]] = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    # nginx would keep events back until a buffer is full.
+    (b"x-accel-buffering", b"no"),
+)
+FOLLOW: Final = Operation(
+    "dashboard:read",
+    summary="Follow the user's dashboard",
+    query=Said,
+    headers={"Last-Event-ID": "The id of the event that was seen last: only what has changed since is sent."},
+    gives={200: "text/event-stream"},
+    problems=(NotFound, TooManyStreams),
+)
+
+
+class EventStream(Answer):
+    """An answer that goes on until somebody ends it."""
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__(b"", headers=_HEADERS)
+        self._exchange = exchange
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, as an ASGI application."""
+        async with self._exchange.streams.opened(self._exchange) as stream:
+            told: Any = scope
+            told["streams_since"] = time.perf_counter()
+            await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+            if not told.get("is_head"):
+                await _run(stream, receive, send)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@get("/api/user/dashboard/stream", opt=FOLLOW.as_opt())
+async def follow_dashboard(request: Exchange) -> Answer:
+    """Server-sent events: `dashboard` is the whole of it, as `GET /api/user/dashboard` has it under `dashboard`;
+    `change` is a JSON Merge Patch (RFC 7396) on what came before. A `dashboard` may come at any time and replaces what
+    was: folded so, the events give exactly what `GET` gives. A member that is null stays as it is in patches, and one
+    that becomes null is told by a whole `dashboard`.
+
+    A comment comes every 15 seconds. The stream ends when its key or sign-in ends or the node stops: come back after a
+    second with `Last-Event-ID`, as browsers do.
+    """  # noqa: D205 - it is the operation's description
+    request.asked(Said)
+    return EventStream(request)
+
+
+async def _run(stream: Stream, receive: Receive, send: Send) -> None:
+    """Let a stream speak for as long as somebody is there."""
+
+    async def say(words: bytes) -> None:
+        await send({"type": "http.response.body", "body": words, "more_body": True})
+
+    leaving = asyncio.create_task(_until_gone(receive))
+    leaving.add_done_callback(lambda _: stream.end())
+    try:
+        await say(_RETRY)
+        await stream.run(say)
+    finally:
+        leaving.cancel()
+
+
+async def _until_gone(receive: Receive) -> None:
+    message: Any = await receive()
+    while message["type"] != "http.disconnect":
+        message = await receive()
