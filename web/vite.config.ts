@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
-import { compressed } from "./build/compressed";
-import { firstLoad } from "./build/firstLoad";
+import { compressed } from "./build/compressed.ts";
+import { firstLoad } from "./build/firstLoad.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 

@@ -16,7 +16,8 @@ export function firstLoad(): Plugin {
         wanted.add(name);
         chunk.imports.forEach(want);
       };
-      for (const [name, chunk] of Object.entries(bundle)) if (chunk.type === "chunk" && chunk.isEntry) want(name);
+      for (const [name, chunk] of Object.entries(bundle))
+        if (chunk.type === "chunk" && chunk.isEntry) want(name);
       const size = [...wanted].reduce((sum, name) => sum + zipped(bundle[name]), 0);
       const told = `first load: ${(size / 1000).toFixed(1)} KB of JavaScript, gzipped`;
       if (size > MOST_BYTES) this.error(`${told}; at most ${MOST_BYTES / 1000}: load something later`);

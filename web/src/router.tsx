@@ -1,10 +1,10 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { OverviewPage } from "./overview/OverviewPage";
 import { narrowed } from "./requests/narrowed";
+import { period } from "./shared/period";
 import { NotFoundPage } from "./shell/NotFoundPage";
 import { PageError } from "./shell/PageError";
 import { Shell } from "./shell/Shell";
-import { period } from "./shared/period";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage });
 const at = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path });

@@ -24,7 +24,10 @@ interface Options {
 }
 
 /** Call the service; anything but a yes is thrown as a `Problem`. */
-export async function call<Answer>(path: string, { method = "GET", body, signal }: Options = {}): Promise<Answer> {
+export async function call<Answer>(
+  path: string,
+  { method = "GET", body, signal }: Options = {},
+): Promise<Answer> {
   const answer = await fetch(path, {
     method,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
@@ -32,7 +35,11 @@ export async function call<Answer>(path: string, { method = "GET", body, signal 
     signal: signal ?? null,
   }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
-    throw new Problem(0, "The service cannot be reached", "Check your connection; this page tries again by itself.");
+    throw new Problem(
+      0,
+      "The service cannot be reached",
+      "Check your connection; this page tries again by itself.",
+    );
   });
   if (answer.ok) return (await answer.json()) as Answer;
   const problem = await readProblem(answer);
@@ -43,7 +50,11 @@ export async function call<Answer>(path: string, { method = "GET", body, signal 
 async function readProblem(answer: Response): Promise<Problem> {
   const told: unknown = await answer.json().catch(() => null);
   if (typeof told !== "object" || told === null)
-    return new Problem(answer.status, "Something went wrong", `The service answered with status ${answer.status}.`);
+    return new Problem(
+      answer.status,
+      "Something went wrong",
+      `The service answered with status ${answer.status}.`,
+    );
   const { title, detail, ...fields } = told as Record<string, unknown>;
   return new Problem(answer.status, String(title), sentence(String(detail)), fields);
 }
@@ -56,7 +67,9 @@ function sentence(clause: string): string {
 
 /** Write a query string of what is not empty; itself empty if nothing is. */
 export function query(asked: Record<string, string | number | boolean | null | undefined>): string {
-  const kept = Object.entries(asked).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const kept = Object.entries(asked).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
   const text = new URLSearchParams(kept.map(([name, value]) => [name, String(value)])).toString();
   return text && `?${text}`;
 }

@@ -1,4 +1,10 @@
-import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
 import { call, query } from "./call";
 import type { ChatRequest, Page, WholeRequest } from "./types";
 
@@ -31,7 +37,9 @@ export function useRequests(filters: RequestFilters, userId?: string) {
   return useInfiniteQuery({
     queryKey: ["requests", userId, filters],
     queryFn: ({ pageParam, signal }) =>
-      call<Page<ChatRequest>>(listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam }), { signal }),
+      call<Page<ChatRequest>>(listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam }), {
+        signal,
+      }),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
     placeholderData: keepPreviousData,

@@ -50,8 +50,14 @@ export interface Bucket extends Measures {
 export interface Group {
   key: string;
   totals: Measures;
-  before: Measures;
-  buckets: { start: string; requests: number | null; failed: number | null; tokensUsed: number | null; cost: number | null }[];
+  before: Measures | null;
+  buckets: {
+    start: string;
+    requests: number | null;
+    failed: number | null;
+    tokensUsed: number | null;
+    cost: number | null;
+  }[];
 }
 
 export type Granularity = "hour" | "day" | "week" | "month";
@@ -64,9 +70,10 @@ export interface Analytics {
   granularity: Granularity;
   groupBy: Dimension | null;
   totals: Measures;
-  before: Measures;
+  before: Measures | null;
   buckets: Bucket[];
   groups: Group[];
+  groupsLeftOut: number;
 }
 
 /** What a plan allows; null is no limit. Money in cents. */

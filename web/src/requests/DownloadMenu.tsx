@@ -7,7 +7,12 @@ export function DownloadMenu({ filters, userId }: { filters: RequestFilters; use
   return (
     <Menu position="bottom-end">
       <Menu.Target>
-        <Button variant="default" size="xs" leftSection={<IconDownload />} rightSection={<IconDown size={12} />}>
+        <Button
+          variant="default"
+          size="xs"
+          leftSection={<IconDownload />}
+          rightSection={<IconDown size={12} />}
+        >
           Download
         </Button>
       </Menu.Target>

@@ -68,7 +68,13 @@ export function MoreFilters({ search, narrow, types }: FilterProps & { types: st
             <Typed name="sessionId" label="Session" search={search} narrow={narrow} />
           </div>
           <Range label="Started" names={["from", "to"]} type="date" search={search} narrow={narrow} />
-          <Range label="Cost, in cents" names={["minCost", "maxCost"]} type="number" search={search} narrow={narrow} />
+          <Range
+            label="Cost, in cents"
+            names={["minCost", "maxCost"]}
+            type="number"
+            search={search}
+            narrow={narrow}
+          />
           <Range
             label="Time, in ms"
             names={["minDuration", "maxDuration"]}
@@ -93,8 +99,22 @@ function Range({ label, names: [least, most], type, search, narrow }: RangeProps
     <fieldset className={styles.range}>
       <legend>{label}</legend>
       <div className={styles.two}>
-        <Typed name={least} label={`${label}: from`} hint="from" type={type} search={search} narrow={narrow} />
-        <Typed name={most} label={`${label}: up to`} hint="up to" type={type} search={search} narrow={narrow} />
+        <Typed
+          name={least}
+          label={`${label}: from`}
+          hint="from"
+          type={type}
+          search={search}
+          narrow={narrow}
+        />
+        <Typed
+          name={most}
+          label={`${label}: up to`}
+          hint="up to"
+          type={type}
+          search={search}
+          narrow={narrow}
+        />
       </div>
     </fieldset>
   );

@@ -47,7 +47,11 @@ export function RequestsTable({ requests, isHere = false }: RequestsTableProps) 
 
 function Row({ request, isHere }: { request: ChatRequest; isHere: boolean }) {
   const to = isHere
-    ? { to: ".", search: ((before: object) => ({ ...before, open: request.id })) as never, resetScroll: false }
+    ? {
+        to: ".",
+        search: ((before: object) => ({ ...before, open: request.id })) as never,
+        resetScroll: false,
+      }
     : { to: "/requests", search: { open: request.id } };
   return (
     <tr>

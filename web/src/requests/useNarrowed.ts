@@ -13,7 +13,9 @@ export function useNarrowed() {
     narrow: (changes: Partial<Record<keyof Narrowed, string>>) =>
       go(
         (before) =>
-          Object.fromEntries(Object.entries({ ...before, ...changes }).filter(([, value]) => Boolean(value))) as Narrowed,
+          Object.fromEntries(
+            Object.entries({ ...before, ...changes }).filter(([, value]) => Boolean(value)),
+          ) as Narrowed,
         true,
       ),
     /** Take all filters away. */

@@ -48,7 +48,12 @@ export function BarList({ bars, write, most = 7 }: BarListProps) {
 function Label({ bar }: { bar: Bar }) {
   if (bar.to === undefined) return <span className={styles.label}>{bar.label}</span>;
   return (
-    <Link className={styles.label} to={bar.to} search={bar.search ?? {}} title={`Show the requests: ${bar.label}`}>
+    <Link
+      className={styles.label}
+      to={bar.to}
+      search={bar.search ?? {}}
+      title={`Show the requests: ${bar.label}`}
+    >
       {bar.label}
     </Link>
   );

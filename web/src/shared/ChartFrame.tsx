@@ -21,12 +21,25 @@ interface ChartFrameProps<Row> {
 }
 
 /** A chart, which can be read as a table too. */
-export function ChartFrame<Row>({ title, note, actions, rows, columns, height = 240, children }: ChartFrameProps<Row>) {
+export function ChartFrame<Row>({
+  title,
+  note,
+  actions,
+  rows,
+  columns,
+  height = 240,
+  children,
+}: ChartFrameProps<Row>) {
   const [isTable, setIsTable] = useState(false);
   const label = isTable ? "Show as chart" : "Show as table";
   const toggle = (
     <Tooltip label={label}>
-      <ActionIcon variant="subtle" color="gray" aria-label={`${label}: ${title}`} onClick={() => setIsTable(!isTable)}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        aria-label={`${label}: ${title}`}
+        onClick={() => setIsTable(!isTable)}
+      >
         {isTable ? <IconChart /> : <IconTable />}
       </ActionIcon>
     </Tooltip>
@@ -54,8 +67,12 @@ type TableProps<Row> = Pick<ChartFrameProps<Row>, "title" | "rows" | "columns"> 
 
 function Table<Row>({ title, rows, columns, height }: TableProps<Row>) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-    <section className={styles.scroll} style={{ maxHeight: height }} tabIndex={0} aria-label={`${title}, as a table`}>
+    <section
+      className={styles.scroll}
+      style={{ maxHeight: height }}
+      tabIndex={0}
+      aria-label={`${title}, as a table`}
+    >
       <table className={styles.table}>
         <thead>
           <tr>

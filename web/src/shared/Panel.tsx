@@ -23,7 +23,9 @@ export function Panel({ title, note, actions, flush = false, children }: PanelPr
           {actions !== undefined && <div className={styles.panelActions}>{actions}</div>}
         </div>
       )}
-      <div className={flush ? (title === undefined ? undefined : styles.flush) : styles.panelBody}>{children}</div>
+      <div className={flush ? (title === undefined ? undefined : styles.flush) : styles.panelBody}>
+        {children}
+      </div>
     </section>
   );
 }

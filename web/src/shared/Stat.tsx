@@ -35,7 +35,11 @@ export function Stats({ children }: { children: ReactNode }) {
 
 const NOTICED = 0.005;
 
-function Delta({ now, before, more }: Pick<StatProps, "now" | "before"> & { more: StatProps["more"] | undefined }) {
+function Delta({
+  now,
+  before,
+  more,
+}: Pick<StatProps, "now" | "before"> & { more: StatProps["more"] | undefined }) {
   if (now === null || now === undefined || before === null || before === undefined) return null;
   if (before === 0) return now === 0 ? null : <span>new</span>;
   const by = (now - before) / before;

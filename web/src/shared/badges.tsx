@@ -4,7 +4,13 @@ const TONES: Record<string, string> = { completed: "good", failed: "bad", pendin
 const WORDS: Record<string, string> = { completed: "Completed", failed: "Failed", pending: "Pending" };
 
 /** How a request stands. */
-export function StatusBadge({ status, errorCode }: { status: string; errorCode?: string | null | undefined }) {
+export function StatusBadge({
+  status,
+  errorCode,
+}: {
+  status: string;
+  errorCode?: string | null | undefined;
+}) {
   const word = errorCode === "expired" ? "Expired" : (WORDS[status] ?? status);
   return (
     <span className={styles.badge} data-tone={TONES[status] ?? "off"}>

@@ -1,25 +1,33 @@
 import type { ReactNode } from "react";
 
+interface LinesProps {
+  size?: number;
+  children: ReactNode;
+}
+
 /** Line drawings of 16 by 16, in the colour of the text around them. They say nothing that is not also written. */
-const drawing = (inside: ReactNode) =>
-  function Icon({ size = 16 }: { size?: number }) {
-    return (
-      <svg
-        width={size}
-        height={size}
-        viewBox="0 0 16 16"
-        fill="none"
-        stroke="currentColor"
-        strokeWidth="1.4"
-        strokeLinecap="round"
-        strokeLinejoin="round"
-        aria-hidden="true"
-        focusable="false"
-      >
-        {inside}
-      </svg>
-    );
-  };
+function Lines({ size = 16, children }: LinesProps) {
+  return (
+    <svg
+      width={size}
+      height={size}
+      viewBox="0 0 16 16"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.4"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
+      {children}
+    </svg>
+  );
+}
+
+const drawing =
+  (inside: ReactNode) =>
+  ({ size = 16 }: { size?: number }) => <Lines size={size}>{inside}</Lines>;
 const path = (d: string) => drawing(<path d={d} />);
 
 export const IconOverview = path("M2.5 9.5v4M6.2 6v7.5M9.8 8v5.5M13.5 2.5v11");
@@ -31,7 +39,9 @@ export const IconPlan = drawing(
     <path d="M2 6.5h12M4.5 10h2.5" />
   </>,
 );
-export const IconVariables = path("M5.5 3C4 3 4 4 4 5.5S3.5 8 2.5 8C3.5 8 4 9 4 10.5S4 13 5.5 13M10.5 3C12 3 12 4 12 5.5s.5 2.5 1.5 2.5c-1 0-1.5 1-1.5 2.5s0 2.5-1.5 2.5");
+export const IconVariables = path(
+  "M5.5 3C4 3 4 4 4 5.5S3.5 8 2.5 8C3.5 8 4 9 4 10.5S4 13 5.5 13M10.5 3C12 3 12 4 12 5.5s.5 2.5 1.5 2.5c-1 0-1.5 1-1.5 2.5s0 2.5-1.5 2.5",
+);
 export const IconSettings = path("M2 4.5h6M11.5 4.5H14M2 11.5h2.5M8 11.5h6M8 2.8v3.4M4.5 9.8v3.4");
 export const IconUsers = drawing(
   <>
@@ -70,13 +80,17 @@ export const IconEye = drawing(
     <circle cx="8" cy="8" r="2" />
   </>,
 );
-export const IconEyeOff = path("M2.5 2.5l11 11M6.3 3.7C6.8 3.6 7.4 3.5 8 3.5c4 0 6.5 4.5 6.5 4.5s-.7 1.3-2 2.5M4.1 5C2.4 6.3 1.5 8 1.5 8S4 12.5 8 12.5c1.2 0 2.2-.4 3.1-.9");
+export const IconEyeOff = path(
+  "M2.5 2.5l11 11M6.3 3.7C6.8 3.6 7.4 3.5 8 3.5c4 0 6.5 4.5 6.5 4.5s-.7 1.3-2 2.5M4.1 5C2.4 6.3 1.5 8 1.5 8S4 12.5 8 12.5c1.2 0 2.2-.4 3.1-.9",
+);
 export const IconEdit = path("M10.8 2.8l2.4 2.4L5.5 13l-3 .5.5-3z");
 export const IconTrash = path("M2.5 4.5h11M6 4.5v-2h4v2M4 4.5l.6 9h6.8l.6-9");
 export const IconPlus = path("M8 3v10M3 8h10");
 export const IconClose = path("M3.8 3.8l8.4 8.4M12.2 3.8l-8.4 8.4");
 export const IconMore = path("M3.5 8h.01M8 8h.01M12.5 8h.01");
-export const IconSun = path("M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1.5v1M8 13.5v1M1.5 8h1M13.5 8h1M3.4 3.4l.7.7M11.9 11.9l.7.7M12.6 3.4l-.7.7M4.1 11.9l-.7.7");
+export const IconSun = path(
+  "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1.5v1M8 13.5v1M1.5 8h1M13.5 8h1M3.4 3.4l.7.7M11.9 11.9l.7.7M12.6 3.4l-.7.7M4.1 11.9l-.7.7",
+);
 export const IconMoon = path("M13.5 9.5A6 6 0 0 1 6.5 2.5a6 6 0 1 0 7 7z");
 export const IconWarning = path("M8 2.2L14.5 13.5h-13zM8 6.5v3.2M8 11.6v.01");
 export const IconTable = path("M2.5 3h11v10h-11zM2.5 6.5h11M6.5 6.5V13");

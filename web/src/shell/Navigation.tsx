@@ -70,7 +70,11 @@ function Places({ title, places, onChosen }: PlacesProps) {
       <ul className={styles.places}>
         {places.map(({ to, label, Icon }) => (
           <li key={to}>
-            <Link to={to} activeOptions={{ exact: to === "/" || to === "/admin", includeSearch: false }} onClick={onChosen}>
+            <Link
+              to={to}
+              activeOptions={{ exact: to === "/" || to === "/admin", includeSearch: false }}
+              onClick={onChosen}
+            >
               <Icon />
               {label}
             </Link>

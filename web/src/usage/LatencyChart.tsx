@@ -20,7 +20,11 @@ const COLUMNS = [
 ];
 
 /** How long requests took: the middle one, and the slow ones. */
-export function LatencyChart({ analytics: { buckets, totals } }: { analytics: Pick<Analytics, "buckets" | "totals"> }) {
+export function LatencyChart({
+  analytics: { buckets, totals },
+}: {
+  analytics: Pick<Analytics, "buckets" | "totals">;
+}) {
   const rows = useMemo(
     () => buckets.map(({ start, p50, p95, p99 }) => ({ start: day(start), p50, p95, p99 })),
     [buckets],

@@ -16,7 +16,10 @@ interface UsageChartProps {
 /** Usage over time: requests, tokens or money. */
 export function UsageChart({ analytics: { buckets, granularity }, measure, onMeasure }: UsageChartProps) {
   const isHour = granularity === "hour";
-  const rows = useMemo(() => buckets.map((bucket) => rowOf(bucket, isHour ? shortTime : day)), [buckets, isHour]);
+  const rows = useMemo(
+    () => buckets.map((bucket) => rowOf(bucket, isHour ? shortTime : day)),
+    [buckets, isHour],
+  );
   const columns = [
     { label: isHour ? "Hour" : "Day", of: (row: Bucket) => (isHour ? shortTime : wholeDay)(row.start) },
     { label: "Requests", of: (row: Bucket) => count(row.requests) },

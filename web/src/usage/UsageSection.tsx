@@ -22,7 +22,13 @@ interface UsageSectionProps {
 }
 
 /** Usage of a period: the numbers, over time, by model and by what else, and how fast it was. */
-export function UsageSection({ whose, days, timeZone, second = "category", isLinked = false }: UsageSectionProps) {
+export function UsageSection({
+  whose,
+  days,
+  timeZone,
+  second = "category",
+  isLinked = false,
+}: UsageSectionProps) {
   const [measure, setMeasure] = useState<Measure>("requests");
   const asked = { ...lastDays(days, timeZone), granularity: "day" } as const;
   const byModel = useAnalytics(whose, { ...asked, groupBy: "model" });

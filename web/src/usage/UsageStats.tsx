@@ -9,29 +9,40 @@ export function UsageStats({ totals, before }: Pick<Analytics, "totals" | "befor
   const isPriced = (totals.cost ?? 0) > 0 || unpriced === 0;
   return (
     <Stats>
-      <Stat label="Requests" value={count(totals.requests)} now={totals.requests} before={before.requests} />
+      <Stat label="Requests" value={count(totals.requests)} now={totals.requests} before={before?.requests} />
       <Stat
         label="Success rate"
         value={percent(totals.successRate)}
         now={totals.successRate}
-        before={before.successRate}
+        before={before?.successRate}
         more="good"
         note={totals.failed ? `${count(totals.failed)} failed` : undefined}
       />
-      <Stat label="Tokens" value={compact(totals.tokensUsed)} now={totals.tokensUsed} before={before.tokensUsed} />
+      <Stat
+        label="Tokens"
+        value={compact(totals.tokensUsed)}
+        now={totals.tokensUsed}
+        before={before?.tokensUsed}
+      />
       <Stat
         label="Cost"
         value={isPriced ? money(totals.cost) : NONE}
         now={isPriced ? totals.cost : null}
-        before={before.cost}
+        before={before?.cost}
         note={unpriced > 0 ? `${count(unpriced)} without a price` : undefined}
       />
-      <Stat label="Median time" value={duration(totals.p50)} now={totals.p50} before={before.p50} more="bad" />
+      <Stat
+        label="Median time"
+        value={duration(totals.p50)}
+        now={totals.p50}
+        before={before?.p50}
+        more="bad"
+      />
       <Stat
         label="Rating"
         value={totals.averageRating == null ? NONE : `${stars(totals.averageRating)} / 5`}
         now={totals.averageRating}
-        before={before.averageRating}
+        before={before?.averageRating}
         more="good"
         note={totals.ratedRequests ? `${count(totals.ratedRequests)} rated` : "none rated"}
       />
