@@ -81,7 +81,8 @@ WITH summed AS (
            sum(r.tokens_reasoning) AS tokens_reasoning, sum(r.cost_nanos) AS cost_nanos, sum(r.unpriced) AS unpriced,
            sum(r.timed) AS timed, sum(r.duration_ms) AS duration_ms, sum(r.rated) AS rated, sum(r.rating) AS rating
       FROM usage_rollups AS r
-     WHERE r.period = 'day' AND r.period_start >= :since::timestamp AND r.period_start < :until::timestamp
+     -- As the index has it, which is there for this alone.
+     WHERE r.period = 'day' AND r.period_start::date >= :since::timestamp::date AND r.period_start::date < :until::timestamp::date
      GROUP BY r.user_id
 ), top AS (
     SELECT s.*, row_number() OVER (ORDER BY m.measure DESC NULLS LAST, s.completed + s.failed DESC, s.user_id) AS place
