@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bench.figures import Measure
-from bench.measures import batch, footprint, growth, latency, one_user, pairs, reads
+from bench.measures import batch, footprint, growth, latency, one_user, pairs, reads, streams
 
 ALL: Final[tuple[Measure, ...]] = (
     pairs.MEASURE,
@@ -15,5 +15,6 @@ ALL: Final[tuple[Measure, ...]] = (
     batch.MEASURE,
     growth.MEASURE,
     reads.MEASURE,
+    streams.MEASURE,
     footprint.MEASURE,
 )

@@ -14,7 +14,12 @@ from tollkeeper.http.merge_patch import merge_patch
 from .streaming import applied
 
 NAMES = some.text(alphabet="abc", max_size=1)
-SCALARS = some.booleans() | some.integers(-2, 2) | some.sampled_from([1.0, Decimal("0.1"), ""]) | some.text(max_size=3)
+SCALARS = (
+    some.booleans()
+    | some.integers(-2, 2)
+    | some.sampled_from([1.0, Decimal("0.1"), ""])
+    | some.text(alphabet="aé\u2028", max_size=3)
+)
 
 
 def objects(leaves: some.SearchStrategy[Any]) -> some.SearchStrategy[dict[str, Any]]:
