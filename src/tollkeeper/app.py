@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from ipaddress import ip_network
 from typing import Final
+from uuid import uuid4
 
 from tollkeeper import jobs
 from tollkeeper.accounts import masterkey, variables
@@ -18,6 +21,7 @@ from tollkeeper.http.backend import Backend, Readiness
 from tollkeeper.http.routes import asgi_app
 from tollkeeper.location import located, master_keys
 from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses
@@ -65,12 +69,18 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             sealer=sealer,
             pepper=masterkey.pepper_of(keys),
             version=version("tollkeeper"),
+            node=Node(uuid4(), socket.gethostname(), os.getpid(), version("tollkeeper")),
+            pulse=Pulse(),
+            is_embedded=settings.database_url is None,
+            keep_rows_days=settings.retain_rows_days,
+            keep_text_days=settings.retain_text_days,
             insecure_cookies=settings.insecure_cookies,
             trusted_proxies=tuple(map(ip_network, settings.trusted_proxies)),
             metrics_token=settings.metrics_token,
             readiness=readiness,
         )
-        yield Application(asgi_app(backend), backend, readiness)
+        async with jobs.beating(database, backend.node, backend.pulse):
+            yield Application(asgi_app(backend), backend, readiness)
 
 
 @asynccontextmanager

@@ -16,8 +16,9 @@ from typing import Final
 
 from tollkeeper.accounts import logins
 from tollkeeper.errors import Unavailable
-from tollkeeper.metering import retention
+from tollkeeper.metering import nodes, retention
 from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.store.database import Database
 from tollkeeper.store.partitions import ensure_partitions
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 # Two whole months, so that a node that is down for weeks comes back to partitions that are there.
 AHEAD: Final = timedelta(days=62)
 
+BEAT_SECONDS: Final = 2.0
 _AN_HOUR: Final = 3600.0
 _A_DAY: Final = 24 * _AN_HOUR
 _JITTER: Final = 0.2
@@ -58,9 +60,24 @@ async def at_work(
 ) -> AsyncGenerator[tuple[Job, ...]]:
     """Do all jobs for as long as the block lasts."""
     jobs = all_jobs(database, ledger, owner_dsn=owner_dsn, sweep_seconds=sweep_seconds, keep=keep)
+    async with _doing(*jobs):
+        yield jobs
+
+
+@asynccontextmanager
+async def beating(database: Database, node: Node, pulse: Pulse) -> AsyncGenerator[None]:
+    """Let everybody know that this process serves, and how busy it is, for as long as the block lasts."""
+    async with _doing(Job("say that this node lives", BEAT_SECONDS, lambda: nodes.beat(database, node, pulse))):
+        yield
+    with suppress(Unavailable):
+        await nodes.leave(database, node)
+
+
+@asynccontextmanager
+async def _doing(*jobs: Job) -> AsyncGenerator[None]:
     tasks = [asyncio.create_task(_again_and_again(job), name=job.name) for job in jobs]
     try:
-        yield jobs
+        yield
     finally:
         for task in tasks:
             task.cancel()

@@ -68,6 +68,9 @@ async def filled(admin: asyncpg.Connection, *, long: int) -> Marks:
     return Marks(people, *row)
 
 
+_ANYBODY: Final = {"text": None, "plan": None, "is_active": None}
+
+
 def _user(m: Marks) -> dict[str, Any]:
     return {"user_id": m.people.long}
 
@@ -97,6 +100,13 @@ LISTS: Final = (
     Look("last", "exported_users", _A_PAGE, lambda m: {"after": m.people.other, "most": PAGE}),
     Look("first", "users_page", 6 * PAGE, lambda _: {"below": None, "most": PAGE}),
     Look("middle", "users_page", 6 * PAGE, lambda m: {"below": m.people.other, "most": PAGE}),
+    *(
+        Look(where, f"directory_by_{order}", 8 * PAGE, lambda m, after=after: _ANYBODY | {
+            "after": after and after(m), "most": PAGE})
+        for order, middle in (("email", lambda _: "other-5@example.com"), ("age", lambda m: m.people.other))
+        for order in (order, f"{order}_backwards")
+        for where, after in (("first", None), ("middle", middle))
+    ),
 )  # fmt: skip
 
 LOOK_UPS: Final = (
@@ -129,6 +139,8 @@ LOOK_UPS: Final = (
     Look("", "describe_user", A_FEW, lambda m: _user(m) | {"given_name": "Ada", "role": None}),
     Look("", "switch_user", A_FEW, lambda m: _user(m) | {"is_active": False}),
     Look("", "plan_zone_of_user", A_FEW, lambda m: _user(m) | {"time_zone": "Europe/Berlin"}),
+    Look("", "directory_entry", A_FEW, _user),
+    Look("", "note_on_user", A_FEW, lambda m: _user(m) | {"note": "x"}),
     Look("", "dashboard_stamps", A_FEW, lambda m: {"user_ids": [m.people.long, m.people.short, m.people.other]}),
     Look("", "calculated", A_FEW, lambda m: _user(m) | {"pause": _MONTH}),
     Look("", "bring_current", A_FEW, lambda m: {"user_ids": [m.people.long, m.people.short]}),
@@ -151,6 +163,10 @@ NOT_HELD: Final = {
     "doctor.sql": "asked by the operator, of the catalogue",
     "plans.sql": "the catalogue is small",
     "prices.sql": "the operator's list is small",
+    "nodes.sql": "some rows of each node",
+    "operators.sql": "for operators, of all users",
+    "directory_by_usage": "for operators, reads all usage rows",
+    "users_by_plan": "for operators, reads all usage rows",
     "retention.sql": "the operator's, and tested with what it prunes",
     "note_activity": "only adds",
     "add_key": "only adds",

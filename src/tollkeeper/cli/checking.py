@@ -8,7 +8,7 @@ from typing import Any, Final
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
 from tollkeeper.cli.house import opened, settings_of
 from tollkeeper.location import located
-from tollkeeper.metering.verify import Difference, Verification
+from tollkeeper.metering.verify import Difference, Verification, note
 from tollkeeper.metering.verify import verify as verified
 from tollkeeper.store.migrate import migrate as migrated
 
@@ -37,6 +37,7 @@ async def verify(*, common: Common = DEFAULTS) -> Answer:
     """
     async with opened(common, statement_seconds=_AN_HOUR) as house:
         found = await verified(house.database)
+        await note(house.database, found)
     differences = [_document(each) for each in found.differences]
     document = {
         "ok": not differences,

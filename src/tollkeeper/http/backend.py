@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.store.database import Database
 
 Network = IPv4Network | IPv6Network
@@ -28,6 +29,8 @@ class Backend:
     ``insecure_cookies``: served over plain HTTP on an address that browsers do not take for secure.
     ``trusted_proxies``: whose ``X-Forwarded-For`` counts.
     ``metrics_token``: opens ``/metrics``, beside keys and loopback.
+    ``is_embedded``: whether the database came along.
+    ``keep_rows_days``, ``keep_text_days``: how long requests and their texts are kept; ``None``: for ever.
     """
 
     database: Database
@@ -36,6 +39,11 @@ class Backend:
     sealer: Sealer
     pepper: bytes
     version: str
+    node: Node
+    pulse: Pulse
+    is_embedded: bool = False
+    keep_rows_days: int | None = None
+    keep_text_days: int | None = None
     insecure_cookies: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     metrics_token: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -114,10 +114,20 @@ class _Call:
         booked = await batch.book(self._backend.ledger, entries)
         if booked and not any(isinstance(each, Started) for each in booked):
             _refuse_if_away(booked)
+        self._count(entries, booked)
         told: list[Started | TollkeeperError | None] = [None] * len(said)
         for place, each in zip(places, booked, strict=True):
             told[place] = each
         return BatchTracked.of([await self._verdict(*each) for each in zip(range(len(said)), said, told, strict=True)])
+
+    def _count(self, entries: Sequence[Entry], booked: Sequence[Started | TollkeeperError]) -> None:
+        new = [
+            entry
+            for entry, told in zip(entries, booked, strict=True)
+            if isinstance(told, Started) and not told.replayed
+        ]
+        self._backend.pulse.started(len(new))
+        self._backend.pulse.finished(sum(outcome is not None for _, outcome in new))
 
     async def _read(self, items: Iterator[Any], now: datetime) -> list[BatchItem | _Unreadable]:
         said: list[BatchItem | _Unreadable] = []

@@ -101,6 +101,7 @@ async def start_tracking(request: Exchange) -> Answer:
     started = await backend.ledger.start(wanted)
     if started.replayed:
         return Answer.of(TrackingStarted.of(started), headers=((b"idempotent-replayed", b"true"),))
+    backend.pulse.started()
     return Answer.of(TrackingStarted.of(started), status=201)
 
 
@@ -115,7 +116,10 @@ async def finish_tracking(request: Exchange) -> Answer:
     request.asked(Said)
     said = await request.said(FinishTracking)
     outcome = said.as_outcome(caller.user_id, at=datetime.now(UTC), trusted=caller.is_trusted)
-    return Answer.of(TrackingFinished.of(await request.backend.ledger.finish(outcome)))
+    settled = await request.backend.ledger.finish(outcome)
+    if outcome.status is not None:
+        request.backend.pulse.finished()
+    return Answer.of(TrackingFinished.of(settled))
 
 
 @get(

@@ -167,7 +167,9 @@ def _operation(handler: HTTPRouteHandler, operation: Operation, path: str) -> di
     }
     if operation.permission == "public":
         told["security"] = []
-    elif operation.permission not in {"person", "admin", "signed-in"}:
+    elif operation.permission == "admin":
+        told["description"] += "\n\nOnly for operators: a signed-in person with the role admin."
+    elif operation.permission not in {"person", "signed-in"}:
         told["description"] += f"\n\nKeys need the scope `{operation.permission}`."
     if operation.permission in {"person", "admin"}:
         told["security"] = [{"session": []}]

@@ -26,6 +26,7 @@ from tollkeeper.http import (
     problems,
     variables,
 )
+from tollkeeper.http.admin import models, overview, plans, system, users
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
@@ -58,6 +59,20 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     account.sign_out,
     account.show_sign_in,
     account.sign_in,
+    overview.show_overview,
+    users.list_users,
+    users.show_user,
+    users.change_user,
+    users.show_users_dashboard,
+    users.list_users_requests,
+    users.show_users_request,
+    plans.list_plans,
+    models.list_models,
+    models.list_prices,
+    models.put_price,
+    models.delete_price,
+    models.reprice,
+    system.show_system,
     pages.app,
     assets.asset,
     pages.problem,

@@ -11,7 +11,7 @@ from tollkeeper.errors import NotFound
 from tollkeeper.metering.price_file import OwnPrice
 from tollkeeper.store.database import Database, Statements
 
-__all__ = ["KeptPrice", "listed", "put", "remove"]
+__all__ = ["KeptPrice", "listed", "of_model", "put", "remove", "remove_one"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,19 @@ async def remove(database: Database, model: str, *, actor: str) -> int:
             raise NotFound(f"{model!r} has no price of yours")
         await _note(tx, actor, "prices.removed", [model])
     return len(removed)
+
+
+async def of_model(database: Statements, model: str) -> list[KeptPrice]:
+    """Show the own prices of a model over time."""
+    return [KeptPrice(**row) for row in await database.all("prices_of_model", model=model)]
+
+
+async def remove_one(database: Database, model: str, effective_from: datetime, *, actor: str) -> None:
+    """Take one price away, so that the one before it counts on; ``NotFound`` if there is none of that instant."""
+    async with database.transaction() as tx:
+        if await tx.value("remove_model_price", model=model, effective_from=effective_from) is None:
+            raise NotFound(f"{model!r} has no price of yours from that instant on")
+        await _note(tx, actor, "prices.removed", [model])
 
 
 async def _note(tx: Statements, actor: str, action: str, models: list[str]) -> None:

@@ -14,9 +14,20 @@ from uuid import UUID
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.plan_file import Plan, parse
-from tollkeeper.store.database import Database, Record, StatementFailed, Statements
+from tollkeeper.store.database import Database, Record, StatementFailed, Statements, Transaction
 
-__all__ = ["FieldChange", "Plan", "PlanDifference", "Terms", "apply", "catalogue", "difference", "parse", "set_plan"]
+__all__ = [
+    "FieldChange",
+    "Plan",
+    "PlanDifference",
+    "Terms",
+    "apply",
+    "catalogue",
+    "difference",
+    "parse",
+    "put_on",
+    "set_plan",
+]
 
 _UNIQUE_VIOLATION: Final = "23505"
 
@@ -101,16 +112,23 @@ async def set_plan(
         now = await tx.value("bring_current", user_ids=[user_id])
         if expires_at is not None and expires_at <= now:
             raise Invalid.field("expiresAt", "must lie in the future")
-        if not await tx.value("plan_exists", plan=plan_name):
-            raise NotFound(f"the catalogue has no plan {plan_name!r}")
-        terms_id = await tx.value("new_terms", user_id=user_id, plan=plan_name, starts_at=now, expires_at=expires_at)
-        if terms_id is None:
-            raise NotFound("no such user")
-        await tx.run("take_terms", user_id=user_id, terms_id=terms_id)
-        terms = await tx.one("terms", user_id=user_id, terms_id=terms_id)
-        assert terms is not None  # noqa: S101 - written above
-        detail = {"plan": plan_name, "expires_at": expires_at and expires_at.isoformat()}
-        await _note(tx, user_id, actor, "plan.set", detail)
+        return await put_on(tx, user_id, plan_name, starts_at=now, actor=actor, expires_at=expires_at)
+
+
+async def put_on(
+    tx: Transaction, user_id: UUID, plan_name: str, *, starts_at: datetime, actor: str, expires_at: datetime | None
+) -> Terms:
+    """Put a user on a plan within a transaction that has their lock and brought them current at ``starts_at``."""
+    if not await tx.value("plan_exists", plan=plan_name):
+        raise NotFound(f"the catalogue has no plan {plan_name!r}")
+    terms_id = await tx.value("new_terms", user_id=user_id, plan=plan_name, starts_at=starts_at, expires_at=expires_at)
+    if terms_id is None:
+        raise NotFound("no such user")
+    await tx.run("take_terms", user_id=user_id, terms_id=terms_id)
+    terms = await tx.one("terms", user_id=user_id, terms_id=terms_id)
+    assert terms is not None  # noqa: S101 - written above
+    detail = {"plan": plan_name, "expires_at": expires_at and expires_at.isoformat()}
+    await _note(tx, user_id, actor, "plan.set", detail)
     return Terms(**terms)
 
 

@@ -17,7 +17,7 @@ A model whose price changed has several tables, ``[[prices."my-model"]]``, each 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -26,17 +26,17 @@ from typing import Any, Final, cast
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.pricing import Rates
 
-__all__ = ["OwnPrice", "own_rates"]
+__all__ = ["KINDS", "SINCE_EVER", "WHOLES", "OwnPrice", "nanos_of_usd", "own_price", "own_rates"]
 
 _SOURCE: Final = "operator"
-_SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_NAME: Final = 200
 _NANO: Final = Decimal("1E-9")
 _EXACT: Final = Context(traps=[Inexact, InvalidOperation])
 # With the largest counts of tokens a cost still fits a bigint.
 _HIGHEST_USD: Final = 1000
-_KINDS: Final = ("input", "output", "cache_read", "cache_write", "reasoning", "per_request")
-_WHOLES: Final = ("input", "output", "per_request")
+KINDS: Final = ("input", "output", "cache_read", "cache_write", "reasoning", "per_request")
+WHOLES: Final = ("input", "output", "per_request")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +78,28 @@ def _prices_of(model: str, given: Any) -> Iterator[OwnPrice]:
 
 
 def _price(model: str, table: dict[str, Any], field: str) -> OwnPrice:
-    for name in table.keys() - {*_KINDS, "effective_from"}:
-        raise Invalid.field(f"{field}.{name}", f"is not known here; known are {', '.join(_KINDS)}, effective_from")
-    if not any(kind in table for kind in _WHOLES):
-        raise Invalid.field(field, f"needs at least one of {', '.join(_WHOLES)}")
-    rates = {kind: _nanos(table[kind], f"{field}.{kind}") for kind in _KINDS if kind in table}
-    effective_from = _instant(table.get("effective_from", _SINCE_EVER), f"{field}.effective_from")
+    for name in table.keys() - {*KINDS, "effective_from"}:
+        raise Invalid.field(f"{field}.{name}", f"is not known here; known are {', '.join(KINDS)}, effective_from")
+    if not any(kind in table for kind in WHOLES):
+        raise Invalid.field(field, f"needs at least one of {', '.join(WHOLES)}")
+    rates = {kind: _nanos(table[kind], f"{field}.{kind}") for kind in KINDS if kind in table}
+    effective_from = _instant(table.get("effective_from", SINCE_EVER), f"{field}.effective_from")
+    return own_price(model, effective_from, rates)
+
+
+def own_price(model: str, effective_from: datetime, rates: Mapping[str, int]) -> OwnPrice:
+    """Make a price of rates by their kinds, in nano-USD."""
     return OwnPrice(model, effective_from, Rates(source=_SOURCE, provider=None, model=model, **rates))
 
 
 def _nanos(usd: Any, field: str) -> int:
     if isinstance(usd, bool) or not isinstance(usd, int | Decimal):
         raise Invalid.field(field, "must be a number of USD")
-    given = Decimal(usd)
+    return nanos_of_usd(Decimal(usd), field=field)
+
+
+def nanos_of_usd(given: Decimal, *, field: str) -> int:
+    """Read USD as nano-USD, exactly; ``Invalid`` names the field if it is negative, too large or too fine."""
     if not (given.is_finite() and 0 <= given <= _HIGHEST_USD):
         raise Invalid.field(field, f"must be from 0 to {_HIGHEST_USD} USD")
     try:

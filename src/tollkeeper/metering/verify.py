@@ -56,6 +56,11 @@ async def verify(database: Database) -> Verification:
         return Verification(**dict(covered.items()), differences=await _differences(tx, None))
 
 
+async def note(database: Statements, found: Verification) -> None:
+    """Keep what a verification found, for those who look at the system later."""
+    await database.run("note_verification", at=found.at, differences=len(found.differences))
+
+
 async def rebuild(database: Database, user_id: UUID) -> list[Difference]:
     """Mend a user's derived numbers and say which were wrong (normally none).
 

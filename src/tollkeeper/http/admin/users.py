@@ -1,0 +1,272 @@
+"""All users: listed, shown, noted on, moved to another plan, switched off; and what one of them sees."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import get, put
+from msgspec import UNSET, Meta, UnsetType
+
+from tollkeeper.errors import Contradiction, Invalid, NotFound, NotUnderstood
+from tollkeeper.http.batch_wire import Moment
+from tollkeeper.http.body import Fault
+from tollkeeper.http.exchange import Answer, Exchange, path_text
+from tollkeeper.http.listing import page_of
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.shapes import Said
+from tollkeeper.http.shown import DashboardAnswer, RequestFound, RequestsPage, RequestWhole
+from tollkeeper.http.wire import Cents, Heard, Instant, instant
+from tollkeeper.metering import directory, records
+from tollkeeper.metering.directory import Change, Entry, Found, Order, Sort, Wanted
+from tollkeeper.metering.money import cents_of
+from tollkeeper.metering.requests import reference
+
+_PATH: Final = "/api/admin/users"
+_ONE: Final = _PATH + "/{user:str}"
+
+
+class UsersQuery(PageQuery, frozen=True, kw_only=True):
+    """Whom to list, and in which order."""
+
+    q: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    plan: Annotated[str, Meta(max_length=50)] | None = None
+    is_active: bool | None = None
+    sort: Sort = "createdAt"
+    order: Order | None = None
+
+    @property
+    def direction(self) -> Order:
+        """Without a word addresses ascend, and of all else the newest or most comes first."""
+        return self.order or ("asc" if self.sort == "email" else "desc")
+
+
+class ChangeUser(Said, frozen=True, kw_only=True):
+    """What to change of a user. What is left out stays; ``null`` takes a note or an expiry away."""
+
+    note: Annotated[str, Meta(max_length=4000)] | UnsetType | None = UNSET
+    is_active: bool | UnsetType = UNSET
+    plan: Annotated[str, Meta(min_length=1, max_length=50)] | UnsetType = UNSET
+    plan_expires_at: Moment | UnsetType | None = UNSET
+
+    def contradictions(self) -> list[Fault]:
+        """A body that changes nothing is a mistake."""
+        if all(each is UNSET for each in (self.note, self.is_active, self.plan, self.plan_expires_at)):
+            return [Fault("body", "changes nothing: send note, isActive, plan or planExpiresAt")]
+        return []
+
+    def as_change(self) -> Change:
+        """Say the same inside; an empty note is none."""
+        note = self.note
+        return Change(
+            note=note.strip() or None if isinstance(note, str) else note,
+            is_active=self.is_active,
+            plan=self.plan,
+            plan_expires_at=self.plan_expires_at,
+        )
+
+
+class DirectoryEntry(Heard, frozen=True, kw_only=True):
+    """A user as operators see them. A limit of null is none at all."""
+
+    id: str
+    email: str | None
+    name: str | None
+    plan: str
+    plan_expires_at: Instant | None
+    is_active: bool
+    role: Literal["user", "admin"]
+    time_zone: str
+    created_at: Instant
+    last_active_at: Instant | None
+    requests_today: int
+    requests_this_month: int
+    monthly_limit: int | None
+    daily_limit: int | None
+    total_requests: int
+    total_tokens_used: int
+    total_cost: Cents
+    total_cost_nanos: int
+    note: str | None
+
+    @classmethod
+    def of(cls, entry: Entry) -> DirectoryEntry:
+        """Show a user."""
+        return cls(
+            id=str(entry.id),
+            email=entry.email,
+            name=entry.name,
+            plan=entry.plan,
+            plan_expires_at=entry.plan_expires_at and instant(entry.plan_expires_at),
+            is_active=entry.is_active,
+            role=entry.role,
+            time_zone=entry.time_zone,
+            created_at=instant(entry.created_at),
+            last_active_at=entry.last_active_at and instant(entry.last_active_at),
+            requests_today=entry.requests_today,
+            requests_this_month=entry.requests_this_month,
+            monthly_limit=entry.monthly_limit,
+            daily_limit=entry.daily_limit,
+            total_requests=entry.total_requests,
+            total_tokens_used=entry.total_tokens_used,
+            total_cost=cents_of(entry.total_cost_nanos),
+            total_cost_nanos=entry.total_cost_nanos,
+            note=entry.note,
+        )
+
+
+class DirectoryPage(Heard, frozen=True, kw_only=True):
+    """Some users; ``nextCursor`` leads on, null where nothing follows."""
+
+    success: Literal[True] = True
+    items: list[DirectoryEntry]
+    next_cursor: str | None
+
+
+class DirectoryFound(Heard, frozen=True, kw_only=True):
+    """The answer about one user."""
+
+    success: Literal[True] = True
+    user: DirectoryEntry
+
+
+class _Place(msgspec.Struct, array_like=True, frozen=True):
+    """Where a page ends: in which order, and the last one's key and id."""
+
+    sort: str
+    order: str
+    key: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | str
+    user_id: UUID
+
+
+LIST: Final = Operation("admin", summary="List users", query=UsersQuery, gives={200: DirectoryPage})
+SHOW: Final = Operation("admin", summary="Show one user", query=Said, gives={200: DirectoryFound}, problems=(NotFound,))
+CHANGE: Final = Operation(
+    "admin",
+    summary="Change a user's plan, note, or whether they may use anything",
+    takes=ChangeUser,
+    query=Said,
+    gives={200: DirectoryFound},
+    problems=(NotFound, Contradiction),
+    examples={"a month of pro": {"plan": "pro", "planExpiresAt": "2027-01-01T00:00:00Z", "note": "trial"}},
+)
+
+
+@get(_PATH, opt=LIST.as_opt())
+async def list_users(request: Exchange) -> Answer:
+    """Searched in address and name (or by id), by plan, active or not.
+
+    By `email` and `createdAt` pages stand still; by what people use (`lastActiveAt`, `requests`, `tokensUsed`, `cost`)
+    they overtake each other while one turns the pages.
+    """
+    query = request.asked(UsersQuery)
+    wanted = Wanted(query.q, query.plan, query.is_active)
+    backend = request.backend
+    # What has to look at all users shall keep no connection from those who track.
+    looks_at_all = not wanted.is_anybody or query.sort not in {"email", "createdAt"}
+    found = await directory.listed(
+        backend.patient if looks_at_all else backend.database,
+        wanted,
+        sort=query.sort,
+        order=query.direction,
+        limit=query.limit + 1,
+        after=_after(query),
+    )
+    items = found[: query.limit]
+    following = _cursor(query, items[-1]) if len(found) > query.limit else None
+    return Answer.of(DirectoryPage(items=[DirectoryEntry.of(each.entry) for each in items], next_cursor=following))
+
+
+@get(_ONE, opt=SHOW.as_opt())
+async def show_user(request: Exchange) -> Answer:
+    """By their id."""
+    request.asked(Said)
+    return Answer.of(
+        DirectoryFound(user=DirectoryEntry.of(await directory.one(request.backend.database, _id(request))))
+    )
+
+
+@put(_ONE, opt=CHANGE.as_opt())
+async def change_user(request: Exchange) -> Answer:
+    """All of it or nothing. Who is switched off is refused by their very next start; nobody switches themselves off."""
+    request.asked(Said)
+    user_id = _id(request)
+    said = await request.said(ChangeUser)
+    if said.is_active is False and user_id == request.caller.user_id:
+        raise Contradiction("you would lock yourself out: another operator may switch you off")
+    changed = await directory.change(request.backend.database, user_id, said.as_change(), actor=request.caller.actor)
+    return Answer.of(DirectoryFound(user=DirectoryEntry.of(changed)))
+
+
+@get(
+    _ONE + "/dashboard",
+    opt=Operation(
+        "admin", summary="Read a user's dashboard", query=Said, gives={200: DashboardAnswer}, problems=(NotFound,)
+    ).as_opt(),
+)
+async def show_users_dashboard(request: Exchange) -> Answer:
+    """The same object as the user sees, at the top and under `dashboard`."""
+    request.asked(Said)
+    return Answer(await request.dashboards.of(_id(request)))
+
+
+@get(
+    _ONE + "/requests",
+    opt=Operation(
+        "admin",
+        summary="List a user's requests, newest first",
+        query=PageQuery,
+        gives={200: RequestsPage},
+        problems=(NotFound,),
+    ).as_opt(),
+)
+async def list_users_requests(request: Exchange) -> Answer:
+    """As the user's own list, page by page."""
+    user_id = _id(request)
+    await directory.one(request.backend.database, user_id)
+    return await page_of(request, user_id)
+
+
+@get(
+    _ONE + "/requests/{reference:str}",
+    opt=Operation(
+        "admin",
+        summary="Show one request of a user, by our id or the client's",
+        query=Said,
+        gives={200: RequestFound},
+        problems=(NotFound,),
+    ).as_opt(),
+)
+async def show_users_request(request: Exchange) -> Answer:
+    """All that is kept of it."""
+    request.asked(Said)
+    named = reference(path_text(request, "reference"))
+    found = await records.one(request.backend.database, _id(request), named)
+    return Answer.of(RequestFound(request=RequestWhole.of(found)))
+
+
+def _id(request: Exchange) -> UUID:
+    text = path_text(request, "user")
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotUnderstood("a user's id is a UUID", field="user") from None
+
+
+def _after(query: UsersQuery) -> tuple[Any, UUID] | None:
+    place = position(query, _Place)
+    if place is None:
+        return None
+    if (place.sort, place.order) != (query.sort, query.direction) or isinstance(place.key, str) != (
+        query.sort == "email"
+    ):
+        raise Invalid.field("cursor", "belongs to another order of this list")
+    if isinstance(place.key, str) and "\0" in place.key:
+        raise Invalid.field("cursor", "is none that this list gave")
+    return place.key, place.user_id
+
+
+def _cursor(query: UsersQuery, last: Found) -> str:
+    return cursor_at(_Place(query.sort, query.direction, last.key, last.entry.id))

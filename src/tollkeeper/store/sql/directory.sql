@@ -1,0 +1,75 @@
+-- Users as operators look for them, and what operators change of them. routines/65_operators.sql has the view.
+
+-- name: directory_by_email
+-- Those who are wanted by their addresses, from above one on: read in that order until the page is full.
+SELECT d.entry
+  FROM (SELECT k.user_id, k.value FROM user_identities AS k
+         WHERE k.kind = 'email' AND k.value > coalesce(:after::text, '')) AS page
+  -- Each by its key, as in users_page.
+ CROSS JOIN LATERAL (SELECT v AS entry FROM directory AS v WHERE v.id = page.user_id LIMIT 1) AS d
+ WHERE tk_wanted(d.entry, :text::text, :plan::text, :is_active::boolean)
+ ORDER BY page.value
+ LIMIT :most;
+
+-- name: directory_by_email_backwards
+-- The same from below an address down.
+SELECT d.entry
+  FROM (SELECT k.user_id, k.value FROM user_identities AS k
+         WHERE k.kind = 'email' AND k.value < coalesce(:after::text, U&'\+10FFFF')) AS page
+ CROSS JOIN LATERAL (SELECT v AS entry FROM directory AS v WHERE v.id = page.user_id LIMIT 1) AS d
+ WHERE tk_wanted(d.entry, :text::text, :plan::text, :is_active::boolean)
+ ORDER BY page.value DESC
+ LIMIT :most;
+
+-- name: directory_by_age
+-- Those who are wanted, the oldest first (an id is the instant of its making), from above an id on.
+SELECT d.entry
+  FROM (SELECT a.id FROM accounts AS a
+         WHERE a.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')) AS page
+ CROSS JOIN LATERAL (SELECT v AS entry FROM directory AS v WHERE v.id = page.id LIMIT 1) AS d
+ WHERE tk_wanted(d.entry, :text::text, :plan::text, :is_active::boolean)
+ ORDER BY page.id
+ LIMIT :most;
+
+-- name: directory_by_age_backwards
+-- The same, the newest first, from below an id down.
+SELECT d.entry
+  FROM (SELECT a.id FROM accounts AS a
+         WHERE a.id < coalesce(:after::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')) AS page
+ CROSS JOIN LATERAL (SELECT v AS entry FROM directory AS v WHERE v.id = page.id LIMIT 1) AS d
+ WHERE tk_wanted(d.entry, :text::text, :plan::text, :is_active::boolean)
+ ORDER BY page.id DESC
+ LIMIT :most;
+
+-- name: directory_by_usage
+-- Those who are wanted by what they use, behind (key, id). Reads the usage rows of all of them and keeps the first ones:
+-- an index on what tracking changes would make every start and finish write it, and no operator turns pages that often.
+SELECT d AS entry, k.key
+  FROM directory AS d
+ CROSS JOIN LATERAL (SELECT CASE WHEN :backwards::boolean THEN -1 ELSE 1 END
+                            * CASE :sort::text WHEN 'requests' THEN d.total_requests
+                                               WHEN 'tokensUsed' THEN d.total_tokens_used
+                                               WHEN 'cost' THEN d.total_cost_nanos
+                                               ELSE coalesce((extract(epoch FROM d.last_active_at) * 1000000)::bigint, -1)
+                                               END AS key) AS k
+ WHERE tk_wanted(d, :text::text, :plan::text, :is_active::boolean)
+   AND (:after_id::uuid IS NULL OR (k.key, d.id) > (:after_key::bigint, :after_id))
+ ORDER BY k.key, d.id
+ LIMIT :most;
+
+-- name: directory_entry^
+-- One user as operators see them.
+SELECT d AS entry FROM directory AS d WHERE d.id = :user_id;
+
+-- name: note_on_user$
+-- Keep the operator's words about a user; none takes them away.
+UPDATE accounts AS a SET note = :note::text, updated_at = tk_now() WHERE a.id = :user_id
+RETURNING a.id;
+
+-- name: users_by_plan
+-- How many users each plan has now, and how many of them are active.
+SELECT p.plan, count(*) AS users, count(*) FILTER (WHERE p.is_active) AS active
+  FROM (SELECT CASE WHEN u.plan_expires_at <= n.now THEN 'free' ELSE u.plan_name END AS plan, u.is_active
+          FROM usage AS u CROSS JOIN (SELECT tk_now() AS now) AS n) AS p
+ GROUP BY p.plan
+ ORDER BY p.plan;
