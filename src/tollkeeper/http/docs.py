@@ -194,7 +194,7 @@ def _content(operation: Operation, takes: type[Said]) -> Iterator[tuple[str, dic
 
 def _tag(path: str) -> str:
     parts = [part for part in path.split("/") if part and not part.startswith("{")]
-    return parts[1] if parts[0] == "api" and parts[1] != "user" else parts[-1] if parts[0] == "api" else "service"
+    return parts[1] if parts[0] == "api" and parts[1] != "user" else parts[2] if parts[0] == "api" else "service"
 
 
 def _parameters(operation: Operation, path: str) -> Iterator[dict[str, Any]]:

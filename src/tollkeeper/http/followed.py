@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, Self
@@ -111,12 +110,15 @@ class Stream:
         """Say what is new until somebody ends it. ``say`` waits while its reader has not taken what was said before."""
         if self._is_over:
             return
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(None) as self._until_end:
                 while True:
                     await self._say_news(say)
                     await self._wait_for_news(say)
-        self._is_over = True
+        except TimeoutError:
+            return
+        finally:
+            self._is_over = True
 
     async def _say_news(self, say: Say) -> None:
         # Only when the reader has taken the last event is it decided what the next one is: so none ever queues.

@@ -33,6 +33,7 @@ _ROUND_SECONDS: Final = 0.1
 # Rounds take no more than a ninth of the process; one that took long waited for the database and took little of it.
 _PAUSE_TO_ROUND: Final = 8
 _LONGEST_PAUSE_SECONDS: Final = 10.0
+_AFTER_FAILURE_SECONDS: Final = 1.0
 _MOST_READ: Final = 32
 # Late enough to cost little, soon enough that a stream ends within a second of its session.
 _ASK_AGAIN_SECONDS: Final = 0.5
@@ -95,11 +96,11 @@ class Streams:
                 self._someone.clear()
                 await self._someone.wait()
             began = time.perf_counter()
-            await _outliving(self._look)
+            least = _ROUND_SECONDS if await _succeeds(self._look) else _AFTER_FAILURE_SECONDS
             self.rounds += 1
             self.round_seconds = time.perf_counter() - began
             pause = min(_PAUSE_TO_ROUND * self.round_seconds, _LONGEST_PAUSE_SECONDS)
-            await asyncio.sleep(max(pause, _ROUND_SECONDS))
+            await asyncio.sleep(max(pause, least))
 
     async def _look(self) -> None:
         """Read anew what has changed, of some users: the others come first the next time."""
@@ -124,7 +125,7 @@ class Streams:
             if self._backend.readiness.is_stopping:
                 _end(self._all())
             else:
-                await _outliving(self._ask_again)
+                await _succeeds(self._ask_again)
 
     async def _ask_again(self) -> None:
         """End the streams of those who may no longer follow, asking once for each key and each sign-in."""
@@ -155,12 +156,14 @@ def _end(streams: Iterable[Stream]) -> None:
         stream.end()
 
 
-async def _outliving(act: Callable[[], Awaitable[None]]) -> None:
-    """Do it, whatever comes of it: the next turn tries again."""
+async def _succeeds(act: Callable[[], Awaitable[None]]) -> bool:
+    """Do it, and outlive whatever comes of it: the next turn tries again."""
     try:
         await act()
     except Unavailable:
         # Whoever calls meanwhile is told, and that is logged.
-        return
+        return False
     except Exception:
         log.exception("the streams could not be looked after")
+        return False
+    return True
