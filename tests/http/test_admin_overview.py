@@ -99,12 +99,12 @@ async def test_live_counts_what_is_admitted_and_settled_by_whom_and_where(
     await told_live(service)
     before = (await overview(service, operator))["live"]
     for n in range(3):
-        begun = await service.start(alice, requestId=f"live-{n}")
+        await service.start(alice, requestId=f"live-{n}")
         again = await service.call(
             "POST", "/api/chat/track", by=alice.by_key, says={"prompt": "Hello", "requestId": f"live-{n}"}
         )
         assert again.headers["Idempotent-Replayed"] == "true"
-    await service.finish(alice, begun["id"])
+    await service.finish(alice, "live-2")
     await service.call("PUT", "/api/chat/track", by=alice.by_key, says={"requestId": "live-2", "userRating": 5})
     poor = await service.person(await service.plan("none", daily_requests=0))
     refused = await service.call("POST", "/api/chat/track", by=poor.by_key, says={"prompt": "x"})

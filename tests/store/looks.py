@@ -101,11 +101,17 @@ LISTS: Final = (
     Look("first", "users_page", 6 * PAGE, lambda _: {"below": None, "most": PAGE}),
     Look("middle", "users_page", 6 * PAGE, lambda m: {"below": m.people.other, "most": PAGE}),
     *(
-        Look(where, f"directory_by_{order}", 8 * PAGE, lambda m, after=after: _ANYBODY | {
-            "after": after and after(m), "most": PAGE})
-        for order, middle in (("email", lambda _: "other-5@example.com"), ("age", lambda m: m.people.other))
-        for order in (order, f"{order}_backwards")
-        for where, after in (("first", None), ("middle", middle))
+        Look("first", each, 8 * PAGE, lambda _: _ANYBODY | {"after": None, "most": PAGE})
+        for order in ("email", "age")
+        for each in (f"directory_by_{order}", f"directory_by_{order}_backwards")
+    ),
+    *(
+        Look("middle", each, 8 * PAGE, lambda _: _ANYBODY | {"after": "other-5@example.com", "most": PAGE})
+        for each in ("directory_by_email", "directory_by_email_backwards")
+    ),
+    *(
+        Look("middle", each, 8 * PAGE, lambda m: _ANYBODY | {"after": m.people.other, "most": PAGE})
+        for each in ("directory_by_age", "directory_by_age_backwards")
     ),
 )  # fmt: skip
 

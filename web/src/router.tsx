@@ -1,4 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { modelsShown } from "./admin/models/shown";
+import { asked, looked } from "./admin/users/asked";
 import { OverviewPage } from "./overview/OverviewPage";
 import { narrowed } from "./requests/narrowed";
 import { period } from "./shared/period";
@@ -32,6 +34,34 @@ const routes = [
   createRoute({
     ...at("/settings"),
     component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
+  }),
+  createRoute({
+    ...at("/admin"),
+    component: lazyRouteComponent(() => import("./admin/overview/AdminOverviewPage"), "AdminOverviewPage"),
+    validateSearch: period,
+  }),
+  createRoute({
+    ...at("/admin/users"),
+    component: lazyRouteComponent(() => import("./admin/users/UsersPage"), "UsersPage"),
+    validateSearch: asked,
+  }),
+  createRoute({
+    ...at("/admin/users/$user"),
+    component: lazyRouteComponent(() => import("./admin/users/UserPage"), "UserPage"),
+    validateSearch: looked,
+  }),
+  createRoute({
+    ...at("/admin/plans"),
+    component: lazyRouteComponent(() => import("./admin/plans/AdminPlansPage"), "AdminPlansPage"),
+  }),
+  createRoute({
+    ...at("/admin/models"),
+    component: lazyRouteComponent(() => import("./admin/models/ModelsPage"), "ModelsPage"),
+    validateSearch: modelsShown,
+  }),
+  createRoute({
+    ...at("/admin/system"),
+    component: lazyRouteComponent(() => import("./admin/system/SystemPage"), "SystemPage"),
   }),
 ] as const;
 

@@ -74,7 +74,7 @@ export const duration = orNone((ms) => {
   return ms < 3_600_000 ? inUnits.min.format(ms / 60_000) : inUnits.h.format(ms / 3_600_000);
 });
 
-const sizes = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((each) => unit(each, 1));
+const sizes = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((each) => unit(each, 1, "short"));
 
 /** 12.5 MB */
 export const bytes = orNone((value) => {

@@ -19,7 +19,7 @@ export default function Bars({ rows, series, write, axis }: BarsProps) {
       type="stacked"
       series={series}
       valueFormatter={write}
-      gridAxis="y"
+      gridAxis="x"
       strokeDasharray="0"
       tickLine="none"
       withBarValueLabel={false}

@@ -17,7 +17,7 @@ export default function Lines({ rows, series, write }: LinesProps) {
       dataKey="start"
       series={[...series]}
       valueFormatter={write}
-      gridAxis="y"
+      gridAxis="x"
       strokeDasharray="0"
       tickLine="none"
       strokeWidth={1.75}
