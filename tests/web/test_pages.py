@@ -11,6 +11,7 @@ from playwright.async_api import Browser, StorageState
 from tests.web.visitors import PAGES, Served, Visitor, visiting
 from tollkeeper.http.pages import kinds
 
+_NONE = "\N{EN DASH}"
 _TINY = {"tokensInput": 40, "tokensOutput": 20, "duration": 900}
 _LARGE = {"tokensInput": 900_000, "tokensOutput": 250_000, "duration": 12_400, "userRating": 4}
 
@@ -124,9 +125,9 @@ async def test_the_newest_requests_shown_are_those_of_the_dashboard(
         region = visitor.page.get_by_role("region", name="Newest requests")
         rows = [await row.locator("td").all_inner_texts() for row in await region.locator("tbody tr").all()]
         assert [row[0].strip() for row in rows] == [each["prompt"].strip() for each in recent]
-        assert [row[1] for row in rows] == [each["model"] or "–" for each in recent]
+        assert [row[1] for row in rows] == [each["model"] or _NONE for each in recent]
         assert [row[2].lower() for row in rows] == [each["status"] for each in recent]
-        assert [row[4] == "–" for row in rows] == [each["cost"] is None for each in recent]
+        assert [row[4] == _NONE for row in rows] == [each["cost"] is None for each in recent]
         (tiny,) = [row for row in rows if "weather" in row[0]]
         cost = next(each["cost"] for each in recent if each["requestId"] == "tiny")
         # What costs little does not look free.

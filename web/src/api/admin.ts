@@ -1,4 +1,10 @@
-import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
 import type {
   DirectoryEntry,
   NewPrice,
@@ -120,7 +126,9 @@ export function useOwnPrices(model: string) {
 }
 
 export function usePutPrice(model: string) {
-  return useModelChange((price: NewPrice) => call(`${modelAt(model)}/prices`, { method: "PUT", body: price }));
+  return useModelChange((price: NewPrice) =>
+    call(`${modelAt(model)}/prices`, { method: "PUT", body: price }),
+  );
 }
 
 export function useDeletePrice(model: string) {

@@ -20,13 +20,8 @@ const wholeDollars = new Intl.NumberFormat(undefined, {
   maximumFractionDigits: 0,
 });
 const rating = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
-const unit = (unit: string, digits: number) =>
-  new Intl.NumberFormat(undefined, {
-    style: "unit",
-    unit,
-    unitDisplay: "short",
-    maximumFractionDigits: digits,
-  });
+const unit = (unit: string, digits: number, unitDisplay: "narrow" | "short" = "narrow") =>
+  new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay, maximumFractionDigits: digits });
 const inUnits = {
   ms: unit("millisecond", 0),
   s: unit("second", 1),

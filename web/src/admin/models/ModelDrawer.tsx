@@ -43,7 +43,9 @@ function Current({ model }: { model: SeenModel }) {
     <section>
       <h3>
         Price now{" "}
-        <Tag {...(priceSource === "none" ? { tone: "warn" } : priceSource === "own" ? { tone: "accent" } : {})}>
+        <Tag
+          {...(priceSource === "none" ? { tone: "warn" } : priceSource === "own" ? { tone: "accent" } : {})}
+        >
           {SOURCES[priceSource]}
         </Tag>
       </h3>

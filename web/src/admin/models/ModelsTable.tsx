@@ -5,8 +5,8 @@ import { compact, count, money, NONE } from "@/shared/format";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { nameOf } from "@/usage/measure";
-import { priceText, SOURCES } from "./prices";
 import styles from "./models.module.css";
+import { priceText, SOURCES } from "./prices";
 
 /** Models, the most used first. */
 export function ModelsTable({ models }: { models: SeenModel[] }) {
@@ -63,7 +63,9 @@ function Row({ model }: { model: SeenModel }) {
         </Link>
       </td>
       <td>
-        <Tag {...(priceSource === "none" ? { tone: "warn" } : priceSource === "own" ? { tone: "accent" } : {})}>
+        <Tag
+          {...(priceSource === "none" ? { tone: "warn" } : priceSource === "own" ? { tone: "accent" } : {})}
+        >
           {SOURCES[priceSource]}
         </Tag>
       </td>

@@ -9,6 +9,7 @@ import styles from "./models.module.css";
 export function Reprice({ model }: { model: string }) {
   const reprice = useReprice(model);
   const shown = reprice.data;
+  const isWorking = (apply: boolean) => reprice.isPending && reprice.variables.apply === apply;
   const isPreview = shown !== undefined && !shown.applied;
   return (
     <section>
@@ -22,17 +23,13 @@ export function Reprice({ model }: { model: string }) {
         <Button
           size="xs"
           variant="default"
-          loading={reprice.isPending && reprice.variables?.apply === false}
+          loading={isWorking(false)}
           onClick={() => reprice.mutate({ apply: false })}
         >
           Preview
         </Button>
         {isPreview && shown.changed > 0 && (
-          <Button
-            size="xs"
-            loading={reprice.isPending && reprice.variables?.apply === true}
-            onClick={() => reprice.mutate({ apply: true })}
-          >
+          <Button size="xs" loading={isWorking(true)} onClick={() => reprice.mutate({ apply: true })}>
             Price {count(shown.changed)} {shown.changed === 1 ? "request" : "requests"} anew
           </Button>
         )}

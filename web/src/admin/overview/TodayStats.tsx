@@ -12,16 +12,18 @@ export function TodayStats({ overview: { today, yesterday, activeUsers, users } 
         value={count(today.requests)}
         note={`${count(yesterday.requests)} yesterday`}
       />
+      <Stat label="Failed today" value={count(today.failed)} note={`${percent(today.successRate)} succeed`} />
       <Stat
-        label="Failed today"
-        value={count(today.failed)}
-        note={`${percent(today.successRate)} succeed`}
+        label="Tokens today"
+        value={compact(today.tokensUsed)}
+        note={`${compact(yesterday.tokensUsed)} yesterday`}
       />
-      <Stat label="Tokens today" value={compact(today.tokensUsed)} note={`${compact(yesterday.tokensUsed)} yesterday`} />
       <Stat
         label="Cost today"
         value={money(today.cost)}
-        note={today.unpriced ? `${count(today.unpriced)} without a price` : `${money(yesterday.cost)} yesterday`}
+        note={
+          today.unpriced ? `${count(today.unpriced)} without a price` : `${money(yesterday.cost)} yesterday`
+        }
       />
       <Stat
         label="Active users"
@@ -32,7 +34,9 @@ export function TodayStats({ overview: { today, yesterday, activeUsers, users } 
         label="All users"
         value={<Link to="/admin/users">{count(users.total)}</Link>}
         note={
-          users.active === users.total ? "none switched off" : `${count(users.total - users.active)} switched off`
+          users.active === users.total
+            ? "none switched off"
+            : `${count(users.total - users.active)} switched off`
         }
       />
     </Stats>

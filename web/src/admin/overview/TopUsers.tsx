@@ -10,7 +10,10 @@ import { Panel } from "@/shared/Panel";
 import { type Days, lastDays } from "@/shared/period";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 
-const BY: Record<string, { label: string; of: (totals: Measures) => number | null; write: (value: number) => string }> = {
+const BY: Record<
+  string,
+  { label: string; of: (totals: Measures) => number | null; write: (value: number) => string }
+> = {
   requests: { label: "Requests", of: (totals) => totals.requests, write: count },
   failed: { label: "Failed", of: (totals) => totals.failed, write: count },
   tokensUsed: { label: "Tokens", of: (totals) => totals.tokensUsed, write: compact },

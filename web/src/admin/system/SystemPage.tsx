@@ -5,8 +5,8 @@ import { bytes, count, dateOf, NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
-import { Stat, Stats } from "@/shared/Stat";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { Stat, Stats } from "@/shared/Stat";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { Rows } from "./Rows";
 import styles from "./system.module.css";
@@ -40,7 +40,13 @@ function Summary({ system: { version, startedAt, database, nodes, lanes } }: { s
       <Stat
         label="Version"
         value={version}
-        note={startedAt != null && <>started <TimeAgo at={startedAt} /></>}
+        note={
+          startedAt != null && (
+            <>
+              started <TimeAgo at={startedAt} />
+            </>
+          )
+        }
       />
       <Stat
         label="Database"
@@ -72,7 +78,8 @@ function Verification({ last }: { last: System["lastVerify"] }) {
             {last.ok ? "Every number agrees" : `${count(last.differences)} numbers disagree`}
           </OkBadge>{" "}
           <span className={styles.soft}>
-            <TimeAgo at={last.at} />, in {last.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 })} s
+            <TimeAgo at={last.at} />, in{" "}
+            {last.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 })} s
           </span>
         </p>
       )}

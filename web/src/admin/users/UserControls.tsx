@@ -92,8 +92,7 @@ function NoteControl({ user }: { user: DirectoryEntry }) {
 function ActiveControl({ user }: { user: DirectoryEntry }) {
   const change = useChangeUser(user.id);
   const [isAsking, setIsAsking] = useState(false);
-  const toggle = () =>
-    change.mutate({ isActive: !user.isActive }, { onSuccess: () => setIsAsking(false) });
+  const toggle = () => change.mutate({ isActive: !user.isActive }, { onSuccess: () => setIsAsking(false) });
   return (
     <>
       <Button size="xs" variant="default" onClick={() => setIsAsking(true)}>

@@ -40,7 +40,11 @@ function Found({ user }: { user: DirectoryEntry }) {
   const [days, setDays] = useDays();
   return (
     <>
-      <PageHeader title={user.name ?? user.email ?? user.id} tab={user.email ?? "User"} about={<About user={user} />}>
+      <PageHeader
+        title={user.name ?? user.email ?? user.id}
+        tab={user.email ?? "User"}
+        about={<About user={user} />}
+      >
         <PeriodChoice days={days} onChange={setDays} />
       </PageHeader>
       <div className={styles.stack}>

@@ -40,8 +40,8 @@ export function UsersPage() {
             const found = pages.flatMap((page) => page.items);
             return found.length === 0 ? (
               <EmptyState title="Nobody matches">
-                Search for a part of an address or a name. Users appear with the first request that your app tracks
-                for them.
+                Search for a part of an address or a name. Users appear with the first request that your app
+                tracks for them.
               </EmptyState>
             ) : (
               <>
