@@ -36,6 +36,5 @@ export function featureName(feature: string): string {
 
 /** $29 a month */
 export function priceOf({ pricePerMonth, billingCycle }: Terms): string {
-  if (pricePerMonth === 0) return "Free";
   return `${roundMoney(pricePerMonth)} a month${billingCycle === "yearly" ? ", billed yearly" : ""}`;
 }

@@ -1,6 +1,6 @@
 import { Tooltip } from "@mantine/core";
 import type { ReactNode } from "react";
-import { change } from "./format";
+import { change, count } from "./format";
 import styles from "./Stat.module.css";
 
 interface StatProps {
@@ -45,7 +45,7 @@ function Delta({
   const by = (now - before) / before;
   const moved = Math.abs(by) >= NOTICED;
   const tone = !moved || more === undefined ? "none" : by > 0 === (more === "good") ? "good" : "bad";
-  const text = by > 9.99 ? "+999%" : moved ? change(by) : "no change";
+  const text = by > 9.99 ? `${count(Math.round(now / before))}×` : moved ? change(by) : "no change";
   return (
     <Tooltip label="compared with the period before">
       <span className={styles.delta} data-tone={tone}>

@@ -35,6 +35,9 @@ export function UsageSection({
   const bySecond = useAnalytics(whose, { ...asked, groupBy: second });
   return (
     <div className={styles.stack}>
+      <p className={styles.period}>
+        <strong>Last {days} days</strong> compared with the {days} days before
+      </p>
       <Loaded query={byModel} skeleton={<UsageSkeleton />}>
         {(analytics) => (
           <div className={styles.stack}>

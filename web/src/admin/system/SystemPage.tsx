@@ -94,8 +94,8 @@ function Retention({ retention }: { retention: System["retention"] }) {
   return (
     <Panel title="Kept">
       <p>
-        Requests {kept(rowsDays)}
-        {since(rowsFrom)}. Texts {kept(textDays)}
+        Requests are kept {kept(rowsDays)}
+        {since(rowsFrom)}. Their texts are kept {kept(textDays)}
         {since(textsFrom)}.
       </p>
     </Panel>
