@@ -37,6 +37,10 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/api/user/analytics"): None,
     ("GET", "/api/admin/analytics"): None,
     ("GET", "/api/admin/analytics/users"): None,
+    ("GET", "/api/user/plan"): None,
+    ("GET", "/api/user/settings"): None,
+    ("PUT", "/api/user/settings"): {"theme": "dark"},
+    ("GET", "/api/plans"): None,
     ("GET", "/api/user/variables"): None,
     ("GET", "/api/user/variables/{key}"): None,
     ("POST", "/api/user/variables"): {"key": "K", "value": "v"},
@@ -90,6 +94,8 @@ NEEDS: dict[tuple[str, str], str] = {
     ("GET", "/api/user/dashboard/stream"): "dashboard:read",
     ("POST", "/api/user/dashboard"): "dashboard:read",
     ("GET", "/api/user/analytics"): "dashboard:read",
+    ("GET", "/api/user/plan"): "dashboard:read",
+    ("GET", "/api/user/settings"): "dashboard:read",
     ("GET", "/api/user/variables"): "variables:read",
     ("GET", "/api/user/variables/{key}"): "variables:read",
     ("POST", "/api/user/variables"): "variables:write",
@@ -97,9 +103,9 @@ NEEDS: dict[tuple[str, str], str] = {
     ("DELETE", "/api/user/variables/{key}"): "variables:write",
     ("GET", "/metrics"): "metrics",
 }
-FOR_ANYONE_KNOWN = {("GET", "/api/account")}
+FOR_ANYONE_KNOWN = {("GET", "/api/account"), ("GET", "/api/plans")}
 FOR_SERVICES = {("POST", "/api/chat/track/batch")}
-FOR_PERSONS = {("POST", "/api/account/sign-out")}
+FOR_PERSONS = {("POST", "/api/account/sign-out"), ("PUT", "/api/user/settings")}
 FOR_OPERATORS = {call for call in CALLS if call[1].startswith("/api/admin/")}
 
 

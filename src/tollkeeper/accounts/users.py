@@ -129,22 +129,36 @@ async def change(
     A time zone takes effect with the next window: the running day and month end when they were going to. Switched off,
     a user is refused by the very next request, and every sign-in and key says so.
     """
-    new_name = name and one_line(name, field="name", most=LONGEST_NAME)
     async with database.transaction() as tx:
-        # Takes the lock of all that is the user's.
-        await tx.value("bring_current", user_ids=[user_id])
-        role = None if admin is None else "admin" if admin else "user"
-        if await tx.value("describe_user", user_id=user_id, given_name=new_name, role=role) is None:
-            raise NotFound("no such user")
-        zone = None if time_zone is None else await _zone(tx, time_zone)
-        if zone is not None:
-            await tx.run("plan_zone_of_user", user_id=user_id, time_zone=zone)
-        if is_active is not None:
-            await tx.run("switch_user", user_id=user_id, is_active=is_active)
-        given = {"role": role, "is_active": is_active, "time_zone": zone, "name": None if name is None else "given"}
-        detail = {field: value for field, value in given.items() if value is not None}
-        await activity.note(tx, user_id=user_id, actor=actor, action="user.changed", detail=detail)
+        await change_within(tx, user_id, actor=actor, name=name, admin=admin, is_active=is_active, time_zone=time_zone)
         return await show(tx, user_id)
+
+
+async def change_within(
+    tx: Transaction,
+    user_id: UUID,
+    *,
+    actor: str,
+    name: str | None = None,
+    admin: bool | None = None,
+    is_active: bool | None = None,
+    time_zone: str | None = None,
+) -> None:
+    """Do the same together with what else the transaction does."""
+    new_name = name and one_line(name, field="name", most=LONGEST_NAME)
+    # Takes the lock of all that is the user's.
+    await tx.value("bring_current", user_ids=[user_id])
+    role = None if admin is None else "admin" if admin else "user"
+    if await tx.value("describe_user", user_id=user_id, given_name=new_name, role=role) is None:
+        raise NotFound("no such user")
+    zone = None if time_zone is None else await _zone(tx, time_zone)
+    if zone is not None:
+        await tx.run("plan_zone_of_user", user_id=user_id, time_zone=zone)
+    if is_active is not None:
+        await tx.run("switch_user", user_id=user_id, is_active=is_active)
+    given = {"role": role, "is_active": is_active, "time_zone": zone, "name": None if name is None else "given"}
+    detail = {field: value for field, value in given.items() if value is not None}
+    await activity.note(tx, user_id=user_id, actor=actor, action="user.changed", detail=detail)
 
 
 def address_of(email: str, *, field: str = "email") -> str:

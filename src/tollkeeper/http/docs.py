@@ -229,6 +229,7 @@ def _responses(operation: Operation, path: str) -> Iterator[tuple[str, dict[str,
             content = {shape: {"schema": {"type": "object" if shape == "application/json" else "string"}}}
         else:
             content = {"application/json": {"schema": {"$ref": _REFERENCE.format(name=shape.__name__)}}}
+        content |= {kind: {"schema": {"type": "string"}} for kind in operation.files}
         yield str(status), {"description": HTTPStatus(status).phrase, "content": content, "headers": _TRACE}
     kinds: dict[int, list[type[TollkeeperError]]] = {}
     for kind in dict.fromkeys((*operation.problems, *_always(operation, path))):

@@ -2,32 +2,152 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from decimal import Decimal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from litestar import get
+from msgspec import Meta, field
 
+from tollkeeper.errors import Invalid
+from tollkeeper.http.body import Fault
+from tollkeeper.http.download import CONTENT_TYPES, as_download
 from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.moments import MomentText, faults_of_moments, moment
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.shown import RequestShown, RequestsPage
-from tollkeeper.metering import records
+from tollkeeper.http.wire import Count, Instant, Name, instant
+from tollkeeper.metering import records, searching
+from tollkeeper.metering.money import nanos_of_cents
+from tollkeeper.metering.searching import Wanted
+
+CentsText = Annotated[str, Meta(max_length=21)]
+
+_CENTS: Final = re.compile(r"\d{1,10}(\.\d{1,9})?", re.ASCII)
 
 
-@get(
-    "/api/chat/requests",
-    opt=Operation(
-        "dashboard:read", summary="List requests, newest first", query=PageQuery, gives={200: RequestsPage}
-    ).as_opt(),
+class RequestsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which requests, and in what form; `unknown` and `uncategorized` stand for none. Costs in cents."""
+
+    q: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    model: Name | None = None
+    category: Name | None = None
+    request_type: Name | None = None
+    complexity: Literal["low", "medium", "high", "unknown"] | None = None
+    status: Literal["pending", "completed", "failed"] | None = None
+    rating: Literal["1", "2", "3", "4", "5", "none", "any"] | None = None
+    session_id: Name | None = None
+    from_: MomentText | None = field(default=None, name="from")
+    to: MomentText | None = None
+    min_cost: CentsText | None = None
+    max_cost: CentsText | None = None
+    min_duration: Count | None = None
+    max_duration: Count | None = None
+    format_: Literal["json", "csv", "jsonl"] = field(default="json", name="format")
+
+    def faults(self) -> Iterator[Fault]:
+        """Name what is no instant and no cost."""
+        yield from faults_of_moments(from_=self.from_, to=self.to)
+        for name, text in (("minCost", self.min_cost), ("maxCost", self.max_cost)):
+            try:
+                _nanos(text, name)
+            except Invalid as error:
+                yield Fault(name, error.fields["errors"][0]["message"])
+
+    def contradictions(self) -> Iterator[Fault]:
+        """A file has no pages."""
+        if self.format_ != "json" and self.cursor is not None:
+            yield Fault("cursor", "leads through pages, and a file has none")
+
+    def as_wanted(self) -> Wanted:
+        """Say the same inside."""
+        return Wanted(
+            text=self.q,
+            model=self.model,
+            category=self.category,
+            request_type=self.request_type,
+            complexity=self.complexity,
+            status=self.status,
+            rating=self.rating,
+            session_id=self.session_id,
+            since=_in_utc(moment(self.from_)),
+            until=_in_utc(moment(self.to)),
+            least_nanos=_nanos(self.min_cost, "minCost"),
+            most_nanos=_nanos(self.max_cost, "maxCost"),
+            least_ms=self.min_duration,
+            most_ms=self.max_duration,
+        )
+
+
+class RequestsFound(RequestsPage, frozen=True, kw_only=True):
+    """Some requests. ``searchedTo``: the search was cut there, and goes on with ``nextCursor``."""
+
+    searched_to: Instant | None = None
+
+
+LIST: Final = Operation(
+    "dashboard:read",
+    summary="List requests, newest first",
+    query=RequestsQuery,
+    gives={200: RequestsFound},
+    files=tuple(CONTENT_TYPES.values()),
 )
+
+
+@get("/api/chat/requests", opt=LIST.as_opt())
 async def list_requests(request: Exchange) -> Answer:
-    """The caller's requests, page by page. What starts while one turns the pages comes before the first."""
+    """The caller's requests, page by page. What starts while one turns the pages comes before the first.
+
+    `q` is looked for in prompts and responses. `from` and `to` are instants or dates of UTC. A search through much is
+    cut: then `searchedTo` says how far it has come, and `nextCursor` goes on there. With `format` `csv` or `jsonl` all
+    that match come as one file.
+    """
     return await page_of(request, request.caller.user_id)
 
 
 async def page_of(request: Exchange, user_id: UUID) -> Answer:
-    """Answer what the query asks for of one user's requests."""
-    query = request.asked(PageQuery)
-    found = await records.newest(request.backend.database, user_id, limit=query.limit + 1, before=position(query, UUID))
-    items = found[: query.limit]
-    following = cursor_at(items[-1].id) if len(found) > query.limit else None
-    return Answer.of(RequestsPage(items=[RequestShown.of(each) for each in items], next_cursor=following))
+    """Answer what the query asks for of one user's requests: a page, or a file of all."""
+    query, backend = request.asked(RequestsQuery), request.backend
+    wanted = query.as_wanted()
+    if query.format_ != "json":
+        return await as_download(searching.every(backend.patient, user_id, wanted), form=query.format_)
+    before = position(query, UUID)
+    if wanted == _ALL:
+        return Answer.of(await _newest(request, user_id, limit=query.limit, before=before))
+    found = await searching.search(backend.database, user_id, wanted, limit=query.limit, before=before)
+    return Answer.of(
+        RequestsFound(
+            items=[RequestShown.of(each) for each in found.items],
+            next_cursor=found.go_on_below and cursor_at(found.go_on_below),
+            searched_to=found.searched_to and instant(found.searched_to),
+        )
+    )
+
+
+async def _newest(request: Exchange, user_id: UUID, *, limit: int, before: UUID | None) -> RequestsFound:
+    found = await records.newest(request.backend.database, user_id, limit=limit + 1, before=before)
+    items = found[:limit]
+    following = cursor_at(items[-1].id) if len(found) > limit else None
+    return RequestsFound(items=[RequestShown.of(each) for each in items], next_cursor=following)
+
+
+def _in_utc(given: date | datetime | None) -> datetime | None:
+    if given is None or isinstance(given, datetime):
+        return given
+    return datetime.combine(given, time_of_day(), UTC)
+
+
+def _nanos(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    if not _CENTS.fullmatch(text):
+        raise Invalid.field(name, "must be a number of cents with at most 9 decimals")
+    return nanos_of_cents(Decimal(text), field=name)
+
+
+_ALL: Final = Wanted()

@@ -23,10 +23,13 @@ from tollkeeper.http import (
     listing,
     live,
     pages,
+    plans,
+    preferences,
     problems,
     variables,
 )
-from tollkeeper.http.admin import models, overview, plans, system, users
+from tollkeeper.http.admin import models, overview, system, users
+from tollkeeper.http.admin import plans as catalogue
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
@@ -46,6 +49,10 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     chat.list_session_requests,
     dashboard.show_dashboard,
     dashboard.rebuild_dashboard,
+    plans.show_plans,
+    plans.show_own_plan,
+    preferences.show_settings,
+    preferences.change_settings,
     analytics.show_analytics,
     analytics.show_overall_analytics,
     analytics.list_top_users,
@@ -66,7 +73,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     users.show_users_dashboard,
     users.list_users_requests,
     users.show_users_request,
-    plans.list_plans,
+    catalogue.list_plans,
     models.list_models,
     models.list_prices,
     models.put_price,

@@ -8,8 +8,8 @@ import shared from "@/shared/shared.module.css";
 import styles from "./overview.module.css";
 
 /** What the plan allows, and what of it is used. */
-export function LimitMeters({ limits }: { limits: Limits }) {
-  const plan = (
+export function LimitMeters({ limits, isOwn = true }: { limits: Limits; isOwn?: boolean }) {
+  const plan = isOwn && (
     <Link to="/plan" className={shared.soft}>
       {limits.planName} plan
     </Link>

@@ -1,8 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ChatRequest } from "@/api/types";
 import { StatusBadge } from "@/shared/badges";
-import { compact, duration, money } from "@/shared/format";
-import { TimeAgo } from "@/shared/TimeAgo";
+import { compact, duration, exactTime, money, shortTime } from "@/shared/format";
 import styles from "./sessions.module.css";
 
 const LONG = 1_200;
@@ -12,7 +11,9 @@ export function Exchange({ request }: { request: ChatRequest }) {
   return (
     <li className={styles.exchange}>
       <p className={styles.time}>
-        <TimeAgo at={request.startedAt} />
+        <time dateTime={request.startedAt} title={exactTime(request.startedAt)}>
+          {shortTime(request.startedAt)}
+        </time>
       </p>
       <div className={styles.prompt}>{cut(request.prompt) ?? <i>No prompt is kept.</i>}</div>
       <div className={styles.answer}>

@@ -55,7 +55,8 @@ export const theme = createTheme({
   components: {
     Tooltip: { defaultProps: { withArrow: false, openDelay: 300, transitionProps: { duration: 80 } } },
     Select: { defaultProps: { checkIconPosition: "right" } },
-    Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.4 } } },
+    Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.3 } } },
+    Drawer: { defaultProps: { overlayProps: { backgroundOpacity: 0.3 } } },
   },
 });
 

@@ -56,3 +56,16 @@ SELECT tk_take_terms(:user_id, :terms_id);
 SELECT t.id, t.plan_name, t.plan_rank, t.starts_at, t.expires_at
   FROM plan_terms AS t
  WHERE t.user_id = :user_id AND t.id = :terms_id;
+
+-- name: own_plan^
+-- The terms that a user has, and what of them is used, unless something of theirs is due.
+SELECT t.plan_name AS name, t.plan_rank AS rank, t.daily_requests, t.monthly_requests, t.max_tokens_per_request,
+       t.monthly_tokens, t.monthly_cost_nanos, t.features, t.price_per_month, t.billing_cycle, t.starts_at, t.expires_at,
+       tk_limits(u.version, u.day_requests, u.month_requests, u.month_tokens + u.reserved_tokens,
+                 u.month_cost_nanos + u.reserved_nanos, u) AS limits,
+       u.due_at <= tk_now() AS is_due
+  FROM usage AS u
+  -- By its key: with a limit no plan made on an empty table walks all terms instead.
+ CROSS JOIN LATERAL (SELECT k.* FROM plan_terms AS k
+                      WHERE k.user_id = u.user_id AND k.id = u.plan_terms_id LIMIT 1) AS t
+ WHERE u.user_id = :user_id;

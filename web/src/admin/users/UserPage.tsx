@@ -49,7 +49,7 @@ function Found({ user }: { user: DirectoryEntry }) {
       </PageHeader>
       <div className={styles.stack}>
         <UserControls user={user} />
-        {dashboard.data !== undefined && <LimitMeters limits={dashboard.data.limits} />}
+        {dashboard.data !== undefined && <LimitMeters limits={dashboard.data.limits} isOwn={false} />}
         <UsageSection whose={{ user: user.id }} days={days} timeZone={user.timeZone} />
         <Requests userId={user.id} />
       </div>

@@ -1,0 +1,102 @@
+"""The user's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
+
+from litestar import get, put
+from msgspec import UNSET, Meta, UnsetType
+
+from tollkeeper.accounts import preferences
+from tollkeeper.accounts.preferences import DaysShown, Settings, Theme
+from tollkeeper.errors import NotFound
+from tollkeeper.http.body import Fault
+from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.shapes import Said
+from tollkeeper.http.wire import Heard
+
+
+class ChangeSettings(Said, frozen=True, kw_only=True):
+    """What is to be changed; a name of null is taken away."""
+
+    name: Annotated[str, Meta(max_length=200)] | UnsetType | None = UNSET
+    time_zone: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    theme: Theme | UnsetType = UNSET
+    days_shown: DaysShown | UnsetType = UNSET
+
+    def contradictions(self) -> Iterator[Fault]:
+        """Nothing at all is no change."""
+        if {self.name, self.time_zone, self.theme, self.days_shown} == {UNSET}:
+            yield Fault("body", "changes nothing: give name, timeZone, theme or daysShown")
+
+
+class SettingsShown(Heard, frozen=True, kw_only=True):
+    """A user's settings. ``nextTimeZone``: the zone that the next day or month will have, null if the same."""
+
+    name: str | None
+    email: str | None
+    time_zone: str
+    next_time_zone: str | None
+    theme: Theme
+    days_shown: DaysShown
+
+    @classmethod
+    def of(cls, settings: Settings) -> SettingsShown:
+        """Show them."""
+        return cls(
+            name=settings.name,
+            email=settings.email,
+            time_zone=settings.time_zone,
+            next_time_zone=settings.next_time_zone,
+            theme=settings.theme,
+            days_shown=settings.days_shown,
+        )
+
+
+class SettingsAnswer(Heard, frozen=True, kw_only=True):
+    """The settings as they are now."""
+
+    success: Literal[True] = True
+    settings: SettingsShown
+
+
+SHOW: Final = Operation(
+    "dashboard:read", summary="Show the user's settings", query=Said, gives={200: SettingsAnswer}, problems=(NotFound,)
+)
+CHANGE: Final = Operation(
+    "person",
+    summary="Change the user's settings",
+    takes=ChangeSettings,
+    query=Said,
+    gives={200: SettingsAnswer},
+    problems=(NotFound,),
+    examples={"Darker, elsewhere": {"theme": "dark", "timeZone": "Europe/Berlin"}},
+)
+
+
+@get("/api/user/settings", opt=SHOW.as_opt())
+async def show_settings(request: Exchange) -> Answer:
+    """What the user is called, where their days begin and end, and how they want to be shown things."""
+    request.asked(Said)
+    found = await preferences.show(request.backend.database, request.caller.user_id)
+    return Answer.of(SettingsAnswer(settings=SettingsShown.of(found)))
+
+
+@put("/api/user/settings", opt=CHANGE.as_opt())
+async def change_settings(request: Exchange) -> Answer:
+    """What is left out stays as it is. A time zone takes effect with the next window: the running ones end in time."""
+    request.asked(Said)
+    said = await request.said(ChangeSettings)
+    caller = request.caller
+    changed = await preferences.change(
+        request.backend.database,
+        caller.user_id,
+        actor=caller.actor,
+        name=None if said.name is UNSET else said.name or "",
+        time_zone=None if said.time_zone is UNSET else said.time_zone,
+        theme=None if said.theme is UNSET else said.theme,
+        days_shown=None if said.days_shown is UNSET else said.days_shown,
+    )
+    return Answer.of(SettingsAnswer(settings=SettingsShown.of(changed)))

@@ -1,0 +1,133 @@
+"""Finding a user's requests by what they are and say: walked from the newest down, a bounded part for each answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from tollkeeper.errors import Unavailable
+from tollkeeper.metering.records import ChatRequest
+from tollkeeper.metering.requests import Complexity
+from tollkeeper.store.database import Record, Statements
+
+__all__ = ["Found", "Wanted", "every", "search"]
+
+MOST_WALKED: Final = 20_000
+MOST_SECONDS: Final = 0.3
+
+_SHORTEST_WALK: Final = 100
+_LONGEST_WALK: Final = 2000
+# Of a download: so many requests are held at once, with prompt and response of at most 1 MiB each.
+_HELD: Final = 50
+_PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a request must be; ``None`` is whatever it may be.
+
+    ``text`` stands in the prompt or the response, in small letters or capitals. ``unknown`` (of categories
+    ``uncategorized``) stands for none. Money in nano-USD; a request of unknown cost or duration lies in no range of it.
+    """
+
+    text: str | None = None
+    model: str | None = None
+    category: str | None = None
+    request_type: str | None = None
+    complexity: Complexity | Literal["unknown"] | None = None
+    status: Literal["pending", "completed", "failed"] | None = None
+    rating: Literal["1", "2", "3", "4", "5", "none", "any"] | None = None
+    session_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    least_nanos: int | None = None
+    most_nanos: int | None = None
+    least_ms: int | None = None
+    most_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Some requests that fit, newest first.
+
+    Below ``go_on_below`` there may be more (None: nothing is left). ``searched_to`` is told where the search was cut
+    before there was enough: all that began after that instant has been looked at.
+    """
+
+    items: list[ChatRequest]
+    go_on_below: UUID | None
+    searched_to: datetime | None = None
+
+
+async def search(
+    database: Statements, user_id: UUID, wanted: Wanted, *, limit: int, before: UUID | None = None
+) -> Found:
+    """Find at most ``limit`` requests below an id. No answer looks at more than 20,000, or for much more than 0.3 s."""
+    began = time.monotonic()
+    found: list[ChatRequest] = []
+    walked, walk = 0, max(_SHORTEST_WALK, limit + 1)
+    while True:
+        step = await _step(database, user_id, wanted, before=before, walk=walk, most=limit + 1 - len(found))
+        found += _found(step)
+        if len(found) > limit:
+            return Found(found[:limit], found[limit - 1].id)
+        if step["walked"] < walk:
+            return Found(found, None)
+        before, walked = step["last_id"], walked + walk
+        if walked >= MOST_WALKED or time.monotonic() - began > MOST_SECONDS:
+            return Found(found, before, step["last_at"])
+        walk = min(4 * walk, _LONGEST_WALK)
+
+
+async def every(database: Statements, user_id: UUID, wanted: Wanted) -> AsyncGenerator[list[ChatRequest]]:
+    """Give all requests that fit, some at a time, newest first; what starts meanwhile is not among them.
+
+    No connection is held while somebody reads what was given. While the database is away or busy it is waited for.
+    """
+    before: UUID | None = None
+    walk = _HELD
+    while True:
+        step = await _patient_step(database, user_id, wanted, before=before, walk=walk)
+        found = _found(step)
+        if found:
+            yield found
+        if len(found) == _HELD:
+            # There may be more of them in what was walked.
+            before, walk = found[-1].id, _HELD
+        elif step["walked"] < walk:
+            return
+        else:
+            before, walk = step["last_id"], min(4 * walk, _LONGEST_WALK)
+
+
+async def _patient_step(
+    database: Statements, user_id: UUID, wanted: Wanted, *, before: UUID | None, walk: int
+) -> Record:
+    for seconds in _PAUSES_SECONDS:
+        try:
+            return await _step(database, user_id, wanted, before=before, walk=walk, most=_HELD)
+        except Unavailable:
+            await asyncio.sleep(seconds)
+    return await _step(database, user_id, wanted, before=before, walk=walk, most=_HELD)
+
+
+async def _step(
+    database: Statements, user_id: UUID, wanted: Wanted, *, before: UUID | None, walk: int, most: int
+) -> Record:
+    values: dict[str, Any] = asdict(wanted)
+    # No id is older; and the last instant that there is stands for infinity to the driver.
+    values |= {name: min(max(values[name], _EPOCH), _END) for name in ("since", "until") if values[name] is not None}
+    row = await database.one("search_requests", user_id=user_id, before=before, walk=walk, most=most, **values)
+    assert row is not None  # noqa: S101 - it always answers one row
+    return row
+
+
+def _found(step: Record) -> list[ChatRequest]:
+    return [ChatRequest.of(each) for each in step["found"]]

@@ -1,0 +1,69 @@
+-- Finding requests among many, a bounded part at a time.
+
+-- name: search_requests^
+-- Walk down a user's requests from below an id, at most so many; answer what fits, at most so much, and where the walk
+-- ended. One conversation is walked by its index, and so is what is pending.
+WITH walked AS MATERIALIZED (
+    SELECT r.id, r.started_at,
+           CASE WHEN (
+                    (:model::text IS NULL OR coalesce(r.model, 'unknown') = :model)
+                    AND (:category::text IS NULL OR coalesce(r.category, 'uncategorized') = :category)
+                    AND (:request_type::text IS NULL OR r.request_type = :request_type)
+                    AND (:complexity::text IS NULL OR coalesce(r.complexity, 'unknown') = :complexity)
+                    AND (:status::text IS NULL
+                         OR CASE WHEN r.status = 'pending' AND r.expires_at <= n.now THEN 'failed' ELSE r.status END = :status::text)
+                    AND (:since::timestamptz IS NULL OR r.started_at >= :since::timestamptz)
+                    AND (:until::timestamptz IS NULL OR r.started_at < :until::timestamptz)
+                    AND (:least_nanos::bigint IS NULL OR r.cost_nanos >= :least_nanos)
+                    AND (:most_nanos::bigint IS NULL OR r.cost_nanos <= :most_nanos)
+                    AND (:least_ms::bigint IS NULL OR r.duration >= :least_ms)
+                    AND (:most_ms::bigint IS NULL OR r.duration <= :most_ms)
+                    AND CASE :rating::text WHEN 'any' THEN a.user_rating IS NOT NULL WHEN 'none' THEN a.user_rating IS NULL
+                             ELSE :rating::text IS NULL OR a.user_rating::text = :rating::text END
+                ) IS NOT TRUE THEN false
+                -- Last, for long texts are unpacked to be read.
+                ELSE :text::text IS NULL OR strpos(lower(r.prompt), lower(:text)) > 0 OR strpos(lower(r.response), lower(:text)) > 0
+                END AS fits
+      FROM (SELECT tk_now() AS now) AS n
+     CROSS JOIN LATERAL (
+               (SELECT q.* FROM chat_requests AS q
+                 WHERE q.user_id = :user_id AND q.session_id BETWEEN :session_id::text AND :session_id::text
+                   AND q.id < coalesce(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                   -- A range of ids is a range in time: months that are not asked for are not looked at.
+                   AND q.id < coalesce(tk_first_uuid7(:until::timestamptz + interval '1 millisecond'),
+                                       'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                   AND q.id >= coalesce(tk_first_uuid7(:since::timestamptz), '00000000-0000-0000-0000-000000000000')
+                 ORDER BY q.session_id DESC, q.id DESC
+                 LIMIT :walk)
+                UNION ALL
+               (SELECT q.* FROM chat_requests AS q
+                 WHERE :session_id::text IS NULL AND :status::text = 'pending' AND q.status = 'pending' AND q.user_id = :user_id
+                   AND q.id < coalesce(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                   -- A range of ids is a range in time: months that are not asked for are not looked at.
+                   AND q.id < coalesce(tk_first_uuid7(:until::timestamptz + interval '1 millisecond'),
+                                       'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                   AND q.id >= coalesce(tk_first_uuid7(:since::timestamptz), '00000000-0000-0000-0000-000000000000')
+                 ORDER BY q.id DESC
+                 LIMIT :walk)
+                UNION ALL
+               (SELECT q.* FROM chat_requests AS q
+                 WHERE :session_id::text IS NULL AND :status::text IS DISTINCT FROM 'pending' AND q.user_id = :user_id
+                   AND q.id < coalesce(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                   -- A range of ids is a range in time: months that are not asked for are not looked at.
+                   AND q.id < coalesce(tk_first_uuid7(:until::timestamptz + interval '1 millisecond'),
+                                       'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                   AND q.id >= coalesce(tk_first_uuid7(:since::timestamptz), '00000000-0000-0000-0000-000000000000')
+                 ORDER BY q.id DESC
+                 LIMIT :walk)) AS r
+      -- By its key, and only where a rating is asked for.
+      LEFT JOIN LATERAL (SELECT g.user_rating FROM request_analytics AS g
+                          WHERE :rating::text IS NOT NULL AND g.user_id = :user_id AND g.id = r.id LIMIT 1) AS a ON true
+)
+SELECT (SELECT count(*) FROM walked) AS walked, l.id AS last_id, l.started_at AS last_at,
+       ARRAY(SELECT s.shown
+               FROM (SELECT w.id FROM walked AS w WHERE w.fits ORDER BY w.id DESC LIMIT :most) AS f
+              CROSS JOIN LATERAL (SELECT v AS shown FROM requests_shown AS v
+                                   WHERE v.user_id = :user_id AND v.id = f.id LIMIT 1) AS s
+              ORDER BY f.id DESC) AS found
+  FROM (SELECT 1) AS always
+  LEFT JOIN LATERAL (SELECT w.id, w.started_at FROM walked AS w ORDER BY w.id LIMIT 1) AS l ON true;

@@ -1,0 +1,245 @@
+"""The list of requests: searched, filtered, and written out as a file."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from tollkeeper.metering import searching
+
+from .conftest import Person, Site
+from .test_reads import REQUEST_FIELDS
+
+LIST = "/api/chat/requests"
+HOSTILE = (
+    "=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", 'a "quoted" one', "two\r\nlines", "a,b;c",
+    "Größe 日本 \U0001f600", "  =not at the beginning", "'=1", "",
+)  # fmt: skip
+
+
+async def found(service: Site, person: Person, query: str) -> list[str]:
+    heard = await service.call("GET", f"{LIST}?{query}", by=person.by_key)
+    assert heard.status == 200, heard.body
+    assert list(heard.json) == ["success", "items", "nextCursor", "searchedTo"]
+    return [each["prompt"] for each in heard.json["items"]]
+
+
+async def test_each_parameter_finds_what_it_names(service: Site, alice: Person, bob: Person) -> None:
+    await service.start(bob, prompt="bobs", model="gpt-4o", category="nft")
+    told = await service.start(
+        alice,
+        prompt="First",
+        model="gpt-4o",
+        category="nft",
+        requestType="analysis",
+        complexity="high",
+        sessionId="s 1",
+    )
+    await service.finish(
+        alice, told["id"], tokensUsed=5, cost=2.5, duration=100, userRating=4, response="An ANSWER of 100%"
+    )
+    middle = (await service.call("GET", LIST, by=alice.by_key)).json["items"][0]["startedAt"]
+    told = await service.start(alice, prompt="second")
+    await service.finish(alice, told["id"], status="failed", duration=7000)
+    await service.start(alice, prompt="third")
+    for query, prompts in {
+        "q=answer": ["First"],
+        "q=FIRST": ["First"],
+        "q=100%25": ["First"],
+        "q=%25": ["First"],
+        "q=_": [],
+        "q=bobs": [],
+        "model=gpt-4o": ["First"],
+        "model=unknown": ["third", "second"],
+        "category=nft": ["First"],
+        "category=uncategorized": ["third", "second"],
+        "requestType=analysis": ["First"],
+        "complexity=high": ["First"],
+        "status=pending": ["third"],
+        "status=failed": ["second"],
+        "status=completed&rating=4": ["First"],
+        "rating=any": ["First"],
+        "rating=none": ["third", "second"],
+        "rating=5": [],
+        "sessionId=s%201": ["First"],
+        "sessionId=s": [],
+        "minCost=2.5&maxCost=2.5": ["First"],
+        "minCost=2.500000001": ["First"],
+        "minCost=2.51": [],
+        "minDuration=101": ["second"],
+        "maxDuration=100": ["First"],
+        f"to={middle}": [],
+        f"from={middle}": ["third", "second", "First"],
+        "from=2025-01-01&to=2025-02-01": [],
+        "from=2025-01-01&limit=2": ["third", "second"],
+        "q=r&status=failed&minDuration=1": [],
+        "q=sec&status=failed&minDuration=1": ["second"],
+    }.items():
+        assert await found(service, alice, query) == prompts, query
+
+
+async def test_pages_of_a_search_hold_together(service: Site, alice: Person) -> None:
+    for n in range(7):
+        await service.start(alice, prompt=f"{'odd' if n % 2 else 'even'} {n}")
+    cursor = ""
+    prompts: list[str] = []
+    while cursor is not None:
+        told = (await service.call("GET", f"{LIST}?q=EVEN&limit=2{cursor}", by=alice.by_key)).json
+        prompts += [each["prompt"] for each in told["items"]]
+        cursor = told["nextCursor"] and f"&cursor={told['nextCursor']}"
+    assert prompts == ["even 6", "even 4", "even 2", "even 0"]
+
+
+async def test_a_search_that_was_cut_says_how_far_it_came(
+    service: Site, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(4):
+        await service.start(alice, prompt=f"{n}")
+    monkeypatch.setattr(searching, "MOST_WALKED", 1)
+    monkeypatch.setattr(searching, "_SHORTEST_WALK", 2)
+    everything = (await service.call("GET", LIST, by=alice.by_key)).json["items"]
+    told = (await service.call("GET", f"{LIST}?q=0&limit=1", by=alice.by_key)).json
+    assert (told["items"], told["searchedTo"]) == ([], everything[1]["startedAt"])
+    told = (await service.call("GET", f"{LIST}?q=0&limit=1&cursor={told['nextCursor']}", by=alice.by_key)).json
+    assert [each["prompt"] for each in told["items"]] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("query", "faulty"),
+    [
+        ("q=", {"q"}),
+        ("q=" + "x" * 201, {"q"}),
+        ("q=a%00b", {"q"}),
+        ("model=", {"model"}),
+        ("complexity=extreme", {"complexity"}),
+        ("status=done", {"status"}),
+        ("rating=0", {"rating"}),
+        ("rating=6", {"rating"}),
+        ("rating=", {"rating"}),
+        ("from=soon", {"from"}),
+        ("to=2026-02-30", {"to"}),
+        ("from=2026-05-01T00:00:00", {"from"}),
+        ("minCost=-1", {"minCost"}),
+        ("minCost=1e3", {"minCost"}),
+        ("minCost=NaN", {"minCost"}),
+        ("maxCost=1000000001", {"maxCost"}),
+        ("maxCost=0.0000000001", {"maxCost"}),
+        ("minDuration=-1", {"minDuration"}),
+        ("maxDuration=1.5", {"maxDuration"}),
+        ("maxDuration=1000000000001", {"maxDuration"}),
+        ("format=xml", {"format"}),
+        ("format=csv&cursor=IjEi", {"cursor"}),
+        ("format=csv&from=x&rating=9", {"from", "rating"}),
+        ("order=asc", {"order"}),
+    ],
+)
+async def test_what_cannot_be_asked_is_422_and_named(
+    service: Site, alice: Person, query: str, faulty: set[str]
+) -> None:
+    heard = await service.call("GET", f"{LIST}?{query}", by=alice.by_key)
+    assert heard.is_problem(422, "invalid"), heard.body
+    assert heard.faulty == faulty
+
+
+async def test_instants_at_the_ends_of_time_find_what_there_is(service: Site, alice: Person) -> None:
+    await service.start(alice, prompt="here")
+    for query, prompts in {
+        "from=0001-01-01": ["here"],
+        "to=0001-01-01": [],
+        "from=9999-12-31T23:59:59Z": [],
+        "to=9999-12-31T23:59:59.999999Z": ["here"],
+    }.items():
+        assert await found(service, alice, query) == prompts, query
+
+
+async def test_a_csv_has_the_fields_of_the_list_and_no_formulas(service: Site, alice: Person) -> None:
+    for prompt in HOSTILE:
+        told = await service.start(alice, prompt=prompt, model=prompt[:200].strip() or None)
+        await service.finish(alice, told["id"], tokensUsed=5, cost=0.0000001, response=prompt)
+    await service.start(alice, prompt="pending")
+    heard = await service.call("GET", f"{LIST}?format=csv", by=alice.by_key)
+    assert heard.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+    assert heard.headers["Content-Disposition"] == 'attachment; filename="tollkeeper-requests.csv"'
+    rows = list(csv.reader(io.StringIO(heard.body.decode(), newline="")))
+    assert rows[0] == REQUEST_FIELDS
+    listed = (await service.call("GET", LIST, by=alice.by_key)).json["items"]
+    assert len(rows) - 1 == len(listed) == len(HOSTILE) + 1
+    for row, item in zip(rows[1:], listed, strict=True):
+        for name, cell in zip(REQUEST_FIELDS, row, strict=True):
+            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+            value = item[name]
+            if isinstance(value, str):
+                assert cell == (f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)
+            elif isinstance(value, bool | None):
+                assert cell == ("" if value is None else str(value).lower())
+            else:
+                assert Decimal(cell) == Decimal(str(value))
+
+
+async def test_lines_of_json_are_the_items_of_the_list(service: Site, alice: Person) -> None:
+    for n in range(130):
+        await service.start(alice, prompt=f"{n}", category="even" if n % 2 == 0 else None)
+    heard = await service.call("GET", f"{LIST}?format=jsonl&category=even", by=alice.by_key)
+    assert heard.headers["Content-Type"] == "application/jsonl; charset=utf-8"
+    assert heard.headers["Content-Disposition"] == 'attachment; filename="tollkeeper-requests.jsonl"'
+    lines = [msgspec.json.decode(line) for line in heard.body.splitlines()]
+    listed = (await service.call("GET", f"{LIST}?category=even&limit=200", by=alice.by_key)).json["items"]
+    assert lines == listed
+    assert len(lines) == 65
+
+
+async def test_where_nothing_fits_a_file_is_empty(service: Site, alice: Person) -> None:
+    heard = await service.call("GET", f"{LIST}?format=csv&q=nothing", by=alice.by_key)
+    assert heard.body.decode() == ",".join(REQUEST_FIELDS) + "\r\n"
+    assert (await service.call("GET", f"{LIST}?format=jsonl&q=nothing", by=alice.by_key)).body == b""
+
+
+async def test_a_large_file_comes_while_it_is_read_and_tracking_goes_on(service: Site, alice: Person) -> None:
+    for _ in range(24):
+        await service.start(alice, prompt="x" * 2**20)
+    async with service.client.get(f"{service.url}{LIST}?format=jsonl", headers=alice.by_key) as answer:
+        assert answer.status == 200
+        assert "Content-Length" not in answer.headers
+        first = await answer.content.readany()
+        assert first
+        # Nobody reads for a while; others are served.
+        await service.start(alice, prompt="meanwhile")
+        whole = first + await answer.content.read()
+    prompts = [msgspec.json.decode(line)["prompt"] for line in whole.splitlines()]
+    assert prompts == ["x" * 2**20] * 24
+
+
+async def test_who_goes_away_ends_the_writing(service: Site, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(30):
+        await service.start(alice, prompt="x" * 2**20)
+    monkeypatch.setattr(searching, "_HELD", 2)
+    steps: list[Any] = []
+    real = searching._step
+
+    async def counted(*args: Any, **kwargs: Any) -> Any:
+        steps.append(args)
+        return await real(*args, **kwargs)
+
+    monkeypatch.setattr(searching, "_step", counted)
+    async with aiohttp.ClientSession() as client:
+        answer = await client.get(f"{service.url}{LIST}?format=csv", headers=alice.by_key)
+        await answer.content.readany()
+        answer.close()
+    await asyncio.sleep(0.5)
+    written = len(steps)
+    await asyncio.sleep(0.5)
+    assert len(steps) == written < 15
+
+
+async def test_nobody_downloads_what_is_anothers(service: Site, alice: Person, bob: Person) -> None:
+    await service.start(alice, prompt="hers")
+    for form in ("csv", "jsonl"):
+        heard = await service.call("GET", f"{LIST}?format={form}", by=bob.by_cookie)
+        assert (heard.status, b"hers" in heard.body) == (200, False)

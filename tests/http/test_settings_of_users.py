@@ -1,0 +1,142 @@
+"""Plans, the user's own plan, and the user's settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tollkeeper.metering import plans
+
+from .conftest import Person, Site
+
+PLAN = [
+    "name", "rank", "dailyRequests", "monthlyRequests", "maxTokensPerRequest", "monthlyTokens", "monthlyCost",
+    "features", "pricePerMonth", "billingCycle",
+]  # fmt: skip
+AT_FIRST = {"name": None, "timeZone": "UTC", "nextTimeZone": None, "theme": "auto", "daysShown": 30}
+
+
+async def settings(service: Site, person: Person) -> Any:
+    return (await service.call("GET", "/api/user/settings", by=person.by_key)).json["settings"]
+
+
+async def changed(service: Site, person: Person, **says: Any) -> Any:
+    heard = await service.call("PUT", "/api/user/settings", by=person.by_cookie, says=says)
+    assert heard.status == 200, heard.body
+    return heard.json["settings"]
+
+
+async def test_the_catalogue_is_for_whoever_is_known(service: Site, alice: Person) -> None:
+    for by in (alice.by_key, alice.by_cookie, service.as_service(alice.email)):
+        told = (await service.call("GET", "/api/plans", by=by)).json
+        names = [plan["name"] for plan in told["plans"]]
+        assert names[:2] == ["free", "pro"]
+        assert all(list(plan) == PLAN for plan in told["plans"])
+    pro = told["plans"][1]
+    assert pro | {"features": []} == {
+        "name": "pro",
+        "rank": 10,
+        "dailyRequests": 50,
+        "monthlyRequests": 1000,
+        "maxTokensPerRequest": 32000,
+        "monthlyTokens": None,
+        "monthlyCost": None,
+        "features": [],
+        "pricePerMonth": 2000,
+        "billingCycle": "monthly",
+    }
+    assert pro["features"] == ["chat", "code_generation", "analysis"]
+
+
+async def test_a_users_plan_is_their_own_terms_and_what_of_them_is_used(service: Site) -> None:
+    name = await service.plan("tight", daily_requests=3, monthly_tokens=1000, monthly_cost_nanos=25_000_000)
+    ana = await service.person(name)
+    await service.owner.execute("UPDATE plans SET daily_requests = 99 WHERE name = $1", name)
+    told = await service.start(ana, model="gpt-4o")
+    await service.finish(ana, told["id"], tokensUsed=10)
+    told = (await service.call("GET", "/api/user/plan", by=ana.by_key)).json
+    assert list(told["plan"]) == [*PLAN, "startsAt", "expiresAt"]
+    assert (told["plan"]["name"], told["plan"]["dailyRequests"], told["plan"]["monthlyCost"]) == (name, 3, 2.5)
+    assert told["plan"]["expiresAt"] is None
+    dashboard = (await service.call("GET", "/api/user/dashboard", by=ana.by_key)).json
+    assert told["limits"] == dashboard["limits"]
+    assert (told["limits"]["dailyUsed"], told["limits"]["dailyLimit"]) == (1, 3)
+
+
+async def test_a_plan_that_has_expired_is_free(service: Site, alice: Person) -> None:
+    database = service.application.backend.database
+    soon = await service.owner.fetchval("SELECT now() + interval '0.3 seconds'")
+    await plans.set_plan(database, alice.id, "pro", actor="test", expires_at=soon)
+    told = (await service.call("GET", "/api/user/plan", by=alice.by_key)).json["plan"]
+    assert (told["name"], told["expiresAt"]) == ("pro", f"{soon:%Y-%m-%dT%H:%M:%S.%fZ}")
+    await service.owner.execute("SELECT pg_sleep(0.4)")
+    told = (await service.call("GET", "/api/user/plan", by=alice.by_key)).json["plan"]
+    assert (told["name"], told["rank"], told["expiresAt"]) == ("free", 0, None)
+
+
+async def test_settings_are_changed_one_by_one(service: Site, alice: Person, bob: Person) -> None:
+    assert await settings(service, alice) == AT_FIRST | {"email": alice.email}
+    assert (await changed(service, alice, theme="dark"))["theme"] == "dark"
+    assert (await changed(service, alice, daysShown=90))["theme"] == "dark"
+    told = await changed(service, alice, name="Ada L.", timeZone="europe/berlin")
+    expected = {
+        "name": "Ada L.",
+        "email": alice.email,
+        "timeZone": "UTC",
+        "nextTimeZone": "Europe/Berlin",
+        "theme": "dark",
+        "daysShown": 90,
+    }
+    assert told == expected == await settings(service, alice)
+    assert (await changed(service, alice, timeZone="UTC"))["nextTimeZone"] is None
+    for nobody in (None, ""):
+        await changed(service, alice, name="Ada")
+        assert (await changed(service, alice, name=nobody))["name"] is None
+    assert await settings(service, bob) == AT_FIRST | {"email": bob.email}
+    noted = await service.owner.fetch("SELECT actor, action FROM activity WHERE user_id = $1", alice.id)
+    assert (str(alice.id), "user.changed") in [tuple(each) for each in noted]
+
+
+async def test_a_zone_takes_effect_with_the_next_day(service: Site, alice: Person) -> None:
+    await changed(service, alice, timeZone="Asia/Tokyo")
+    ended = "UPDATE usage SET day_ends_at = now(), due_at = now() WHERE user_id = $1"
+    await service.owner.execute(ended, alice.id)
+    told = await settings(service, alice)
+    assert (told["timeZone"], told["nextTimeZone"]) == ("Asia/Tokyo", None)
+
+
+@pytest.mark.parametrize(
+    ("says", "faulty"),
+    [
+        ({}, {"body"}),
+        ({"theme": "blue"}, {"theme"}),
+        ({"theme": None}, {"theme"}),
+        ({"daysShown": 31}, {"daysShown"}),
+        ({"daysShown": "30"}, {"daysShown"}),
+        ({"daysShown": True}, {"daysShown"}),
+        ({"timeZone": "Mars/Olympus"}, {"timeZone"}),
+        ({"timeZone": ""}, {"timeZone"}),
+        ({"timeZone": None}, {"timeZone"}),
+        ({"timeZone": "posix/UTC"}, {"timeZone"}),
+        ({"name": "x" * 201}, {"name"}),
+        ({"name": "two\nlines"}, {"name"}),
+        ({"name": 5}, {"name"}),
+        ({"email": "other@example.com", "role": "admin"}, {"email", "role"}),
+        ({"theme": "dark", "timeZone": "Nowhere"}, {"timeZone"}),
+        ({"theme": "dark", "daysShown": 7, "name": "a\u0000b"}, {"name"}),
+    ],
+)
+async def test_what_cannot_be_set_is_422_and_changes_nothing(
+    service: Site, alice: Person, says: dict[str, Any], faulty: set[str]
+) -> None:
+    heard = await service.call("PUT", "/api/user/settings", by=alice.by_cookie, says=says)
+    assert heard.is_problem(422, "invalid"), heard.body
+    assert heard.faulty == faulty
+    assert await settings(service, alice) == AT_FIRST | {"email": alice.email}
+
+
+async def test_only_a_person_changes_their_settings(service: Site, alice: Person) -> None:
+    for by in (alice.by_key, service.as_service(alice.email)):
+        heard = await service.call("PUT", "/api/user/settings", by=by, says={"theme": "dark"})
+        assert heard.is_problem(403, "not-allowed")

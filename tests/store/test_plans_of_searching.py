@@ -1,0 +1,93 @@
+"""A walk through a long history reads no more than it walks, and only the months that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from tests.conftest import Server, a_database
+from tests.store.long_history import make_partitions
+from tests.store.looks import PARTITIONS, Marks, filled
+from tests.store.plans import Reader
+from tollkeeper.metering.searching import Wanted
+from tollkeeper.store.connections import Session
+
+pytestmark = pytest.mark.timeout(300)
+
+LONG: Final = 20_000
+WALK: Final = 300
+PAGE: Final = 50
+Seeded = tuple[Reader, Marks]
+
+
+def asking(marks: Marks | None, wanted: Wanted, *, deep: bool = False) -> dict[str, Any]:
+    """Say what the statement is asked."""
+    user = {"user_id": marks.people.long if marks else None, "before": marks.middle if marks and deep else None}
+    return asdict(wanted) | user | {"walk": WALK, "most": PAGE}
+
+
+@pytest.fixture(scope="module", params=["at hand", "for all", "made early"])
+async def seeded(request: pytest.FixtureRequest, server: Server) -> AsyncGenerator[Seeded]:
+    """Plans for the values at hand, for all values, and made while there was nothing."""
+    async with a_database(server, template="tollkeeper") as addresses:
+        admin = await asyncpg.connect(addresses.admin)
+        await make_partitions(admin)
+        session = Session(addresses.service, statement_timeout=60, lock_timeout=5, transaction_pooler=False)
+        connection = await session.connect()
+        reader = Reader(connection)
+        mode = "force_custom_plan" if request.param == "at hand" else "force_generic_plan"
+        await connection.execute("SELECT set_config('plan_cache_mode', $1, false)", mode)
+        if request.param == "made early":
+            await admin.execute("VACUUM ANALYZE")
+            await reader.plan("search_requests", **asking(None, Wanted()))
+        marks = await filled(admin, long=LONG)
+        if request.param != "made early":
+            await admin.execute("VACUUM ANALYZE")
+        yield reader, marks
+        await connection.close()
+        await admin.close()
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(model="model-1"),
+        Wanted(text="nowhere"),
+        Wanted(rating="any"),
+        Wanted(session_id="s-0"),
+        Wanted(session_id="no"),
+        Wanted(status="pending"),
+        Wanted(status="failed", least_nanos=1),
+    ],
+    ids=lambda wanted: " ".join(name for name, value in asdict(wanted).items() if value is not None),
+)
+async def test_a_walk_reads_as_far_as_it_goes(seeded: Seeded, wanted: Wanted, *, deep: bool) -> None:
+    reader, marks = seeded
+    plan = await reader.plan("search_requests", **asking(marks, wanted, deep=deep))
+    # What is walked, a rating of each where they are asked for, what is found with its analytics; and of each
+    # partition the first that it might give.
+    ratings = WALK if wanted.rating else 0
+    assert plan.rows <= WALK + ratings + 2 * PAGE + PARTITIONS, plan.read
+    assert plan.walked == set()
+
+
+async def test_what_is_pending_is_found_without_a_walk(seeded: Seeded) -> None:
+    reader, marks = seeded
+    plan = await reader.plan("search_requests", **asking(marks, Wanted(status="pending")))
+    assert plan.rows <= PARTITIONS, plan.read
+
+
+async def test_only_the_months_that_are_asked_for_are_looked_at(seeded: Seeded) -> None:
+    reader, marks = seeded
+    now = datetime.now(UTC)
+    wanted = Wanted(since=now - timedelta(days=100), until=now - timedelta(days=95), model="none")
+    plan = await reader.plan("search_requests", **asking(marks, wanted))
+    assert plan.read.scans["chat_requests"] <= 2, plan.read
+    # Some days of fourteen months.
+    assert plan.rows <= WALK + 10, plan.read
