@@ -1,4 +1,4 @@
-import { SegmentedControl } from "@mantine/core";
+import { Select } from "@mantine/core";
 import { useState } from "react";
 import { useTopUsers } from "@/api/admin";
 import type { Measures } from "@/api/types";
@@ -29,12 +29,14 @@ export function TopUsers({ days }: { days: Days }) {
   const top = useTopUsers({ ...lastDays(days, "UTC"), by, limit: MOST });
   const { of, write } = BY[by] ?? { of: () => null, write: count };
   const choice = (
-    <SegmentedControl
+    <Select
       size="xs"
+      w={130}
       aria-label="By what"
+      allowDeselect={false}
       value={by}
-      onChange={setBy}
       data={Object.entries(BY).map(([value, { label }]) => ({ value, label }))}
+      onChange={(chosen) => setBy(chosen ?? "requests")}
     />
   );
   return (
