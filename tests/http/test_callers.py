@@ -16,11 +16,13 @@ from tollkeeper.errors import Misconfigured
 from tollkeeper.http.caller import address_of_client
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import operation_of
+from tollkeeper.http.pages import APP_PATHS
 from tollkeeper.http.routes import ROUTES, asgi_app
 
 from .conftest import JSON, Person, Site
 
 UNSAFE = ("POST", "PUT", "DELETE")
+PAGES = {("GET", path.replace(":str}", "}")) for path in APP_PATHS}
 CALLS: dict[tuple[str, str], Any] = {
     ("POST", "/api/chat/track"): {"prompt": "x"},
     ("PUT", "/api/chat/track"): {"requestId": "not-there", "status": "completed"},
@@ -65,21 +67,21 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/readyz"): None,
     ("GET", "/openapi.json"): None,
     ("GET", "/docs"): None,
-    ("GET", "/"): None,
+    ("GET", "/assets/{name}"): None,
     ("GET", "/problems/{slug}"): None,
     ("GET", "/sign-in/{token}"): None,
     ("POST", "/sign-in/{token}"): None,
-}
+} | dict.fromkeys(PAGES)
 PUBLIC = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
-    ("GET", "/"),
+    ("GET", "/assets/{name}"),
     ("GET", "/problems/{slug}"),
     ("GET", "/sign-in/{token}"),
     ("POST", "/sign-in/{token}"),
-}
+} | PAGES
 NEEDS: dict[tuple[str, str], str] = {
     ("POST", "/api/chat/track"): "track",
     ("PUT", "/api/chat/track"): "track",

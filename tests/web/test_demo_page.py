@@ -51,18 +51,20 @@ async def test_the_demos_link_leads_to_the_numbers_of_its_user(
         await visitor.page.goto(told["signInUrl"])
         await visitor.page.get_by_role("button", name="Sign in").click()
         await visitor.at_dashboard()
-        assert told["email"] in await visitor.page.inner_text("#who")
+        assert told["email"] in await visitor.named()
 
         given = [each.request for each in sample(datetime.now(UTC)) if each.email == told["email"]]
-        assert await visitor.page.locator("#numbers dd").first.inner_text() == f"{len(given):,}"
-        used = (await visitor.served.site.run("user", "show", told["email"]))["requestsUsed"]
-        limits = (await visitor.fetch("/api/user/dashboard"))["limits"]
-        today, month = await visitor.page.locator("#limits output").all_inner_texts()
-        assert today.startswith(f"{limits['dailyUsed']:,}")
-        assert month.startswith(f"{limits['monthlyUsed']:,}")
-        assert limits["dailyUsed"] < limits["monthlyUsed"] == used
+        dashboard = await visitor.fetch("/api/user/dashboard")
+        assert dashboard["metrics"]["totalRequests"] == len(given)
+        limits = dashboard["limits"]
+        meters = visitor.page.get_by_role("region", name="Limits").locator("meter")
+        assert await meters.evaluate_all("(all) => all.map((each) => each.value)") == [
+            limits["dailyUsed"],
+            limits["monthlyUsed"],
+        ]
         newest = max(given, key=lambda request: request.started_at)
-        assert await visitor.page.locator("#newest td.prompt").first.inner_text() == newest.prompt
+        region = visitor.page.get_by_role("region", name="Newest requests")
+        assert await region.locator("tbody a").first.inner_text() == newest.prompt
 
         await _photograph(visitor, tmp_path)
         assert (visitor.troubles, visitor.elsewhere) == ([], [])

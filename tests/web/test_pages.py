@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from datetime import datetime
 from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Browser, StorageState
 
-from tests.web.visitors import Served, Visitor, visiting
+from tests.web.visitors import PAGES, Served, Visitor, visiting
 from tollkeeper.http.pages import kinds
 
 _NONE = "\N{EN DASH}"
@@ -45,11 +43,8 @@ async def signed_in(chromium: Browser, served: Served, email: str) -> StorageSta
         return await visitor.context.storage_state()
 
 
-async def _look_at(visitor: Visitor, path: str) -> None:
-    """Open a page; nothing in it lies out of reach on the right."""
-    assert await visitor.go(path) == 200
-    if path == "/" and await visitor.context.cookies():
-        await visitor.at_dashboard()
+async def _fits(visitor: Visitor, path: str) -> None:
+    """Nothing in the page lies out of reach on the right."""
     wide, shown = await visitor.page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
@@ -57,18 +52,21 @@ async def _look_at(visitor: Visitor, path: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [1440, 1024, 390])
 async def test_every_page_fits_and_asks_nobody_else_and_has_nothing_to_complain_of(
     chromium: Browser, served: Served, signed_in: StorageState, scheme: Literal["light", "dark"], width: int
 ) -> None:
     async with visiting(chromium, served, width=width, scheme=scheme) as visitor:
         for path in ("/", f"/sign-in/{'a' * 43}", "/docs", "/problems/limit-reached", "/problems/not-found"):
-            await _look_at(visitor, path)
+            assert await visitor.go(path) == 200
+            await _fits(visitor, path)
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
     async with visiting(chromium, served, width=width, scheme=scheme, signed_in=signed_in) as visitor:
-        await _look_at(visitor, "/")
-        paper = await visitor.page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (max(map(int, re.findall(r"\d+", paper))) < 60) == (scheme == "dark")
+        for path in (*PAGES, "/sessions/talk"):
+            await visitor.open(path)
+            await _fits(visitor, path)
+            paper = await visitor.page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert (max(map(int, re.findall(r"\d+", paper))) < 60) == (scheme == "dark")
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
 
 
@@ -79,111 +77,109 @@ async def test_every_problem_has_its_page(visitor: Visitor) -> None:
     assert (visitor.troubles, visitor.elsewhere) == ([], [])
 
 
-async def _texts(visitor: Visitor, selector: str) -> list[str]:
-    return [text.strip() for text in await visitor.page.locator(selector).all_inner_texts()]
-
-
 def _read(text: str) -> float:
-    """Read a number as it is shown: "1,234", "$0.18", "12.4 s" and so on."""
+    """Read a number as it is shown: "1,234", "$0.18", "12.4s" and so on."""
     found = re.search(r"\d[\d,]*\.?\d*", text)
     assert found, text
     return float(found[0].replace(",", ""))
 
 
-async def test_the_numbers_shown_are_those_of_the_dashboard(
+async def test_the_numbers_shown_are_those_of_the_analytics(
     chromium: Browser, served: Served, signed_in: StorageState
 ) -> None:
     async with visiting(chromium, served, signed_in=signed_in) as visitor:
-        await _look_at(visitor, "/")
-        told = await visitor.fetch("/api/user/dashboard")
-        metrics, performance, limits = told["metrics"], told["performance"], told["limits"]
+        await visitor.open("/")
+        totals = (await visitor.fetch("/api/user/analytics"))["totals"]
+        terms = await visitor.page.locator("main dl:has(dt:text('Success rate')) > div").all_inner_texts()
+        shown = {label: value for label, value, *_ in (text.split("\n") for text in terms)}
+        assert _read(shown["Requests"]) == totals["requests"] == 4
+        assert shown["Tokens"] == "1.2M"
+        assert _read(shown["Cost"]) == pytest.approx(totals["cost"] / 100, abs=0.005)
+        assert _read(shown["Success rate"]) == pytest.approx(totals["successRate"] * 100, abs=0.1)
+        assert _read(shown["Rating"]) == totals["averageRating"] == 4
+        assert any("1 without a price" in text for text in terms)
 
-        pairs = [text.split("\n") for text in await _texts(visitor, "#numbers > div")]
-        shown = {label.split()[0]: _read(value) for label, value, *_ in pairs}
-        assert shown["Requests"] == metrics["totalRequests"] == 5
-        assert shown["Tokens"] == metrics["totalTokensUsed"] == 1_150_075
-        assert shown["Cost"] == pytest.approx(metrics["totalCost"] / 100, abs=0.0001)
-        assert shown["Mean"] == metrics["averageResponseTime"]
-        assert shown["Success"] == pytest.approx(performance["successRate"] * 100, abs=0.1)
-        assert shown["Rating"] == performance["averageRating"] == 4
 
-        used = [[_read(part) for part in text.split(" of ")] for text in await _texts(visitor, "#limits output")]
+async def test_the_meters_shown_are_those_of_the_dashboard(
+    chromium: Browser, served: Served, signed_in: StorageState
+) -> None:
+    async with visiting(chromium, served, signed_in=signed_in) as visitor:
+        await visitor.open("/")
+        limits = (await visitor.fetch("/api/user/dashboard"))["limits"]
+        meters = visitor.page.get_by_role("region", name="Limits").locator("meter")
+        used = await meters.evaluate_all("(all) => all.map((each) => [each.value, each.max])")
+        # One of the five failed and was given back, for a service said so.
         assert used == [
             [limits["dailyUsed"], limits["dailyLimit"]],
             [limits["monthlyUsed"], limits["monthlyLimit"]],
         ]
-        meters = await visitor.page.locator("#limits meter").evaluate_all("all => all.map((m) => [m.value, m.max])")
-        # One of the five failed and was given back, for a service said so.
-        assert meters == used == [[4, 50], [4, 1000]]
+        assert used == [[4, 50], [4, 1000]]
 
 
-async def test_the_days_and_the_newest_requests_shown_are_those_of_the_dashboard(
+async def test_the_newest_requests_shown_are_those_of_the_dashboard(
     chromium: Browser, served: Served, signed_in: StorageState
 ) -> None:
     async with visiting(chromium, served, signed_in=signed_in) as visitor:
-        await _look_at(visitor, "/")
-        told = await visitor.fetch("/api/user/dashboard")
-        days = await visitor.page.locator("#days rect title").all_text_contents()
-        assert days == [f"{day['date']}: {day['requests']}" for day in told["series"]]
-        assert len(days) == 30
-
-        recent = told["recentRequests"]
-        rows = [await row.locator("td").all_inner_texts() for row in await visitor.page.locator("#newest tr").all()]
-        assert [row[1].strip() for row in rows] == [each["prompt"].strip() for each in recent]
-        assert [row[2] for row in rows] == [each["model"] or _NONE for each in recent]
-        assert [row[3] for row in rows] == [each["status"] for each in recent]
-        assert [row[4] for row in rows] == [
-            _NONE if each["tokensUsed"] is None else f"{each['tokensUsed']:,}" for each in recent
-        ]
-        assert [row[5] == _NONE for row in rows] == [each["cost"] is None for each in recent]
+        await visitor.open("/")
+        recent = (await visitor.fetch("/api/user/dashboard"))["recentRequests"]
+        region = visitor.page.get_by_role("region", name="Newest requests")
+        rows = [await row.locator("td").all_inner_texts() for row in await region.locator("tbody tr").all()]
+        assert [row[0].strip() for row in rows] == [each["prompt"].strip() for each in recent]
+        assert [row[1] for row in rows] == [each["model"] or _NONE for each in recent]
+        assert [row[2].lower() for row in rows] == [each["status"] for each in recent]
+        assert [row[4] == _NONE for row in rows] == [each["cost"] is None for each in recent]
+        (tiny,) = [row for row in rows if "weather" in row[0]]
+        cost = next(each["cost"] for each in recent if each["requestId"] == "tiny")
+        # What costs little does not look free.
+        assert _read(tiny[4]) == pytest.approx(cost / 100, rel=0.05)
 
 
-async def test_what_costs_little_does_not_look_free(chromium: Browser, served: Served, signed_in: StorageState) -> None:
+async def test_a_chart_can_be_read_as_a_table(chromium: Browser, served: Served, signed_in: StorageState) -> None:
     async with visiting(chromium, served, signed_in=signed_in) as visitor:
-        await _look_at(visitor, "/")
-        (tiny,) = await visitor.page.locator("#newest tr", has_text="weather in Paris").all()
-        told = (await visitor.fetch("/api/user/dashboard"))["recentRequests"]
-        cost = next(each["cost"] for each in told if each["requestId"] == "tiny")
-        assert _read(await tiny.locator("td").last.inner_text()) == pytest.approx(cost / 100, rel=0.05)
-        assert "1 without a price" in await visitor.page.inner_text("#numbers")
+        await visitor.open("/?days=7")
+        await visitor.page.get_by_role("button", name="Show as table: Usage over time").click()
+        rows = await visitor.page.get_by_role("region", name="Usage over time, as a table").locator("tbody tr").all()
+        assert len(rows) == 7
+        assert [_read(text) for text in (await rows[-1].locator("td").all_inner_texts())[:2]] == [4, 1]
 
 
-async def test_the_days_have_a_scale(chromium: Browser, served: Served, signed_in: StorageState) -> None:
-    async with visiting(chromium, served, signed_in=signed_in) as visitor:
-        await _look_at(visitor, "/")
-        series = (await visitor.fetch("/api/user/dashboard"))["series"]
-        ends = [datetime.fromisoformat(series[place]["date"]) for place in (0, -1)]
-        assert await _texts(visitor, ".axis") == ["5 a day", "\n".join(f"{day:%b} {day.day}" for day in ends)]
-
-
-async def test_the_page_follows_what_happens(chromium: Browser, served: Served) -> None:
+async def test_the_page_follows_what_happens_and_says_why_it_goes_no_further(chromium: Browser, served: Served) -> None:
     email = await served.newcomer()
     async with visiting(chromium, served) as visitor:
         await visitor.sign_in(email)
-        await visitor.page.clock.install()
-        await visitor.page.reload()
-        await visitor.at_dashboard()
-        assert await visitor.page.get_by_text("None yet").is_visible()
-
+        assert await visitor.page.get_by_text("No requests yet").is_visible()
         for number in range(10):
             await served.call("POST", "/api/chat/track", user=email, says={"prompt": f"Number {number}"})
-        await visitor.page.clock.fast_forward(15_000)
         await visitor.page.get_by_text("Number 9").wait_for()
-        assert await visitor.page.get_by_text("Today's requests are used up").is_visible()
-        assert not await visitor.page.get_by_text("None yet").is_visible()
+        await visitor.page.get_by_role("heading", name="Today's requests are used up").wait_for()
+        refusal = await visitor.page.locator("section", has_text="Today's requests are used up").inner_text()
+        assert "10 of 10" in refusal
+        assert "resets" in refusal
+        assert "The plan pro would allow more" in refusal
 
 
-async def test_a_page_that_cannot_reach_the_service_says_so_until_it_can(
+async def test_a_page_that_lost_the_service_says_so_until_it_is_back(
     chromium: Browser, served: Served, signed_in: StorageState
 ) -> None:
     async with visiting(chromium, served, signed_in=signed_in) as visitor:
-        await visitor.page.clock.install()
-        await _look_at(visitor, "/")
+        await visitor.open("/")
+        live = visitor.page.get_by_text("Live", exact=True).first
+        await live.wait_for()
         await visitor.context.set_offline(offline=True)
-        await visitor.page.clock.fast_forward(15_000)
-        lost = visitor.page.get_by_text("cannot be reached")
-        await lost.wait_for()
+        await visitor.page.get_by_text("Reconnecting").first.wait_for()
         await visitor.context.set_offline(offline=False)
-        await asyncio.sleep(0.1)
-        await visitor.page.clock.fast_forward(15_000)
-        await lost.wait_for(state="hidden")
+        await live.wait_for()
+
+
+async def test_a_problem_is_told_and_another_try_helps(
+    chromium: Browser, served: Served, signed_in: StorageState
+) -> None:
+    async with visiting(chromium, served, signed_in=signed_in) as visitor:
+        told: dict[str, Any] = {"title": "Not available right now", "detail": "the database is away", "status": 503}
+        await visitor.page.route("**/api/chat/sessions*", lambda route: route.fulfill(status=503, json=told))
+        await visitor.go("/sessions")
+        await visitor.page.get_by_role("heading", name="Not available right now").wait_for()
+        assert await visitor.page.get_by_text("The database is away.").is_visible()
+        await visitor.page.unroute("**/api/chat/sessions*")
+        await visitor.page.get_by_role("button", name="Try again").click()
+        await visitor.page.get_by_role("link", name="talk").wait_for()

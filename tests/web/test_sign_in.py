@@ -39,7 +39,7 @@ async def test_a_link_works_once_and_its_second_use_is_told_so(
     await visitor.page.goto(link)
     assert (await _press_sign_in(visitor)).status == 303
     await visitor.at_dashboard()
-    assert email in await visitor.page.inner_text("header")
+    assert email in await visitor.named()
 
     for late in (link, other_link):
         async with visiting(chromium, served) as second:
@@ -76,8 +76,7 @@ async def test_signing_out_ends_it_here_and_for_whoever_kept_the_cookie(visitor:
     async with aiohttp.ClientSession(headers=cookie) as thief:
         async with thief.get(account) as answer:
             assert answer.status == 200
-        await visitor.page.get_by_role("button", name="Sign out").click()
-        await visitor.page.get_by_role("heading", name="Sign in").wait_for()
+        await visitor.sign_out()
         assert await visitor.context.cookies() == []
         async with thief.get(account) as answer:
             assert answer.status == 401
@@ -93,6 +92,22 @@ async def test_a_link_leads_on_only_within_this_site(visitor: Visitor) -> None:
         assert (answer.status, await answer.header_value("location")) == (303, leads_to)
         assert visitor.page.url == visitor.served.url + leads_to
     assert not visitor.elsewhere
+
+
+async def test_the_page_that_one_wanted_is_where_a_pasted_link_leads(visitor: Visitor) -> None:
+    link = await visitor.served.link(await visitor.served.newcomer())
+    await visitor.go("/requests?status=failed")
+    assert "/requests?status=failed" in await visitor.page.inner_text("main")
+    field = visitor.page.get_by_label("Your sign-in link")
+    await field.fill("https://evil.example/sign-in/abc")
+    await visitor.page.get_by_role("button", name="Continue").click()
+    assert await visitor.page.get_by_text("no sign-in link of this site").is_visible()
+    await field.fill(link)
+    await visitor.page.get_by_role("button", name="Continue").click()
+    await visitor.page.wait_for_url("**/sign-in/**")
+    await _press_sign_in(visitor)
+    assert visitor.page.url == f"{visitor.served.url}/requests?status=failed"
+    assert (visitor.troubles, visitor.elsewhere) == ([], [])
 
 
 async def test_a_page_that_came_over_plain_http_says_that_the_sign_in_would_not_be_kept(

@@ -16,6 +16,10 @@ from tests.faults.nodes import Site
 
 _numbers = itertools.count(1)
 
+# The pages of the app: everybody's, and those of operators besides.
+PAGES = ("/", "/requests", "/sessions", "/plan", "/variables", "/settings")
+OPERATORS_PAGES = ("/admin", "/admin/users", "/admin/plans", "/admin/models", "/admin/system")
+
 # Told in the console, where everything else that goes wrong in a page is told.
 _TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`violates ${event.effectiveDirective}: ${event.blockedURI} ${event.sample}`));"""
@@ -39,6 +43,12 @@ class Served:
         """Add a user as the operator does; gives the address."""
         email = f"visitor-{next(_numbers)}@example.com"
         await self.site.run("user", "add", email, "--plan", plan)
+        return email
+
+    async def operator(self) -> str:
+        """Add somebody with the role admin; gives the address."""
+        email = await self.user("pro")
+        await self.site.run("user", "set", email, "--admin")
         return email
 
     async def newcomer(self) -> str:
@@ -87,7 +97,35 @@ class Visitor:
 
     async def at_dashboard(self) -> None:
         """Wait until the numbers are there."""
-        await self.page.locator("#board").wait_for(state="visible")
+        await self.page.get_by_role("region", name="Limits").get_by_text("Requests today").wait_for()
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until the page shows what it asked for."""
+        await self.page.get_by_role("heading", level=1).wait_for()
+        await self.page.wait_for_function("!document.querySelector('[aria-busy=true]')")
+
+    async def open(self, path: str) -> None:
+        """Open a page of the app, and wait until it shows what it asked for."""
+        assert await self.go(path) == 200
+        await self.settled()
+
+    async def named(self) -> str:
+        """Whom the app says is signed in."""
+        account = self.page.get_by_role("button", name="Account of")
+        await account.click()
+        menu = self.page.get_by_role("menu")
+        await menu.wait_for()
+        told = f"{await account.inner_text()}\n{await menu.inner_text()}"
+        await self.page.keyboard.press("Escape")
+        await menu.wait_for(state="hidden")
+        return told
+
+    async def sign_out(self) -> None:
+        """As the menu of the account has it."""
+        await self.page.get_by_role("button", name="Account of").click()
+        await self.page.get_by_role("menuitem", name="Sign out").click()
+        await self.page.get_by_role("heading", name="Sign in").wait_for()
 
     async def fetch(self, path: str) -> Any:
         """What a script in the page gets."""

@@ -19,6 +19,7 @@ from tollkeeper.http.wire import encode
 
 if TYPE_CHECKING:
     from tollkeeper.http.admin.overview import Overviews
+    from tollkeeper.http.assets import Assets
     from tollkeeper.http.backend import Backend
     from tollkeeper.http.caller import Caller, Callers
     from tollkeeper.http.kept import Dashboards
@@ -87,6 +88,11 @@ class Exchange(Request[Any, Any, Any]):
     def dashboards(self) -> Dashboards:
         """Who answers dashboards."""
         return self.scope["dashboards"]
+
+    @property
+    def assets(self) -> Assets | None:
+        """The built web app, where it was built."""
+        return self.scope["assets"]
 
     @property
     def streams(self) -> Streams:

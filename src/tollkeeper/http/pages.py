@@ -18,6 +18,23 @@ from tollkeeper.http.operation import Operation
 _HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
 _SIGNED_IN: Final = Operation("signed-in")
 
+# Every page of the web app; which of them it shows, it knows itself.
+APP_PATHS: Final = [
+    "/",
+    "/requests",
+    "/sessions",
+    "/sessions/{session:str}",
+    "/plan",
+    "/variables",
+    "/settings",
+    "/admin",
+    "/admin/users",
+    "/admin/users/{user:str}",
+    "/admin/plans",
+    "/admin/models",
+    "/admin/system",
+]
+
 
 def page(title: str, body: str, *, styles: tuple[str, ...] = (), script: str = "", status: int = 200) -> Answer:
     """Wrap a page's body. Only what carries this answer's nonce runs or styles; it talks to this site alone."""
@@ -57,12 +74,14 @@ def kinds() -> dict[str, type[TollkeeperError]]:
     return {kind.slug: kind for kind in _descendants(TollkeeperError) if "slug" in vars(kind)}
 
 
-@get("/", opt=Operation("public", in_api=False).as_opt())
-async def home(request: Exchange) -> Answer:
-    """The signed-in person's own numbers; for everyone else what this is."""
-    if await _is_signed_in(request):
-        return page("tollkeeper", asset("home.html"), styles=("home.css",), script=asset("home.js"))
-    return page("tollkeeper", asset("welcome.html"))
+@get(APP_PATHS, opt=Operation("public", in_api=False).as_opt())
+async def app(request: Exchange) -> Answer:
+    """The web app for whoever is signed in; for everyone else what this is, and how to come back to this path."""
+    if not await _is_signed_in(request):
+        return page("tollkeeper", asset("welcome.html"), styles=("welcome.css",), script=asset("welcome.js"))
+    if request.assets is None:
+        return page("tollkeeper", asset("not_built.html"))
+    return request.assets.page()
 
 
 @get("/problems/{slug:str}", opt=Operation("public", in_api=False).as_opt())

@@ -15,6 +15,7 @@ from tollkeeper.http import (
     account,
     admin,
     analytics,
+    assets,
     batch,
     chat,
     dashboard,
@@ -79,6 +80,8 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     admin.models.reprice,
     admin.system.show_system,
     pages.home,
+    pages.app,
+    assets.asset,
     pages.problem,
     docs.openapi,
     docs.readable,
@@ -118,5 +121,6 @@ def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) ->
         dashboards=dashboards,
         streams=streams,
         overviews=admin.overview.Overviews(backend.database),
+        assets=assets.Assets.packaged(),
         handlers=routes,
     )

@@ -5,10 +5,10 @@
  * it is closed the browser gives the lock to another tab, which then reads a stream of its own.
  */
 
-import { type JsonObject } from "./mergePatch";
+import type { JsonObject } from "./mergePatch";
 import { Reader, type State, type Status } from "./reader";
 
-export { type Status } from "./reader";
+export type { Status } from "./reader";
 export type Listener<Dashboard = JsonObject> = (dashboard: Dashboard | null, status: Status) => void;
 
 /** What tabs say to each other: "I am new here", and the leader: "so it stands". */
@@ -21,7 +21,10 @@ const tabs = new Map<string | undefined, Tab>();
  *
  * With `userId` (recommended) only this user's is told: once somebody else is signed in here, the status is `ended`.
  */
-export function subscribe<Dashboard = JsonObject>(listener: Listener<Dashboard>, userId?: string): () => void {
+export function subscribe<Dashboard = JsonObject>(
+  listener: Listener<Dashboard>,
+  userId?: string,
+): () => void {
   const tab = tabs.get(userId) ?? new Tab(userId);
   tabs.set(userId, tab);
   // What comes over the stream is what OpenAPI calls DashboardShown; the caller's type says the same.

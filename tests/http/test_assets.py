@@ -1,0 +1,73 @@
+"""The built web app, as it is served."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+from .conftest import Person, Site
+
+
+async def _page(service: Site, person: Person, path: str = "/") -> tuple[str, str]:
+    """Open the app; gives its policy and its text."""
+    heard = await service.call("GET", path, by=person.by_cookie)
+    assert heard.status == 200
+    return heard.headers["Content-Security-Policy"], heard.body.decode()
+
+
+def _loaded(text: str) -> list[str]:
+    return re.findall(r'(?:src|href)="(/assets/[^"]+)"', text)
+
+
+async def test_nothing_inline_runs_without_the_nonce_of_this_very_answer(service: Site, alice: Person) -> None:
+    policies = [await _page(service, alice) for _ in range(2)]
+    nonces = {re.findall(r"script-src 'self' 'nonce-([^']+)'", policy)[0] for policy, _ in policies}
+    assert len(nonces) == 2
+    for policy, text in policies:
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert set(re.findall(r'nonce="([^"]+)"', text)) < nonces
+        assert not re.findall(r"<(?:script|style)(?![^>]*nonce=)[^>]*>", text)
+        assert "__NONCE__" not in text
+
+
+async def test_every_page_of_the_app_is_the_app(service: Site, alice: Person) -> None:
+    for path in ("/requests?status=failed", "/sessions/a%2Fb", "/admin/users/x"):
+        _, text = await _page(service, alice, path)
+        assert '<div id="root">' in text
+
+
+async def test_whoever_is_not_signed_in_is_told_how_to(service: Site) -> None:
+    for path in ("/", "/requests", "/admin"):
+        heard = await service.call("GET", path)
+        assert (heard.status, b"Sign in to tollkeeper" in heard.body) == (200, True)
+        assert heard.headers["Cache-Control"] == "no-store"
+
+
+async def test_what_the_page_loads_is_there_for_ever_and_compressed(service: Site, alice: Person) -> None:
+    _, text = await _page(service, alice)
+    assert {path.rpartition(".")[2] for path in _loaded(text)} >= {"js", "css", "svg"}
+    for path in _loaded(text):
+        plain = await service.call("GET", path, by={"Accept-Encoding": "identity"})
+        assert plain.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert plain.headers["Vary"] == "accept-encoding"
+        assert "Content-Encoding" not in plain.headers
+        zipped = await service.call("GET", path, by={"Accept-Encoding": "gzip, br;q=0"})
+        assert (zipped.headers["Content-Encoding"], zipped.body) == ("gzip", plain.body)
+        best = await service.call("HEAD", path, by={"Accept-Encoding": "gzip, deflate, br"})
+        assert best.headers["Content-Encoding"] == "br"
+        assert int(best.headers["Content-Length"]) < int(zipped.headers["Content-Length"]) < len(plain.body)
+
+
+async def test_the_first_load_is_small(service: Site, alice: Person) -> None:
+    _, text = await _page(service, alice)
+    scripts = [path for path in _loaded(text) if path.endswith(".js")]
+    bodies = [(await service.call("GET", path)).body for path in scripts]
+    assert scripts
+    assert sum(len(gzip.compress(body, 9)) for body in bodies) <= 250_000
+
+
+async def test_no_file_is_named_by_a_request(service: Site) -> None:
+    for path in ("index.html", "..%2findex.html", "%2e%2e%2fhttp%2fpages.py", "x", "%00"):
+        heard = await service.call("GET", f"/assets/{path}")
+        assert heard.status in {400, 404}, path

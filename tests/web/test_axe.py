@@ -1,0 +1,73 @@
+"""What axe says of every page: nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.async_api import Browser, StorageState
+
+from tests.web.visitors import OPERATORS_PAGES, PAGES, Served, Visitor, visiting
+
+_AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+_RUN = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations.map(
+  ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`)"""
+
+
+@pytest.fixture(scope="module")
+async def signed_in(chromium: Browser, served: Served) -> StorageState:
+    """What the browser of an operator keeps, who has something of everything."""
+    email = await served.operator()
+    start = {"prompt": "Hello", "model": "gpt-4o", "sessionId": "talk", "category": "test", "requestId": "first"}
+    await served.call("POST", "/api/chat/track", user=email, says=start)
+    finish = {"requestId": "first", "status": "completed", "tokensInput": 10, "tokensOutput": 20, "response": "Hi"}
+    await served.call("PUT", "/api/chat/track", user=email, says=finish)
+    await served.call("POST", "/api/chat/track", user=email, says={"prompt": "Pending", "requestId": "second"})
+    for key, kind in (("PLAIN", "string"), ("TOKEN", "secret")):
+        await served.call("POST", "/api/user/variables", user=email, says={"key": key, "value": "abc", "type": kind})
+    async with visiting(chromium, served) as visitor:
+        await visitor.sign_in(email)
+        return await visitor.context.storage_state()
+
+
+async def _has_no_faults(visitor: Visitor, place: str) -> None:
+    # Run beside the page, whose policy lets no script in that is not its own.
+    await visitor.page.evaluate(_AXE.read_text())
+    assert await visitor.page.evaluate(_RUN) == [], place
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_on_any_page(
+    chromium: Browser, served: Served, signed_in: StorageState, scheme: Literal["light", "dark"]
+) -> None:
+    async with visiting(chromium, served, scheme=scheme) as visitor:
+        for path in ("/", f"/sign-in/{'a' * 43}", "/docs", "/problems/limit-reached"):
+            await visitor.go(path)
+            await _has_no_faults(visitor, path)
+    async with visiting(chromium, served, scheme=scheme, signed_in=signed_in) as visitor:
+        for path in (*PAGES, "/sessions/talk", *OPERATORS_PAGES):
+            await visitor.open(path)
+            await visitor.page.wait_for_timeout(300)
+            await _has_no_faults(visitor, path)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_in_what_opens(
+    chromium: Browser, served: Served, signed_in: StorageState, scheme: Literal["light", "dark"]
+) -> None:
+    async with visiting(chromium, served, scheme=scheme, signed_in=signed_in) as visitor:
+        for path, opens in (
+            ("/requests?open=first", None),
+            ("/requests", "More"),
+            ("/", "Account of"),
+            ("/", "Show as table: Usage over time"),
+            ("/variables", "New variable"),
+            ("/variables", "Delete PLAIN"),
+            ("/admin/models?open=gpt-4o", None),
+        ):
+            await visitor.open(path)
+            if opens is not None:
+                await visitor.page.get_by_role("button", name=opens).first.click()
+            await visitor.page.wait_for_timeout(500)
+            await _has_no_faults(visitor, f"{path} {opens}")

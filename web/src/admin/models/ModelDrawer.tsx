@@ -1,0 +1,74 @@
+import { Drawer } from "@mantine/core";
+import type { SeenModel } from "@/api/adminTypes";
+import { Tag } from "@/shared/badges";
+import { nameOf } from "@/usage/measure";
+import styles from "./models.module.css";
+import { OwnPrices } from "./OwnPrices";
+import { PriceForm } from "./PriceForm";
+import { KINDS, priceText, SOURCES } from "./prices";
+import { Reprice } from "./Reprice";
+
+interface ModelDrawerProps {
+  model: SeenModel | undefined;
+  onClose: () => void;
+}
+
+/** One model's prices, and what can be done about them. */
+export function ModelDrawer({ model, onClose }: ModelDrawerProps) {
+  return (
+    <Drawer
+      opened={model !== undefined}
+      onClose={onClose}
+      position="right"
+      size="min(560px, 100%)"
+      padding="lg"
+      title={model === undefined ? "" : nameOf(model.model)}
+      closeButtonProps={{ "aria-label": "Close the model" }}
+    >
+      {model !== undefined && (
+        <div className={styles.drawer} key={model.model}>
+          <Current model={model} />
+          <OwnPrices model={model.model} />
+          <PriceForm model={model.model} />
+          <Reprice model={model.model} />
+        </div>
+      )}
+    </Drawer>
+  );
+}
+
+function Current({ model }: { model: SeenModel }) {
+  const { prices, priceSource, provider } = model;
+  return (
+    <section>
+      <h3>
+        Price now{" "}
+        <Tag
+          {...(priceSource === "none" ? { tone: "warn" } : priceSource === "own" ? { tone: "accent" } : {})}
+        >
+          {SOURCES[priceSource]}
+        </Tag>
+      </h3>
+      {prices === null ? (
+        <p className={styles.soft}>
+          Neither the public list nor you name a price. Set one below, then price its past requests anew.
+        </p>
+      ) : (
+        <dl className={styles.prices}>
+          {KINDS.filter(({ name }) => prices[name] !== null).map(({ name, label }) => (
+            <div key={name}>
+              <dt>{label}</dt>
+              <dd>{priceText(prices[name])}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {(provider !== null || model.tiered) && (
+        <p className={styles.soft}>
+          {provider !== null && `Provider: ${provider}. `}
+          {model.tiered && "Long inputs cost more than this."}
+        </p>
+      )}
+    </section>
+  );
+}

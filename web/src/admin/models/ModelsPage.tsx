@@ -1,0 +1,63 @@
+import { SegmentedControl } from "@mantine/core";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useModels } from "@/api/admin";
+import { EmptyState } from "@/shared/EmptyState";
+import { Loaded } from "@/shared/Loaded";
+import { PageHeader } from "@/shared/PageHeader";
+import { Panel } from "@/shared/Panel";
+import { SkeletonRows } from "@/shared/SkeletonRows";
+import { ModelDrawer } from "./ModelDrawer";
+import { ModelsTable } from "./ModelsTable";
+import type { ModelsShown } from "./shown";
+
+const SHOWN = [
+  { value: "", label: "All" },
+  { value: "none", label: "Without a price" },
+  { value: "own", label: "Own price" },
+  { value: "list", label: "Public list" },
+];
+
+/** Which models were seen, and how they are priced. */
+export function ModelsPage() {
+  const models = useModels();
+  const { price = "", open } = useSearch({ strict: false }) as ModelsShown;
+  const navigate = useNavigate();
+  const show = (changes: ModelsShown) =>
+    void navigate({
+      to: ".",
+      search: ((before: ModelsShown) => ({ ...before, ...changes })) as never,
+      resetScroll: false,
+    });
+  const opened = models.data?.find(({ model }) => model === open);
+  return (
+    <>
+      <PageHeader
+        title="Models"
+        about="What requests named, and what their tokens cost. What has no price is counted as such, never as free."
+      >
+        <SegmentedControl
+          size="xs"
+          aria-label="Which models"
+          value={price}
+          data={SHOWN}
+          onChange={(chosen) => show({ price: chosen })}
+        />
+      </PageHeader>
+      <Panel flush>
+        <Loaded query={models} skeleton={<SkeletonRows rows={10} />}>
+          {(found) => {
+            const shown = price === "" ? found : found.filter(({ priceSource }) => priceSource === price);
+            return shown.length === 0 ? (
+              <EmptyState title={price === "none" ? "Every model has a price" : "No such model"}>
+                Models appear with the first request that names them.
+              </EmptyState>
+            ) : (
+              <ModelsTable models={shown} />
+            );
+          }}
+        </Loaded>
+      </Panel>
+      <ModelDrawer model={opened} onClose={() => show({ open: "" })} />
+    </>
+  );
+}

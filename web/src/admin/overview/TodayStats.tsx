@@ -1,0 +1,44 @@
+import { Link } from "@tanstack/react-router";
+import type { Overview } from "@/api/adminTypes";
+import { compact, count, money, percent } from "@/shared/format";
+import { Stat, Stats } from "@/shared/Stat";
+
+/** Today against the whole of yesterday, and who was there. */
+export function TodayStats({ overview: { today, yesterday, activeUsers, users } }: { overview: Overview }) {
+  return (
+    <Stats>
+      <Stat
+        label="Requests today"
+        value={count(today.requests)}
+        note={`${count(yesterday.requests)} yesterday`}
+      />
+      <Stat label="Failed today" value={count(today.failed)} note={`${percent(today.successRate)} succeed`} />
+      <Stat
+        label="Tokens today"
+        value={compact(today.tokensUsed)}
+        note={`${compact(yesterday.tokensUsed)} yesterday`}
+      />
+      <Stat
+        label="Cost today"
+        value={money(today.cost)}
+        note={
+          today.unpriced ? `${count(today.unpriced)} without a price` : `${money(yesterday.cost)} yesterday`
+        }
+      />
+      <Stat
+        label="Active users"
+        value={count(activeUsers.today)}
+        note={`${count(activeUsers.week)} in 7 days, ${count(activeUsers.month)} in 30`}
+      />
+      <Stat
+        label="All users"
+        value={<Link to="/admin/users">{count(users.total)}</Link>}
+        note={
+          users.active === users.total
+            ? "none switched off"
+            : `${count(users.total - users.active)} switched off`
+        }
+      />
+    </Stats>
+  );
+}

@@ -1,0 +1,150 @@
+import { useSystem } from "@/api/admin";
+import type { System } from "@/api/adminTypes";
+import { OkBadge } from "@/shared/badges";
+import { bytes, count, dateOf, NONE } from "@/shared/format";
+import { Loaded } from "@/shared/Loaded";
+import { PageHeader } from "@/shared/PageHeader";
+import { Panel } from "@/shared/Panel";
+import { SkeletonRows } from "@/shared/SkeletonRows";
+import { Stat, Stats } from "@/shared/Stat";
+import { TimeAgo } from "@/shared/TimeAgo";
+import { Rows } from "./Rows";
+import styles from "./system.module.css";
+
+/** How the service and its database stand. */
+export function SystemPage() {
+  const system = useSystem();
+  return (
+    <>
+      <PageHeader title="System" about="The service, its database, and what it keeps." />
+      <Loaded query={system} skeleton={<SkeletonRows rows={12} />}>
+        {(found) => (
+          <div className={styles.stack}>
+            <Summary system={found} />
+            <div className={styles.pair}>
+              <Verification last={found.lastVerify} />
+              <Retention retention={found.retention} />
+            </div>
+            <Lists system={found} />
+          </div>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function Summary({ system: { version, startedAt, database, nodes, lanes } }: { system: System }) {
+  const waiting = lanes.starts.waiting + lanes.finishes.waiting;
+  return (
+    <Stats>
+      <Stat
+        label="Version"
+        value={version}
+        note={
+          startedAt != null && (
+            <>
+              started <TimeAgo at={startedAt} />
+            </>
+          )
+        }
+      />
+      <Stat
+        label="Database"
+        value={bytes(database.sizeBytes)}
+        note={`PostgreSQL ${database.version.split(" ")[0]}, ${database.embedded ? "embedded" : "your own"}`}
+      />
+      <Stat label="Connections" value={count(database.connections)} note="to the database" />
+      <Stat label="Nodes" value={count(nodes.length)} note={nodes.length === 1 ? "serves" : "serve"} />
+      <Stat label="Waiting" value={count(waiting)} note="for their verdict, on this node" />
+      <Stat
+        label="Decided"
+        value={count(lanes.starts.decided + lanes.finishes.decided)}
+        note={`in ${count(lanes.starts.sets + lanes.finishes.sets)} sets, on this node`}
+      />
+    </Stats>
+  );
+}
+
+function Verification({ last }: { last: System["lastVerify"] }) {
+  return (
+    <Panel title="Last verification">
+      {last === null ? (
+        <p className={styles.soft}>
+          Never yet. It recomputes every number from the requests: <code>tollkeeper verify</code>
+        </p>
+      ) : (
+        <p>
+          <OkBadge ok={last.ok}>
+            {last.ok ? "Every number agrees" : `${count(last.differences)} numbers disagree`}
+          </OkBadge>{" "}
+          <span className={styles.soft}>
+            <TimeAgo at={last.at} />, in{" "}
+            {last.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 })} s
+          </span>
+        </p>
+      )}
+    </Panel>
+  );
+}
+
+function Retention({ retention }: { retention: System["retention"] }) {
+  const { rowsDays, textDays, rowsFrom, textsFrom } = retention;
+  const kept = (days: number | null) => (days === null ? "for ever" : `for ${count(days)} days`);
+  const since = (at: string | null) => (at === null ? "" : `; there are some since ${dateOf(at)}`);
+  return (
+    <Panel title="Kept">
+      <p>
+        Requests are kept {kept(rowsDays)}
+        {since(rowsFrom)}. Their texts are kept {kept(textDays)}
+        {since(textsFrom)}.
+      </p>
+    </Panel>
+  );
+}
+
+function Lists({ system: { nodes, tables, partitions } }: { system: System }) {
+  return (
+    <>
+      <Rows
+        title="Nodes"
+        rows={nodes}
+        keyOf={(node) => node.id}
+        columns={[
+          { label: "Host", of: (node) => node.host },
+          { label: "Process", of: (node) => node.pid, isNumber: true },
+          { label: "Version", of: (node) => node.version, isNumber: true },
+          { label: "Started", of: (node) => <TimeAgo at={node.startedAt} />, isNumber: true },
+          { label: "Last seen", of: (node) => <TimeAgo at={node.seenAt} />, isNumber: true },
+        ]}
+      />
+      <Rows
+        title="Partitions"
+        note="months of requests"
+        rows={partitions}
+        keyOf={(partition) => partition.name}
+        columns={[
+          { label: "Name", of: (partition) => <code>{partition.name}</code> },
+          {
+            label: "From",
+            of: ({ from }) => (from === null ? NONE : dateOf(from)),
+            isNumber: true,
+          },
+          { label: "To", of: ({ to }) => (to === null ? NONE : dateOf(to)), isNumber: true },
+          { label: "Rows", of: ({ rows }) => count(rows), isNumber: true },
+          { label: "Size", of: ({ sizeBytes }) => bytes(sizeBytes), isNumber: true },
+        ]}
+      />
+      <Rows
+        title="Tables"
+        note="with their indexes; rows are an estimate"
+        rows={tables}
+        keyOf={(table) => table.name}
+        columns={[
+          { label: "Name", of: (table) => <code>{table.name}</code> },
+          { label: "Rows", of: ({ rows }) => count(rows), isNumber: true },
+          { label: "Size", of: ({ sizeBytes }) => bytes(sizeBytes), isNumber: true },
+        ]}
+      />
+    </>
+  );
+}

@@ -1,0 +1,162 @@
+import {
+  keepPreviousData,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import type {
+  DirectoryEntry,
+  NewPrice,
+  Overview,
+  OwnPrice,
+  Repriced,
+  SeenModel,
+  System,
+  TermsWithUsers,
+  TopUser,
+  UserChange,
+} from "./adminTypes";
+import { call, query } from "./call";
+import type { Dashboard, Page } from "./types";
+
+const USERS = "/api/admin/users";
+const MODELS = "/api/admin/models";
+const PAGE = 50;
+const OVERVIEW_MS = 2_000;
+const SYSTEM_MS = 5_000;
+
+const userAt = (id: string) => `${USERS}/${encodeURIComponent(id)}`;
+const modelAt = (model: string) => `${MODELS}/${encodeURIComponent(model)}`;
+
+/** All users at a glance; asked again every two seconds while somebody looks. */
+export function useOverview() {
+  return useQuery({
+    queryKey: ["admin", "overview"],
+    queryFn: ({ signal }) => call<Overview>("/api/admin/overview", { signal }),
+    refetchInterval: OVERVIEW_MS,
+  });
+}
+
+/** Who used most of something in a period. */
+export function useTopUsers(asked: { from: string; to: string; by: string; limit: number }) {
+  return useQuery({
+    queryKey: ["admin", "top", asked],
+    queryFn: ({ signal }) =>
+      call<{ items: TopUser[] }>(`/api/admin/analytics/users${query(asked)}`, { signal }),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export interface UsersAsked {
+  q?: string;
+  plan?: string;
+  isActive?: string;
+  sort?: string;
+  order?: string;
+}
+
+/** Users, page by page. */
+export function useUsers(asked: UsersAsked) {
+  return useInfiniteQuery({
+    queryKey: ["admin", "users", asked],
+    queryFn: ({ pageParam, signal }) =>
+      call<Page<DirectoryEntry>>(USERS + query({ ...asked, limit: PAGE, cursor: pageParam }), { signal }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextCursor,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** One user. */
+export function useUser(id: string) {
+  return useQuery({
+    queryKey: ["admin", "user", id],
+    queryFn: async ({ signal }) => (await call<{ user: DirectoryEntry }>(userAt(id), { signal })).user,
+  });
+}
+
+/** A user's dashboard as they see it. */
+export function useUsersDashboard(id: string) {
+  return useQuery({
+    queryKey: ["admin", "user", id, "dashboard"],
+    queryFn: ({ signal }) => call<Dashboard>(`${userAt(id)}/dashboard`, { signal }),
+    refetchInterval: SYSTEM_MS,
+  });
+}
+
+/** Change a user's plan, note, or whether they may use anything. */
+export function useChangeUser(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (change: UserChange) =>
+      (await call<{ user: DirectoryEntry }>(userAt(id), { method: "PUT", body: change })).user,
+    onSuccess: (user) => {
+      client.setQueryData(["admin", "user", id], user);
+      void client.invalidateQueries({ queryKey: ["admin", "users"] });
+      void client.invalidateQueries({ queryKey: ["admin", "user", id] });
+    },
+  });
+}
+
+/** Every plan, and how many are on it. */
+export function usePlansWithUsers() {
+  return useQuery({
+    queryKey: ["admin", "plans"],
+    queryFn: async ({ signal }) =>
+      (await call<{ plans: TermsWithUsers[] }>("/api/admin/plans", { signal })).plans,
+  });
+}
+
+/** Every model that was seen or has a price of one's own. */
+export function useModels() {
+  return useQuery({
+    queryKey: ["admin", "models"],
+    queryFn: async ({ signal }) => (await call<{ items: SeenModel[] }>(MODELS, { signal })).items,
+  });
+}
+
+/** A model's own prices over time. */
+export function useOwnPrices(model: string) {
+  return useQuery({
+    queryKey: ["admin", "models", model],
+    queryFn: async ({ signal }) =>
+      (await call<{ items: OwnPrice[] }>(`${modelAt(model)}/prices`, { signal })).items,
+  });
+}
+
+export function usePutPrice(model: string) {
+  return useModelChange((price: NewPrice) =>
+    call(`${modelAt(model)}/prices`, { method: "PUT", body: price }),
+  );
+}
+
+export function useDeletePrice(model: string) {
+  return useModelChange((effectiveFrom: string) =>
+    call(`${modelAt(model)}/prices/${encodeURIComponent(effectiveFrom)}`, { method: "DELETE" }),
+  );
+}
+
+/** Price a model's requests anew, or say what that would change. */
+export function useReprice(model: string) {
+  return useModelChange((asked: { apply: boolean }) =>
+    call<Repriced>(`${modelAt(model)}/reprice`, { method: "POST", body: asked }),
+  );
+}
+
+/** How the service stands. */
+export function useSystem() {
+  return useQuery({
+    queryKey: ["admin", "system"],
+    queryFn: ({ signal }) => call<System>("/api/admin/system", { signal }),
+    refetchInterval: SYSTEM_MS,
+  });
+}
+
+function useModelChange<Told, Answer>(change: (told: Told) => Promise<Answer>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: change,
+    onSuccess: () => client.invalidateQueries({ queryKey: ["admin", "models"] }),
+  });
+}

@@ -1,0 +1,25 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { call, query } from "./call";
+import type { Analytics, Dimension, Granularity } from "./types";
+
+/** Whose numbers: one's own; for operators also those of all, or of one user. */
+export type Whose = "own" | "all" | { user: string };
+
+export interface Asked {
+  from: string;
+  to: string;
+  granularity: Granularity;
+  groupBy?: Dimension;
+  plan?: string;
+}
+
+/** Sums of a period, beside those of the period before. */
+export function useAnalytics(whose: Whose, asked: Asked) {
+  const path = whose === "own" ? "/api/user/analytics" : "/api/admin/analytics";
+  const about = { ...asked, user: typeof whose === "string" ? undefined : whose.user };
+  return useQuery({
+    queryKey: ["analytics", whose, asked],
+    queryFn: ({ signal }) => call<Analytics>(path + query(about), { signal }),
+    placeholderData: keepPreviousData,
+  });
+}

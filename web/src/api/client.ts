@@ -1,0 +1,25 @@
+import { QueryClient } from "@tanstack/react-query";
+import { Problem } from "./call";
+
+const MOST_RETRIES = 2;
+
+export const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      retry: (failures, problem) => failures < MOST_RETRIES && mayPass(problem),
+      retryDelay: (failures) => 400 * 2 ** failures,
+    },
+  },
+});
+
+/** What the service understood and refused, it refuses again. */
+function mayPass(problem: Error): boolean {
+  return problem instanceof Problem && (problem.status === 0 || problem.status >= 500);
+}
+
+declare module "@tanstack/react-query" {
+  interface Register {
+    defaultError: Problem;
+  }
+}

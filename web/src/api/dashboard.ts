@@ -1,0 +1,56 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { type Status, subscribe } from "@/live/stream";
+import { call } from "./call";
+import type { Dashboard } from "./types";
+
+const KEY = ["dashboard"];
+// What is summed elsewhere is asked for again soon after something happened, but not with every event of many.
+const SETTLED_MS = 1_500;
+const FOLLOWING = ["analytics", "requests", "sessions", "plan"];
+// Without a stream the page asks by itself.
+const ASKED_AGAIN_MS = 10_000;
+
+/** The user's own numbers, kept current by `useLiveDashboard`. */
+export function useDashboard() {
+  return useQuery({
+    queryKey: KEY,
+    queryFn: ({ signal }) => call<Dashboard>("/api/user/dashboard", { signal }),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** Once for the whole app: what happens moves every number that is shown. Gives how the stream fares. */
+export function useLiveDashboard(userId: string): Status {
+  const client = useQueryClient();
+  const [status, setStatus] = useState<Status>("connecting");
+  useEffect(() => {
+    let settling: ReturnType<typeof setTimeout> | undefined;
+    const follow = () => {
+      settling = undefined;
+      for (const key of FOLLOWING) void client.invalidateQueries({ queryKey: [key] });
+    };
+    const stop = subscribe<Dashboard>((dashboard, now) => {
+      setStatus(now);
+      if (now === "ended") location.reload();
+      if (dashboard === null) return;
+      const known = client.getQueryData<Dashboard>(KEY);
+      client.setQueryData(KEY, dashboard);
+      if (known !== undefined && hasMoved(known, dashboard)) settling ??= setTimeout(follow, SETTLED_MS);
+    }, userId);
+    return () => {
+      clearTimeout(settling);
+      stop();
+    };
+  }, [client, userId]);
+  useEffect(() => {
+    if (status === "live") return;
+    const asking = setInterval(() => void client.invalidateQueries({ queryKey: KEY }), ASKED_AGAIN_MS);
+    return () => clearInterval(asking);
+  }, [client, status]);
+  return status;
+}
+
+function hasMoved(before: Dashboard, now: Dashboard): boolean {
+  return JSON.stringify([before.metrics, before.limits]) !== JSON.stringify([now.metrics, now.limits]);
+}

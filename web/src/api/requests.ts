@@ -1,0 +1,73 @@
+import {
+  keepPreviousData,
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { call, query } from "./call";
+import type { ChatRequest, Page, WholeRequest } from "./types";
+
+/** What a list of requests is narrowed to: the names are those of the API, and of the page's address. */
+export interface RequestFilters {
+  q?: string;
+  status?: string;
+  model?: string;
+  category?: string;
+  requestType?: string;
+  complexity?: string;
+  rating?: string;
+  sessionId?: string;
+  from?: string;
+  to?: string;
+  minCost?: string;
+  maxCost?: string;
+  minDuration?: string;
+  maxDuration?: string;
+}
+
+const PAGE = 50;
+
+/** Whose requests: one's own, or those of the user with an id. */
+const listOf = (userId: string | undefined) =>
+  userId === undefined ? "/api/chat/requests" : `/api/admin/users/${encodeURIComponent(userId)}/requests`;
+
+/** Requests, newest first, page by page. */
+export function useRequests(filters: RequestFilters, userId?: string) {
+  return useInfiniteQuery({
+    queryKey: ["requests", userId, filters],
+    queryFn: ({ pageParam, signal }) =>
+      call<Page<ChatRequest>>(listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam }), {
+        signal,
+      }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextCursor,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Where all that match can be downloaded. */
+export function downloadAddress(filters: RequestFilters, format: "csv" | "jsonl", userId?: string): string {
+  return listOf(userId) + query({ ...filters, format });
+}
+
+/** One request with all that is kept of it. */
+export function useWholeRequest(id: string, userId?: string) {
+  return useQuery({
+    queryKey: ["requests", "whole", userId, id],
+    queryFn: async ({ signal }) => {
+      const path = `${listOf(userId)}/${encodeURIComponent(id)}`;
+      return (await call<{ request: WholeRequest }>(path, { signal })).request;
+    },
+  });
+}
+
+/** Say what one thinks of a request; null takes it back. */
+export function useRate(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (userRating: number | null) =>
+      call("/api/chat/track", { method: "PUT", body: { requestId: id, userRating } }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["requests"] }),
+  });
+}

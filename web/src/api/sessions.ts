@@ -1,0 +1,29 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { call, query } from "./call";
+import type { ChatRequest, ChatSession, Page } from "./types";
+
+const PAGE = 50;
+
+/** Conversations, the one begun last first. */
+export function useSessions() {
+  return useInfiniteQuery({
+    queryKey: ["sessions"],
+    queryFn: ({ pageParam, signal }) =>
+      call<Page<ChatSession>>(`/api/chat/sessions${query({ limit: PAGE, cursor: pageParam })}`, { signal }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextCursor,
+  });
+}
+
+/** The requests of one conversation, in order. */
+export function useSession(id: string) {
+  return useInfiniteQuery({
+    queryKey: ["sessions", id],
+    queryFn: ({ pageParam, signal }) => {
+      const path = `/api/chat/sessions/${encodeURIComponent(id)}`;
+      return call<Page<ChatRequest>>(path + query({ limit: PAGE, cursor: pageParam }), { signal });
+    },
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextCursor,
+  });
+}

@@ -1,0 +1,33 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { call } from "./call";
+import type { Settings } from "./types";
+
+const PATH = "/api/user/settings";
+const KEY = ["settings"];
+
+interface Answer {
+  settings: Settings;
+}
+
+/** How one wants the app to be. */
+export function useSettings() {
+  return useQuery({
+    queryKey: KEY,
+    queryFn: async ({ signal }) => (await call<Answer>(PATH, { signal })).settings,
+    staleTime: 60_000,
+  });
+}
+
+/** Change some of it. */
+export function useChangeSettings() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (changes: Partial<Omit<Settings, "email" | "nextTimeZone">>) =>
+      (await call<Answer>(PATH, { method: "PUT", body: changes })).settings,
+    onSuccess: (settings) => {
+      client.setQueryData(KEY, settings);
+      void client.invalidateQueries({ queryKey: ["account"] });
+      void client.invalidateQueries({ queryKey: ["dashboard"] });
+    },
+  });
+}

@@ -1,0 +1,46 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { call } from "./call";
+import type { Variable, VariableType } from "./types";
+
+const PATH = "/api/user/variables";
+const KEY = ["variables"];
+const pathOf = (key: string) => `${PATH}/${encodeURIComponent(key)}`;
+
+export interface NewVariable {
+  key: string;
+  value: unknown;
+  type?: VariableType;
+  description?: string | null;
+}
+
+/** All by name; secrets are masked. */
+export function useVariables() {
+  return useQuery({
+    queryKey: KEY,
+    queryFn: async ({ signal }) => (await call<{ variables: Variable[] }>(PATH, { signal })).variables,
+  });
+}
+
+/** Create or update one. */
+export function usePutVariable() {
+  return useChange((variable: NewVariable) => call(PATH, { method: "POST", body: variable }));
+}
+
+/** Create or update several, all or none. */
+export function usePutVariables() {
+  return useChange((variables: NewVariable[]) => call(PATH, { method: "PUT", body: { variables } }));
+}
+
+export function useDeleteVariable() {
+  return useChange((key: string) => call(pathOf(key), { method: "DELETE" }));
+}
+
+/** The secret itself. It is asked for on demand, and kept nowhere. */
+export async function reveal(key: string): Promise<string> {
+  return String((await call<{ variable: Variable }>(`${pathOf(key)}?reveal=true`)).variable.value);
+}
+
+function useChange<Told>(change: (told: Told) => Promise<unknown>) {
+  const client = useQueryClient();
+  return useMutation({ mutationFn: change, onSuccess: () => client.invalidateQueries({ queryKey: KEY }) });
+}

@@ -1,0 +1,37 @@
+import { useAccount } from "@/api/account";
+import { useDashboard } from "@/api/dashboard";
+import { Loaded } from "@/shared/Loaded";
+import { PageHeader } from "@/shared/PageHeader";
+import { PeriodChoice } from "@/shared/PeriodChoice";
+import { useDays } from "@/shared/period";
+import { UsageSection } from "@/usage/UsageSection";
+import { LimitMeters, LimitMetersSkeleton } from "./LimitMeters";
+import { NewestRequests } from "./NewestRequests";
+import styles from "./overview.module.css";
+import { Refusal } from "./Refusal";
+
+/** One's own usage at a glance. */
+export function OverviewPage() {
+  const dashboard = useDashboard();
+  const timeZone = useAccount().data?.timeZone ?? "UTC";
+  const [days, setDays] = useDays();
+  return (
+    <>
+      <PageHeader title="Overview">
+        <PeriodChoice days={days} onChange={setDays} />
+      </PageHeader>
+      <div className={styles.stack}>
+        <Loaded query={dashboard} skeleton={<LimitMetersSkeleton />}>
+          {({ limits }) => (
+            <>
+              {!limits.canMakeRequest && <Refusal limits={limits} />}
+              <LimitMeters limits={limits} />
+            </>
+          )}
+        </Loaded>
+        <UsageSection whose="own" days={days} timeZone={timeZone} isLinked />
+        {dashboard.data !== undefined && <NewestRequests requests={dashboard.data.recentRequests} />}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,87 @@
+import { Button } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+import { usePlans } from "@/api/plans";
+import type { Limits, Terms } from "@/api/types";
+import { compact, count, money } from "@/shared/format";
+import { TimeAgo } from "@/shared/TimeAgo";
+import styles from "./overview.module.css";
+
+interface Reached {
+  title: string;
+  used: string;
+  resetsAt: string;
+  /** What a plan allows of it; null is no limit. */
+  allowed: (terms: Terms) => number | null;
+  limit: number;
+}
+
+/** Why no request is let through now, until when, and what would change it. */
+export function Refusal({ limits }: { limits: Limits }) {
+  const plans = usePlans().data ?? [];
+  if (limits.reason === "inactive")
+    return (
+      <section className={styles.refusal}>
+        <div>
+          <h2>This account is switched off</h2>
+          <p>Requests are refused until whoever runs this service switches it on again.</p>
+        </div>
+      </section>
+    );
+  const reached = reachedOf(limits);
+  const better = plans.find((terms) => {
+    const allowed = reached.allowed(terms);
+    return terms.name !== limits.planName && (allowed === null || allowed > reached.limit);
+  });
+  return (
+    <section className={styles.refusal} aria-live="polite">
+      <div>
+        <h2>{reached.title}</h2>
+        <p>
+          {reached.used}. New requests are refused; the limit resets <TimeAgo at={reached.resetsAt} />.
+          {better !== undefined && ` The plan ${better.name} would allow more.`}
+        </p>
+      </div>
+      <Button component={Link} to="/plan" variant="default" size="xs">
+        Compare plans
+      </Button>
+    </section>
+  );
+}
+
+function reachedOf(limits: Limits): Reached {
+  const { daily, monthly } = limits.resetsAt;
+  switch (limits.reason) {
+    case "daily":
+      return {
+        title: "Today's requests are used up",
+        used: `${count(limits.dailyUsed)} of ${count(limits.dailyLimit)} requests are used`,
+        resetsAt: daily,
+        allowed: (terms) => terms.dailyRequests,
+        limit: limits.dailyLimit ?? 0,
+      };
+    case "tokens":
+      return {
+        title: "This month's tokens are used up",
+        used: `${compact(limits.monthlyTokensUsed)} of ${compact(limits.monthlyTokensLimit)} tokens are used`,
+        resetsAt: monthly,
+        allowed: (terms) => terms.monthlyTokens,
+        limit: limits.monthlyTokensLimit ?? 0,
+      };
+    case "cost":
+      return {
+        title: "This month's money is used up",
+        used: `${money(limits.monthlyCostUsed)} of ${money(limits.monthlyCostLimit)} is spent`,
+        resetsAt: monthly,
+        allowed: (terms) => terms.monthlyCost,
+        limit: limits.monthlyCostLimit ?? 0,
+      };
+    default:
+      return {
+        title: "This month's requests are used up",
+        used: `${count(limits.monthlyUsed)} of ${count(limits.monthlyLimit)} requests are used`,
+        resetsAt: monthly,
+        allowed: (terms) => terms.monthlyRequests,
+        limit: limits.monthlyLimit ?? 0,
+      };
+  }
+}

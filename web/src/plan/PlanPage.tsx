@@ -1,0 +1,71 @@
+import { Skeleton } from "@mantine/core";
+import { useOwnPlan, usePlans } from "@/api/plans";
+import { Meters } from "@/overview/LimitMeters";
+import { Refusal } from "@/overview/Refusal";
+import { Loaded } from "@/shared/Loaded";
+import { PageHeader } from "@/shared/PageHeader";
+import { Panel } from "@/shared/Panel";
+import { SkeletonRows } from "@/shared/SkeletonRows";
+import { TimeAgo } from "@/shared/TimeAgo";
+import { PlanComparison } from "./PlanComparison";
+import styles from "./plan.module.css";
+import { priceOf } from "./terms";
+
+/** What one's plan allows, what of it is used, and what the others would allow. */
+export function PlanPage() {
+  const own = useOwnPlan();
+  const plans = usePlans();
+  return (
+    <>
+      <PageHeader
+        title="Plan"
+        about="What you may use, what is left of it, and what the other plans allow."
+      />
+      <div className={styles.stack}>
+        <Loaded query={own} skeleton={<OwnOutline />}>
+          {({ plan, limits }) => (
+            <>
+              {!limits.canMakeRequest && <Refusal limits={limits} />}
+              <Panel>
+                <div className={styles.own}>
+                  <div>
+                    <p className={styles.soft}>Your plan</p>
+                    <p className={styles.name}>{plan.name}</p>
+                    <p>{priceOf(plan)}</p>
+                    {plan.expiresAt != null && (
+                      <p className={styles.soft}>
+                        Ends <TimeAgo at={plan.expiresAt} />
+                      </p>
+                    )}
+                    {plan.maxTokensPerRequest != null && (
+                      <p className={styles.soft}>
+                        Up to {plan.maxTokensPerRequest.toLocaleString()} tokens a request
+                      </p>
+                    )}
+                  </div>
+                  <div className={styles.meters}>
+                    <Meters limits={limits} />
+                  </div>
+                </div>
+              </Panel>
+            </>
+          )}
+        </Loaded>
+        <Panel title="All plans" flush>
+          <Loaded query={plans} skeleton={<SkeletonRows rows={6} />}>
+            {(found) => <PlanComparison plans={found} own={own.data?.plan.name} />}
+          </Loaded>
+        </Panel>
+        <p className={styles.soft}>Whoever runs this service changes your plan; ask there for another one.</p>
+      </div>
+    </>
+  );
+}
+
+function OwnOutline() {
+  return (
+    <Panel>
+      <Skeleton height={110} />
+    </Panel>
+  );
+}

@@ -1,0 +1,103 @@
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import type { WholeRequest } from "@/api/types";
+import { StatusBadge, Tag } from "@/shared/badges";
+import { CopyButton } from "@/shared/CopyButton";
+import { count, duration, exactTime, money, NONE } from "@/shared/format";
+import { nameOf } from "@/usage/measure";
+import { CostFacts } from "./CostFacts";
+import { RatingInput } from "./RatingInput";
+import styles from "./RequestDrawer.module.css";
+import { TextBlock } from "./TextBlock";
+import { Timeline } from "./Timeline";
+
+/** All that is kept of one request. */
+export function RequestWhole({ request, isOwn }: { request: WholeRequest; isOwn: boolean }) {
+  return (
+    <div className={styles.whole}>
+      <header className={styles.head}>
+        <StatusBadge status={request.status} errorCode={request.errorCode} />
+        <Remarks request={request} />
+        <span className={styles.id}>
+          <code>{request.requestId}</code>
+          <CopyButton text={request.requestId} label="Copy the id" />
+        </span>
+      </header>
+      <dl className={styles.main}>
+        <Fact label="Tokens">{count(request.tokensUsed)}</Fact>
+        <Fact label="Cost">{money(request.cost)}</Fact>
+        <Fact label="Time">{duration(request.duration)}</Fact>
+        <Fact label="Model">{request.model ?? NONE}</Fact>
+      </dl>
+      {request.errorMessage != null && <p className={styles.error}>{request.errorMessage}</p>}
+      <TextBlock title="Prompt" text={request.prompt} none="No prompt is kept." />
+      <TextBlock
+        title="Response"
+        text={request.response}
+        none={request.status === "pending" ? "The response is still on its way." : "No response is kept."}
+      />
+      {isOwn && request.status !== "pending" && (
+        <RatingInput id={request.id} rating={request.userRating ?? null} />
+      )}
+      {!isOwn && request.userRating != null && <Fact label="Rating">{request.userRating} of 5</Fact>}
+      <CostFacts request={request} />
+      <Timeline request={request} />
+      <About request={request} isOwn={isOwn} />
+    </div>
+  );
+}
+
+/** One fact and what it is called. */
+export function Fact({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className={styles.fact}>
+      <dt>{label}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Remarks({ request }: { request: WholeRequest }) {
+  const remarks = [
+    request.late && "Finished late",
+    request.refunded && "Given back",
+    request.outsidePlan && "Model outside the plan",
+    request.overReserved && "More tokens than reserved",
+  ].filter((each) => each !== false);
+  return remarks.map((remark) => (
+    <Tag key={remark} tone="warn">
+      {remark}
+    </Tag>
+  ));
+}
+
+function About({ request, isOwn }: { request: WholeRequest; isOwn: boolean }) {
+  return (
+    <section>
+      <h3>About</h3>
+      <dl className={styles.facts}>
+        <Fact label="Session">
+          {request.sessionId == null ? (
+            NONE
+          ) : isOwn ? (
+            <Link to="/sessions/$session" params={{ session: request.sessionId }}>
+              {request.sessionId}
+            </Link>
+          ) : (
+            request.sessionId
+          )}
+        </Fact>
+        <Fact label="Type">{request.requestType}</Fact>
+        <Fact label="Category">{nameOf(request.category ?? "uncategorized")}</Fact>
+        <Fact label="Complexity">{request.complexity ?? NONE}</Fact>
+        <Fact label="Plan">{request.planName}</Fact>
+        <Fact label="Must end by">{exactTime(request.expiresAt)}</Fact>
+        <Fact label="From">{request.ipAddress ?? NONE}</Fact>
+        <Fact label="By">{request.userAgent ?? NONE}</Fact>
+      </dl>
+      {request.metadata != null && (
+        <pre className={styles.json}>{JSON.stringify(request.metadata, null, 2)}</pre>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,61 @@
+import { SegmentedControl } from "@mantine/core";
+import { lazy, Suspense, useState } from "react";
+import { CopyButton } from "@/shared/CopyButton";
+import { count } from "@/shared/format";
+import styles from "./RequestDrawer.module.css";
+
+const Markdown = lazy(() => import("./Markdown"));
+
+const LONG = 6_000;
+
+interface TextBlockProps {
+  title: string;
+  text: string | null | undefined;
+  none: string;
+}
+
+/** What people and models wrote, as the text that it is or as Markdown; of a long one the beginning first. */
+export function TextBlock({ title, text, none }: TextBlockProps) {
+  const [form, setForm] = useState("text");
+  const [isWhole, setIsWhole] = useState(false);
+  if (!text)
+    return (
+      <section>
+        <h3>{title}</h3>
+        <p className={styles.note}>{none}</p>
+      </section>
+    );
+  const shown = isWhole ? text : text.slice(0, LONG);
+  return (
+    <section>
+      <div className={styles.textHead}>
+        <h3>{title}</h3>
+        <SegmentedControl
+          size="xs"
+          aria-label={`Show the ${title.toLowerCase()} as`}
+          value={form}
+          onChange={setForm}
+          data={[
+            { value: "text", label: "Text" },
+            { value: "markdown", label: "Markdown" },
+          ]}
+        />
+        <CopyButton text={text} label={`Copy the ${title.toLowerCase()}`} />
+      </div>
+      {form === "text" ? (
+        <div className={styles.text}>{shown}</div>
+      ) : (
+        <div className={styles.markdown}>
+          <Suspense fallback={shown}>
+            <Markdown text={shown} />
+          </Suspense>
+        </div>
+      )}
+      {text.length > LONG && (
+        <button type="button" className={styles.more} onClick={() => setIsWhole(!isWhole)}>
+          {isWhole ? "Show less" : `Show all ${count(text.length)} characters`}
+        </button>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,86 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { modelsShown } from "./admin/models/shown";
+import { asked, looked } from "./admin/users/asked";
+import { OverviewPage } from "./overview/OverviewPage";
+import { narrowed } from "./requests/narrowed";
+import { period } from "./shared/period";
+import { NotFoundPage } from "./shell/NotFoundPage";
+import { PageError } from "./shell/PageError";
+import { Shell } from "./shell/Shell";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage });
+const at = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path });
+
+const routes = [
+  createRoute({ ...at("/"), component: OverviewPage, validateSearch: period }),
+  createRoute({
+    ...at("/requests"),
+    component: lazyRouteComponent(() => import("./requests/RequestsPage"), "RequestsPage"),
+    validateSearch: narrowed,
+  }),
+  createRoute({
+    ...at("/sessions"),
+    component: lazyRouteComponent(() => import("./sessions/SessionsPage"), "SessionsPage"),
+  }),
+  createRoute({
+    ...at("/sessions/$session"),
+    component: lazyRouteComponent(() => import("./sessions/SessionPage"), "SessionPage"),
+  }),
+  createRoute({ ...at("/plan"), component: lazyRouteComponent(() => import("./plan/PlanPage"), "PlanPage") }),
+  createRoute({
+    ...at("/variables"),
+    component: lazyRouteComponent(() => import("./variables/VariablesPage"), "VariablesPage"),
+  }),
+  createRoute({
+    ...at("/settings"),
+    component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
+  }),
+  createRoute({
+    ...at("/admin"),
+    component: lazyRouteComponent(() => import("./admin/overview/AdminOverviewPage"), "AdminOverviewPage"),
+    validateSearch: period,
+  }),
+  createRoute({
+    ...at("/admin/users"),
+    component: lazyRouteComponent(() => import("./admin/users/UsersPage"), "UsersPage"),
+    validateSearch: asked,
+  }),
+  createRoute({
+    ...at("/admin/users/$user"),
+    component: lazyRouteComponent(() => import("./admin/users/UserPage"), "UserPage"),
+    validateSearch: looked,
+  }),
+  createRoute({
+    ...at("/admin/plans"),
+    component: lazyRouteComponent(() => import("./admin/plans/AdminPlansPage"), "AdminPlansPage"),
+  }),
+  createRoute({
+    ...at("/admin/models"),
+    component: lazyRouteComponent(() => import("./admin/models/ModelsPage"), "ModelsPage"),
+    validateSearch: modelsShown,
+  }),
+  createRoute({
+    ...at("/admin/system"),
+    component: lazyRouteComponent(() => import("./admin/system/SystemPage"), "SystemPage"),
+  }),
+] as const;
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  defaultPreload: "intent",
+  defaultErrorComponent: PageError,
+  scrollRestoration: true,
+  // Plain names and values, as people write them, instead of JSON.
+  parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
+  stringifySearch: (search) => {
+    const kept = Object.entries(search).filter(([, value]) => value !== undefined && value !== "");
+    const text = new URLSearchParams(kept.map(([name, value]) => [name, String(value)])).toString();
+    return text && `?${text}`;
+  },
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

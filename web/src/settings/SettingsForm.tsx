@@ -1,0 +1,105 @@
+import { Button, SegmentedControl, Select, TextInput, useMantineColorScheme } from "@mantine/core";
+import { type ReactNode, useState } from "react";
+import { useChangeSettings } from "@/api/settings";
+import type { Settings } from "@/api/types";
+import { ErrorState } from "@/shared/ErrorState";
+import { PERIODS } from "@/shared/period";
+import styles from "./settings.module.css";
+
+type Changeable = Pick<Settings, "name" | "timeZone" | "theme" | "daysShown">;
+
+const THEMES = [
+  { value: "auto", label: "As the system" },
+  { value: "light", label: "Light" },
+  { value: "dark", label: "Dark" },
+];
+const ZONES = [...new Set(["UTC", ...Intl.supportedValuesOf("timeZone")])];
+
+/** What can be set, kept together by one button. */
+export function SettingsForm({ kept }: { kept: Settings }) {
+  const change = useChangeSettings();
+  const { setColorScheme } = useMantineColorScheme();
+  const [wanted, setWanted] = useState<Partial<Changeable>>({});
+  const shown = { ...kept, ...(kept.nextTimeZone ? { timeZone: kept.nextTimeZone } : {}), ...wanted };
+  const set = (part: Partial<Changeable>) => setWanted((before) => ({ ...before, ...part }));
+  const faultOf = (field: string) => change.error?.faults.find((fault) => fault.field === field)?.message;
+  const save = () => change.mutate(wanted, { onSuccess: () => setWanted({}) });
+  const hasChanges = Object.keys(wanted).length > 0;
+  return (
+    <form
+      className={styles.form}
+      onSubmit={(event) => {
+        event.preventDefault();
+        save();
+      }}
+    >
+      <Row label="E-mail" about="Who you are here. Whoever runs this service can change it.">
+        <TextInput aria-label="E-mail" value={kept.email} readOnly variant="filled" />
+      </Row>
+      <Row label="Name" about="Shown in place of your address.">
+        <TextInput
+          aria-label="Name"
+          value={shown.name ?? ""}
+          maxLength={200}
+          error={faultOf("name")}
+          onChange={({ currentTarget: { value } }) => set({ name: value.trim() === "" ? null : value })}
+        />
+      </Row>
+      <Row label="Time zone" about="Your days and months begin at midnight there.">
+        <Select
+          aria-label="Time zone"
+          searchable
+          data={ZONES.includes(shown.timeZone) ? ZONES : [shown.timeZone, ...ZONES]}
+          value={shown.timeZone}
+          allowDeselect={false}
+          error={faultOf("timeZone")}
+          onChange={(timeZone) => timeZone !== null && set({ timeZone })}
+        />
+        {kept.nextTimeZone != null && (
+          <p className={styles.note}>
+            {kept.timeZone} holds until the current day ends; {kept.nextTimeZone} from then on.
+          </p>
+        )}
+      </Row>
+      <Row label="Theme" about="In every browser in which you are signed in.">
+        <SegmentedControl
+          aria-label="Theme"
+          data={THEMES}
+          value={shown.theme}
+          onChange={(chosen) => {
+            const theme = chosen as Settings["theme"];
+            setColorScheme(theme);
+            set({ theme });
+          }}
+        />
+      </Row>
+      <Row label="Days shown" about="How far the overview looks back at first.">
+        <SegmentedControl
+          aria-label="Days shown"
+          data={PERIODS.map((days) => ({ value: String(days), label: String(days) }))}
+          value={String(shown.daysShown)}
+          onChange={(days) => set({ daysShown: Number(days) as Settings["daysShown"] })}
+        />
+      </Row>
+      {change.error !== null && change.error.faults.length === 0 && <ErrorState problem={change.error} />}
+      <footer className={styles.foot}>
+        <Button type="submit" size="sm" disabled={!hasChanges} loading={change.isPending}>
+          Save changes
+        </Button>
+        <span role="status">{change.isSuccess && !hasChanges ? "Saved." : ""}</span>
+      </footer>
+    </form>
+  );
+}
+
+function Row({ label, about, children }: { label: string; about: string; children: ReactNode }) {
+  return (
+    <div className={styles.row}>
+      <div>
+        <p className={styles.label}>{label}</p>
+        <p className={styles.note}>{about}</p>
+      </div>
+      <div className={styles.field}>{children}</div>
+    </div>
+  );
+}

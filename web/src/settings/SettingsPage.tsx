@@ -1,0 +1,21 @@
+import { Skeleton } from "@mantine/core";
+import { useSettings } from "@/api/settings";
+import { Loaded } from "@/shared/Loaded";
+import { PageHeader } from "@/shared/PageHeader";
+import { Panel } from "@/shared/Panel";
+import { SettingsForm } from "./SettingsForm";
+
+/** How one wants the app to be. */
+export function SettingsPage() {
+  const settings = useSettings();
+  return (
+    <>
+      <PageHeader title="Settings" />
+      <Panel>
+        <Loaded query={settings} skeleton={<Skeleton height={360} />}>
+          {(kept) => <SettingsForm kept={kept} />}
+        </Loaded>
+      </Panel>
+    </>
+  );
+}

@@ -1,0 +1,60 @@
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import styles from "./BarList.module.css";
+
+export interface Bar {
+  key: string;
+  label: string;
+  value: number;
+  /** Where more about it is. */
+  to?: string;
+  search?: Record<string, string>;
+}
+
+interface BarListProps {
+  bars: Bar[];
+  write: (value: number) => string;
+  /** What is shown before "Show all". */
+  most?: number;
+}
+
+/** What there is how much of, the largest first: easier to read than a pie, and it is its own table. */
+export function BarList({ bars, write, most = 7 }: BarListProps) {
+  const [isWhole, setIsWhole] = useState(false);
+  const largest = Math.max(...bars.map((bar) => bar.value), Number.MIN_VALUE);
+  const shown = isWhole ? bars : bars.slice(0, most);
+  return (
+    <>
+      <ul className={styles.bars}>
+        {shown.map((bar) => (
+          <li key={bar.key}>
+            <div className={styles.track}>
+              <div className={styles.bar} style={{ width: `${(100 * bar.value) / largest}%` }} />
+              <Label bar={bar} />
+            </div>
+            <span className={styles.value}>{write(bar.value)}</span>
+          </li>
+        ))}
+      </ul>
+      {bars.length > most && (
+        <button type="button" className={styles.more} onClick={() => setIsWhole(!isWhole)}>
+          {isWhole ? "Show fewer" : `Show all ${bars.length}`}
+        </button>
+      )}
+    </>
+  );
+}
+
+function Label({ bar }: { bar: Bar }) {
+  if (bar.to === undefined) return <span className={styles.label}>{bar.label}</span>;
+  return (
+    <Link
+      className={styles.label}
+      to={bar.to}
+      search={bar.search ?? {}}
+      title={`Show the requests: ${bar.label}`}
+    >
+      {bar.label}
+    </Link>
+  );
+}

@@ -1,0 +1,28 @@
+import type { ReactNode } from "react";
+import type { Problem } from "@/api/call";
+import { ErrorState } from "./ErrorState";
+
+interface Query<Content> {
+  data: Content | undefined;
+  error: Problem | null;
+  refetch: () => unknown;
+}
+
+interface LoadedProps<Content> {
+  query: Query<Content>;
+  /** Stands in for it while it is on its way, in the same size. */
+  skeleton: ReactNode;
+  children: (content: Content) => ReactNode;
+}
+
+/** What was asked for, once it is there; until then its outline, and if it failed, why. */
+export function Loaded<Content>({ query, skeleton, children }: LoadedProps<Content>) {
+  if (query.data !== undefined) return children(query.data);
+  if (query.error !== null) return <ErrorState problem={query.error} retry={() => void query.refetch()} />;
+  return (
+    <div aria-busy="true">
+      <span className="visually-hidden">Loading …</span>
+      {skeleton}
+    </div>
+  );
+}

@@ -1,0 +1,55 @@
+import type { ReactNode } from "react";
+import styles from "./Meter.module.css";
+import { TimeAgo } from "./TimeAgo";
+
+const NEAR = 0.8;
+
+interface MeterProps {
+  label: string;
+  used: number;
+  /** null is no limit. */
+  limit: number | null;
+  write: (value: number) => string;
+  resetsAt?: string;
+  note?: ReactNode;
+}
+
+/** How much of a limit is used, and when it starts anew. */
+export function Meter({ label, used, limit, write, resetsAt, note }: MeterProps) {
+  const said = limit === null ? `${write(used)} used, no limit` : `${write(used)} of ${write(limit)}`;
+  return (
+    <figure className={styles.meter} data-full={limit !== null && used >= limit}>
+      <figcaption>{label}</figcaption>
+      <p className={styles.numbers}>
+        <strong>{write(used)}</strong> {limit === null ? "no limit" : `of ${write(limit)}`}
+      </p>
+      {limit === null ? (
+        <div className={styles.open} />
+      ) : (
+        <meter
+          aria-label={label}
+          aria-valuetext={said}
+          min={0}
+          max={Math.max(limit, 1)}
+          low={limit * NEAR}
+          high={limit}
+          optimum={0}
+          value={limit === 0 ? 1 : used}
+        >
+          {said}
+        </meter>
+      )}
+      <p className={styles.note}>
+        {limit !== null && (used < limit ? `${write(limit - used)} left` : "Used up")}
+        {limit !== null && resetsAt !== undefined && " · "}
+        {resetsAt !== undefined && (
+          <>
+            {limit === null ? "counts anew " : "resets "}
+            <TimeAgo at={resetsAt} />
+          </>
+        )}
+        {note}
+      </p>
+    </figure>
+  );
+}

@@ -1,0 +1,25 @@
+import { Button } from "@mantine/core";
+import type { ReactNode } from "react";
+import styles from "./Table.module.css";
+
+interface MoreRowsProps {
+  hasNextPage: boolean;
+  isFetchingNextPage: boolean;
+  fetchNextPage: () => unknown;
+  children?: ReactNode;
+}
+
+/** Leads on, where a list goes on. */
+export function MoreRows({ hasNextPage, isFetchingNextPage, fetchNextPage, children }: MoreRowsProps) {
+  if (!hasNextPage && children === undefined) return null;
+  return (
+    <div className={styles.foot}>
+      {children}
+      {hasNextPage && (
+        <Button variant="default" size="xs" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+          Show more
+        </Button>
+      )}
+    </div>
+  );
+}

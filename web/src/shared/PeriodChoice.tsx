@@ -1,0 +1,17 @@
+import { SegmentedControl } from "@mantine/core";
+import { type Days, PERIODS } from "./period";
+
+const CHOICES = PERIODS.map((days) => ({ value: String(days), label: `${days} days` }));
+
+/** How many days are looked at. */
+export function PeriodChoice({ days, onChange }: { days: Days; onChange: (days: Days) => void }) {
+  return (
+    <SegmentedControl
+      size="xs"
+      aria-label="Period"
+      value={String(days)}
+      data={CHOICES}
+      onChange={(chosen) => onChange(Number(chosen) as Days)}
+    />
+  );
+}

@@ -1,0 +1,121 @@
+/** Numbers and times as the browser's locale writes them. Money comes in US cents, times in milliseconds. */
+
+const whole = new Intl.NumberFormat();
+const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const percents = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
+const changes = new Intl.NumberFormat(undefined, {
+  style: "percent",
+  maximumFractionDigits: 0,
+  signDisplay: "exceptZero",
+});
+const dollars = new Intl.NumberFormat(undefined, { style: "currency", currency: "USD" });
+const littleMoney = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  maximumSignificantDigits: 2,
+});
+const wholeDollars = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  maximumFractionDigits: 0,
+});
+const rating = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
+const unit = (unit: string, digits: number, unitDisplay: "narrow" | "short" = "narrow") =>
+  new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay, maximumFractionDigits: digits });
+const inUnits = {
+  ms: unit("millisecond", 0),
+  s: unit("second", 1),
+  min: unit("minute", 1),
+  h: unit("hour", 1),
+};
+
+export const NONE = "–";
+
+type Known = number | null | undefined;
+
+const orNone =
+  (write: (value: number) => string) =>
+  (value: Known): string =>
+    value === null || value === undefined ? NONE : write(value);
+
+/** 1,234,567 */
+export const count = orNone(whole.format);
+
+/** 1.2M: where there is little room. What is short anyway stays whole. */
+export const compact = orNone((value) => (Math.abs(value) < 10_000 ? whole : short).format(value));
+
+/** 98.5% */
+export const percent = orNone(percents.format);
+
+/** +12% */
+export const change = orNone(changes.format);
+
+/** 4.2 */
+export const stars = orNone(rating.format);
+
+/** $1.20; what costs little does not look free. */
+export const money = orNone((cents) => {
+  const size = Math.abs(cents);
+  return (size > 0 && size < 10 ? littleMoney : dollars).format(cents / 100);
+});
+
+/** $29: where amounts are round. */
+export const roundMoney = orNone((cents) => (cents % 100 === 0 ? wholeDollars : dollars).format(cents / 100));
+
+/** 850 ms, 12.4 s, 2.1 min */
+export const duration = orNone((ms) => {
+  if (ms < 1_000) return inUnits.ms.format(ms);
+  if (ms < 60_000) return inUnits.s.format(ms / 1_000);
+  return ms < 3_600_000 ? inUnits.min.format(ms / 60_000) : inUnits.h.format(ms / 3_600_000);
+});
+
+const sizes = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((each) => unit(each, 1, "short"));
+
+/** 12.5 MB */
+export const bytes = orNone((value) => {
+  const power = value < 1 ? 0 : Math.min(Math.floor(Math.log10(value) / 3), sizes.length - 1);
+  return (sizes[power] ?? whole).format(value / 1000 ** power);
+});
+
+const exactly = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const shortly = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "numeric",
+  hour: "numeric",
+  minute: "2-digit",
+});
+const onDay = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
+const onWholeDay = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeZone: "UTC" });
+const inYear = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "long" });
+
+/** An instant, to the second. */
+export const exactTime = (at: string | Date): string => exactly.format(new Date(at));
+
+/** An instant, to the minute, without its year. */
+export const shortTime = (at: string | Date): string => shortly.format(new Date(at));
+
+/** The date of an instant. */
+export const dateOf = (at: string | Date): string => inYear.format(new Date(at));
+
+/** A day as YYYY-MM-DD, shortly. */
+export const day = (on: string): string => onDay.format(new Date(on));
+
+/** A day as YYYY-MM-DD, with its weekday and year. */
+export const wholeDay = (on: string): string => onWholeDay.format(new Date(on));
+
+const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
+
+/** 3 minutes ago, in 5 hours; what is long past or far ahead by its date. */
+export function fromNow(at: string | Date, now: number): string {
+  const seconds = (new Date(at).getTime() - now) / 1_000;
+  const size = Math.abs(seconds);
+  if (size < 45) return seconds > 5 ? relative.format(Math.round(seconds), "second") : "just now";
+  if (size > 30 * 86_400) return dateOf(at);
+  const [step, length] = STEPS.find(([, each]) => size >= each * 0.95) ?? ["minute", 60];
+  return relative.format(Math.round(seconds / length), step);
+}

@@ -1,0 +1,42 @@
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSettings } from "@/api/settings";
+
+export const PERIODS = [7, 14, 30, 90] as const;
+export type Days = (typeof PERIODS)[number];
+
+/** How many days a page looks back, in its address; nothing else of it is believed. */
+export function period(search: Record<string, unknown>): { days?: string } {
+  return isOne(Number(search.days)) ? { days: String(search.days) } : {};
+}
+
+const isOne = (days: number): days is Days => PERIODS.some((each) => each === days);
+
+/** How many days are looked at: as the address says, else as the settings do. */
+export function useDays(): [Days, (days: Days) => void] {
+  const { days } = useSearch({ strict: false }) as { days?: string };
+  const settings = useSettings();
+  const navigate = useNavigate();
+  const asked = Number(days);
+  const shown = isOne(asked) ? asked : (settings.data?.daysShown ?? 30);
+  const show = (chosen: Days) =>
+    void navigate({ to: ".", search: (before) => ({ ...before, days: String(chosen) }), replace: true });
+  return [shown, show];
+}
+
+const DAY_MS = 86_400_000;
+
+/** The last days up to and with today, in a time zone; half-open, as the API asks for them. */
+export function lastDays(days: number, timeZone: string): { from: string; to: string } {
+  const today = dateIn(timeZone);
+  return { from: moved(today, 1 - days), to: moved(today, 1) };
+}
+
+/** A date, some days later. */
+export function moved(date: string, days: number): string {
+  return new Date(Date.parse(date) + days * DAY_MS).toISOString().slice(0, 10);
+}
+
+function dateIn(timeZone: string): string {
+  // This locale writes dates as YYYY-MM-DD.
+  return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short" }).format(new Date());
+}

@@ -1,0 +1,34 @@
+import { Menu } from "@mantine/core";
+import { signOut } from "@/api/account";
+import type { Account } from "@/api/types";
+import { IconSort } from "@/shared/icons";
+import styles from "./Shell.module.css";
+
+/** Who is signed in, and the way out. */
+export function AccountMenu({ account }: { account: Account }) {
+  const name = account.name ?? account.email;
+  return (
+    <Menu position="top-start" width={224}>
+      <Menu.Target>
+        <button type="button" className={styles.account} aria-label={`Account of ${name}`}>
+          <span className={styles.initial} aria-hidden="true">
+            {[...name][0]?.toUpperCase()}
+          </span>
+          <span className={styles.who}>
+            <span>{name}</span>
+            <small>{account.plan} plan</small>
+          </span>
+          <IconSort />
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label className={styles.email ?? ""}>{account.email}</Menu.Label>
+        <Menu.Item component="a" href="/docs">
+          API reference
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item onClick={() => void signOut()}>Sign out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

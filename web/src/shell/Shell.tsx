@@ -1,0 +1,72 @@
+import { Drawer } from "@mantine/core";
+import { Outlet, useRouterState } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { useAccount } from "@/api/account";
+import { useLiveDashboard } from "@/api/dashboard";
+import type { Account } from "@/api/types";
+import type { Status } from "@/live/stream";
+import { ErrorState } from "@/shared/ErrorState";
+import { Brand } from "./Brand";
+import { LiveSign } from "./LiveSign";
+import { Navigation } from "./Navigation";
+import styles from "./Shell.module.css";
+import { TopBar } from "./TopBar";
+import { useKeptTheme } from "./useKeptTheme";
+
+/** What is around every page. */
+export function Shell() {
+  const account = useAccount();
+  if (account.data !== undefined) return <SignedIn account={account.data} />;
+  if (account.error !== null)
+    return (
+      <main className={styles.lost}>
+        <ErrorState problem={account.error} retry={() => void account.refetch()} />
+      </main>
+    );
+  return <Frame account={undefined} live="connecting" />;
+}
+
+function SignedIn({ account }: { account: Account }) {
+  const live = useLiveDashboard(account.id);
+  useKeptTheme();
+  return <Frame account={account} live={live} />;
+}
+
+function Frame({ account, live }: { account: Account | undefined; live: Status }) {
+  const [isOpen, setIsOpen] = useState(false);
+  const main = useFocusOnNewPage();
+  const navigation = <Navigation account={account} onChosen={() => setIsOpen(false)} />;
+  return (
+    <div className={styles.shell}>
+      <a className={styles.skip} href="#main">
+        Skip to the content
+      </a>
+      <TopBar onMenu={() => setIsOpen(true)} live={live} />
+      <div className={styles.side}>
+        <div className={styles.brand}>
+          <Brand />
+          <LiveSign status={live} />
+        </div>
+        {navigation}
+      </div>
+      <Drawer opened={isOpen} onClose={() => setIsOpen(false)} size={280} title={<Brand />} padding="md">
+        {navigation}
+      </Drawer>
+      <main id="main" ref={main} tabIndex={-1} className={styles.main}>
+        <div className={styles.page}>{account !== undefined && <Outlet />}</div>
+      </main>
+    </div>
+  );
+}
+
+/** Another page is read from its beginning, by keyboards and screen readers too. */
+function useFocusOnNewPage() {
+  const main = useRef<HTMLElement>(null);
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  const shown = useRef(path);
+  useEffect(() => {
+    if (shown.current !== path) main.current?.focus({ preventScroll: true });
+    shown.current = path;
+  }, [path]);
+  return main;
+}

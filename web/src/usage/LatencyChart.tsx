@@ -1,0 +1,59 @@
+import { lazy, useMemo } from "react";
+import type { Analytics, Bucket } from "@/api/types";
+import { ChartFrame } from "@/shared/ChartFrame";
+import { EmptyState } from "@/shared/EmptyState";
+import { day, duration, wholeDay } from "@/shared/format";
+import { Panel } from "@/shared/Panel";
+import styles from "./usage.module.css";
+
+const Lines = lazy(() => import("./Lines"));
+
+export const PERCENTILES = [
+  { name: "p50", label: "Median", color: "var(--accent)" },
+  { name: "p95", label: "95th", color: "var(--warn-bar)" },
+  { name: "p99", label: "99th", color: "var(--bad-bar)" },
+] as const;
+
+const COLUMNS = [
+  { label: "Day", of: (row: Bucket) => wholeDay(row.start) },
+  ...PERCENTILES.map(({ name, label }) => ({ label, of: (row: Bucket) => duration(row[name]) })),
+];
+
+/** How long requests took: the middle one, and the slow ones. */
+export function LatencyChart({
+  analytics: { buckets, totals },
+}: {
+  analytics: Pick<Analytics, "buckets" | "totals">;
+}) {
+  const rows = useMemo(
+    () => buckets.map(({ start, p50, p95, p99 }) => ({ start: day(start), p50, p95, p99 })),
+    [buckets],
+  );
+  if (totals.p50 == null)
+    return (
+      <Panel title="Response time">
+        <EmptyState title="No times yet">Finished requests with a duration appear here.</EmptyState>
+      </Panel>
+    );
+  return (
+    <ChartFrame title="Response time" actions={<Legend totals={totals} />} rows={buckets} columns={COLUMNS}>
+      <Lines rows={rows} series={PERCENTILES} write={duration} />
+    </ChartFrame>
+  );
+}
+
+function Legend({ totals }: Pick<Analytics, "totals">) {
+  return (
+    <dl className={styles.legend}>
+      {PERCENTILES.map(({ name, label, color }) => (
+        <div key={name}>
+          <dt>
+            <i style={{ background: color }} />
+            {label}
+          </dt>
+          <dd>{duration(totals[name])}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,77 @@
+import { Skeleton } from "@mantine/core";
+import { useState } from "react";
+import { useAnalytics, type Whose } from "@/api/analytics";
+import type { Dimension } from "@/api/types";
+import { Loaded } from "@/shared/Loaded";
+import { type Days, lastDays } from "@/shared/period";
+import { Breakdown } from "./Breakdown";
+import { LatencyChart } from "./LatencyChart";
+import type { Measure } from "./measure";
+import { UsageChart } from "./UsageChart";
+import { UsageStats, UsageStatsSkeleton } from "./UsageStats";
+import styles from "./usage.module.css";
+
+interface UsageSectionProps {
+  whose: Whose;
+  days: Days;
+  timeZone: string;
+  /** What the second list is about. */
+  second?: Extract<Dimension, "category" | "plan">;
+  /** Whether the lists lead to the requests: one's own can be listed. */
+  isLinked?: boolean;
+}
+
+/** Usage of a period: the numbers, over time, by model and by what else, and how fast it was. */
+export function UsageSection({
+  whose,
+  days,
+  timeZone,
+  second = "category",
+  isLinked = false,
+}: UsageSectionProps) {
+  const [measure, setMeasure] = useState<Measure>("requests");
+  const asked = { ...lastDays(days, timeZone), granularity: "day" } as const;
+  const byModel = useAnalytics(whose, { ...asked, groupBy: "model" });
+  const bySecond = useAnalytics(whose, { ...asked, groupBy: second });
+  return (
+    <div className={styles.stack}>
+      <p className={styles.period}>
+        <strong>Last {days} days</strong> compared with the {days} days before
+      </p>
+      <Loaded query={byModel} skeleton={<UsageSkeleton />}>
+        {(analytics) => (
+          <div className={styles.stack}>
+            <UsageStats totals={analytics.totals} before={analytics.before} />
+            <UsageChart analytics={analytics} measure={measure} onMeasure={setMeasure} />
+            <div className={styles.pair}>
+              <Breakdown
+                title="By model"
+                groups={analytics.groups}
+                measure={measure}
+                {...(isLinked ? { filter: "model" } : {})}
+              />
+              <Breakdown
+                title={second === "plan" ? "By plan" : "By category"}
+                groups={bySecond.data?.groups ?? []}
+                measure={measure}
+                {...(isLinked ? { filter: "category" } : {})}
+              />
+            </div>
+            <LatencyChart analytics={analytics} />
+          </div>
+        )}
+      </Loaded>
+    </div>
+  );
+}
+
+function UsageSkeleton() {
+  return (
+    <div className={styles.stack}>
+      <UsageStatsSkeleton />
+      <div className={styles.chartSkeleton}>
+        <Skeleton height={280} />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,22 @@
+import type { Bucket, Measures } from "@/api/types";
+import { compact, count, money } from "@/shared/format";
+
+export type Measure = "requests" | "tokensUsed" | "cost";
+
+/** What charts and lists of usage can be about. */
+export const MEASURES: Record<
+  Measure,
+  { label: string; write: (value: number) => string; axis: (value: number) => string }
+> = {
+  requests: { label: "Requests", write: count, axis: compact },
+  tokensUsed: { label: "Tokens", write: count, axis: compact },
+  cost: { label: "Cost", write: money, axis: money },
+};
+
+/** One measure of a period; what is not known counts as nothing. */
+export const amountOf = (measures: Measures | Bucket, measure: Measure): number => measures[measure] ?? 0;
+
+const UNKNOWN: Record<string, string> = { unknown: "Unknown", uncategorized: "Uncategorized" };
+
+/** What a group is called. */
+export const nameOf = (key: string): string => UNKNOWN[key] ?? key;

@@ -1,0 +1,43 @@
+import { ActionIcon, Button, Modal, Tooltip } from "@mantine/core";
+import { useState } from "react";
+import { useDeleteVariable } from "@/api/variables";
+import { ErrorState } from "@/shared/ErrorState";
+import { IconTrash } from "@/shared/icons";
+import styles from "./variables.module.css";
+
+/** Asks first: what is gone is gone. */
+export function DeleteVariable({ name }: { name: string }) {
+  const [isAsking, setIsAsking] = useState(false);
+  const remove = useDeleteVariable();
+  return (
+    <>
+      <Tooltip label="Delete">
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          aria-label={`Delete ${name}`}
+          onClick={() => setIsAsking(true)}
+        >
+          <IconTrash />
+        </ActionIcon>
+      </Tooltip>
+      <Modal
+        opened={isAsking}
+        onClose={() => setIsAsking(false)}
+        title={`Delete ${name}?`}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        <p>Apps that read it will no longer find it. This cannot be undone.</p>
+        {remove.error !== null && <ErrorState problem={remove.error} />}
+        <div className={styles.buttons} data-apart>
+          <Button color="red" size="xs" loading={remove.isPending} onClick={() => remove.mutate(name)}>
+            Delete
+          </Button>
+          <Button variant="default" size="xs" onClick={() => setIsAsking(false)}>
+            Cancel
+          </Button>
+        </div>
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,25 @@
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+import { compressed } from "./build/compressed.ts";
+import { firstLoad } from "./build/firstLoad.ts";
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  plugins: [react(), firstLoad(), compressed()],
+  resolve: { alias: { "@": at("./src") } },
+  // The service puts a fresh one in its place with every answer.
+  html: { cspNonce: "__NONCE__" },
+  build: {
+    outDir: at("../src/tollkeeper/web"),
+    emptyOutDir: true,
+    target: "es2023",
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 800,
+    // Chromium, Firefox and Safari all know it by now.
+    modulePreload: { polyfill: false },
+  },
+  // For `npx vite` beside `make demo`: what is not built comes from there.
+  server: { proxy: { "/api": "http://localhost:8080" } },
+});
