@@ -79,7 +79,6 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     admin.models.delete_price,
     admin.models.reprice,
     admin.system.show_system,
-    pages.home,
     pages.app,
     assets.asset,
     pages.problem,

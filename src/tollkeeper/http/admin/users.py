@@ -12,12 +12,13 @@ from msgspec import UNSET, Meta, UnsetType
 from tollkeeper.errors import Contradiction, Invalid, NotFound, NotUnderstood
 from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.body import Fault
+from tollkeeper.http.download import CONTENT_TYPES
 from tollkeeper.http.exchange import Answer, Exchange, path_text
-from tollkeeper.http.listing import page_of
+from tollkeeper.http.listing import RequestsFound, RequestsQuery, page_of
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.shown import DashboardAnswer, RequestFound, RequestsPage, RequestWhole
+from tollkeeper.http.shown import DashboardAnswer, RequestFound, RequestWhole
 from tollkeeper.http.wire import Cents, Heard, Instant, instant
 from tollkeeper.metering import directory, records
 from tollkeeper.metering.directory import Change, Entry, Found, Order, Sort, Wanted
@@ -217,13 +218,14 @@ async def show_users_dashboard(request: Exchange) -> Answer:
     opt=Operation(
         "admin",
         summary="List a user's requests, newest first",
-        query=PageQuery,
-        gives={200: RequestsPage},
+        query=RequestsQuery,
+        gives={200: RequestsFound},
+        files=tuple(CONTENT_TYPES.values()),
         problems=(NotFound,),
     ).as_opt(),
 )
 async def list_users_requests(request: Exchange) -> Answer:
-    """As the user's own list, page by page."""
+    """As the user's own list: searched, filtered, page by page or as a file."""
     user_id = _id(request)
     await directory.one(request.backend.database, user_id)
     return await page_of(request, user_id)
