@@ -163,10 +163,10 @@ async def test_a_page_that_lost_the_service_says_so_until_it_is_back(
 ) -> None:
     async with visiting(chromium, served, signed_in=signed_in) as visitor:
         await visitor.open("/")
-        live = visitor.page.get_by_text("Live", exact=True).first
+        live = visitor.page.get_by_text("Live", exact=True).locator("visible=true")
         await live.wait_for()
         await visitor.context.set_offline(offline=True)
-        await visitor.page.get_by_text("Reconnecting").first.wait_for()
+        await visitor.page.get_by_text("Reconnecting").locator("visible=true").wait_for()
         await visitor.context.set_offline(offline=False)
         await live.wait_for()
 
