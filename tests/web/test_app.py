@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, StorageState
+from playwright.async_api import Browser, StorageState, expect
 
 from tests.web.visitors import OPERATORS_PAGES, PAGES, Served, Visitor, visiting
 
@@ -81,16 +81,16 @@ async def test_filters_stand_in_the_address_and_narrow_the_list(operator: Visito
     await operator.page.get_by_role("combobox", name="Model").fill(_MODELS[0])
     await operator.page.keyboard.press("Enter")
     await operator.page.wait_for_url("**/requests?model=gpt-4o")
-    await operator.page.wait_for_function("document.querySelectorAll('main tbody tr').length === 3")
+    await expect(rows).to_have_count(3)
 
     await operator.page.get_by_label("Search in prompts and responses").fill("number 2")
     await operator.page.wait_for_url("**q=number+2*")
-    await operator.page.wait_for_function("document.querySelectorAll('main tbody tr').length === 1")
+    await expect(rows).to_have_count(1)
     await operator.open("/requests?status=failed")
     assert await rows.count() == 1
     await operator.page.get_by_role("button", name="Clear filter").click()
     await operator.page.wait_for_url("**/requests")
-    await operator.page.wait_for_function("document.querySelectorAll('main tbody tr').length === 6")
+    await expect(rows).to_have_count(6)
 
 
 async def test_a_request_opens_beside_the_list_and_can_be_rated(operator: Visitor) -> None:

@@ -34,7 +34,7 @@ async def signed_in(chromium: Browser, served: Served) -> StorageState:
 async def _has_no_faults(visitor: Visitor, place: str) -> None:
     # Run beside the page, whose policy lets no script in that is not its own.
     await visitor.page.evaluate(_AXE.read_text())
-    assert await visitor.page.evaluate(_RUN) == [], place
+    assert (await visitor.page.evaluate(_RUN), visitor.troubles) == ([], []), place
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -158,19 +158,6 @@ async def test_the_page_follows_what_happens_and_says_why_it_goes_no_further(chr
         assert "The plan pro would allow more" in refusal
 
 
-async def test_a_page_that_lost_the_service_says_so_until_it_is_back(
-    chromium: Browser, served: Served, signed_in: StorageState
-) -> None:
-    async with visiting(chromium, served, signed_in=signed_in) as visitor:
-        await visitor.open("/")
-        live = visitor.page.get_by_text("Live", exact=True).first
-        await live.wait_for()
-        await visitor.context.set_offline(offline=True)
-        await visitor.page.get_by_text("Reconnecting").first.wait_for()
-        await visitor.context.set_offline(offline=False)
-        await live.wait_for()
-
-
 async def test_a_problem_is_told_and_another_try_helps(
     chromium: Browser, served: Served, signed_in: StorageState
 ) -> None:

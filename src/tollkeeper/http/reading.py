@@ -107,7 +107,7 @@ def _shape(name: str, schema: dict[str, Any]) -> str:
 
 
 def _table(caption: str, heads: tuple[str, ...], rows: str) -> str:
-    head = "".join(f'<th scope="col">{each}</th>' for each in heads)
+    head = "".join(f'<th scope="col">{each}</th>' if each else "<td></td>" for each in heads)
     title = f"<h3>{caption}</h3>\n" if caption else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f'{title}<div class="wide" tabindex="0">{table}</div>\n'

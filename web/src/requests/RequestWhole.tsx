@@ -15,14 +15,14 @@ import { Timeline } from "./Timeline";
 export function RequestWhole({ request, isOwn }: { request: WholeRequest; isOwn: boolean }) {
   return (
     <div className={styles.whole}>
-      <header className={styles.head}>
+      <div className={styles.head}>
         <StatusBadge status={request.status} errorCode={request.errorCode} />
         <Remarks request={request} />
         <span className={styles.id}>
           <code>{request.requestId}</code>
           <CopyButton text={request.requestId} label="Copy the id" />
         </span>
-      </header>
+      </div>
       <dl className={styles.main}>
         <Fact label="Tokens">{count(request.tokensUsed)}</Fact>
         <Fact label="Cost">{money(request.cost)}</Fact>

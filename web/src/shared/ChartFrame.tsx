@@ -33,7 +33,7 @@ export function ChartFrame<Row>({
   const [isTable, setIsTable] = useState(false);
   const label = isTable ? "Show as chart" : "Show as table";
   const toggle = (
-    <Tooltip label={label}>
+    <Tooltip label={label} withinPortal={false}>
       <ActionIcon
         variant="subtle"
         color="gray"

@@ -15,12 +15,12 @@ export function PageHeader({ title, tab = title, about, children }: PageHeaderPr
     document.title = `${tab} · tollkeeper`;
   }, [tab]);
   return (
-    <header className={styles.pageHead}>
+    <div className={styles.pageHead}>
       <div>
         <h1>{title}</h1>
         {about !== undefined && <p>{about}</p>}
       </div>
       {children !== undefined && <div className={styles.pageActions}>{children}</div>}
-    </header>
+    </div>
   );
 }

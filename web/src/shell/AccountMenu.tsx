@@ -10,10 +10,11 @@ export function AccountMenu({ account }: { account: Account }) {
   return (
     <Menu position="top-start" width={224}>
       <Menu.Target>
-        <button type="button" className={styles.account} aria-label={`Account of ${name}`}>
+        <button type="button" className={styles.account}>
           <span className={styles.initial} aria-hidden="true">
             {[...name][0]?.toUpperCase()}
           </span>
+          <span className="visually-hidden">Account of </span>
           <span className={styles.who}>
             <span>{name}</span>
             <small>{account.plan} plan</small>

@@ -42,13 +42,13 @@ function Frame({ account, live }: { account: Account | undefined; live: Status }
         Skip to the content
       </a>
       <TopBar onMenu={() => setIsOpen(true)} live={live} />
-      <div className={styles.side}>
+      <aside className={styles.side} aria-label="Sidebar">
         <div className={styles.brand}>
           <Brand />
           <LiveSign status={live} />
         </div>
         {navigation}
-      </div>
+      </aside>
       <Drawer opened={isOpen} onClose={() => setIsOpen(false)} size={280} title={<Brand />} padding="md">
         {navigation}
       </Drawer>

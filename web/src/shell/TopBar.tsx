@@ -8,12 +8,12 @@ import styles from "./Shell.module.css";
 /** On narrow screens, where the navigation has no room. */
 export function TopBar({ onMenu, live }: { onMenu: () => void; live: Status }) {
   return (
-    <div className={styles.top}>
+    <nav className={styles.top} aria-label="Top">
       <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Menu" onClick={onMenu}>
         <IconMenu size={18} />
       </ActionIcon>
       <Brand />
       <LiveSign status={live} />
-    </div>
+    </nav>
   );
 }

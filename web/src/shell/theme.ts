@@ -1,11 +1,25 @@
-import { type CSSVariablesResolver, createTheme, localStorageColorSchemeManager } from "@mantine/core";
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  defaultVariantColorsResolver,
+  localStorageColorSchemeManager,
+} from "@mantine/core";
+
+/** What is pressed to do something: its text is readable on it in both themes, which the library's is not. */
+const filled = (tone: "accent" | "bad") => ({
+  background: `var(--${tone})`,
+  hover: `color-mix(in srgb, var(--${tone}) 88%, var(--ink))`,
+  color: `var(--on-${tone})`,
+});
 
 /** The library's colours, so that its parts look like ours. */
 export const theme = createTheme({
   primaryColor: "toll",
   primaryShade: { light: 7, dark: 3 },
-  autoContrast: true,
-  luminanceThreshold: 0.35,
+  variantColorResolver: (asked) => ({
+    ...defaultVariantColorsResolver(asked),
+    ...(asked.variant === "filled" ? filled(asked.color === "red" ? "bad" : "accent") : {}),
+  }),
   respectReducedMotion: true,
   cursorType: "pointer",
   defaultRadius: 8,
@@ -53,6 +67,7 @@ export const theme = createTheme({
     ],
   },
   components: {
+    Menu: { defaultProps: { withinPortal: false, withInitialFocusPlaceholder: false } },
     Tooltip: { defaultProps: { withArrow: false, openDelay: 300, transitionProps: { duration: 80 } } },
     Select: { defaultProps: { checkIconPosition: "right" } },
     Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.3 } } },

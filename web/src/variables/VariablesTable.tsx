@@ -60,7 +60,8 @@ function Row({ variable, onEdit }: { variable: Variable; onEdit: () => void }) {
         {type === "secret" ? (
           <SecretValue name={key} mask={String(variable.value)} />
         ) : (
-          <button type="button" className={styles.value} aria-label={`Edit ${key}`} onClick={onEdit}>
+          <button type="button" className={styles.value} onClick={onEdit}>
+            <span className="visually-hidden">Edit {key}: </span>
             <code>{textOf(variable) || <i>empty</i>}</code>
           </button>
         )}

@@ -26,7 +26,7 @@ export function Rows<Row>({ title, note, rows, keyOf, columns }: RowsProps<Row>)
   return (
     <Panel title={title} {...(note === undefined ? {} : { note })} flush>
       {/* What scrolls is reached by keyboard. */}
-      <section className={styles.scroll} tabIndex={0} aria-label={title}>
+      <section className={styles.scroll} tabIndex={0} aria-label={`${title}, as a table`}>
         <table className={`${table.table} ${styles.rows}`}>
           <thead>
             <tr>
