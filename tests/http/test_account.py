@@ -73,12 +73,14 @@ async def test_signing_out_ends_the_session_here_at_once(service: Site, alice: P
     assert (await service.call("GET", "/api/account", by=alice.by_cookie)).is_problem(401, "not-signed-in")
 
 
-async def test_the_front_page_shows_their_numbers_to_who_is_signed_in(service: Site, alice: Person) -> None:
+async def test_the_front_page_is_the_app_for_who_is_signed_in_and_tells_others_how_to(
+    service: Site, alice: Person
+) -> None:
     theirs = await service.call("GET", "/", by=alice.by_cookie)
-    assert b"/api/user/dashboard" in theirs.body
+    assert b'<div id="root">' in theirs.body
     strangers = await service.call("GET", "/")
     assert b"tollkeeper user link" in strangers.body
-    assert b"/api/user/dashboard" not in strangers.body
+    assert b'<div id="root">' not in strangers.body
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/problems/limit-reached", "/sign-in/x"])
