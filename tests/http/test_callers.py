@@ -71,7 +71,8 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/problems/{slug}"): None,
     ("GET", "/sign-in/{token}"): None,
     ("POST", "/sign-in/{token}"): None,
-} | dict.fromkeys(PAGES)
+}
+CALLS.update(dict.fromkeys(PAGES))
 PUBLIC = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
