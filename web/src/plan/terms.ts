@@ -1,11 +1,11 @@
 import type { Terms } from "@/api/types";
 import { compact, count, roundMoney } from "@/shared/format";
 
-const REQUEST_TYPES: Record<string, string> = {
-  chat: "Chat",
-  code_generation: "Code generation",
-  analysis: "Analysis",
-};
+const REQUEST_TYPES = new Map([
+  ["chat", "Chat"],
+  ["code_generation", "Code generation"],
+  ["analysis", "Analysis"],
+]);
 
 const orNoLimit = (write: (value: number) => string) => (value: number | null) =>
   value === null ? "No limit" : write(value);
@@ -31,7 +31,7 @@ export const TERMS: { label: string; of: (terms: Terms) => string; isShown?: (al
 export function featureName(feature: string): string {
   if (feature === "*") return "Everything";
   if (feature.startsWith("model:")) return feature.slice("model:".length);
-  return REQUEST_TYPES[feature] ?? feature.replaceAll("_", " ");
+  return REQUEST_TYPES.get(feature) ?? feature.replaceAll("_", " ");
 }
 
 /** $29 a month */

@@ -16,7 +16,11 @@ export const MEASURES: Record<
 /** One measure of a period; what is not known counts as nothing. */
 export const amountOf = (measures: Measures | Bucket, measure: Measure): number => measures[measure] ?? 0;
 
-const UNKNOWN: Record<string, string> = { unknown: "Unknown", uncategorized: "Uncategorized" };
+// A map, for a key can be called "constructor".
+const UNKNOWN = new Map([
+  ["unknown", "Unknown"],
+  ["uncategorized", "Uncategorized"],
+]);
 
 /** What a group is called. */
-export const nameOf = (key: string): string => UNKNOWN[key] ?? key;
+export const nameOf = (key: string): string => UNKNOWN.get(key) ?? key;
