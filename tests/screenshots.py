@@ -106,9 +106,9 @@ async def _settled(page: Page) -> None:
 
 async def _picture(page: Page) -> bytes:
     """Take what is in the window. Playwright itself writes no WebP; the browser does."""
-    session = await page.context.new_cdp_session(page)
     asked = {"format": "webp", "quality": _QUALITY}
-    taken: Any = await session.send("Page.captureScreenshot", asked)  # pyright: ignore[reportUnknownMemberType]
+    session: Any = await page.context.new_cdp_session(page)
+    taken = await session.send("Page.captureScreenshot", asked)
     return base64.b64decode(taken["data"])
 
 
