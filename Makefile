@@ -7,7 +7,7 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .PHONY: demo serve check check-format lint types contracts tidy web-check test bench bench-peers install format docs lock
-.PHONY: web wheel clean help
+.PHONY: web wheel screenshots clean help
 .PHONY: browser debian-postgresql debian-pgbouncer
 
 PYTHON ?= python3
@@ -59,7 +59,7 @@ test: .venv/dev .venv/web browser $(if $(CI),debian-postgresql debian-pgbouncer)
 	$(if $(ARGS),,$(STORE_ON_15))
 	$(PYTEST) $(ARGS)
 
-bench: .venv/dev ## Measure everything that docs/performance.md shows, half an hour (ARGS="--rows 10000000 growth")
+bench: .venv/dev .venv/web browser ## Measure everything that docs/performance.md shows, half an hour (ARGS="--rows 10000000 growth")
 	$(BIN)/python -m bench --write $(ARGS)
 
 bench-peers: .venv/dev ## The same load beside MLflow and Phoenix, a quarter of an hour; installs them below .bench
@@ -78,6 +78,9 @@ web: .venv/web ## Build the web app into the package
 
 docs: .venv/package ## Write the generated pages anew (docs/configuration.md, docs/openapi.json)
 	$(BIN)/python -m tests.generated
+
+screenshots: .venv/dev .venv/web browser ## Take the pictures in docs/screenshots anew, of the demo's data
+	$(BIN)/python -m tests.screenshots
 
 LOCK = $(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet $(ARGS)
