@@ -16,6 +16,22 @@ from tollkeeper.metering.own_plan import OwnPlan
 from tollkeeper.metering.plans import Plan
 
 
+def shown(plan: Plan) -> dict[str, Any]:
+    """Tell a plan's fields by the names of ``PlanShown``."""
+    return {
+        "name": plan.name,
+        "rank": plan.rank,
+        "daily_requests": plan.daily_requests,
+        "monthly_requests": plan.monthly_requests,
+        "max_tokens_per_request": plan.max_tokens_per_request,
+        "monthly_tokens": plan.monthly_tokens,
+        "monthly_cost": cents(plan.monthly_cost_nanos),
+        "features": list(plan.features),
+        "price_per_month": plan.price_per_month,
+        "billing_cycle": plan.billing_cycle,
+    }
+
+
 class PlanShown(Heard, frozen=True, kw_only=True):
     """What a plan allows. A limit of null is none at all, 0 allows nothing; money in cents."""
 
@@ -33,7 +49,7 @@ class PlanShown(Heard, frozen=True, kw_only=True):
     @classmethod
     def of(cls, plan: Plan) -> PlanShown:
         """Show a plan of the catalogue."""
-        return cls(**_shown(plan))
+        return cls(**shown(plan))
 
 
 class OwnPlanShown(PlanShown, frozen=True, kw_only=True):
@@ -61,8 +77,8 @@ class OwnPlanAnswer(Heard, frozen=True, kw_only=True):
     def of(cls, own: OwnPlan) -> OwnPlanAnswer:
         """Show a user's plan."""
         expires_at = own.expires_at and instant(own.expires_at)
-        shown = OwnPlanShown(**_shown(own.plan), starts_at=instant(own.starts_at), expires_at=expires_at)
-        return cls(plan=shown, limits=LimitsShown.of(own.limits))
+        terms = OwnPlanShown(**shown(own.plan), starts_at=instant(own.starts_at), expires_at=expires_at)
+        return cls(plan=terms, limits=LimitsShown.of(own.limits))
 
 
 LIST: Final = Operation("signed-in", summary="List the plans that there are", query=Said, gives={200: PlansAnswer})
@@ -89,18 +105,3 @@ async def show_own_plan(request: Exchange) -> Answer:
     request.asked(Said)
     backend = request.backend
     return Answer.of(OwnPlanAnswer.of(await own_plan.read(backend.database, backend.ledger, request.caller.user_id)))
-
-
-def _shown(plan: Plan) -> dict[str, Any]:
-    return {
-        "name": plan.name,
-        "rank": plan.rank,
-        "daily_requests": plan.daily_requests,
-        "monthly_requests": plan.monthly_requests,
-        "max_tokens_per_request": plan.max_tokens_per_request,
-        "monthly_tokens": plan.monthly_tokens,
-        "monthly_cost": cents(plan.monthly_cost_nanos),
-        "features": list(plan.features),
-        "price_per_month": plan.price_per_month,
-        "billing_cycle": plan.billing_cycle,
-    }

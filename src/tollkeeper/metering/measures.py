@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -38,8 +39,8 @@ class Measures:
     is_of_one_status: bool = False
 
     @classmethod
-    def of(cls, row: Record) -> Measures:
-        """Read a row of sums."""
+    def of(cls, row: Record | Mapping[str, Any]) -> Measures:
+        """Read a row of sums, or what the SQL function ``tk_overall_measures`` wrote."""
         p50, p95, p99 = percentiles(row["percentiles"])
         sums: dict[str, Any] = {name: int(row[name]) for name in _SUMS}
         return cls(**sums, p50=p50, p95=p95, p99=p99)

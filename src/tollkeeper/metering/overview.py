@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from tollkeeper.metering import nodes
+from tollkeeper.metering.measures import Measures
 from tollkeeper.metering.nodes import Second
 from tollkeeper.metering.plans import Plan, catalogue
 from tollkeeper.store.database import Statements
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Finished requests of a period, summed. Money in nano-USD, times in ms; ``None`` where nothing was measured."""
-
-    completed: int
-    failed: int
-    tokens_used: int
-    tokens_input: int
-    tokens_output: int
-    tokens_cached: int
-    tokens_cache_write: int
-    tokens_reasoning: int
-    cost_nanos: int
-    unpriced: int
-    timed: int
-    duration_ms: int
-    rated: int
-    rating: int
-    p50: float | None
-    p95: float | None
-    p99: float | None
-
-    @classmethod
-    def of(cls, found: Mapping[str, Any]) -> Sums:
-        """Read what the SQL function ``tk_overall_measures`` wrote."""
-        percentiles = found["percentiles"] or (None, None, None)
-        p50, p95, p99 = (None if each is None else float(each) for each in percentiles)
-        counts = {name: int(value) for name, value in found.items() if name != "percentiles"}
-        return cls(**counts, p50=p50, p95=p95, p99=p99)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +31,8 @@ class PlanUsers:
 class Totals:
     """What all users did today and yesterday, days of UTC, and who they are."""
 
-    today: Sums
-    yesterday: Sums
+    today: Measures
+    yesterday: Measures
     by_plan: list[PlanUsers]
 
 
@@ -82,7 +50,7 @@ async def totals(database: Statements) -> Totals:
     periods = await database.one("overall_periods")
     assert periods is not None  # noqa: S101 - it has always one row
     by_plan = await users_by_plan(database)
-    return Totals(Sums.of(periods["today"]), Sums.of(periods["yesterday"]), by_plan)
+    return Totals(Measures.of(periods["today"]), Measures.of(periods["yesterday"]), by_plan)
 
 
 async def now(database: Statements) -> Now:

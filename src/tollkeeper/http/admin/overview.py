@@ -8,68 +8,18 @@ from typing import Final, Literal
 
 from litestar import get
 
+from tollkeeper.http.analytics_shown import MeasuresShown
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.wire import Cents, Heard, Instant, instant
+from tollkeeper.http.wire import Heard, Instant, instant
 from tollkeeper.metering import overview
-from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.nodes import Second
-from tollkeeper.metering.overview import Now, Sums, Totals
+from tollkeeper.metering.overview import Now, Totals
 from tollkeeper.store.database import Database
 
 # For how many times as long as reading the totals took they are kept.
 KEPT_TIMES = 20
-
-
-class DayMeasures(Heard, frozen=True, kw_only=True):
-    """Finished requests of a day of UTC, of all users. Times in ms, percentiles within 2 %."""
-
-    requests: int
-    completed: int
-    failed: int
-    success_rate: float | None
-    tokens_used: int
-    tokens_input: int
-    tokens_output: int
-    tokens_cached: int
-    tokens_cache_write: int
-    tokens_reasoning: int
-    cost: Cents
-    cost_nanos: int
-    unpriced: int
-    average_duration: int | None
-    p50: float | None
-    p95: float | None
-    p99: float | None
-    average_rating: float | None
-    rated_requests: int
-
-    @classmethod
-    def of(cls, sums: Sums) -> DayMeasures:
-        """Show what was summed."""
-        requests = sums.completed + sums.failed
-        return cls(
-            requests=requests,
-            completed=sums.completed,
-            failed=sums.failed,
-            success_rate=sums.completed / requests if requests else None,
-            tokens_used=sums.tokens_used,
-            tokens_input=sums.tokens_input,
-            tokens_output=sums.tokens_output,
-            tokens_cached=sums.tokens_cached,
-            tokens_cache_write=sums.tokens_cache_write,
-            tokens_reasoning=sums.tokens_reasoning,
-            cost=cents_of(sums.cost_nanos),
-            cost_nanos=sums.cost_nanos,
-            unpriced=sums.unpriced,
-            average_duration=(2 * sums.duration_ms + sums.timed) // (2 * sums.timed) if sums.timed else None,
-            p50=sums.p50,
-            p95=sums.p95,
-            p99=sums.p99,
-            average_rating=sums.rating / sums.rated if sums.rated else None,
-            rated_requests=sums.rated,
-        )
 
 
 class ActiveUsersShown(Heard, frozen=True, kw_only=True):
@@ -115,8 +65,8 @@ class OverviewShown(Heard, frozen=True, kw_only=True):
 
     success: Literal[True] = True
     as_of: Instant
-    today: DayMeasures
-    yesterday: DayMeasures
+    today: MeasuresShown
+    yesterday: MeasuresShown
     active_users: ActiveUsersShown
     users: UsersCounted
     live: LiveShown
@@ -127,8 +77,8 @@ class OverviewShown(Heard, frozen=True, kw_only=True):
         plans = totals.by_plan
         return cls(
             as_of=instant(now.as_of),
-            today=DayMeasures.of(totals.today),
-            yesterday=DayMeasures.of(totals.yesterday),
+            today=MeasuresShown.of(totals.today),
+            yesterday=MeasuresShown.of(totals.yesterday),
             active_users=ActiveUsersShown(
                 today=sum(each.today for each in plans),
                 week=sum(each.week for each in plans),
