@@ -34,7 +34,7 @@ export function SettingsForm({ kept }: { kept: Settings }) {
       }}
     >
       <Row label="E-mail" about="Who you are here. Whoever runs this service can change it.">
-        <TextInput aria-label="E-mail" value={kept.email} readOnly variant="filled" />
+        <TextInput aria-label="E-mail" value={kept.email ?? ""} readOnly variant="filled" />
       </Row>
       <Row label="Name" about="Shown in place of your address.">
         <TextInput

@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import type { SeenModel } from "@/api/adminTypes";
+import type { SeenModel } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { compact, count, money, NONE } from "@/shared/format";
 import table from "@/shared/Table.module.css";

@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import type { Overview } from "@/api/adminTypes";
+import type { Overview } from "@/api/types";
 import { compact, count, money, percent } from "@/shared/format";
 import { Stat, Stats } from "@/shared/Stat";
 

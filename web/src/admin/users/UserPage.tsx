@@ -1,8 +1,8 @@
 import { Skeleton } from "@mantine/core";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useUser, useUsersDashboard } from "@/api/admin";
-import type { DirectoryEntry } from "@/api/adminTypes";
 import { useRequests } from "@/api/requests";
+import type { DirectoryEntry } from "@/api/types";
 import { LimitMeters } from "@/overview/LimitMeters";
 import { RequestDrawer } from "@/requests/RequestDrawer";
 import { RequestsTable } from "@/requests/RequestsTable";

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { UsersAsked } from "@/api/admin";
-import type { DirectoryEntry } from "@/api/adminTypes";
+import type { DirectoryEntry } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { compact, count, money, NONE } from "@/shared/format";
 import { IconDown, IconUp } from "@/shared/icons";
