@@ -76,7 +76,10 @@ export function SettingsForm({ kept }: { kept: Settings }) {
       <Row label="Days shown" about="How far the overview looks back at first.">
         <SegmentedControl
           aria-label="Days shown"
-          data={PERIODS.map((days) => ({ value: String(days), label: String(days) }))}
+          data={PERIODS.filter((days) => days > 1).map((days) => ({
+            value: String(days),
+            label: String(days),
+          }))}
           value={String(shown.daysShown)}
           onChange={(days) => set({ daysShown: Number(days) as Settings["daysShown"] })}
         />
