@@ -19,7 +19,7 @@ from .conftest import Heard, Person, Site
 USER_FIELDS = [
     *("id", "email", "name", "plan", "planExpiresAt", "isActive", "role", "timeZone", "createdAt", "lastActiveAt"),
     *("requestsToday", "requestsThisMonth", "monthlyLimit", "dailyLimit", "totalRequests", "totalTokensUsed"),
-    *("totalCost", "totalCostNanos", "note"),
+    *("totalCost", "totalCostNanos", "unpricedRequests", "note"),
 ]
 SORTS = ["email", "createdAt", "lastActiveAt", "requests", "tokensUsed", "cost"]
 
@@ -46,6 +46,11 @@ async def listed(service: Site, operator: Person, **asked: Any) -> list[Any]:
 
 async def change(service: Site, operator: Person, user: UUID | str, **says: Any) -> Heard:
     return await service.call("PUT", f"/api/admin/users/{user}", by=operator.by_cookie, says=says)
+
+
+async def unpriced(service: Site, operator: Person, user: Person) -> int:
+    heard = await service.call("GET", f"/api/admin/users/{user.id}", by=operator.by_cookie)
+    return heard.json["user"]["unpricedRequests"]
 
 
 async def some(service: Site, stem: str, count: int) -> list[users.User]:
@@ -125,9 +130,13 @@ async def test_numbers_of_a_user_are_those_of_their_dashboard(service: Site, ope
     begun = await service.start(alice, model="gpt-4o")
     await service.start(alice)
     await service.finish(alice, begun["id"], tokensInput=1000, tokensOutput=500)
+    assert await unpriced(service, operator, alice) == 0
+    ownless = await service.start(alice, model="nobody-knows-it")
+    await service.finish(alice, ownless["id"], tokensInput=1000, tokensOutput=500)
+    assert await unpriced(service, operator, alice) == 1
     told = (await service.call("GET", f"/api/admin/users/{alice.id}", by=operator.by_cookie)).json["user"]
     own = (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).json["metrics"]
-    assert (told["totalRequests"], told["requestsToday"], told["requestsThisMonth"]) == (2, 2, 2)
+    assert (told["totalRequests"], told["requestsToday"], told["requestsThisMonth"]) == (3, 3, 3)
     assert (told["totalTokensUsed"], told["totalCostNanos"]) == (own["totalTokensUsed"], own["totalCostNanos"])
     assert told["totalCost"] == own["totalCost"] > 0
     assert told["lastActiveAt"] >= told["createdAt"]

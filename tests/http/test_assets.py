@@ -60,9 +60,10 @@ async def test_what_the_page_loads_is_there_for_ever_and_compressed(service: Sit
     assert {path.rpartition(".")[2] for path in _loaded(text)} >= {"js", "css", "svg"}
     for path in (each for each in _loaded(text) if not each.endswith(".svg")):
         plain, zipped, best = [await _sent(service, path, to) for to in ("identity", "gzip, br;q=0", "gzip, br")]
-        assert [each.headers.get("Content-Encoding") for each in (plain, zipped, best)] == [None, "gzip", "br"]
-        assert len(best.body) < len(zipped.body) < len(plain.body)
-        assert gzip.decompress(zipped.body) == plain.body
+        if len(plain.body) >= _SHRINKS_FOR_SURE:
+            assert [each.headers.get("Content-Encoding") for each in (plain, zipped, best)] == [None, "gzip", "br"]
+            assert len(best.body) < len(zipped.body) < len(plain.body)
+            assert gzip.decompress(zipped.body) == plain.body
         for each in (plain, zipped, best):
             assert each.headers["Cache-Control"] == "public, max-age=31536000, immutable"
             assert each.headers["Vary"] == "accept-encoding"

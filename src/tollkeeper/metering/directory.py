@@ -26,7 +26,10 @@ _BY_ORDER: Final[dict[tuple[str, str], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One user. Money in nano-USD; a limit of ``None`` is none at all. ``address`` is the e-mail as it is compared."""
+    """One user. Money in nano-USD; a limit of ``None`` is none at all. ``address`` is the e-mail as it is compared.
+
+    ``total_unpriced`` counts the finished requests whose price is not known: they are in the cost with nothing.
+    """
 
     id: UUID
     email: str | None
@@ -47,6 +50,7 @@ class Entry:
     total_cost_nanos: int
     note: str | None
     address: str | None
+    total_unpriced: int
 
 
 @dataclass(frozen=True, slots=True)

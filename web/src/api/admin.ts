@@ -5,8 +5,11 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import { call, query } from "./call";
 import type {
+  Dashboard,
   DirectoryEntry,
+  DirectoryPage,
   NewPrice,
   Overview,
   OwnPrice,
@@ -14,11 +17,9 @@ import type {
   SeenModel,
   System,
   TermsWithUsers,
-  TopUser,
+  TopUsers,
   UserChange,
-} from "./adminTypes";
-import { call, query } from "./call";
-import type { Dashboard, Page } from "./types";
+} from "./types";
 
 const USERS = "/api/admin/users";
 const MODELS = "/api/admin/models";
@@ -42,8 +43,7 @@ export function useOverview() {
 export function useTopUsers(asked: { from: string; to: string; by: string; limit: number }) {
   return useQuery({
     queryKey: ["admin", "top", asked],
-    queryFn: ({ signal }) =>
-      call<{ items: TopUser[] }>(`/api/admin/analytics/users${query(asked)}`, { signal }),
+    queryFn: ({ signal }) => call<TopUsers>(`/api/admin/analytics/users${query(asked)}`, { signal }),
     placeholderData: keepPreviousData,
   });
 }
@@ -61,7 +61,7 @@ export function useUsers(asked: UsersAsked) {
   return useInfiniteQuery({
     queryKey: ["admin", "users", asked],
     queryFn: ({ pageParam, signal }) =>
-      call<Page<DirectoryEntry>>(USERS + query({ ...asked, limit: PAGE, cursor: pageParam }), { signal }),
+      call<DirectoryPage>(USERS + query({ ...asked, limit: PAGE, cursor: pageParam }), { signal }),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
     placeholderData: keepPreviousData,

@@ -14,12 +14,13 @@ export interface Asked {
 }
 
 /** Sums of a period, beside those of the period before. */
-export function useAnalytics(whose: Whose, asked: Asked) {
+export function useAnalytics(whose: Whose, asked: Asked, isAsked = true) {
   const path = whose === "own" ? "/api/user/analytics" : "/api/admin/analytics";
   const about = { ...asked, user: typeof whose === "string" ? undefined : whose.user };
   return useQuery({
     queryKey: ["analytics", whose, asked],
     queryFn: ({ signal }) => call<Analytics>(path + query(about), { signal }),
+    enabled: isAsked,
     placeholderData: keepPreviousData,
   });
 }

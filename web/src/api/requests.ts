@@ -6,7 +6,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { call, query } from "./call";
-import type { ChatRequest, Page, WholeRequest } from "./types";
+import type { RequestsFound, WholeRequest } from "./types";
 
 /** What a list of requests is narrowed to: the names are those of the API, and of the page's address. */
 export interface RequestFilters {
@@ -37,7 +37,7 @@ export function useRequests(filters: RequestFilters, userId?: string) {
   return useInfiniteQuery({
     queryKey: ["requests", userId, filters],
     queryFn: ({ pageParam, signal }) =>
-      call<Page<ChatRequest>>(listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam }), {
+      call<RequestsFound>(listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam }), {
         signal,
       }),
     initialPageParam: "",

@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { call, query } from "./call";
-import type { ChatRequest, ChatSession, Page } from "./types";
+import type { RequestsPage, SessionsPage } from "./types";
 
 const PAGE = 50;
 
@@ -9,7 +9,7 @@ export function useSessions() {
   return useInfiniteQuery({
     queryKey: ["sessions"],
     queryFn: ({ pageParam, signal }) =>
-      call<Page<ChatSession>>(`/api/chat/sessions${query({ limit: PAGE, cursor: pageParam })}`, { signal }),
+      call<SessionsPage>(`/api/chat/sessions${query({ limit: PAGE, cursor: pageParam })}`, { signal }),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
   });
@@ -21,7 +21,7 @@ export function useSession(id: string) {
     queryKey: ["sessions", id],
     queryFn: ({ pageParam, signal }) => {
       const path = `/api/chat/sessions/${encodeURIComponent(id)}`;
-      return call<Page<ChatRequest>>(path + query({ limit: PAGE, cursor: pageParam }), { signal });
+      return call<RequestsPage>(path + query({ limit: PAGE, cursor: pageParam }), { signal });
     },
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,

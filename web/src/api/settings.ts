@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { call } from "./call";
-import type { Settings } from "./types";
+import type { Settings, SettingsChange } from "./types";
 
 const PATH = "/api/user/settings";
 const KEY = ["settings"];
@@ -22,7 +22,7 @@ export function useSettings() {
 export function useChangeSettings() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: async (changes: Partial<Omit<Settings, "email" | "nextTimeZone">>) =>
+    mutationFn: async (changes: SettingsChange) =>
       (await call<Answer>(PATH, { method: "PUT", body: changes })).settings,
     onSuccess: (settings) => {
       client.setQueryData(KEY, settings);

@@ -1,7 +1,7 @@
 import { Autocomplete, Button, Select, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useEffect, useState } from "react";
-import { useDashboard } from "@/api/dashboard";
+import type { Dashboard } from "@/api/types";
 import { IconSearch } from "@/shared/icons";
 import { nameOf } from "@/usage/measure";
 import { MoreFilters } from "./MoreFilters";
@@ -16,6 +16,8 @@ export interface FilterProps {
 interface RequestFilterBarProps extends FilterProps {
   widen: () => void;
   howMany: number;
+  /** Of whom the requests are: what they have used is suggested. */
+  known: Dashboard | undefined;
 }
 
 const STATUSES = [
@@ -26,8 +28,7 @@ const STATUSES = [
 const PAUSE_MS = 300;
 
 /** What a list of requests can be narrowed to: the most used at once, the others behind a button. */
-export function RequestFilterBar({ search, narrow, widen, howMany }: RequestFilterBarProps) {
-  const known = useDashboard().data;
+export function RequestFilterBar({ search, narrow, widen, howMany, known }: RequestFilterBarProps) {
   return (
     <search className={styles.bar} aria-label="Filters">
       <SearchField search={search} narrow={narrow} />

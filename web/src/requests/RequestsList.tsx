@@ -13,10 +13,11 @@ interface RequestsListProps {
   requests: ReturnType<typeof useRequests>;
   isNarrowed: boolean;
   widen: () => void;
+  isOwn?: boolean;
 }
 
 /** The requests that were found, and the way to more of them. */
-export function RequestsList({ requests, isNarrowed, widen }: RequestsListProps) {
+export function RequestsList({ requests, isNarrowed, widen, isOwn = true }: RequestsListProps) {
   return (
     <Panel flush>
       <Loaded query={requests} skeleton={<SkeletonRows rows={10} />}>
@@ -27,7 +28,9 @@ export function RequestsList({ requests, isNarrowed, widen }: RequestsListProps)
           return (
             <div className={styles.found} data-old={requests.isPlaceholderData}>
               {found.length > 0 && <RequestsTable requests={found} isHere />}
-              {found.length === 0 && !searchedTo && <Nothing isNarrowed={isNarrowed} widen={widen} />}
+              {found.length === 0 && !searchedTo && (
+                <Nothing isNarrowed={isNarrowed} widen={widen} isOwn={isOwn} />
+              )}
               <MoreRows {...requests}>
                 {searchedTo ? <span>Searched back to {shortTime(searchedTo)}.</span> : undefined}
               </MoreRows>
@@ -39,7 +42,9 @@ export function RequestsList({ requests, isNarrowed, widen }: RequestsListProps)
   );
 }
 
-function Nothing({ isNarrowed, widen }: { isNarrowed: boolean; widen: () => void }) {
+function Nothing({ isNarrowed, widen, isOwn }: Omit<Required<RequestsListProps>, "requests">) {
+  if (!isNarrowed && !isOwn)
+    return <EmptyState title="No requests yet">What the app tracks for this user appears here.</EmptyState>;
   if (!isNarrowed)
     return (
       <EmptyState title="No requests yet" action={<a href="/docs#start_tracking">How an app tracks one</a>}>

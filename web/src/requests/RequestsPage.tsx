@@ -1,3 +1,4 @@
+import { useDashboard } from "@/api/dashboard";
 import { useRequests } from "@/api/requests";
 import { PageHeader } from "@/shared/PageHeader";
 import { DownloadMenu } from "./DownloadMenu";
@@ -10,6 +11,7 @@ import { useNarrowed } from "./useNarrowed";
 /** One's own requests: narrowed, read and downloaded. */
 export function RequestsPage() {
   const { search, narrow, widen, close, howMany } = useNarrowed();
+  const known = useDashboard().data;
   const filters = filtersOf(search);
   const requests = useRequests(filters);
   return (
@@ -17,7 +19,7 @@ export function RequestsPage() {
       <PageHeader title="Requests" about="Every chat request that was tracked for you, newest first.">
         <DownloadMenu filters={filters} />
       </PageHeader>
-      <RequestFilterBar search={search} narrow={narrow} widen={widen} howMany={howMany} />
+      <RequestFilterBar search={search} narrow={narrow} widen={widen} howMany={howMany} known={known} />
       <RequestsList requests={requests} isNarrowed={howMany > 0} widen={widen} />
       <RequestDrawer id={search.open} onClose={close} />
     </>

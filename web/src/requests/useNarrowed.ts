@@ -19,8 +19,14 @@ export function useNarrowed() {
         true,
       ),
     /** Take all filters away. */
-    widen: () => go(({ open }) => (open === undefined ? {} : { open }), false),
-    close: () => go(({ open: _, ...rest }) => rest, false),
+    widen: () => go((before) => without(before, FILTERS), false),
+    close: () => go((before) => without(before, ["open"]), false),
     howMany: FILTERS.filter((name) => search[name] !== undefined).length,
   };
+}
+
+function without(search: Narrowed, names: readonly (keyof Narrowed)[]): Narrowed {
+  return Object.fromEntries(
+    Object.entries(search).filter(([name]) => !names.some((each) => each === name)),
+  ) as Narrowed;
 }

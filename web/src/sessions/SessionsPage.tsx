@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { useSessions } from "@/api/sessions";
 import type { ChatSession } from "@/api/types";
 import { EmptyState } from "@/shared/EmptyState";
-import { count, fromNow, money } from "@/shared/format";
+import { count, fromNow, money, NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
@@ -97,7 +97,9 @@ function Row({ session }: { session: ChatSession }) {
       <td data-number data-unit="tokens">
         {count(session.tokensUsed)}
       </td>
-      <td data-number>{money(session.cost)}</td>
+      <td data-number data-none={isUnpriced(session) || undefined}>
+        {isUnpriced(session) ? NONE : money(session.cost)}
+      </td>
       <td data-number data-soft data-none={isSame(session) || undefined}>
         <TimeAgo at={session.startedAt} />
       </td>
@@ -113,3 +115,6 @@ function isSame({ startedAt, lastAt }: ChatSession): boolean {
   const now = Date.now();
   return fromNow(startedAt, now) === fromNow(lastAt, now);
 }
+
+/** Whether nothing that was used has cost anything that is known. */
+const isUnpriced = ({ costNanos, tokensUsed }: ChatSession) => costNanos === 0 && tokensUsed > 0;

@@ -34,7 +34,7 @@ export function SettingsForm({ kept }: { kept: Settings }) {
       }}
     >
       <Row label="E-mail" about="Who you are here. Whoever runs this service can change it.">
-        <TextInput aria-label="E-mail" value={kept.email} readOnly variant="filled" />
+        <TextInput aria-label="E-mail" value={kept.email ?? ""} readOnly variant="filled" />
       </Row>
       <Row label="Name" about="Shown in place of your address.">
         <TextInput
@@ -76,7 +76,10 @@ export function SettingsForm({ kept }: { kept: Settings }) {
       <Row label="Days shown" about="How far the overview looks back at first.">
         <SegmentedControl
           aria-label="Days shown"
-          data={PERIODS.map((days) => ({ value: String(days), label: String(days) }))}
+          data={PERIODS.filter((days) => days > 1).map((days) => ({
+            value: String(days),
+            label: String(days),
+          }))}
           value={String(shown.daysShown)}
           onChange={(days) => set({ daysShown: Number(days) as Settings["daysShown"] })}
         />

@@ -1,9 +1,9 @@
 import { SegmentedControl } from "@mantine/core";
-import { type Days, PERIODS } from "./period";
+import { type Days, PERIODS, periodName } from "./period";
 
-const CHOICES = PERIODS.map((days) => ({ value: String(days), label: `${days} days` }));
+const CHOICES = PERIODS.map((days) => ({ value: String(days), label: periodName(days) }));
 
-/** How many days are looked at. */
+/** How far is looked back. */
 export function PeriodChoice({ days, onChange }: { days: Days; onChange: (days: Days) => void }) {
   return (
     <SegmentedControl

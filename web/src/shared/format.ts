@@ -59,6 +59,14 @@ export const money = orNone((cents) => {
   return (size > 0 && size < 10 ? littleMoney : dollars).format(cents / 100);
 });
 
+/** The cost of some requests: where none of them has a price it is not free but unknown. */
+export const costOf = (cents: Known, unpriced: Known): string =>
+  cents === 0 && (unpriced ?? 0) > 0 ? NONE : money(cents);
+
+/** 12 without a price */
+export const withoutPrice = (unpriced: Known): string | undefined =>
+  unpriced ? `${count(unpriced)} without a price` : undefined;
+
 /** $29: where amounts are round. */
 export const roundMoney = orNone((cents) => (cents % 100 === 0 ? wholeDollars : dollars).format(cents / 100));
 
@@ -87,6 +95,7 @@ const shortly = new Intl.DateTimeFormat(undefined, {
 const onDay = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
 const onWholeDay = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeZone: "UTC" });
 const inYear = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const onHour = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "long" });
 
 /** An instant, to the second. */
@@ -97,6 +106,9 @@ export const shortTime = (at: string | Date): string => shortly.format(new Date(
 
 /** The date of an instant. */
 export const dateOf = (at: string | Date): string => inYear.format(new Date(at));
+
+/** The time of day of an instant. */
+export const hour = (at: string): string => onHour.format(new Date(at));
 
 /** A day as YYYY-MM-DD, shortly. */
 export const day = (on: string): string => onDay.format(new Date(on));

@@ -1,8 +1,12 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useSettings } from "@/api/settings";
 
-export const PERIODS = [7, 14, 30, 90] as const;
+/** How far a page can look back, in days; one is the last 24 hours. */
+export const PERIODS = [1, 7, 14, 30, 90] as const;
 export type Days = (typeof PERIODS)[number];
+
+/** 24 hours, 7 days */
+export const periodName = (days: Days): string => (days === 1 ? "24 hours" : `${days} days`);
 
 /** How many days a page looks back, in its address; nothing else of it is believed. */
 export function period(search: Record<string, unknown>): { days?: string } {
@@ -23,13 +27,22 @@ export function useDays(): [Days, (days: Days) => void] {
   return [shown, show];
 }
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** The last days up to and with today, in a time zone; half-open, as the API asks for them. */
 export function lastDays(days: number, timeZone: string): { from: string; to: string } {
   const today = dateIn(timeZone);
   return { from: moved(today, 1 - days), to: moved(today, 1) };
 }
+
+/** The last 24 hours up to and with this one, in whole hours; half-open. */
+export function lastHours(): { from: string; to: string } {
+  const to = (Math.floor(Date.now() / HOUR_MS) + 1) * HOUR_MS;
+  return { from: instantOf(to - DAY_MS), to: instantOf(to) };
+}
+
+const instantOf = (ms: number): string => new Date(ms).toISOString().replace(".000", "");
 
 /** A date, some days later. */
 export function moved(date: string, days: number): string {

@@ -28,13 +28,21 @@ export function Breakdown({ title, groups, measure, filter, actions }: Breakdown
   return (
     <Panel title={title} note={label.toLowerCase()} actions={actions}>
       {bars.length === 0 ? (
-        <EmptyState title={`No ${label.toLowerCase()} in this time`}>
-          Choose a longer period to look further back.
-        </EmptyState>
+        <Nothing what={label.toLowerCase()} isUnpriced={measure === "cost" && groups.some(hasUnpriced)} />
       ) : (
         <BarList bars={bars} write={write} />
       )}
     </Panel>
+  );
+}
+
+const hasUnpriced = ({ totals }: Group) => (totals.unpriced ?? 0) > 0;
+
+function Nothing({ what, isUnpriced }: { what: string; isUnpriced: boolean }) {
+  return isUnpriced ? (
+    <EmptyState title="No cost is known">The models that were used have no price yet.</EmptyState>
+  ) : (
+    <EmptyState title={`No ${what} in this time`}>Choose a longer period to look further back.</EmptyState>
   );
 }
 

@@ -2,7 +2,7 @@ import { lazy, useMemo } from "react";
 import type { Analytics, Bucket } from "@/api/types";
 import { ChartFrame } from "@/shared/ChartFrame";
 import { EmptyState } from "@/shared/EmptyState";
-import { day, duration, wholeDay } from "@/shared/format";
+import { day, duration, hour, shortTime, wholeDay } from "@/shared/format";
 import { Panel } from "@/shared/Panel";
 import styles from "./usage.module.css";
 
@@ -14,20 +14,21 @@ export const PERCENTILES = [
   { name: "p99", label: "99th", color: "var(--bad-bar)" },
 ] as const;
 
-const COLUMNS = [
-  { label: "Day", of: (row: Bucket) => wholeDay(row.start) },
+const columnsOf = (isHour: boolean) => [
+  { label: isHour ? "Hour" : "Day", of: (row: Bucket) => (isHour ? shortTime : wholeDay)(row.start) },
   ...PERCENTILES.map(({ name, label }) => ({ label, of: (row: Bucket) => duration(row[name]) })),
 ];
 
 /** How long requests took: the middle one, and the slow ones. */
 export function LatencyChart({
-  analytics: { buckets, totals },
+  analytics: { buckets, totals, granularity },
 }: {
-  analytics: Pick<Analytics, "buckets" | "totals">;
+  analytics: Pick<Analytics, "buckets" | "totals" | "granularity">;
 }) {
+  const isHour = granularity === "hour";
   const rows = useMemo(
-    () => buckets.map(({ start, p50, p95, p99 }) => ({ start: day(start), p50, p95, p99 })),
-    [buckets],
+    () => buckets.map(({ start, p50, p95, p99 }) => ({ start: (isHour ? hour : day)(start), p50, p95, p99 })),
+    [buckets, isHour],
   );
   if (totals.p50 == null)
     return (
@@ -36,7 +37,12 @@ export function LatencyChart({
       </Panel>
     );
   return (
-    <ChartFrame title="Response time" actions={<Legend totals={totals} />} rows={buckets} columns={COLUMNS}>
+    <ChartFrame
+      title="Response time"
+      actions={<Legend totals={totals} />}
+      rows={buckets}
+      columns={columnsOf(isHour)}
+    >
       <Lines rows={rows} series={PERCENTILES} write={duration} />
     </ChartFrame>
   );

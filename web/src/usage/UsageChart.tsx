@@ -1,7 +1,7 @@
 import { lazy, useMemo } from "react";
 import type { Analytics, Bucket } from "@/api/types";
 import { ChartFrame } from "@/shared/ChartFrame";
-import { count, day, money, shortTime, wholeDay } from "@/shared/format";
+import { costOf, count, day, hour, shortTime, wholeDay } from "@/shared/format";
 import { MeasureChoice } from "./MeasureChoice";
 import { MEASURES, type Measure } from "./measure";
 
@@ -16,16 +16,13 @@ interface UsageChartProps {
 /** Usage over time: requests, tokens or money. */
 export function UsageChart({ analytics: { buckets, granularity }, measure, onMeasure }: UsageChartProps) {
   const isHour = granularity === "hour";
-  const rows = useMemo(
-    () => buckets.map((bucket) => rowOf(bucket, isHour ? shortTime : day)),
-    [buckets, isHour],
-  );
+  const rows = useMemo(() => buckets.map((bucket) => rowOf(bucket, isHour ? hour : day)), [buckets, isHour]);
   const columns = [
     { label: isHour ? "Hour" : "Day", of: (row: Bucket) => (isHour ? shortTime : wholeDay)(row.start) },
     { label: "Requests", of: (row: Bucket) => count(row.requests) },
     { label: "Failed", of: (row: Bucket) => count(row.failed) },
     { label: "Tokens", of: (row: Bucket) => count(row.tokensUsed) },
-    { label: "Cost", of: (row: Bucket) => money(row.cost) },
+    { label: "Cost", of: (row: Bucket) => costOf(row.cost, row.unpriced) },
   ];
   const { label, write, axis } = MEASURES[measure];
   const series =

@@ -2,8 +2,10 @@ import { Skeleton } from "@mantine/core";
 import { useState } from "react";
 import { useAnalytics, type Whose } from "@/api/analytics";
 import type { Dimension } from "@/api/types";
+import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
-import { type Days, lastDays } from "@/shared/period";
+import { Panel } from "@/shared/Panel";
+import { type Days, lastDays, lastHours, periodName } from "@/shared/period";
 import { Breakdown } from "./Breakdown";
 import { LatencyChart } from "./LatencyChart";
 import type { Measure } from "./measure";
@@ -30,13 +32,18 @@ export function UsageSection({
   isLinked = false,
 }: UsageSectionProps) {
   const [measure, setMeasure] = useState<Measure>("requests");
-  const asked = { ...lastDays(days, timeZone), granularity: "day" } as const;
+  const isHours = days === 1;
+  const asked = isHours
+    ? { ...lastHours(), granularity: "hour" as const }
+    : { ...lastDays(days, timeZone), granularity: "day" as const };
+  // Of one user nothing but the model is known by the hour.
+  const isSecondKnown = !isHours || whose === "all";
   const byModel = useAnalytics(whose, { ...asked, groupBy: "model" });
-  const bySecond = useAnalytics(whose, { ...asked, groupBy: second });
+  const bySecond = useAnalytics(whose, { ...asked, groupBy: second }, isSecondKnown);
   return (
     <div className={styles.stack}>
       <p className={styles.period}>
-        <strong>Last {days} days</strong> compared with the {days} days before
+        <strong>Last {periodName(days)}</strong> compared with the {periodName(days)} before
       </p>
       <Loaded query={byModel} skeleton={<UsageSkeleton />}>
         {(analytics) => (
@@ -50,18 +57,32 @@ export function UsageSection({
                 measure={measure}
                 {...(isLinked ? { filter: "model" } : {})}
               />
-              <Breakdown
-                title={second === "plan" ? "By plan" : "By category"}
-                groups={bySecond.data?.groups ?? []}
-                measure={measure}
-                {...(isLinked ? { filter: "category" } : {})}
-              />
+              {isSecondKnown ? (
+                <Breakdown
+                  title={second === "plan" ? "By plan" : "By category"}
+                  groups={bySecond.data?.groups ?? []}
+                  measure={measure}
+                  {...(isLinked ? { filter: "category" } : {})}
+                />
+              ) : (
+                <ByDayOnly />
+              )}
             </div>
             <LatencyChart analytics={analytics} />
           </div>
         )}
       </Loaded>
     </div>
+  );
+}
+
+function ByDayOnly() {
+  return (
+    <Panel title="By category">
+      <EmptyState title="Kept by the day">
+        Choose 7 days or more to see what the requests were about.
+      </EmptyState>
+    </Panel>
   );
 }
 

@@ -1,12 +1,11 @@
 import { Skeleton } from "@mantine/core";
 import type { Analytics } from "@/api/types";
-import { compact, count, duration, money, NONE, percent, stars } from "@/shared/format";
+import { compact, costOf, count, duration, NONE, percent, stars, withoutPrice } from "@/shared/format";
 import { Stat, Stats } from "@/shared/Stat";
 
 /** A period's numbers, each beside how it has changed against the period before. */
 export function UsageStats({ totals, before }: Pick<Analytics, "totals" | "before">) {
-  const unpriced = totals.unpriced ?? 0;
-  const isPriced = (totals.cost ?? 0) > 0 || unpriced === 0;
+  const isPriced = !(totals.cost === 0 && totals.unpriced);
   return (
     <Stats>
       <Stat label="Requests" value={count(totals.requests)} now={totals.requests} before={before?.requests} />
@@ -26,10 +25,10 @@ export function UsageStats({ totals, before }: Pick<Analytics, "totals" | "befor
       />
       <Stat
         label="Cost"
-        value={isPriced ? money(totals.cost) : NONE}
+        value={costOf(totals.cost, totals.unpriced)}
         now={isPriced ? totals.cost : null}
         before={before?.cost}
-        note={unpriced > 0 ? `${count(unpriced)} without a price` : undefined}
+        note={withoutPrice(totals.unpriced)}
       />
       <Stat
         label="Median time"

@@ -70,7 +70,7 @@ class ChangeUser(Said, frozen=True, kw_only=True):
 
 
 class DirectoryEntry(Heard, frozen=True, kw_only=True):
-    """A user as operators see them. A limit of null is none at all."""
+    """A user as operators see them. A limit of null is none at all; ``unpricedRequests`` cost nothing that is known."""
 
     id: str
     email: str | None
@@ -90,6 +90,7 @@ class DirectoryEntry(Heard, frozen=True, kw_only=True):
     total_tokens_used: int
     total_cost: Cents
     total_cost_nanos: int
+    unpriced_requests: int
     note: str | None
 
     @classmethod
@@ -114,6 +115,7 @@ class DirectoryEntry(Heard, frozen=True, kw_only=True):
             total_tokens_used=entry.total_tokens_used,
             total_cost=cents_of(entry.total_cost_nanos),
             total_cost_nanos=entry.total_cost_nanos,
+            unpriced_requests=entry.total_unpriced,
             note=entry.note,
         )
 

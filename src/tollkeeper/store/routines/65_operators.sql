@@ -10,7 +10,7 @@ SELECT a.id, i.shown_as AS email, a.name, p.plan, CASE WHEN p.expired THEN NULL 
        CASE WHEN p.expired THEN f.monthly_requests ELSE u.monthly_requests END AS monthly_limit,
        CASE WHEN p.expired THEN f.daily_requests ELSE u.daily_requests END AS daily_limit,
        u.total_requests, u.total_tokens_used, u.total_cost_nanos, a.note,
-       i.value AS address
+       i.value AS address, u.total_unpriced
   FROM accounts AS a
   JOIN usage AS u ON u.user_id = a.id
   CROSS JOIN LATERAL (SELECT e.now, e.expired, CASE WHEN e.expired THEN 'free' ELSE u.plan_name END AS plan

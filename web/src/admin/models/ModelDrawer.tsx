@@ -1,5 +1,5 @@
 import { Drawer } from "@mantine/core";
-import type { SeenModel } from "@/api/adminTypes";
+import type { SeenModel } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { nameOf } from "@/usage/measure";
 import styles from "./models.module.css";

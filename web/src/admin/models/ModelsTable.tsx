@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
-import type { SeenModel } from "@/api/adminTypes";
+import type { SeenModel } from "@/api/types";
 import { Tag } from "@/shared/badges";
-import { compact, count, money, NONE } from "@/shared/format";
+import { compact, costOf, count, NONE } from "@/shared/format";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { nameOf } from "@/usage/measure";
@@ -86,7 +86,7 @@ function Row({ model }: { model: SeenModel }) {
       <td data-number data-unit="tokens">
         {compact(model.tokensUsed)}
       </td>
-      <td data-number>{model.cost === 0 && model.unpriced > 0 ? NONE : money(model.cost)}</td>
+      <td data-number>{costOf(model.cost, model.unpriced)}</td>
       <td data-number data-soft>
         {model.lastSeenAt == null ? NONE : <TimeAgo at={model.lastSeenAt} />}
       </td>

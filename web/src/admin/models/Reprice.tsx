@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useReprice } from "@/api/admin";
-import type { Repriced } from "@/api/adminTypes";
+import type { Repriced } from "@/api/types";
 import { ErrorState } from "@/shared/ErrorState";
 import { count, money } from "@/shared/format";
 import styles from "./models.module.css";

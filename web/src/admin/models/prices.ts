@@ -1,4 +1,4 @@
-import type { Prices } from "@/api/adminTypes";
+import type { Prices } from "@/api/types";
 import { money, NONE } from "@/shared/format";
 
 export const KINDS = [

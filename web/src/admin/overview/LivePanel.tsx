@@ -1,4 +1,4 @@
-import type { Overview } from "@/api/adminTypes";
+import type { Overview } from "@/api/types";
 import { count } from "@/shared/format";
 import { Panel } from "@/shared/Panel";
 import styles from "./overview.module.css";

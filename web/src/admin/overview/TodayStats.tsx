@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
-import type { Overview } from "@/api/adminTypes";
-import { compact, count, money, percent } from "@/shared/format";
+import type { Overview } from "@/api/types";
+import { compact, costOf, count, percent, withoutPrice } from "@/shared/format";
 import { Stat, Stats } from "@/shared/Stat";
 
 /** Today against the whole of yesterday, and who was there. */
@@ -20,10 +20,8 @@ export function TodayStats({ overview: { today, yesterday, activeUsers, users } 
       />
       <Stat
         label="Cost today"
-        value={money(today.cost)}
-        note={
-          today.unpriced ? `${count(today.unpriced)} without a price` : `${money(yesterday.cost)} yesterday`
-        }
+        value={costOf(today.cost, today.unpriced)}
+        note={withoutPrice(today.unpriced) ?? `${costOf(yesterday.cost, yesterday.unpriced)} yesterday`}
       />
       <Stat
         label="Active users"

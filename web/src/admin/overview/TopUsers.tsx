@@ -40,7 +40,7 @@ export function TopUsers({ days }: { days: Days }) {
     />
   );
   return (
-    <Panel title="Top users" actions={choice}>
+    <Panel title="Top users" {...(days === 1 ? { note: "today" } : {})} actions={choice}>
       <Loaded query={top} skeleton={<SkeletonRows rows={5} />}>
         {({ items }) => {
           const bars = items

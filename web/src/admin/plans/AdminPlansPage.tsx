@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { usePlansWithUsers } from "@/api/admin";
-import type { TermsWithUsers } from "@/api/adminTypes";
+import type { TermsWithUsers } from "@/api/types";
 import { PlanComparison } from "@/plan/PlanComparison";
 import { count } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";

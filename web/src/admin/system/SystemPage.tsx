@@ -1,5 +1,5 @@
 import { useSystem } from "@/api/admin";
-import type { System } from "@/api/adminTypes";
+import type { System } from "@/api/types";
 import { OkBadge } from "@/shared/badges";
 import { bytes, count, dateOf, NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";

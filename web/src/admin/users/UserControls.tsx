@@ -1,7 +1,7 @@
 import { Button, Modal, Select, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useChangeUser, usePlansWithUsers } from "@/api/admin";
-import type { DirectoryEntry } from "@/api/adminTypes";
+import type { DirectoryEntry } from "@/api/types";
 import { ErrorState } from "@/shared/ErrorState";
 import { Panel } from "@/shared/Panel";
 import styles from "./users.module.css";

@@ -1,22 +1,17 @@
 import { Skeleton } from "@mantine/core";
-import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Link, useParams } from "@tanstack/react-router";
 import { useUser, useUsersDashboard } from "@/api/admin";
-import type { DirectoryEntry } from "@/api/adminTypes";
-import { useRequests } from "@/api/requests";
+import type { DirectoryEntry } from "@/api/types";
 import { LimitMeters } from "@/overview/LimitMeters";
-import { RequestDrawer } from "@/requests/RequestDrawer";
-import { RequestsTable } from "@/requests/RequestsTable";
 import { Tag } from "@/shared/badges";
-import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
-import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
-import { Panel } from "@/shared/Panel";
 import { PeriodChoice } from "@/shared/PeriodChoice";
 import { useDays } from "@/shared/period";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { UsageSection } from "@/usage/UsageSection";
 import { UserControls } from "./UserControls";
+import { UsersRequests } from "./UsersRequests";
 import styles from "./users.module.css";
 
 /** One user: what they see, and what an operator may change. */
@@ -51,7 +46,7 @@ function Found({ user }: { user: DirectoryEntry }) {
         <UserControls user={user} />
         {dashboard.data !== undefined && <LimitMeters limits={dashboard.data.limits} isOwn={false} />}
         <UsageSection whose={{ user: user.id }} days={days} timeZone={user.timeZone} />
-        <Requests userId={user.id} />
+        <UsersRequests userId={user.id} known={dashboard.data} />
       </div>
     </>
   );
@@ -75,35 +70,5 @@ function About({ user }: { user: DirectoryEntry }) {
         </>
       )}
     </>
-  );
-}
-
-function Requests({ userId }: { userId: string }) {
-  const requests = useRequests({}, userId);
-  const { open } = useSearch({ strict: false }) as { open?: string };
-  const navigate = useNavigate();
-  const close = () =>
-    void navigate({
-      to: ".",
-      search: (({ open: _, ...rest }: { open?: string }) => rest) as never,
-      resetScroll: false,
-    });
-  return (
-    <Panel title="Requests" flush>
-      <Loaded query={requests} skeleton={<Skeleton height={200} />}>
-        {({ pages }) => {
-          const found = pages.flatMap((page) => page.items);
-          return found.length === 0 ? (
-            <EmptyState title="No requests yet">What the app tracks for this user appears here.</EmptyState>
-          ) : (
-            <>
-              <RequestsTable requests={found} isHere />
-              <MoreRows {...requests} />
-            </>
-          );
-        }}
-      </Loaded>
-      <RequestDrawer id={open} onClose={close} userId={userId} />
-    </Panel>
   );
 }

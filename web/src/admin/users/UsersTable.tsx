@@ -1,9 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { UsersAsked } from "@/api/admin";
-import type { DirectoryEntry } from "@/api/adminTypes";
+import type { DirectoryEntry } from "@/api/types";
 import { Tag } from "@/shared/badges";
-import { compact, count, money, NONE } from "@/shared/format";
+import { compact, costOf, count, NONE, withoutPrice } from "@/shared/format";
 import { IconDown, IconUp } from "@/shared/icons";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
@@ -100,7 +100,9 @@ function Row({ user }: { user: DirectoryEntry }) {
       <td data-number data-unit="tokens">
         {compact(user.totalTokensUsed)}
       </td>
-      <td data-number>{money(user.totalCost)}</td>
+      <td data-number title={withoutPrice(user.unpricedRequests)}>
+        {costOf(user.totalCost, user.unpricedRequests)}
+      </td>
       <td data-number data-soft>
         {user.lastActiveAt == null ? NONE : <TimeAgo at={user.lastActiveAt} />}
       </td>

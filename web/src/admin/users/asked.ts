@@ -1,4 +1,6 @@
 import type { UsersAsked } from "@/api/admin";
+import { type Narrowed, narrowed } from "@/requests/narrowed";
+import { period } from "@/shared/period";
 
 const NAMES = ["q", "plan", "isActive", "sort", "order"] as const;
 
@@ -11,10 +13,7 @@ export function asked(search: Record<string, unknown>): UsersAsked {
   return Object.fromEntries(told);
 }
 
-/** Which request of a user is open, and how many days are looked at. */
-export function looked(search: Record<string, unknown>): { open?: string; days?: string } {
-  return {
-    ...(typeof search.open === "string" ? { open: search.open } : {}),
-    ...(typeof search.days === "string" ? { days: search.days } : {}),
-  };
+/** What a user's requests are narrowed to, which one is open, and how many days are looked at. */
+export function looked(search: Record<string, unknown>): Narrowed & { days?: string } {
+  return { ...narrowed(search), ...period(search) };
 }

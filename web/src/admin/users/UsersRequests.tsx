@@ -1,0 +1,32 @@
+import { useRequests } from "@/api/requests";
+import type { Dashboard } from "@/api/types";
+import { DownloadMenu } from "@/requests/DownloadMenu";
+import { filtersOf } from "@/requests/narrowed";
+import { RequestDrawer } from "@/requests/RequestDrawer";
+import { RequestFilterBar } from "@/requests/RequestFilterBar";
+import { RequestsList } from "@/requests/RequestsList";
+import { useNarrowed } from "@/requests/useNarrowed";
+import styles from "./users.module.css";
+
+interface UsersRequestsProps {
+  userId: string;
+  known: Dashboard | undefined;
+}
+
+/** A user's requests, as they find them themselves. */
+export function UsersRequests({ userId, known }: UsersRequestsProps) {
+  const { search, narrow, widen, close, howMany } = useNarrowed();
+  const filters = filtersOf(search);
+  const requests = useRequests(filters, userId);
+  return (
+    <section aria-label="Requests">
+      <div className={styles.heading}>
+        <h2>Requests</h2>
+        <DownloadMenu filters={filters} userId={userId} />
+      </div>
+      <RequestFilterBar search={search} narrow={narrow} widen={widen} howMany={howMany} known={known} />
+      <RequestsList requests={requests} isNarrowed={howMany > 0} widen={widen} isOwn={false} />
+      <RequestDrawer id={search.open} onClose={close} userId={userId} />
+    </section>
+  );
+}
