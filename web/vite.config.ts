@@ -19,6 +19,19 @@ export default defineConfig({
     chunkSizeWarningLimit: 800,
     // Chromium, Firefox and Safari all know it by now.
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        // What every page needs comes as one file: two dozen small ones wait for each other's turn.
+        codeSplitting: {
+          groups: [
+            {
+              name: "libraries",
+              test: /node_modules\/(react|react-dom|scheduler|@tanstack|@mantine\/(core|hooks)|@floating-ui)\//,
+            },
+          ],
+        },
+      },
+    },
   },
   // For `npx vite` beside `make demo`: what is not built comes from there.
   server: { proxy: { "/api": "http://localhost:8080" } },
