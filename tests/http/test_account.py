@@ -83,7 +83,7 @@ async def test_the_front_page_is_the_app_for_who_is_signed_in_and_tells_others_h
     assert b'<div id="root">' not in strangers.body
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/problems/limit-reached", "/sign-in/x"])
+@pytest.mark.parametrize("path", ["/docs", "/problems/limit-reached", "/sign-in/x"])
 async def test_pages_load_nothing_from_elsewhere_and_run_only_what_has_their_nonce(
     service: Site, alice: Person, path: str
 ) -> None:

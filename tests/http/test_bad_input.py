@@ -215,10 +215,10 @@ async def test_every_faulty_field_is_named(service: Site, alice: Person, raw: by
 )
 @pytest.mark.usefixtures("rows")
 async def test_what_is_not_json_or_too_deep_or_too_wide_is_400(service: Site, alice: Person, raw: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
     assert heard.is_problem(400, "not-understood"), heard.body
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 async def test_32_levels_and_1000_keys_are_read(service: Site, alice: Person) -> None:
@@ -236,10 +236,11 @@ async def test_a_million_elements_and_colliding_keys_are_refused_quickly(service
         b'{"prompt": ' + b"[" + b"[]," * 10**6 + b"1]}",
         b"{" + b",".join(b'"%d": 1' % n for n in range(10**5)) + b"}",
     ):
-        began = time.perf_counter()
+        # Of this process, in which the service runs: others may keep the machine busy.
+        began = time.process_time()
         heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
         assert heard.status in {400, 422}
-        assert time.perf_counter() - began < 2.0
+        assert time.process_time() - began < 2.0
 
 
 async def test_a_body_above_8_mib_is_413_at_once(service: Site, alice: Person) -> None:
