@@ -26,6 +26,8 @@ const MODELS = "/api/admin/models";
 const PAGE = 50;
 const OVERVIEW_MS = 2_000;
 const SYSTEM_MS = 5_000;
+// Other people's numbers have no stream: they are asked for again while somebody looks.
+const SUMS_MS = 10_000;
 
 const userAt = (id: string) => `${USERS}/${encodeURIComponent(id)}`;
 const modelAt = (model: string) => `${MODELS}/${encodeURIComponent(model)}`;
@@ -44,6 +46,7 @@ export function useTopUsers(asked: { from: string; to: string; by: string; limit
   return useQuery({
     queryKey: ["admin", "top", asked],
     queryFn: ({ signal }) => call<TopUsers>(`/api/admin/analytics/users${query(asked)}`, { signal }),
+    refetchInterval: SUMS_MS,
     placeholderData: keepPreviousData,
   });
 }
@@ -64,6 +67,7 @@ export function useUsers(asked: UsersAsked) {
       call<DirectoryPage>(USERS + query({ ...asked, limit: PAGE, cursor: pageParam }), { signal }),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
+    refetchInterval: SUMS_MS,
     placeholderData: keepPreviousData,
   });
 }
@@ -73,6 +77,7 @@ export function useUser(id: string) {
   return useQuery({
     queryKey: ["admin", "user", id],
     queryFn: async ({ signal }) => (await call<{ user: DirectoryEntry }>(userAt(id), { signal })).user,
+    refetchInterval: SUMS_MS,
   });
 }
 
@@ -105,6 +110,7 @@ export function usePlansWithUsers() {
     queryKey: ["admin", "plans"],
     queryFn: async ({ signal }) =>
       (await call<{ plans: TermsWithUsers[] }>("/api/admin/plans", { signal })).plans,
+    refetchInterval: SUMS_MS,
   });
 }
 
@@ -113,6 +119,7 @@ export function useModels() {
   return useQuery({
     queryKey: ["admin", "models"],
     queryFn: async ({ signal }) => (await call<{ items: SeenModel[] }>(MODELS, { signal })).items,
+    refetchInterval: SUMS_MS,
   });
 }
 

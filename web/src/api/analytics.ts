@@ -13,6 +13,8 @@ export interface Asked {
   plan?: string;
 }
 
+const OTHERS_MS = 10_000;
+
 /** Sums of a period, beside those of the period before. */
 export function useAnalytics(whose: Whose, asked: Asked, isAsked = true) {
   const path = whose === "own" ? "/api/user/analytics" : "/api/admin/analytics";
@@ -22,5 +24,7 @@ export function useAnalytics(whose: Whose, asked: Asked, isAsked = true) {
     queryFn: ({ signal }) => call<Analytics>(path + query(about), { signal }),
     enabled: isAsked,
     placeholderData: keepPreviousData,
+    // One's own follow the stream; other people's have none.
+    refetchInterval: whose !== "own" && OTHERS_MS,
   });
 }

@@ -5,7 +5,7 @@ import styles from "./RequestDrawer.module.css";
 const SOURCES: Record<string, string> = {
   computed: "Computed from the tokens and the prices at the start",
   reported: "As the app reported it",
-  unpriced: "Unknown: the model has no price",
+  unpriced: "Unknown: no price, or no tokens, were told",
 };
 const KINDS = [
   { label: "Input", tokens: "tokensInput", price: "input" },

@@ -42,7 +42,12 @@ export function PriceForm({ model }: { model: string }) {
             {...field(name)}
           />
         ))}
-        <TextInput label="From" description="left out: since ever" type="date" {...field("effectiveFrom")} />
+        <TextInput
+          label="From"
+          description="leave empty for all time"
+          type="date"
+          {...field("effectiveFrom")}
+        />
         <div className={styles.buttons}>
           <Button type="submit" size="xs" loading={put.isPending}>
             Set

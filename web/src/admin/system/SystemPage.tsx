@@ -54,7 +54,7 @@ function Summary({ system: { version, startedAt, database, nodes, lanes } }: { s
         note={`PostgreSQL ${database.version.split(" ")[0]}, ${database.embedded ? "embedded" : "your own"}`}
       />
       <Stat label="Connections" value={count(database.connections)} note="to the database" />
-      <Stat label="Nodes" value={count(nodes.length)} note={nodes.length === 1 ? "serves" : "serve"} />
+      <Stat label="Nodes" value={count(nodes.length)} note="serving now" />
       <Stat label="Waiting" value={count(waiting)} note="for their verdict, on this node" />
       <Stat
         label="Decided"

@@ -43,7 +43,7 @@ function PlanControl({ user }: { user: DirectoryEntry }) {
         <TextInput
           size="xs"
           type="date"
-          label="Until (empty: for good)"
+          label="Until (leave empty for no end)"
           value={until}
           onChange={({ currentTarget }) => setUntil(currentTarget.value)}
         />
@@ -81,7 +81,7 @@ function NoteControl({ user }: { user: DirectoryEntry }) {
           onChange={({ currentTarget }) => setNote(currentTarget.value)}
         />
         <Button type="submit" size="xs" variant="default" disabled={isSame} loading={change.isPending}>
-          Keep
+          Save
         </Button>
       </form>
       {change.error !== null && <ErrorState problem={change.error} />}

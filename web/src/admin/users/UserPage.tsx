@@ -56,7 +56,7 @@ function About({ user }: { user: DirectoryEntry }) {
   return (
     <>
       {user.name != null && `${user.email ?? user.id} · `}
-      since <TimeAgo at={user.createdAt} /> · {user.timeZone}
+      added <TimeAgo at={user.createdAt} /> · {user.timeZone}
       {user.role === "admin" && (
         <>
           {" "}
