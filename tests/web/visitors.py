@@ -103,7 +103,7 @@ class Visitor:
     async def settled(self) -> None:
         """Wait until the page shows what it asked for."""
         await self.page.get_by_role("heading", level=1).wait_for()
-        await self.page.wait_for_function("!document.querySelector('[aria-busy=true]')")
+        await self.page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
 
     async def open(self, path: str) -> None:
         """Open a page of the app, and wait until it shows what it asked for."""
