@@ -1,0 +1,75 @@
+"""How fast the app is there: the first and the largest paint, nothing that jumps, and little to load."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from typing import Any
+
+from playwright.async_api import Browser, Response
+
+from tests.web.visitors import Served, visiting
+
+_LOADS = 5
+# Promised is a second on a machine that does nothing else.
+_MOST_PAINT_MS = 3_000
+_MOST_SHIFT = 0.01
+_MOST_SCRIPT = 250 * 1_024
+# They come when the page stands.
+_CHARTS = re.compile(r"/assets/(charts|Bars|Lines)-")
+_OBSERVE = """window.paints = { fcp: 0, lcp: 0, shift: 0, moved: [] };
+const on = (type, take) => new PerformanceObserver((list) => list.getEntries().forEach(take))
+  .observe({ type, buffered: true });
+on("paint", (entry) => { if (entry.name === "first-contentful-paint") paints.fcp = entry.startTime; });
+on("largest-contentful-paint", (entry) => { paints.lcp = entry.startTime; });
+on("layout-shift", (entry) => {
+  if (entry.hadRecentInput) return;
+  paints.shift += entry.value;
+  paints.moved.push(...entry.sources.map(({ node }) => node?.parentElement?.outerHTML.slice(0, 120)));
+});"""
+
+
+async def test_the_overview_paints_soon_and_nothing_in_it_jumps(chromium: Browser, served: Served) -> None:
+    email = await served.user("pro")
+    for number in range(12):
+        says: dict[str, Any] = {"prompt": f"Number {number}", "model": "gpt-4o", "requestId": f"speed-{number}"}
+        await served.call("POST", "/api/chat/track", user=email, says=says)
+        says = {"requestId": f"speed-{number}", "status": "completed", "tokensInput": 9, "tokensOutput": 9}
+        await served.call("PUT", "/api/chat/track", user=email, says=says)
+    async with visiting(chromium, served) as visitor:
+        await visitor.sign_in(email)
+        kept = await visitor.context.storage_state()
+    seen: list[dict[str, Any]] = []
+    for _ in range(_LOADS):
+        # A browser that has nothing in its cache.
+        async with visiting(chromium, served, signed_in=kept, is_watched=False) as visitor:
+            await visitor.context.add_init_script(_OBSERVE)
+            await visitor.open("/")
+            await visitor.page.wait_for_timeout(500)
+            seen.append(await visitor.page.evaluate("window.paints"))
+    first, largest, shift = (statistics.median(each[name] for each in seen) for name in ("fcp", "lcp", "shift"))
+    print(f"first paint {first:.0f} ms, largest {largest:.0f} ms, layout shift {shift:.4f}")  # noqa: T201
+    assert 0 < first <= largest < _MOST_PAINT_MS
+    assert shift < _MOST_SHIFT, [each["moved"] for each in seen]
+
+
+async def test_the_first_page_loads_little_script(chromium: Browser, served: Served) -> None:
+    answers: list[Response] = []
+    async with visiting(chromium, served, is_watched=False) as visitor:
+        # Without brotli, as the promise is about gzip. What Chromium itself would ask for is smaller still.
+        await visitor.context.set_extra_http_headers({"Accept-Encoding": "gzip"})
+        email = await served.newcomer()
+        visitor.page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - Playwright marks it
+        await visitor.page.goto(await served.link(email))
+        await visitor.page.get_by_role("button", name="Sign in").click()
+        await visitor.at_dashboard()
+        sizes = {each.url: await _size(each) for each in answers if each.request.resource_type == "script"}
+    first = sum(size for url, size in sizes.items() if not _CHARTS.search(url))
+    print(f"{first / 1_024:.0f} KiB of script gzipped, {sum(sizes.values()) / 1_024:.0f} with charts")  # noqa: T201
+    assert 0 < first <= _MOST_SCRIPT
+
+
+async def _size(script: Response) -> int:
+    """Tell the bytes of a script as they came."""
+    assert await script.header_value("content-encoding") in {"gzip", None}, script.url
+    return (await script.request.sizes())["responseBodySize"]
