@@ -9,6 +9,9 @@ import aiohttp
 
 from .conftest import Heard, Person, Site
 
+# What is smaller may grow by being packed, and then comes as it is.
+_SHRINKS_FOR_SURE = 1000
+
 
 async def _page(service: Site, person: Person, path: str = "/") -> tuple[str, str]:
     """Open the app; gives its policy and its text."""
