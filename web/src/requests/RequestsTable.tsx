@@ -17,7 +17,7 @@ interface RequestsTableProps {
 export function RequestsTable({ requests, isHere = false }: RequestsTableProps) {
   return (
     <div className={table.wrap}>
-      <table className={`${table.table} ${styles.rows}`}>
+      <table className={`${table.table} ${styles.rows}`} data-long={isHere || undefined}>
         <thead>
           <tr>
             <th scope="col">Prompt</th>
