@@ -77,6 +77,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             insecure_cookies=settings.insecure_cookies,
             trusted_proxies=tuple(map(ip_network, settings.trusted_proxies)),
             metrics_token=settings.metrics_token,
+            public_url=settings.public_url or f"http://localhost:{settings.port}",
             readiness=readiness,
         )
         async with jobs.beating(database, backend.node, backend.pulse):

@@ -50,6 +50,13 @@ class NotAllowed(TollkeeperError):
     title = "Not allowed"
 
 
+class SignInAgain(NotAllowed):
+    """What matters most asks for a sign-in of the last 15 minutes: the session may be in other hands by now."""
+
+    slug = "sign-in-again"
+    title = "Sign in again to do this"
+
+
 class AccountInactive(NotAllowed):
     """The operator has switched this account off."""
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Final
 
 from tollkeeper.accounts import logins
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
 from tollkeeper.metering import nodes, retention
 from tollkeeper.metering.ledger import Ledger
@@ -34,7 +35,7 @@ _JITTER: Final = 0.2
 _AGAIN_SECONDS: Final = 10.0
 _ROWS: Final = 5_000
 _USERS: Final = 200
-_ACTOR: Final = "retention"
+_ACTOR: Final = Actor("retention")
 
 
 @dataclass(frozen=True, slots=True)

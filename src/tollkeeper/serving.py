@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -75,6 +76,7 @@ async def serve(settings: Settings, *, ready: Ready = lambda _: None) -> None:
     start_logging(settings)
     stop = Stop()
     with _signals_tell(stop), listening(settings) as listener:
+        settings = replace(settings, public_url=settings.public_url or address_of(listener))
         async with prepared(settings) as addresses:
             if settings.workers > 1:
                 await _serve_with_workers(settings, addresses, listener, stop, ready)

@@ -92,6 +92,12 @@ def _token(text: str) -> str:
     return text
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", text):
+        raise ValueError("must be `https://HOST` in lower case, with a port if need be and without a path")
+    return text
+
+
 def _networks(text: str) -> tuple[str, ...]:
     try:
         return tuple(str(ipaddress.ip_network(each.strip())) for each in text.split(",") if each.strip())
@@ -157,6 +163,12 @@ class Settings:
         "Allows sign-in over plain HTTP on addresses other than localhost: anyone on the way can read the session.",
         _truth,
         default=False,
+    )
+    public_url: str | None = _setting(
+        "Where people reach the service, such as `https://usage.example.com`: links in mails, the way back from GitHub "
+        "and passkeys are bound to it. Not set: the address it listens on, which does for one machine.",
+        _origin,
+        default=None,
     )
     trusted_proxies: tuple[str, ...] = _setting(
         "Proxies whose `X-Forwarded-For` is believed: addresses or networks, parted by commas.",

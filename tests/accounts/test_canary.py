@@ -9,6 +9,7 @@ import pytest
 
 from tollkeeper.accounts import keys, logins, users, variables
 from tollkeeper.accounts.sealing import Sealer
+from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import NobodyKnown
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
@@ -20,14 +21,14 @@ CANARY = "canary-9f83b1c2d4e5-tail"
 
 async def test_no_key_secret_or_token_can_be_read_from_any_table(db: Database, owner: Any) -> None:
     user = await users.add(db, "alice@example.com")
-    mine = await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=str(user.id))
-    service = await keys.create(db, kind="service", name="x", pepper=PEPPER, actor="operator")
-    used, unused = [await logins.make_link(db, user.id, pepper=PEPPER, actor="operator") for _ in range(2)]
+    mine = await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=Actor(str(user.id)))
+    service = await keys.create(db, kind="service", name="x", pepper=PEPPER, actor=OPERATOR)
+    used, unused = [await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR) for _ in range(2)]
     session = await logins.redeem(db, used.token, pepper=PEPPER)
     secret = variables.NewVariable("TOKEN", CANARY, "secret")
-    await variables.put(db, user.id, secret, sealer=SEALER, actor=str(user.id))
-    await variables.reveal(db, user.id, "TOKEN", sealer=SEALER, actor=str(user.id))
-    await keys.revoke(db, user.id, mine.id, actor=str(user.id))
+    await variables.put(db, user.id, secret, sealer=SEALER, actor=Actor(str(user.id)))
+    await variables.reveal(db, user.id, "TOKEN", sealer=SEALER, actor=Actor(str(user.id)))
+    await keys.revoke(db, user.id, mine.id, actor=Actor(str(user.id)))
     with pytest.raises(NobodyKnown):
         await logins.redeem(db, unused.token, pepper=PEPPER)
 

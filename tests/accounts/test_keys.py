@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.accounts.clock import set_clock
 from tollkeeper.accounts import keys, users
+from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Contradiction, Invalid, NobodyKnown, NotFound, TollkeeperError
 from tollkeeper.store.database import Database
 
@@ -52,8 +53,8 @@ def test_the_hash_depends_on_the_pepper() -> None:
 
 async def test_a_key_is_found_by_its_hash_with_its_user_and_scopes(db: Database) -> None:
     user = await users.add(db, "a@example.com")
-    mine = await keys.create(db, kind="user", name="laptop", user_id=user.id, pepper=PEPPER, actor=str(user.id))
-    theirs = await keys.create(db, kind="service", name="app", scopes=["metrics"], pepper=PEPPER, actor="operator")
+    mine = await keys.create(db, kind="user", name="laptop", user_id=user.id, pepper=PEPPER, actor=Actor(str(user.id)))
+    theirs = await keys.create(db, kind="service", name="app", scopes=["metrics"], pepper=PEPPER, actor=OPERATOR)
     hashes = [keys.hashed(each, pepper=PEPPER) for each in (mine.key, theirs.key, keys.generate("user"))]
     found = {each.key_hash: each for each in await keys.look_up(db, hashes)}
     assert found.keys() == set(hashes[:2])
@@ -65,10 +66,10 @@ async def test_a_key_is_found_by_its_hash_with_its_user_and_scopes(db: Database)
 
 async def test_a_revoked_key_is_not_found(db: Database) -> None:
     user, key = await _user_and_key(db)
-    await keys.revoke(db, user.id, key.id, actor=str(user.id))
+    await keys.revoke(db, user.id, key.id, actor=Actor(str(user.id)))
     assert await _found(db, key) == []
     with pytest.raises(NotFound):
-        await keys.revoke(db, user.id, key.id, actor=str(user.id))
+        await keys.revoke(db, user.id, key.id, actor=Actor(str(user.id)))
     assert [each.revoked_at is not None for each in await keys.listed(db, user.id)] == [True]
 
 
@@ -76,13 +77,13 @@ async def test_nobody_revokes_the_key_of_another_user_but_the_operator_does(db: 
     _, key = await _user_and_key(db)
     eve = await users.add(db, "eve@example.com")
     with pytest.raises(NotFound):
-        await keys.revoke(db, eve.id, key.id, actor=str(eve.id))
+        await keys.revoke(db, eve.id, key.id, actor=Actor(str(eve.id)))
     assert await keys.listed(db, eve.id) == []
     assert len(await _found(db, key)) == 1
-    await keys.revoke_any(db, key.id, actor="operator")
+    await keys.revoke_any(db, key.id, actor=OPERATOR)
     assert await _found(db, key) == []
     with pytest.raises(NotFound):
-        await keys.revoke_any(db, uuid4(), actor="operator")
+        await keys.revoke_any(db, uuid4(), actor=OPERATOR)
 
 
 async def test_a_key_expires_by_the_clock_of_the_database(db: Database, owner: Any) -> None:
@@ -95,13 +96,13 @@ async def test_a_key_expires_by_the_clock_of_the_database(db: Database, owner: A
     for over in (now, now + timedelta(hours=1)):
         with pytest.raises(Invalid, match="expiresAt"):
             await keys.create(
-                db, kind="user", name="late", user_id=user.id, expires_at=over, pepper=PEPPER, actor="operator"
+                db, kind="user", name="late", user_id=user.id, expires_at=over, pepper=PEPPER, actor=OPERATOR
             )
 
 
 async def test_the_key_of_a_user_who_is_switched_off_says_so(db: Database) -> None:
     user, key = await _user_and_key(db)
-    await users.change(db, user.id, actor="operator", is_active=False)
+    await users.change(db, user.id, actor=OPERATOR, is_active=False)
     assert [each.is_active for each in await _found(db, key)] == [False]
 
 
@@ -152,14 +153,14 @@ async def test_a_faulty_field_is_named(db: Database) -> None:
 
 async def test_an_unknown_user_gets_no_key(db: Database) -> None:
     with pytest.raises(NotFound):
-        await keys.create(db, kind="user", name="x", user_id=uuid4(), pepper=PEPPER, actor="operator")
+        await keys.create(db, kind="user", name="x", user_id=uuid4(), pepper=PEPPER, actor=OPERATOR)
 
 
 async def test_forty_racers_get_twenty_keys_and_a_revoked_one_makes_room(db: Database) -> None:
     user = await users.add(db, "a@example.com")
 
     async def create() -> keys.NewKey:
-        return await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=str(user.id))
+        return await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=Actor(str(user.id)))
 
     verdicts = await asyncio.gather(*(create() for _ in range(40)), return_exceptions=True)
     made = [each for each in verdicts if isinstance(each, keys.NewKey)]
@@ -167,14 +168,14 @@ async def test_forty_racers_get_twenty_keys_and_a_revoked_one_makes_room(db: Dat
     assert all(isinstance(each, keys.NewKey | Contradiction) for each in verdicts), verdicts
     with pytest.raises(TollkeeperError):
         await create()
-    await keys.revoke(db, user.id, made[0].id, actor="operator")
+    await keys.revoke(db, user.id, made[0].id, actor=OPERATOR)
     await create()
 
 
 async def _user_and_key(db: Database, expires_at: datetime | None = None) -> tuple[users.User, keys.NewKey]:
     user = await users.add(db, "a@example.com")
     key = await keys.create(
-        db, kind="user", name="x", user_id=user.id, expires_at=expires_at, pepper=PEPPER, actor=str(user.id)
+        db, kind="user", name="x", user_id=user.id, expires_at=expires_at, pepper=PEPPER, actor=Actor(str(user.id))
     )
     return user, key
 

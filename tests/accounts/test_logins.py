@@ -9,6 +9,7 @@ import pytest
 
 from tests.accounts.clock import set_clock
 from tollkeeper.accounts import logins, tokens, users
+from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import NobodyKnown, NotFound, TollkeeperError
 from tollkeeper.store.database import Database
 
@@ -23,7 +24,7 @@ async def user(db: Database, owner: Any) -> users.User:
 
 
 async def test_a_link_becomes_a_sign_in(db: Database, owner: Any, user: users.User) -> None:
-    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator")
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR)
     assert link.expires_at == NOW + timedelta(minutes=10)
     session = await logins.redeem(db, link.token, pepper=PEPPER, ip_address="192.0.2.1", user_agent="Firefox")
     assert session.user_id == user.id
@@ -48,7 +49,7 @@ async def test_a_link_becomes_a_sign_in(db: Database, owner: Any, user: users.Us
 
 
 async def test_of_a_hundred_who_come_with_one_link_one_is_signed_in(db: Database, owner: Any, user: users.User) -> None:
-    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator")
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR)
     verdicts = await asyncio.gather(
         *(logins.redeem(db, link.token, pepper=PEPPER) for _ in range(100)), return_exceptions=True
     )
@@ -59,9 +60,9 @@ async def test_of_a_hundred_who_come_with_one_link_one_is_signed_in(db: Database
 
 
 async def test_the_other_links_of_a_user_die_with_the_one_that_is_used(db: Database, user: users.User) -> None:
-    one, other = [await logins.make_link(db, user.id, pepper=PEPPER, actor="operator") for _ in range(2)]
+    one, other = [await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR) for _ in range(2)]
     bob = await users.add(db, "bob@example.com")
-    bobs = await logins.make_link(db, bob.id, pepper=PEPPER, actor="operator")
+    bobs = await logins.make_link(db, bob.id, pepper=PEPPER, actor=OPERATOR)
     await logins.redeem(db, other.token, pepper=PEPPER)
     with pytest.raises(NobodyKnown):
         await logins.redeem(db, one.token, pepper=PEPPER)
@@ -71,7 +72,7 @@ async def test_the_other_links_of_a_user_die_with_the_one_that_is_used(db: Datab
 async def test_links_of_one_user_that_race_do_not_wait_for_each_other(
     db: Database, owner: Any, user: users.User
 ) -> None:
-    links = [await logins.make_link(db, user.id, pepper=PEPPER, actor="operator") for _ in range(20)]
+    links = [await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR) for _ in range(20)]
     async with owner.transaction():
         first = tokens.hashed(links[0].token, pepper=PEPPER)
         await owner.execute("SELECT FROM sign_in_links WHERE token_hash = $1 FOR UPDATE", first)
@@ -83,7 +84,7 @@ async def test_links_of_one_user_that_race_do_not_wait_for_each_other(
 
 
 async def test_a_link_expires_by_the_clock_of_the_database(db: Database, owner: Any, user: users.User) -> None:
-    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator", valid_for=timedelta(minutes=1))
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR, valid_for=timedelta(minutes=1))
     await set_clock(owner, NOW + timedelta(minutes=1))
     with pytest.raises(NobodyKnown):
         await logins.redeem(db, link.token, pepper=PEPPER)
@@ -137,7 +138,7 @@ async def test_a_sign_in_is_recent_for_15_minutes(db: Database, owner: Any, user
 
 async def test_role_and_activity_are_those_of_now(db: Database, user: users.User) -> None:
     session = await _signed_in(db, user)
-    await users.change(db, user.id, actor="operator", admin=False, is_active=False)
+    await users.change(db, user.id, actor=OPERATOR, admin=False, is_active=False)
     holding = await _holds(db, session)
     assert holding
     assert (holding.role, holding.is_active) == ("user", False)
@@ -147,32 +148,32 @@ async def test_a_sign_in_that_was_ended_holds_no_longer(db: Database, user: user
     session = await _signed_in(db, user)
     eve = await users.add(db, "eve@example.com")
     with pytest.raises(NotFound):
-        await logins.end(db, eve.id, session.id, actor=str(eve.id))
+        await logins.end(db, eve.id, session.id, actor=Actor(str(eve.id)))
     assert await _holds(db, session)
-    await logins.end(db, user.id, session.id, actor=str(user.id))
+    await logins.end(db, user.id, session.id, actor=Actor(str(user.id)))
     assert await _holds(db, session) is None
     with pytest.raises(NotFound):
-        await logins.end(db, user.id, session.id, actor=str(user.id))
+        await logins.end(db, user.id, session.id, actor=Actor(str(user.id)))
 
 
 async def test_signing_out_everywhere_spares_one_sign_in_and_voids_open_links(db: Database, user: users.User) -> None:
     sessions = [await _signed_in(db, user) for _ in range(3)]
-    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator")
-    assert await logins.end_all(db, user.id, actor=str(user.id), but=sessions[1].id) == 2
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR)
+    assert await logins.end_all(db, user.id, actor=Actor(str(user.id)), but=sessions[1].id) == 2
     assert [await _holds(db, each) is not None for each in sessions] == [False, True, False]
     with pytest.raises(TollkeeperError):
         await logins.redeem(db, link.token, pepper=PEPPER)
-    assert await logins.end_all(db, user.id, actor=str(user.id)) == 1
+    assert await logins.end_all(db, user.id, actor=Actor(str(user.id))) == 1
 
 
 async def test_an_unknown_user_gets_no_link(db: Database) -> None:
     with pytest.raises(NotFound):
-        await logins.make_link(db, uuid4(), pepper=PEPPER, actor="operator")
+        await logins.make_link(db, uuid4(), pepper=PEPPER, actor=OPERATOR)
 
 
 async def test_what_is_long_over_is_forgotten_and_nothing_else(db: Database, owner: Any, user: users.User) -> None:
     ended = await _signed_in(db, user)
-    await logins.end(db, user.id, ended.id, actor="operator")
+    await logins.end(db, user.id, ended.id, actor=OPERATOR)
     assert await logins.forget(db) == 0
     await set_clock(owner, NOW + timedelta(days=31))
     holding = await _signed_in(db, user)
@@ -181,7 +182,7 @@ async def test_what_is_long_over_is_forgotten_and_nothing_else(db: Database, own
 
 
 async def _signed_in(db: Database, user: users.User) -> logins.LoginSession:
-    link = await logins.make_link(db, user.id, pepper=PEPPER, actor="operator")
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR)
     return await logins.redeem(db, link.token, pepper=PEPPER)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.accounts.clock import set_clock
 from tollkeeper.accounts import users
+from tollkeeper.activity import OPERATOR
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.metering import plans
 from tollkeeper.store.database import Database
@@ -119,20 +120,20 @@ async def test_pages_show_every_user_once_newest_first(db: Database) -> None:
 
 async def test_only_what_is_given_changes(db: Database) -> None:
     user = await users.add(db, "a@example.com", name="A")
-    await users.change(db, user.id, actor="operator", admin=True)
-    changed = await users.change(db, user.id, actor="operator", name="B")
+    await users.change(db, user.id, actor=OPERATOR, admin=True)
+    changed = await users.change(db, user.id, actor=OPERATOR, name="B")
     assert (changed.role, changed.name, changed.is_active) == ("admin", "B", True)
-    cleared = await users.change(db, user.id, actor="operator", name="", admin=False)
+    cleared = await users.change(db, user.id, actor=OPERATOR, name="", admin=False)
     assert (cleared.role, cleared.name) == ("user", None)
     with pytest.raises(NotFound):
-        await users.change(db, uuid4(), actor="operator", admin=True)
+        await users.change(db, uuid4(), actor=OPERATOR, admin=True)
 
 
 async def test_switching_a_user_off_and_on_raises_the_version_once_each(db: Database, owner: Any) -> None:
     user = await users.add(db, "a@example.com")
     before = await _version(owner)
     for is_active in (False, False, True):
-        assert (await users.change(db, user.id, actor="operator", is_active=is_active)).is_active is is_active
+        assert (await users.change(db, user.id, actor=OPERATOR, is_active=is_active)).is_active is is_active
     assert await _version(owner) == before + 2
 
 
@@ -140,7 +141,7 @@ async def test_a_time_zone_takes_effect_with_the_next_window_only(db: Database, 
     await set_clock(owner, datetime(2026, 5, 10, 12, tzinfo=UTC))
     user = await users.add(db, "a@example.com")
     before = await _usage(owner)
-    changed = await users.change(db, user.id, actor="operator", time_zone="Asia/Tokyo")
+    changed = await users.change(db, user.id, actor=OPERATOR, time_zone="Asia/Tokyo")
     assert changed.time_zone == "Asia/Tokyo"
     during = await _usage(owner)
     assert during["next_zone"] == "Asia/Tokyo"
@@ -157,8 +158,8 @@ async def test_a_time_zone_takes_effect_with_the_next_window_only(db: Database, 
 
 async def test_changing_the_time_zone_back_cancels_the_change(db: Database, owner: Any) -> None:
     user = await users.add(db, "a@example.com", time_zone="Europe/Berlin")
-    await users.change(db, user.id, actor="operator", time_zone="Asia/Tokyo")
-    back = await users.change(db, user.id, actor="operator", time_zone="Europe/Berlin")
+    await users.change(db, user.id, actor=OPERATOR, time_zone="Asia/Tokyo")
+    back = await users.change(db, user.id, actor=OPERATOR, time_zone="Europe/Berlin")
     assert back.time_zone == "Europe/Berlin"
     assert (await _usage(owner))["next_zone"] is None
 
@@ -170,7 +171,7 @@ async def test_an_expired_plan_reads_as_free_at_once_and_is_replaced_by_the_next
     await set_clock(owner, now)
     user = await users.add(db, "a@example.com")
     ends_at = now + timedelta(days=1)
-    await plans.set_plan(db, user.id, "pro", expires_at=ends_at, actor="operator")
+    await plans.set_plan(db, user.id, "pro", expires_at=ends_at, actor=OPERATOR)
     assert (await users.show(db, user.id)).requests_limit == 1000
 
     await set_clock(owner, ends_at)

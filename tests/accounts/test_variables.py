@@ -10,6 +10,7 @@ import pytest
 from tollkeeper.accounts import users, variables
 from tollkeeper.accounts.sealing import SealBroken, Sealer
 from tollkeeper.accounts.variables import NewVariable
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.store.database import Database
 
@@ -23,11 +24,11 @@ async def alice(db: Database) -> UUID:
 
 
 async def _put(db: Database, user_id: UUID, key: str, value: Any, **more: Any) -> variables.Put:
-    return await variables.put(db, user_id, NewVariable(key, value, **more), sealer=SEALER, actor=str(user_id))
+    return await variables.put(db, user_id, NewVariable(key, value, **more), sealer=SEALER, actor=Actor(str(user_id)))
 
 
 async def _put_many(db: Database, user_id: UUID, *given: NewVariable) -> list[variables.Put]:
-    return await variables.put_many(db, user_id, given, sealer=SEALER, actor=str(user_id))
+    return await variables.put_many(db, user_id, given, sealer=SEALER, actor=Actor(str(user_id)))
 
 
 async def test_a_variable_is_created_then_updated_then_deleted(db: Database, alice: UUID) -> None:
@@ -41,12 +42,12 @@ async def test_a_variable_is_created_then_updated_then_deleted(db: Database, ali
     assert await variables.one(db, alice, "API_URL") == updated.variable
     cleared = await _put(db, alice, "API_URL", "https://b", description=None)
     assert cleared.variable.description is None
-    await variables.delete(db, alice, "API_URL", actor=str(alice))
+    await variables.delete(db, alice, "API_URL", actor=Actor(str(alice)))
     for gone in ("API_URL", "never", "not a key", "nul\0"):
         with pytest.raises(NotFound):
             await variables.one(db, alice, gone)
         with pytest.raises(NotFound):
-            await variables.delete(db, alice, gone, actor=str(alice))
+            await variables.delete(db, alice, gone, actor=Actor(str(alice)))
 
 
 async def test_without_a_type_a_variable_keeps_its_own_and_a_new_one_takes_that_of_its_value(
@@ -72,9 +73,9 @@ async def test_nobody_sees_or_changes_the_variables_of_another_user(db: Database
     with pytest.raises(NotFound):
         await variables.one(db, eve, "KEY")
     with pytest.raises(NotFound):
-        await variables.reveal(db, eve, "KEY", sealer=SEALER, actor=str(eve))
+        await variables.reveal(db, eve, "KEY", sealer=SEALER, actor=Actor(str(eve)))
     with pytest.raises(NotFound):
-        await variables.delete(db, eve, "KEY", actor=str(eve))
+        await variables.delete(db, eve, "KEY", actor=Actor(str(eve)))
     assert (await _put(db, eve, "KEY", "y")).is_new
     assert (await variables.one(db, alice, "KEY")).value == "x"
 
@@ -94,7 +95,7 @@ async def test_a_secret_is_masked_until_it_is_revealed_and_that_is_noted(
     assert put.variable.value == mask
     assert [each.value for each in await variables.listed(db, alice)] == [mask]
     assert (await variables.one(db, alice, "TOKEN")).value == mask
-    assert (await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor="me")).value == secret
+    assert (await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor=Actor("me"))).value == secret
     noted = await owner.fetch("SELECT actor FROM activity WHERE action = 'variable.revealed'")
     assert [row["actor"] for row in noted] == ["me"]
 
@@ -106,7 +107,7 @@ async def test_who_writes_back_what_was_read_changes_nothing(db: Database, alice
     typed = [NewVariable(each.key, each.value, each.type, each.description) for each in read]
     await _put_many(db, alice, *typed)
     await _put_many(db, alice, *(NewVariable(each.key, each.value) for each in read))
-    assert (await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor="me")).text == SECRET
+    assert (await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor=Actor("me"))).text == SECRET
     again = await variables.listed(db, alice)
     assert [(each.key, each.type, each.text, each.description) for each in again] == [
         (each.key, each.type, each.text, each.description) for each in read
@@ -129,7 +130,7 @@ async def test_a_mask_never_takes_the_place_of_a_secret(db: Database, alice: UUI
     ):
         with pytest.raises(Invalid, match="value: is the mask"):
             await _put(db, alice, key, value, type=kind)
-    assert (await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor="me")).text == SECRET
+    assert (await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor=Actor("me"))).text == SECRET
     assert (await _put(db, alice, "STARS", "****cdef")).variable.value == "****cdef"
 
 
@@ -162,21 +163,21 @@ async def test_a_sealed_row_that_was_moved_changed_or_cut_is_refused(db: Databas
         await owner.execute(f"{fault} WHERE user_id = $1 AND key = 'TOKEN'", alice)
         await tried.commit()
         with pytest.raises(SealBroken) as broken:
-            await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor="me")
+            await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor=Actor("me"))
         assert SECRET not in str(broken.value)
         await owner.execute(
             "UPDATE variables SET sealed = $2, sealed_with = $3 WHERE user_id = $1 AND key = 'TOKEN'", alice, *before
         )
-    assert (await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor="me")).text == SECRET
+    assert (await variables.reveal(db, alice, "TOKEN", sealer=SEALER, actor=Actor("me"))).text == SECRET
 
 
 async def test_the_master_keys_in_use_are_known(db: Database, alice: UUID) -> None:
     assert await variables.master_keys_in_use(db) == set()
     await _put(db, alice, "ONE", SECRET, type="secret")
     rotated = Sealer({1: bytes(range(32)), 7: bytes(range(1, 33))})
-    await variables.put(db, alice, NewVariable("TWO", SECRET, "secret"), sealer=rotated, actor="me")
+    await variables.put(db, alice, NewVariable("TWO", SECRET, "secret"), sealer=rotated, actor=Actor("me"))
     assert await variables.master_keys_in_use(db) == {1, 7}
-    assert (await variables.reveal(db, alice, "ONE", sealer=rotated, actor="me")).text == SECRET
+    assert (await variables.reveal(db, alice, "ONE", sealer=rotated, actor=Actor("me"))).text == SECRET
 
 
 async def test_a_set_is_put_whole_or_not_at_all_and_every_fault_is_named(db: Database, alice: UUID) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import Server, a_database
 from tollkeeper.accounts import keys, logins, users
+from tollkeeper.activity import Actor
 from tollkeeper.app import Application, running
 from tollkeeper.serving import Stop, listening, serving
 from tollkeeper.settings import Settings
@@ -105,26 +106,28 @@ class Site:
         user = await users.add(database, f"person-{next(_numbers)}@example.com", plan=plan)
         wanted = keys.SCOPES["user"] if scopes is None else scopes
         key = await keys.create(
-            database, kind="user", name="test", user_id=user.id, pepper=pepper, actor="test", scopes=wanted
+            database, kind="user", name="test", user_id=user.id, pepper=pepper, actor=Actor("test"), scopes=wanted
         )
         return Person(user.id, user.email, key.key, await self.signed_in(user.id))
 
     async def operator(self) -> Person:
         """Make a person with the role admin."""
         made = await self.person()
-        await users.change(self.application.backend.database, made.id, actor="test", admin=True)
+        await users.change(self.application.backend.database, made.id, actor=Actor("test"), admin=True)
         return made
 
     async def signed_in(self, user_id: UUID) -> str:
         """Sign a user in and give the cookie's value."""
         database, pepper = self.application.backend.database, self.application.backend.pepper
-        link = await logins.make_link(database, user_id, pepper=pepper, actor="test")
+        link = await logins.make_link(database, user_id, pepper=pepper, actor=Actor("test"))
         return (await logins.redeem(database, link.token, pepper=pepper)).token
 
     async def service_key(self, *scopes: str) -> str:
         """Make a service key."""
         database, pepper = self.application.backend.database, self.application.backend.pepper
-        return (await keys.create(database, kind="service", name="t", pepper=pepper, actor="test", scopes=scopes)).key
+        return (
+            await keys.create(database, kind="service", name="t", pepper=pepper, actor=Actor("test"), scopes=scopes)
+        ).key
 
     async def plan(self, name: str, **terms: Any) -> str:
         """Put a plan into the catalogue."""

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tollkeeper.accounts import logins
+from tollkeeper.activity import Actor
 
 from .conftest import Person, Site
 
@@ -15,7 +16,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml", "Sec-Fetch-Site": "same-
 
 async def link(service: Site, person: Person) -> str:
     backend = service.application.backend
-    made = await logins.make_link(backend.database, person.id, pepper=backend.pepper, actor="t")
+    made = await logins.make_link(backend.database, person.id, pepper=backend.pepper, actor=Actor("t"))
     return f"/sign-in/{made.token}"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tollkeeper.accounts import users
+from tollkeeper.activity import Actor
 from tollkeeper.cli.past import past
 from tollkeeper.metering.importing import Importer
 from tollkeeper.store.database import Database
@@ -40,7 +41,7 @@ async def import_trace(service: Site, person: Person, name: str, file: Path) -> 
 
 async def an_admin(service: Site) -> Person:
     admin = await service.person()
-    await users.change(service.application.backend.database, admin.id, actor="test", admin=True)
+    await users.change(service.application.backend.database, admin.id, actor=Actor("test"), admin=True)
     return Person(admin.id, admin.email, admin.key, await service.signed_in(admin.id))
 
 

@@ -11,6 +11,7 @@ import asyncpg
 
 from tests.conftest import Server
 from tollkeeper.accounts import users
+from tollkeeper.activity import Actor
 from tollkeeper.http import batch
 
 from .batches import PATH, ended, is_clean, send, someone, told
@@ -170,7 +171,7 @@ async def test_unknown_users_are_made_once_whatever_the_case(service: Site) -> N
 
 
 async def test_who_is_switched_off_starts_nothing_and_their_past_is_recorded(service: Site, alice: Person) -> None:
-    await users.change(service.application.backend.database, alice.id, actor="t", is_active=False)
+    await users.change(service.application.backend.database, alice.id, actor=Actor("t"), is_active=False)
     start, past = await told(service, [{"user": alice.email, "prompt": "x"}, ended(alice.email)])
     assert (start["verdict"], start["problem"]["type"]) == ("refused", "/problems/account-inactive")
     assert past["verdict"] == "recorded"

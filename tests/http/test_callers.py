@@ -12,8 +12,9 @@ import pytest
 from litestar import get
 
 from tollkeeper.accounts import keys, logins, users
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http.caller import address_of_client
+from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import operation_of
 from tollkeeper.http.pages import APP_PATHS
@@ -168,7 +169,13 @@ async def test_a_key_may_what_its_scopes_say_and_no_more(service: Site, alice: P
     for scope in sorted(keys.SCOPES[kind]):
         user_id = alice.id if kind == "user" else None
         key = await keys.create(
-            backend.database, kind=kind, name="t", user_id=user_id, pepper=backend.pepper, actor="t", scopes=[scope]
+            backend.database,
+            kind=kind,
+            name="t",
+            user_id=user_id,
+            pepper=backend.pepper,
+            actor=Actor("t"),
+            scopes=[scope],
         )
         for call, needed in NEEDS.items():
             status = await answer(service, call, service.as_service(alice.email, key.key))
@@ -179,7 +186,7 @@ async def test_a_key_may_what_its_scopes_say_and_no_more(service: Site, alice: P
             assert await answer(service, call, service.as_service(alice.email, key.key)) == 200
         for call in FOR_PERSONS | FOR_OPERATORS:
             assert await answer(service, call, service.as_service(alice.email, key.key)) == 403
-        await keys.revoke_any(backend.database, key.id, actor="t")
+        await keys.revoke_any(backend.database, key.id, actor=Actor("t"))
 
 
 async def test_a_person_may_everything_but_the_servers_numbers(service: Site, alice: Person) -> None:
@@ -312,14 +319,14 @@ async def test_what_is_revoked_ended_or_switched_off_is_refused_within_a_second(
     backend = service.application.backend
     for by in (alice.by_key, alice.by_cookie):
         assert (await service.call("GET", "/api/account", by=by)).status == 200
-    await users.change(backend.database, alice.id, actor="t", is_active=False)
+    await users.change(backend.database, alice.id, actor=Actor("t"), is_active=False)
     await asyncio.sleep(0.9)
     for by in (alice.by_key, alice.by_cookie):
         assert (await service.call("GET", "/api/account", by=by)).is_problem(403, "account-inactive")
-    await users.change(backend.database, alice.id, actor="t", is_active=True)
+    await users.change(backend.database, alice.id, actor=Actor("t"), is_active=True)
     for each in await keys.listed(backend.database, alice.id):
-        await keys.revoke(backend.database, alice.id, each.id, actor="t")
-    await logins.end_all(backend.database, alice.id, actor="t")
+        await keys.revoke(backend.database, alice.id, each.id, actor=Actor("t"))
+    await logins.end_all(backend.database, alice.id, actor=Actor("t"))
     await asyncio.sleep(0.9)
     for by in (alice.by_key, alice.by_cookie):
         assert (await service.call("GET", "/api/account", by=by)).is_problem(401, "not-signed-in")

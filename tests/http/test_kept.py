@@ -10,6 +10,7 @@ import pytest
 
 from tests.metering.making import Clock, a_request
 from tollkeeper.accounts import users
+from tollkeeper.activity import Actor
 from tollkeeper.http.kept import Dashboards
 from tollkeeper.http.shown import DashboardShown, enveloped
 from tollkeeper.metering import dashboard, plans, verify
@@ -33,15 +34,15 @@ async def read_anew(service: Site, person: Person) -> bytes:
 
 
 async def rename(service: Site, person: Person, _: str) -> None:
-    await users.change(service.application.backend.database, person.id, name="Ada", actor="test")
+    await users.change(service.application.backend.database, person.id, name="Ada", actor=Actor("test"))
 
 
 async def move(service: Site, person: Person, _: str) -> None:
-    await users.change(service.application.backend.database, person.id, time_zone="Asia/Tokyo", actor="test")
+    await users.change(service.application.backend.database, person.id, time_zone="Asia/Tokyo", actor=Actor("test"))
 
 
 async def give_a_plan(service: Site, person: Person, _: str) -> None:
-    await plans.set_plan(service.application.backend.database, person.id, "pro", actor="test")
+    await plans.set_plan(service.application.backend.database, person.id, "pro", actor=Actor("test"))
 
 
 async def rebuild(service: Site, person: Person, _: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.metering.making import Clock
 from tollkeeper.accounts import keys, users
+from tollkeeper.activity import Actor
 from tollkeeper.http import followed, streams
 from tollkeeper.metering import plans
 
@@ -81,10 +82,10 @@ async def test_200_random_changes_folded_are_what_get_gives(
             await service.call("PUT", "/api/chat/track", by=alice.by_key, says=says)
 
     async def rename() -> None:
-        await users.change(database, alice.id, name=random.choice(("", "Ada", 'A"\u2028é')), actor="test")
+        await users.change(database, alice.id, name=random.choice(("", "Ada", 'A"\u2028é')), actor=Actor("test"))
 
     async def move() -> None:
-        await plans.set_plan(database, alice.id, random.choice(("enterprise", limited)), actor="test")
+        await plans.set_plan(database, alice.id, random.choice(("enterprise", limited)), actor=Actor("test"))
 
     folding = asyncio.create_task(stream.end(60))
     for _ in range(200):
@@ -186,12 +187,12 @@ async def test_a_stream_ends_within_a_second_of_what_opened_it(
                 heard = await service.call("POST", "/api/account/sign-out", by=alice.by_cookie)
                 assert heard.status == 200
             case "switch off":
-                await users.change(database, alice.id, is_active=False, actor="test")
+                await users.change(database, alice.id, is_active=False, actor=Actor("test"))
             case _:
                 caller = next(
                     each.exchange.caller for each in open_streams(service) if each.followed.user_id == alice.id
                 )
-                await keys.revoke_any(database, caller.credential, actor="test")
+                await keys.revoke_any(database, caller.credential, actor=Actor("test"))
         assert await ends_within(stream, 1.0)
         await service.start(bob)
         assert (await other.next()).kind == "change"

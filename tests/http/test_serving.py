@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import Server, a_database
 from tollkeeper.accounts import keys, masterkey
+from tollkeeper.activity import Actor
 from tollkeeper.store.database import Database
 
 PROGRAM = """
@@ -53,7 +54,7 @@ async def start(server: Server, tmp_path: Path) -> AsyncGenerator[Start]:
     async with a_database(server, template="tollkeeper") as addresses:
         pepper = masterkey.pepper_of(masterkey.load_or_make(tmp_path / "master.key"))
         async with Database.open(addresses.service, size=1) as database:
-            key = (await keys.create(database, kind="service", name="t", pepper=pepper, actor="t")).key
+            key = (await keys.create(database, kind="service", name="t", pepper=pepper, actor=Actor("t"))).key
 
         @asynccontextmanager
         async def started(**settings: str) -> AsyncGenerator[Running]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tollkeeper.activity import Actor
 from tollkeeper.metering import plans
 
 from .conftest import Person, Site
@@ -67,7 +68,7 @@ async def test_a_users_plan_is_their_own_terms_and_what_of_them_is_used(service:
 async def test_a_plan_that_has_expired_is_free(service: Site, alice: Person) -> None:
     database = service.application.backend.database
     soon = await service.owner.fetchval("SELECT now() + interval '0.3 seconds'")
-    await plans.set_plan(database, alice.id, "pro", actor="test", expires_at=soon)
+    await plans.set_plan(database, alice.id, "pro", actor=Actor("test"), expires_at=soon)
     told = (await service.call("GET", "/api/user/plan", by=alice.by_key)).json["plan"]
     assert (told["name"], told["expiresAt"]) == ("pro", f"{soon:%Y-%m-%dT%H:%M:%S.%fZ}")
     await service.owner.execute("SELECT pg_sleep(0.4)")

@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 
 from tests.metering.making import OWN_MODEL, Clock, a_plan, a_request, a_user, an_outcome, price_own_model
 from tests.metering.oracle import PENDING_FOR, Ended, Oracle, Payload, Request, Terms
+from tollkeeper.activity import Actor
 from tollkeeper.errors import TollkeeperError
 from tollkeeper.metering import dashboard, plans
 from tollkeeper.metering.ledger import Ledger
@@ -219,7 +220,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.oracle.catch_up()
         ends = None if lasts is None else self.oracle.now + lasts
         self.oracle.set_plan(PLANS[plan], ends)
-        self.wait(plans.set_plan(self.house.db, self.user, plan, actor="machine", expires_at=ends))
+        self.wait(plans.set_plan(self.house.db, self.user, plan, actor=Actor("machine"), expires_at=ends))
 
     @rule(zone=st.sampled_from(ZONES))
     def move(self, zone: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.accounts.clock import set_clock
 from tollkeeper.accounts import users
+from tollkeeper.activity import OPERATOR
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.metering import plans
 from tollkeeper.metering.ledger import Ledger
@@ -131,7 +132,7 @@ async def test_a_user_moves_to_another_plan_and_what_is_used_stays_used(db: Data
     user = await users.add(db, "a@example.com")
     await _start(db, user, 3)
     version = await owner.fetchval("SELECT version FROM usage")
-    terms = await plans.set_plan(db, user.id, "pro", actor="operator")
+    terms = await plans.set_plan(db, user.id, "pro", actor=OPERATOR)
     assert (terms.plan_name, terms.expires_at) == ("pro", None)
     shown = await users.show(db, user.id)
     assert (shown.plan, shown.requests_used, shown.requests_limit) == ("pro", 3, 1000)
@@ -152,7 +153,7 @@ async def test_a_changed_catalogue_changes_nobodys_terms(db: Database, owner: An
     await _start(db, user, 2)
     assert await owner.fetch(terms) == before[0]
     assert (await users.show(db, user.id)).requests_limit == 1000
-    await plans.set_plan(db, user.id, "pro", actor="operator")
+    await plans.set_plan(db, user.id, "pro", actor=OPERATOR)
     assert (await users.show(db, user.id)).requests_limit == 1
 
 
@@ -161,7 +162,7 @@ async def test_a_plan_ends_when_it_was_told_to_and_free_follows(db: Database, ow
     await set_clock(owner, now)
     user = await users.add(db, "a@example.com")
     ends_at = now + timedelta(hours=1)
-    await plans.set_plan(db, user.id, "enterprise", expires_at=ends_at, actor="operator")
+    await plans.set_plan(db, user.id, "enterprise", expires_at=ends_at, actor=OPERATOR)
     await _start(db, user, 30)
     await set_clock(owner, ends_at)
     with pytest.raises(Exception, match=r"requests of the day|limit"):
@@ -174,19 +175,19 @@ async def test_an_unknown_plan_or_user_or_a_past_end_changes_nothing(db: Databas
     user = await users.add(db, "a@example.com")
     before = [await owner.fetch("SELECT * FROM plan_terms"), await owner.fetch("SELECT * FROM usage")]
     with pytest.raises(NotFound):
-        await plans.set_plan(db, user.id, "gold", actor="operator")
+        await plans.set_plan(db, user.id, "gold", actor=OPERATOR)
     with pytest.raises(NotFound):
-        await plans.set_plan(db, uuid4(), "pro", actor="operator")
+        await plans.set_plan(db, uuid4(), "pro", actor=OPERATOR)
     for end in (datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 1, 1)):  # noqa: DTZ001 - without a zone: refused
         with pytest.raises(Invalid, match=r"^expiresAt: "):
-            await plans.set_plan(db, user.id, "pro", expires_at=end, actor="operator")
+            await plans.set_plan(db, user.id, "pro", expires_at=end, actor=OPERATOR)
     assert [await owner.fetch("SELECT * FROM plan_terms"), await owner.fetch("SELECT * FROM usage")] == before
 
 
 async def test_many_changes_of_plan_at_once_leave_one_active(db: Database, owner: Any) -> None:
     user = await users.add(db, "a@example.com")
     names = ["free", "pro", "enterprise"] * 7
-    await asyncio.gather(*(plans.set_plan(db, user.id, name, actor="operator") for name in names))
+    await asyncio.gather(*(plans.set_plan(db, user.id, name, actor=OPERATOR) for name in names))
     assert await owner.fetchval("SELECT count(*) FROM user_plans WHERE is_active") == 1
     assert await owner.fetchval("SELECT count(*) FROM plan_terms") == 1 + len(names)
     assert await owner.fetchval(

@@ -12,6 +12,7 @@ import pytest
 
 from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_outcome, started, usage_of
 from tests.metering.pruning import NOW, a_history
+from tollkeeper.activity import Actor
 from tollkeeper.metering import own_prices, repricing, retention
 from tollkeeper.metering.importing import Importer
 from tollkeeper.metering.ledger import Ledger
@@ -35,14 +36,14 @@ def all_of(model: str) -> Range:
 async def price(db: Database, model: str, usd: int, *, since: datetime = SINCE_EVER) -> None:
     """Let each token cost so many thousandths of a nano-USD times a million: ``usd`` USD a million tokens."""
     rates = {"input": usd * 10**9, "output": usd * 10**9}
-    await own_prices.put(db, [own_price(model, since, rates)], actor="test")
+    await own_prices.put(db, [own_price(model, since, rates)], actor=Actor("test"))
 
 
 async def both(db: Database, which: Range) -> Repriced:
     """Look first, then do it: the numbers are the same, and only the second time changes something."""
-    preview = await reprice(db, which, apply=False, actor="test")
-    assert await reprice(db, which, apply=False, actor="test") == preview
-    assert await reprice(db, which, apply=True, actor="test") == preview
+    preview = await reprice(db, which, apply=False, actor=Actor("test"))
+    assert await reprice(db, which, apply=False, actor=Actor("test")) == preview
+    assert await reprice(db, which, apply=True, actor=Actor("test")) == preview
     assert (await verify(db)).differences == []
     return preview
 
@@ -78,9 +79,9 @@ async def test_what_was_unpriced_gets_the_operators_price_and_loses_it_again(
     assert set((await costs(owner)).values()) == {("computed", 1100 * 2000, 1100 * 2000)}
     assert await owner.fetchval("SELECT sum(cost_nanos) FROM overall_rollups") == 3 * 1100 * 2000
     assert await owner.fetchval("SELECT cost_nanos FROM chat_sessions") == 3 * 1100 * 2000
-    assert (await reprice(db, all_of(UNKNOWN), apply=True, actor="x")).changed == 0
+    assert (await reprice(db, all_of(UNKNOWN), apply=True, actor=Actor("x"))).changed == 0
 
-    await own_prices.remove(db, UNKNOWN, actor="test")
+    await own_prices.remove(db, UNKNOWN, actor=Actor("test"))
     undone = await both(db, all_of(UNKNOWN))
     assert undone == Repriced(3, 3, 0, 3, 3 * 1100 * 2000, 0)
     assert await costs(owner) == dict.fromkeys(ids, ("unpriced", None, None))
@@ -96,7 +97,7 @@ async def test_without_a_price_of_the_operators_the_list_of_the_requests_time_co
     rates = await owner.fetchval("SELECT unit_prices::text FROM chat_requests")
     await price(db, LISTED, 7)
     assert (await both(db, all_of(LISTED))).nanos_after == 1100 * 7000
-    await own_prices.remove(db, LISTED, actor="test")
+    await own_prices.remove(db, LISTED, actor=Actor("test"))
     assert (await both(db, all_of(LISTED))).changed == 1
     assert await costs(owner) == listed == {first: ("computed", listed[first][1], listed[first][1])}
     assert await owner.fetchval("SELECT unit_prices::text FROM chat_requests") == rates
@@ -192,7 +193,7 @@ async def test_sealed_months_stay(
     async with Database.open(dsns.owner, size=2, statement_timeout=60, lock_timeout=LOCK_SECONDS) as keeper:
         await Importer(ledger, keeper).book(history.rows(120, NOW - timedelta(days=100), NOW))
         boundary = (NOW - timedelta(days=40)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        await retention.prune_rows(keeper, ledger, boundary, actor="x")
+        await retention.prune_rows(keeper, ledger, boundary, actor=Actor("x"))
     sealed = "SELECT coalesce(sum(cost_nanos), 0) FROM sealed_rollups WHERE period = 'all'"
     before = await owner.fetchval(sealed)
     rows = await owner.fetchval("SELECT sum(cost_nanos) FROM chat_requests WHERE model = $1", OWN_MODEL)
@@ -226,7 +227,7 @@ async def test_numbers_agree_while_sixteen_clients_track_and_two_operators_price
         for n in turns:
             await price(db, OWN_MODEL if n % 2 else UNKNOWN, 1 + n)
             for model in (OWN_MODEL, UNKNOWN):
-                await reprice(db, all_of(model), apply=True, actor="test")
+                await reprice(db, all_of(model), apply=True, actor=Actor("test"))
 
     clients = [asyncio.create_task(track(n)) for n in range(16)]
     operators = [asyncio.create_task(operate(range(6))), asyncio.create_task(operate(range(10, 16)))]
@@ -249,7 +250,7 @@ async def test_numbers_agree_while_sixteen_clients_track_and_two_operators_price
 async def test_who_prices_anew_is_noted(db: Database, owner: asyncpg.Connection, ledger: Ledger, user: UUID) -> None:
     await one_finished(ledger, user)
     await price(db, UNKNOWN, 1)
-    await reprice(db, all_of(UNKNOWN), apply=False, actor="looker")
-    await reprice(db, all_of(UNKNOWN), apply=True, actor="doer")
+    await reprice(db, all_of(UNKNOWN), apply=False, actor=Actor("looker"))
+    await reprice(db, all_of(UNKNOWN), apply=True, actor=Actor("doer"))
     noted = await owner.fetch("SELECT actor, action FROM activity WHERE action LIKE 'repricing.%' ORDER BY id")
     assert [tuple(each) for each in noted] == [("doer", "repricing.begun"), ("doer", "repricing.done")]

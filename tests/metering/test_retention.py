@@ -14,6 +14,7 @@ from msgspec.structs import replace as with_
 
 from tests.metering.making import OWN_MODEL, Clock, a_request, a_user, an_outcome
 from tests.metering.pruning import APRIL, FEBRUARY, MARCH, MAY, NOW, History, a_history, derived
+from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Invalid, KeyReused, NotFound
 from tollkeeper.metering import dashboard, records
 from tollkeeper.metering.importing import Booked, Importer, Past
@@ -69,7 +70,7 @@ async def test_no_number_changes_whatever_is_pruned_in_whatever_order(
     await Importer(ledger, keeper).book(rows)
     for turn, boundary in enumerate([MARCH, MARCH, APRIL]):
         before, shows = await derived(owner), await shown(db, ledger, history)
-        pruned = await prune_rows(keeper, ledger, boundary, actor="operator")
+        pruned = await prune_rows(keeper, ledger, boundary, actor=OPERATOR)
         assert pruned.requests > 0
         found = await verify(db)
         assert (found.differences, found.rows_from) == ([], boundary)
@@ -105,8 +106,8 @@ async def test_what_is_not_older_stays(
     ends = [MARCH - timedelta(microseconds=1), MARCH, APRIL - timedelta(microseconds=1), APRIL]
     rows = [at_instant(each, user, at) for each, at in zip(history.rows(4, MARCH, APRIL), ends, strict=True)]
     await Importer(ledger, keeper).book(rows)
-    assert await prune_rows(keeper, ledger, MARCH, actor="x") == PrunedRows(1, ("2026-02",), None)
-    assert await prune_rows(keeper, ledger, MARCH, actor="x") == PrunedRows(0, (), None)
+    assert await prune_rows(keeper, ledger, MARCH, actor=Actor("x")) == PrunedRows(1, ("2026-02",), None)
+    assert await prune_rows(keeper, ledger, MARCH, actor=Actor("x")) == PrunedRows(0, (), None)
     assert [row[0] for row in await owner.fetch("SELECT started_at FROM chat_requests ORDER BY 1")] == ends[1:]
     left = await owner.fetch("SELECT relname FROM pg_class WHERE relname ~ '_2026_02$'")
     assert left == []
@@ -125,7 +126,7 @@ async def test_a_pruned_request_is_not_there(ledger: Ledger, keeper: Database, d
     await Importer(ledger, keeper).book([row])
     (id_,) = [each["id"] for each in await db.all("newest_requests", user_id=user, before=None, most=5)]
     await ledger.finish(an_outcome(user, id_, None, rated=True, rating=2))
-    await prune_rows(keeper, ledger, APRIL, actor="x")
+    await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))
     for outcome in (
         an_outcome(user, id_, None, rated=True, rating=5),
         an_outcome(user, f"mine-{row.row}", None, response="late"),
@@ -165,7 +166,7 @@ async def test_a_wrong_number_is_found_after_pruning_too(
     fields_named: set[str],
 ) -> None:
     await Importer(ledger, keeper).book(history.rows(60, FEBRUARY, MAY))
-    await prune_rows(keeper, ledger, APRIL, actor="x")
+    await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))
     only_all = " WHERE period = 'all'" if "rollups" in table else ""
     await owner.execute(f"UPDATE {table} SET {change}{only_all}")  # noqa: S608 - ours
     found = (await verify(db)).differences
@@ -179,7 +180,7 @@ async def test_days_across_the_boundary_are_proved_and_those_before_stand_as_the
     ledger: Ledger, keeper: Database, db: Database, owner: asyncpg.Connection, history: History
 ) -> None:
     await Importer(ledger, keeper).book(history.rows(200, FEBRUARY, MAY))
-    await prune_rows(keeper, ledger, APRIL, actor="x")
+    await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))
     straddling = await owner.fetch(
         "SELECT DISTINCT period_start::date::text AS day FROM sealed_rollups WHERE period = 'day'"
     )
@@ -205,12 +206,12 @@ async def test_a_month_with_a_pending_request_stays_and_so_do_those_after_it(
     await Importer(ledger, keeper).book(rows)
     plan = await planned(keeper, Boundaries(APRIL, None))
     assert [(each.month, each.requests, each.pending) for each in plan.months] == [("2026-02", 1, 0), ("2026-03", 1, 1)]
-    assert await prune_rows(keeper, ledger, APRIL, actor="x") == PrunedRows(1, ("2026-02",), "2026-03")
+    assert await prune_rows(keeper, ledger, APRIL, actor=Actor("x")) == PrunedRows(1, ("2026-02",), "2026-03")
     assert (await retained(keeper)).rows_from == MARCH
     assert (await verify(db)).differences == []
     await clock.step(timedelta(minutes=16))
     # Past its deadline, swept or not, it expires first.
-    assert await prune_rows(keeper, ledger, APRIL, actor="x") == PrunedRows(1, ("2026-03",), None)
+    assert await prune_rows(keeper, ledger, APRIL, actor=Actor("x")) == PrunedRows(1, ("2026-03",), None)
     assert (await verify(db)).differences == []
 
 
@@ -220,10 +221,10 @@ async def test_a_pending_stray_stays_until_it_has_ended(
     rows = [at_instant(each, history.users[0], FEBRUARY) for each in history.rows(2, FEBRUARY, MARCH)]
     await ledger.record([(rows[0].request, rows[0].outcome), (rows[1].request, None)])
     assert (await planned(keeper, Boundaries(APRIL, None))).strays == 1
-    assert (await prune_rows(keeper, ledger, APRIL, actor="x")).requests == 1
+    assert (await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))).requests == 1
     assert (await verify(db)).differences == []
     await clock.step(timedelta(minutes=16))
-    assert (await prune_rows(keeper, ledger, APRIL, actor="x")).requests == 1
+    assert (await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))).requests == 1
     assert (await verify(db)).differences == []
 
 
@@ -238,7 +239,7 @@ async def test_this_month_and_the_last_one_are_never_pruned(
         await boundaries(keeper, texts_before=NOW + timedelta(seconds=2))
     await Importer(ledger, keeper).book(history.rows(20, APRIL, NOW))
     with pytest.raises(Exception, match="too young"):
-        await prune_rows(keeper, ledger, NOW + timedelta(days=30), actor="x")
+        await prune_rows(keeper, ledger, NOW + timedelta(days=30), actor=Actor("x"))
     assert await boundaries(keeper, rows_days=62, texts_days=1) == Boundaries(
         MARCH, NOW.replace(hour=0) - timedelta(days=1)
     )
@@ -257,7 +258,7 @@ async def test_windows_of_who_came_long_ago_are_no_difference(
     pending = await ledger.start(a_request(user, model=OWN_MODEL, session_id="s"))
     await ledger.finish(an_outcome(user, pending.id, tokens_input=3, tokens_output=4))
     await clock.hold(NOW)
-    await prune_rows(keeper, ledger, APRIL, actor="x")
+    await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))
     assert (await verify(db)).differences == []
     assert await rebuild(db, user) == []
     await ledger.start(a_request(user, model=OWN_MODEL))
@@ -286,6 +287,6 @@ async def test_what_was_pruned_is_noted(
     ledger: Ledger, keeper: Database, owner: asyncpg.Connection, history: History
 ) -> None:
     await Importer(ledger, keeper).book(history.rows(30, FEBRUARY, MARCH))
-    await prune_rows(keeper, ledger, APRIL, actor="operator")
+    await prune_rows(keeper, ledger, APRIL, actor=OPERATOR)
     noted = await owner.fetch("SELECT actor, action, detail::text FROM activity WHERE action = 'requests.pruned'")
     assert [tuple(row) for row in noted] == [("operator", "requests.pruned", '{"month": "2026-02", "requests": 30}')]

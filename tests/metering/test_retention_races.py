@@ -16,6 +16,7 @@ from msgspec.structs import replace as with_
 
 from tests.metering.making import OWN_MODEL, Clock, a_request, an_outcome
 from tests.metering.pruning import APRIL, FEBRUARY, MARCH, NOW, History, a_history, derived
+from tollkeeper.activity import Actor
 from tollkeeper.errors import NotFound, Unavailable
 from tollkeeper.metering import retention
 from tollkeeper.metering.importing import Importer
@@ -106,7 +107,7 @@ async def test_ratings_of_what_is_pruned_right_now_are_counted_or_not_found(
     async with meanwhile(track, track, prove, *(rater.rate for rater in raters)) as turns:
         await asyncio.sleep(0.5)
         for boundary in (MARCH, APRIL):
-            assert (await prune_rows(keeper, ledger, boundary, actor="x")).requests > 0
+            assert (await prune_rows(keeper, ledger, boundary, actor=Actor("x"))).requests > 0
             await asyncio.sleep(0.3)
     assert min(turns) > 2
     assert (await verify(db)).differences == []
@@ -130,8 +131,8 @@ async def test_several_prune_at_once_while_the_past_comes_in(
         assert booked.imported == 20
 
     async def prune() -> None:
-        await prune_rows(keeper, ledger, random.choice([MARCH, APRIL]), actor="x")
-        await prune_texts(keeper, random.choice([MARCH, APRIL]), actor="x")
+        await prune_rows(keeper, ledger, random.choice([MARCH, APRIL]), actor=Actor("x"))
+        await prune_texts(keeper, random.choice([MARCH, APRIL]), actor=Actor("x"))
 
     async def prove() -> None:
         assert (await verify(db)).differences == []
@@ -141,7 +142,7 @@ async def test_several_prune_at_once_while_the_past_comes_in(
     assert min(turns) > 1
     assert (await verify(db)).differences == []
     before = await derived(owner)
-    await prune_rows(keeper, ledger, APRIL, actor="x")
+    await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))
     assert await derived(owner) == before
     assert await owner.fetchval("SELECT count(*) FROM chat_requests WHERE started_at < $1", APRIL) == 0
     assert await owner.fetchval("SELECT sum(total_requests) FROM usage") == history.made
@@ -171,10 +172,10 @@ async def test_who_reads_for_long_is_not_disturbed_and_disturbs_nobody(
         async with meanwhile(track), reader.transaction(isolation="repeatable_read"):
             seen = await reader.fetchval("SELECT count(*) FROM chat_requests WHERE started_at < $1", APRIL)
             with pytest.raises(Unavailable):
-                await prune_rows(keeper, ledger, APRIL, actor="x")
+                await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))
             assert await reader.fetchval("SELECT count(*) FROM chat_requests WHERE started_at < $1", APRIL) == seen > 0
     finally:
         await reader.close()
     assert slowest < 0.9, "the service's own patience is a second"
-    assert (await prune_rows(keeper, ledger, APRIL, actor="x")).requests == seen
+    assert (await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))).requests == seen
     assert (await verify(db)).differences == []

@@ -16,6 +16,7 @@ from msgspec.structs import replace as with_
 
 from tests.metering.making import OWN_MODEL, Clock, a_request, a_user, an_outcome
 from tests.metering.pruning import APRIL, FEBRUARY, MARCH, NOW, a_history, derived, in_any_table
+from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.metering import records, retention
 from tollkeeper.metering.importing import Importer
 from tollkeeper.metering.ledger import Ledger
@@ -78,7 +79,7 @@ async def test_after_clearing_a_text_stands_in_no_column_of_any_table(
     plan = await planned(keeper, Boundaries(None, NOW))
     assert (plan.texts, plan.months) == (6, ())
     assert plan.text_bytes > 6 * len(CANARY) * 5
-    assert await prune_texts(keeper, NOW, actor="operator") == 6
+    assert await prune_texts(keeper, NOW, actor=OPERATOR) == 6
     await owner.execute("VACUUM")
     assert await in_any_table(owner, CANARY) == []
     assert await derived(owner) == before
@@ -92,7 +93,7 @@ async def test_after_clearing_a_text_stands_in_no_column_of_any_table(
 
 
 async def test_younger_texts_stay(keeper: Database, db: Database, old: UUID) -> None:
-    assert await prune_texts(keeper, APRIL, actor="x") == 3
+    assert await prune_texts(keeper, APRIL, actor=Actor("x")) == 3
     shown = {each.client_id: each.prompt for each in await records.newest(db, old, limit=9)}
     assert {name for name, prompt in shown.items() if prompt == CANARY} == {
         "kept-completed",
@@ -105,7 +106,7 @@ async def test_what_is_said_of_an_old_request_is_answered_as_ever_and_not_kept(
     ledger: Ledger, db: Database, keeper: Database, owner: asyncpg.Connection, old: UUID
 ) -> None:
     outcome = an_outcome(old, "kept-completed", tokens_input=1, tokens_output=2, response=CANARY)
-    await prune_texts(keeper, NOW, actor="x")
+    await prune_texts(keeper, NOW, actor=Actor("x"))
     await ledger.bring_current([old])
     before = await derived(owner)
     assert (await ledger.finish(outcome)).tokens_used == 3
@@ -123,7 +124,7 @@ async def test_what_is_said_of_an_old_request_is_answered_as_ever_and_not_kept(
 async def test_texts_that_come_in_for_the_past_are_not_kept(
     ledger: Ledger, db: Database, keeper: Database, owner: asyncpg.Connection, old: UUID
 ) -> None:
-    await prune_texts(keeper, APRIL, actor="x")
+    await prune_texts(keeper, APRIL, actor=Actor("x"))
     rows = (await a_history(db, 5)).rows(60, FEBRUARY, NOW)
     rows = [replace(each, request=with_(each.request, prompt=f"{CANARY} {each.row}")) for each in rows]
     await Importer(ledger, keeper).book(rows)
@@ -134,7 +135,7 @@ async def test_texts_that_come_in_for_the_past_are_not_kept(
     assert all((row["prompt"] is not None) == row["is_young"] for row in kept)
     assert (await verify(db)).differences == []
     # So there is nothing to be cleared a second time.
-    assert await prune_texts(keeper, APRIL, actor="x") == 0
+    assert await prune_texts(keeper, APRIL, actor=Actor("x")) == 0
 
 
 async def test_a_month_that_is_made_again_keeps_no_texts(
@@ -143,8 +144,8 @@ async def test_a_month_that_is_made_again_keeps_no_texts(
     await clock.hold(NOW)
     history = await a_history(db, 6)
     await Importer(ledger, keeper).book(history.rows(20, FEBRUARY, MARCH))
-    await prune_rows(keeper, ledger, MARCH, actor="x")
-    await prune_texts(keeper, MARCH, actor="x")
+    await prune_rows(keeper, ledger, MARCH, actor=Actor("x"))
+    await prune_texts(keeper, MARCH, actor=Actor("x"))
     await Importer(ledger, keeper).book(history.rows(20, FEBRUARY, MARCH))
     assert await owner.fetchval("SELECT count(*) FROM chat_requests_2026_02 WHERE prompt IS NULL") == 20
 
@@ -159,7 +160,7 @@ async def test_nobody_waits_for_a_row_that_another_holds(
         await other.execute(
             "SELECT FROM chat_requests WHERE user_id = $1 AND client_id = 'stray-failed' FOR UPDATE", old
         )
-        clearing = asyncio.create_task(prune_texts(keeper, NOW, actor="x"))
+        clearing = asyncio.create_task(prune_texts(keeper, NOW, actor=Actor("x")))
         left = "SELECT count(*) FROM chat_requests WHERE prompt IS NOT NULL"
         async with asyncio.timeout(10):
             while await owner.fetchval(left) > 1:  # noqa: ASYNC110 - nobody tells
@@ -200,7 +201,7 @@ async def test_what_was_cleared_is_not_touched_again(
             return told.append  # noqa: B023 - of this turn
 
         untouched = await owner.fetch(_VERSIONS, cleared[-1] if cleared else FEBRUARY)
-        assert await prune_texts(keeper, before, actor="x", begin=begin) > 0
+        assert await prune_texts(keeper, before, actor=Actor("x"), begin=begin) > 0
         assert sum(told) == blocks > 3
         assert await owner.fetch(_VERSIONS, cleared[-1] if cleared else FEBRUARY) == untouched
         left = await owner.fetchrow(
@@ -212,7 +213,7 @@ async def test_what_was_cleared_is_not_touched_again(
         assert left["gone"] > seen
         seen = left["gone"]
         cleared.append(before)
-        assert await prune_texts(keeper, before, actor="x", begin=begin) == 0
+        assert await prune_texts(keeper, before, actor=Actor("x"), begin=begin) == 0
         assert blocks == 0
 
 
@@ -225,13 +226,13 @@ async def test_who_was_interrupted_goes_on(keeper: Database, owner: asyncpg.Conn
     await keeper.one("clear_texts", partition="chat_requests_default", from_block=0, to_block=10)
     assert (await retained(keeper)).texts_from is None
     assert old
-    assert await prune_texts(keeper, APRIL, actor="x") == 3
+    assert await prune_texts(keeper, APRIL, actor=Actor("x")) == 3
     assert (await retained(keeper)).texts_from == NOW
     assert await in_any_table(owner, CANARY) == []
 
 
 async def test_what_was_cleared_is_noted(keeper: Database, owner: asyncpg.Connection, old: UUID) -> None:
     assert old
-    await prune_texts(keeper, NOW, actor="retention")
+    await prune_texts(keeper, NOW, actor=Actor("retention"))
     noted = await owner.fetch("SELECT actor, detail::text FROM activity WHERE action = 'texts.pruned'")
     assert [tuple(row) for row in noted] == [("retention", '{"before": "2026-05-13T12:00:00+00:00", "requests": 6}')]

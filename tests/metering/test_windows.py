@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from tests.metering.making import Clock, a_plan, a_request, a_user, an_outcome, started, usage_of
+from tollkeeper.activity import Actor
 from tollkeeper.errors import LimitReached, TollkeeperError
 from tollkeeper.metering import dashboard, plans, records
 from tollkeeper.metering.ledger import Ledger
@@ -256,7 +257,7 @@ async def test_an_expired_plan_falls_to_free_in_the_deciding_statement(
     now = datetime(2026, 5, 13, 12, tzinfo=UTC)
     await clock.hold(now)
     user = await a_user(db)
-    await plans.set_plan(db, user, "pro", actor="test", expires_at=now + HOUR)
+    await plans.set_plan(db, user, "pro", actor=Actor("test"), expires_at=now + HOUR)
     for _ in range(10):
         await started(ledger, user)
     await clock.hold(now + HOUR - INSTANT)
@@ -284,7 +285,7 @@ async def test_a_new_catalogue_changes_nobodys_terms(
     await owner.execute("UPDATE plans SET daily_requests = 1, features = '[]' WHERE name = 'pro'")
     await started(ledger, user)
     assert (await started(ledger, user)).limits.daily_limit == 50
-    await plans.set_plan(db, user, "free", actor="test")
+    await plans.set_plan(db, user, "free", actor=Actor("test"))
     assert (await ledger.preview(a_request(user))).limits.daily_limit == 10
 
 
@@ -294,7 +295,7 @@ async def test_a_catalogue_without_free_is_an_error_and_no_endless_loop(
     now = datetime(2026, 5, 13, 12, tzinfo=UTC)
     await clock.hold(now)
     user = await a_user(db)
-    await plans.set_plan(db, user, "pro", actor="test", expires_at=now + HOUR)
+    await plans.set_plan(db, user, "pro", actor=Actor("test"), expires_at=now + HOUR)
     await owner.execute("DELETE FROM plans WHERE name = 'free'")
     await clock.hold(now + HOUR)
     async with asyncio.timeout(3):

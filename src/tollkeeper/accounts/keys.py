@@ -16,9 +16,10 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from tollkeeper.accounts import activity
+from tollkeeper import activity
 from tollkeeper.accounts.text import one_line
 from tollkeeper.accounts.tokens import peppered
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, NobodyKnown, NotFound
 from tollkeeper.store.database import Database, Record, Statements, Transaction
 
@@ -92,7 +93,7 @@ async def create(
     kind: Kind,
     name: str,
     pepper: bytes,
-    actor: str,
+    actor: Actor,
     user_id: UUID | None = None,
     scopes: Collection[str] | None = None,
     expires_at: datetime | None = None,
@@ -149,7 +150,7 @@ async def look_up(database: Statements, hashes: Sequence[bytes]) -> list[FoundKe
     return [_found(row) for row in rows]
 
 
-async def revoke(database: Database, user_id: UUID, key_id: UUID, *, actor: str) -> None:
+async def revoke(database: Database, user_id: UUID, key_id: UUID, *, actor: Actor) -> None:
     """End a key of a user, from the next look-up on; ``NotFound`` if it is not theirs or ended before."""
     async with database.transaction() as tx:
         if await tx.value("revoke_key", user_id=user_id, key_id=key_id) is None:
@@ -157,7 +158,7 @@ async def revoke(database: Database, user_id: UUID, key_id: UUID, *, actor: str)
         await activity.note(tx, user_id=user_id, actor=actor, action="key.revoked", detail={"key_id": str(key_id)})
 
 
-async def revoke_any(database: Database, key_id: UUID, *, actor: str) -> None:
+async def revoke_any(database: Database, key_id: UUID, *, actor: Actor) -> None:
     """End a key, whosever it is: for the operator. ``NotFound`` if there is none or it ended before."""
     async with database.transaction() as tx:
         row = await tx.one("revoke_any_key", key_id=key_id)

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from tollkeeper.accounts import activity
+from tollkeeper import activity
 from tollkeeper.accounts.tokens import fresh, hashed, peppered
+from tollkeeper.activity import Actor
 from tollkeeper.errors import LinkOver, NotFound
 from tollkeeper.store.database import Database, Statements
 
@@ -70,7 +71,7 @@ class KeptLogin:
 
 
 async def make_link(
-    database: Database, user_id: UUID, *, pepper: bytes, actor: str, valid_for: timedelta = LINK_VALID_FOR
+    database: Database, user_id: UUID, *, pepper: bytes, actor: Actor, valid_for: timedelta = LINK_VALID_FOR
 ) -> Link:
     """Make a token that signs a user in once; ``NotFound`` if there is no such user."""
     token = fresh()
@@ -116,7 +117,7 @@ async def listed(database: Statements, user_id: UUID) -> list[KeptLogin]:
     return [KeptLogin(**row) for row in await database.all("logins_of_user", user_id=user_id, idle=IDLE)]
 
 
-async def end(database: Database, user_id: UUID, session_id: UUID, *, actor: str) -> None:
+async def end(database: Database, user_id: UUID, session_id: UUID, *, actor: Actor) -> None:
     """Sign a user out of one session, from the next look-up on; ``NotFound`` if it is not theirs or over."""
     async with database.transaction() as tx:
         if await tx.value("end_login", user_id=user_id, session_id=session_id) is None:
@@ -126,7 +127,7 @@ async def end(database: Database, user_id: UUID, session_id: UUID, *, actor: str
         )
 
 
-async def end_all(database: Database, user_id: UUID, *, actor: str, but: UUID | None = None) -> int:
+async def end_all(database: Database, user_id: UUID, *, actor: Actor, but: UUID | None = None) -> int:
     """Sign a user out everywhere, save of the session ``but``, and void open links; says of how many sessions."""
     async with database.transaction() as tx:
         ended = await tx.all("end_logins", user_id=user_id, but=but)

@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from tollkeeper.accounts import users
+from tollkeeper.activity import Actor
 from tollkeeper.errors import NotFound
 from tollkeeper.store.database import Database, Statements
 
@@ -50,7 +51,7 @@ async def change(
     database: Database,
     user_id: UUID,
     *,
-    actor: str,
+    actor: Actor,
     name: str | None = None,
     time_zone: str | None = None,
     theme: Theme | None = None,

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from tollkeeper.accounts import activity
+from tollkeeper import activity
 from tollkeeper.accounts.text import one_line, storable
+from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.store.database import Database, Record, Statements, Transaction
 
@@ -62,7 +63,7 @@ async def add(
     admin: bool = False,
     time_zone: str = "UTC",
     name: str | None = None,
-    actor: str = "operator",
+    actor: Actor = OPERATOR,
 ) -> User:
     """Add a user; ``Contradiction`` if the address has one, ``NotFound`` for an unknown plan."""
     address = address_of(email)
@@ -118,7 +119,7 @@ async def change(
     database: Database,
     user_id: UUID,
     *,
-    actor: str,
+    actor: Actor,
     name: str | None = None,
     admin: bool | None = None,
     is_active: bool | None = None,
@@ -138,7 +139,7 @@ async def change_within(
     tx: Transaction,
     user_id: UUID,
     *,
-    actor: str,
+    actor: Actor,
     name: str | None = None,
     admin: bool | None = None,
     is_active: bool | None = None,

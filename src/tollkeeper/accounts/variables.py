@@ -19,10 +19,11 @@ from uuid import UUID
 
 import msgspec
 
-from tollkeeper.accounts import activity
+from tollkeeper import activity
 from tollkeeper.accounts.sealing import Sealed, Sealer
 from tollkeeper.accounts.text import storable
 from tollkeeper.accounts.values import TYPES, Type, json_of, text_of, type_of
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.store.database import Database, Record, Statements, Transaction
 
@@ -91,7 +92,7 @@ async def one(database: Statements, user_id: UUID, key: str) -> Variable:
     return _variable(await _row(database, user_id, key))
 
 
-async def reveal(database: Database, user_id: UUID, key: str, *, sealer: Sealer, actor: str) -> Variable:
+async def reveal(database: Database, user_id: UUID, key: str, *, sealer: Sealer, actor: Actor) -> Variable:
     """Show one variable, a secret whole, and note that it was. ``SealBroken`` if it is not what was sealed."""
     async with database.transaction() as tx:
         row = await _row(tx, user_id, key)
@@ -102,13 +103,13 @@ async def reveal(database: Database, user_id: UUID, key: str, *, sealer: Sealer,
     return _variable(row, text=secret)
 
 
-async def put(database: Database, user_id: UUID, given: NewVariable, *, sealer: Sealer, actor: str) -> Put:
+async def put(database: Database, user_id: UUID, given: NewVariable, *, sealer: Sealer, actor: Actor) -> Put:
     """Create or update one variable; errors name the fields ``key``, ``value``, ``type``, ``description``."""
     return (await _put(database, user_id, [("", given)], sealer=sealer, actor=actor))[0]
 
 
 async def put_many(
-    database: Database, user_id: UUID, given: Sequence[NewVariable], *, sealer: Sealer, actor: str
+    database: Database, user_id: UUID, given: Sequence[NewVariable], *, sealer: Sealer, actor: Actor
 ) -> list[Put]:
     """Create or update variables, all or none, and answer them in the order given.
 
@@ -121,7 +122,7 @@ async def put_many(
     return await _put(database, user_id, placed, sealer=sealer, actor=actor) if placed else []
 
 
-async def delete(database: Database, user_id: UUID, key: str, *, actor: str) -> None:
+async def delete(database: Database, user_id: UUID, key: str, *, actor: Actor) -> None:
     """Delete a variable; ``NotFound`` if there is none of that name."""
     async with database.transaction() as tx:
         if not _KEY.fullmatch(key) or await tx.value("delete_variable", user_id=user_id, key=key) is None:
@@ -135,7 +136,7 @@ async def master_keys_in_use(database: Statements) -> frozenset[int]:
 
 
 async def _put(
-    database: Database, user_id: UUID, given: Sequence[tuple[str, NewVariable]], *, sealer: Sealer, actor: str
+    database: Database, user_id: UUID, given: Sequence[tuple[str, NewVariable]], *, sealer: Sealer, actor: Actor
 ) -> list[Put]:
     async with database.transaction() as tx:
         # Takes the lock of all that is the user's, so that types and their number hold until the commit.

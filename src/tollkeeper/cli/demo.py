@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from tollkeeper.accounts import logins, users
+from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak, told_at
-from tollkeeper.cli.house import OPERATOR, House, connected, settings_of
+from tollkeeper.cli.house import House, connected, settings_of
 from tollkeeper.cli.importing import books_of
 from tollkeeper.cli.progress import progress
 from tollkeeper.cli.serving import Host, Port, Workers, where

@@ -21,7 +21,6 @@ from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import migrate
 
 __all__ = [
-    "OPERATOR",
     "House",
     "connected",
     "in_utc",
@@ -31,7 +30,6 @@ __all__ = [
     "uuid_of",
 ]
 
-OPERATOR: Final = "operator"
 _MOST_LISTED: Final = 1000
 _CONNECTIONS: Final = 2
 _LOCK_SECONDS: Final = 10.0

@@ -9,8 +9,9 @@ from cyclopts import App, Parameter
 
 from tollkeeper.accounts import keys
 from tollkeeper.accounts.keys import KeptKey
+from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Misused, Paged, shown, table
-from tollkeeper.cli.house import OPERATOR, in_utc, opened, page_of, uuid_of
+from tollkeeper.cli.house import in_utc, opened, page_of, uuid_of
 
 app = App(name="key", help="API keys: create, list, revoke.")
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any, cast
 
 from cyclopts import App, Parameter
 
+from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Flag, shown, table, told_at
-from tollkeeper.cli.house import OPERATOR, in_utc, opened, text_of
+from tollkeeper.cli.house import in_utc, opened, text_of
 from tollkeeper.metering import plans
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.plans import Plan, PlanDifference

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table
-from tollkeeper.cli.house import OPERATOR, opened, text_of
+from tollkeeper.cli.house import opened, text_of
 from tollkeeper.metering import own_prices
 from tollkeeper.metering.own_prices import KeptPrice
 from tollkeeper.metering.price_file import own_rates

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
+from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Flag, Misused, shown, table, told_at
-from tollkeeper.cli.house import OPERATOR, House, in_utc, opened
+from tollkeeper.cli.house import House, in_utc, opened
 from tollkeeper.cli.progress import progress
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.ledger import Ledger

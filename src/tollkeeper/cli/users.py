@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from tollkeeper.accounts import logins, users
 from tollkeeper.accounts.users import User
+from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import (
     DEFAULTS,
     FIRST_PAGE,
@@ -21,7 +22,7 @@ from tollkeeper.cli.answers import (
     table,
     told_at,
 )
-from tollkeeper.cli.house import OPERATOR, opened, page_of, uuid_of
+from tollkeeper.cli.house import opened, page_of, uuid_of
 from tollkeeper.errors import NotFound
 from tollkeeper.metering import plans
 

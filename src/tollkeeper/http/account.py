@@ -11,7 +11,8 @@ from msgspec import Meta
 from tollkeeper.accounts import logins, users
 from tollkeeper.accounts.users import User
 from tollkeeper.errors import NobodyKnown, NotAllowed
-from tollkeeper.http.caller import COOKIE, INSECURE_COOKIE, address_of_client, refuse_foreign_page
+from tollkeeper.http.addresses import address_of_client
+from tollkeeper.http.caller import COOKIE, INSECURE_COOKIE, refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, Header, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.pages import asset, page
@@ -93,7 +94,7 @@ async def sign_out(request: Exchange) -> Answer:
     """Ends the session everywhere within a second, and takes the cookie away."""
     request.asked(Said)
     caller = request.caller
-    await logins.end(request.backend.database, caller.user_id, caller.credential, actor=caller.actor)
+    await logins.end(request.backend.database, caller.user_id, caller.credential, actor=request.actor)
     request.callers.forget_login(request)
     return Answer.of(SignedOut(), headers=(_cookie(request, "", max_age=0),))
 

@@ -28,6 +28,7 @@ class Backend:
     keeps nobody from the other.
     ``insecure_cookies``: served over plain HTTP on an address that browsers do not take for secure.
     ``trusted_proxies``: whose ``X-Forwarded-For`` counts.
+    ``public_url``: where people reach the service, never taken from a request, whose sender may lie about it.
     ``metrics_token``: opens ``/metrics``, beside keys and loopback.
     ``is_embedded``: whether the database came along.
     ``keep_rows_days``, ``keep_text_days``: how long requests and their texts are kept; ``None``: for ever.
@@ -47,4 +48,5 @@ class Backend:
     insecure_cookies: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     metrics_token: str | None = None
+    public_url: str = "http://localhost"
     readiness: Readiness = field(default_factory=Readiness)

@@ -17,9 +17,9 @@ from litestar import post
 from tollkeeper.accounts import users
 from tollkeeper.errors import LimitReached, NotReadable, TollkeeperError, TooLarge, Unavailable
 from tollkeeper.http import examples, problems
+from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.batch_wire import BatchItem, BatchTracked, BatchVerdict
 from tollkeeper.http.body import shown
-from tollkeeper.http.caller import address_of_client
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.items import MOST_UNPACKED_BYTES, Turns, items_of_array, items_of_lines, unzipped
 from tollkeeper.http.operation import Operation

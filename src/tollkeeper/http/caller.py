@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -13,8 +12,9 @@ from uuid import UUID
 import msgspec
 
 from tollkeeper.accounts import keys, logins, tokens, users
-from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood
-from tollkeeper.http.backend import Backend, Network
+from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood, SignInAgain
+from tollkeeper.http.addresses import is_from_this_machine
+from tollkeeper.http.backend import Backend
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.lookups import Lookup
 from tollkeeper.http.operation import Operation, operation_of
@@ -33,6 +33,7 @@ _LONGEST_CREDENTIAL: Final = 200
 class Caller(msgspec.Struct, frozen=True):
     """Who calls and as whom. ``credential`` is the id of the key or login session.
 
+    ``is_recent``: a person who signed in within the last 15 minutes.
     A service key that acts for many users has its own id as ``user_id``, which is no user's.
     """
 
@@ -41,16 +42,12 @@ class Caller(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     credential: UUID
     role: Literal["user", "admin"] = "user"
+    is_recent: bool = False
 
     @property
     def is_trusted(self) -> bool:
         """Whether reported costs and failures count: a service knows them, a user may wish them."""
         return self.kind == "service_key"
-
-    @property
-    def actor(self) -> str:
-        """Name the caller in the log of activity."""
-        return str(self.user_id) if self.kind == "person" else f"key:{self.credential}"
 
 
 class Callers:
@@ -94,6 +91,8 @@ class Callers:
             _refuse_without(operation, caller.scopes, "person")
             if operation.permission == "admin" and caller.role != "admin":
                 raise NotAllowed("only an operator may do this")
+            if operation.recent and not caller.is_recent:
+                raise SignInAgain("sign in again: this asks for a sign-in of the last 15 minutes")
             return caller
         raise NobodyKnown("send a key as `Authorization: Bearer tk_...`, or sign in")
 
@@ -144,7 +143,7 @@ class Callers:
             raise NobodyKnown("this sign-in is over: sign in again")
         if not found.is_active:
             raise AccountInactive("the account has been switched off by the operator")
-        return Caller(found.user_id, "person", _OF_PERSONS, found.id, found.role)
+        return Caller(found.user_id, "person", _OF_PERSONS, found.id, found.role, found.is_recent)
 
     async def _named_user(self, exchange: Exchange, operation: Operation) -> UUID:
         header = exchange.only_header(b"tollkeeper-user")
@@ -168,7 +167,7 @@ class Callers:
         token = self._backend.metrics_token
         if token and hmac.compare_digest(exchange.header(b"authorization") or b"", b"Bearer " + token.encode()):
             return
-        if exchange.header(b"authorization") is None and _is_from_this_machine(exchange, self._backend.trusted_proxies):
+        if exchange.header(b"authorization") is None and is_from_this_machine(exchange, self._backend.trusted_proxies):
             return
         found = await self._key(exchange)
         if "metrics" not in found.scopes:
@@ -241,41 +240,3 @@ def _refuse_without(operation: Operation, scopes: frozenset[str], kind: Kind) ->
             raise NotAllowed("only a signed-in person may do this")
     elif needed not in scopes:
         raise NotAllowed(f"this key lacks the scope {needed}", scope=needed)
-
-
-def address_of_client(exchange: Exchange, trusted: Sequence[Network]) -> str | None:
-    """Where the request comes from: the connection's other end or, behind trusted proxies, whom they saw."""
-    client = exchange.scope["client"]
-    address = client[0] if client else None
-    if not trusted or not _is_trusted(address, trusted):
-        return address
-    hops = [hop.strip() for hop in (exchange.header(b"x-forwarded-for") or b"").decode("latin-1").split(",")]
-    for hop in reversed(hops):
-        if not _is_address(hop):
-            return address
-        address = hop
-        if not _is_trusted(hop, trusted):
-            return hop
-    return address
-
-
-def _is_trusted(address: str | None, trusted: Sequence[Network]) -> bool:
-    return (
-        address is not None and _is_address(address) and any(ipaddress.ip_address(address) in each for each in trusted)
-    )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_from_this_machine(exchange: Exchange, trusted: Sequence[Network]) -> bool:
-    forwarded = any(exchange.header(name) is not None for name in (b"x-forwarded-for", b"forwarded", b"via"))
-    if forwarded and not trusted:
-        return False
-    address = address_of_client(exchange, trusted)
-    return address is not None and _is_address(address) and ipaddress.ip_address(address).is_loopback

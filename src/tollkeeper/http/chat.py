@@ -25,8 +25,8 @@ from tollkeeper.errors import (
     UnpricedModel,
 )
 from tollkeeper.http import examples, problems
+from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import Fault, invalid
-from tollkeeper.http.caller import address_of_client
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position

@@ -11,8 +11,10 @@ from litestar import Request
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
+from tollkeeper.activity import Actor
 from tollkeeper.errors import NotReadable, NotUnderstood, Unavailable
 from tollkeeper.http import shapes
+from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import MOST_BYTES, decode, too_large
 from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import encode
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Header: TypeAlias = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
+_LONGEST_USER_AGENT: Final = 1000
 _ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
 
 
@@ -78,6 +81,16 @@ class Exchange(Request[Any, Any, Any]):
     def caller(self) -> Caller:
         """Who calls, as the guard found out."""
         return self.scope["caller"]
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts and from where, for the log of activity."""
+        caller = self.caller
+        return Actor(
+            str(caller.user_id) if caller.kind == "person" else f"key:{caller.credential}",
+            address_of_client(self, self.backend.trusted_proxies),
+            self.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
+        )
 
     @property
     def callers(self) -> Callers:

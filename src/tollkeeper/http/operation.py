@@ -27,6 +27,7 @@ class Operation:
     ``creates_user``: a service key may name a user whom we do not know yet.
     ``takes_many``: the body is a list of what it takes, and each item names its user. Only service keys may call it,
     and they name no user in the header.
+    ``recent``: a signed-in person must have signed in within the last 15 minutes.
     ``files``: content types that a good answer may have instead.
     """
 
@@ -41,6 +42,7 @@ class Operation:
     creates_user: bool = False
     takes_many: bool = False
     in_api: bool = True
+    recent: bool = False
     files: Sequence[str] = ()
 
     def as_opt(self) -> dict[str, Any]:

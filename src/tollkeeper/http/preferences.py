@@ -93,7 +93,7 @@ async def change_settings(request: Exchange) -> Answer:
     changed = await preferences.change(
         request.backend.database,
         caller.user_id,
-        actor=caller.actor,
+        actor=request.actor,
         name=None if said.name is UNSET else said.name or "",
         time_zone=None if said.time_zone is UNSET else said.time_zone,
         theme=None if said.theme is UNSET else said.theme,

@@ -170,7 +170,9 @@ async def show_variable(request: Exchange) -> Answer:
     elif "variables:reveal" not in caller.scopes or caller.kind == "service_key":
         raise NotAllowed("secrets are revealed to a signed-in person or a user key with the scope variables:reveal")
     else:
-        found = await variables.reveal(backend.database, caller.user_id, key, sealer=backend.sealer, actor=caller.actor)
+        found = await variables.reveal(
+            backend.database, caller.user_id, key, sealer=backend.sealer, actor=request.actor
+        )
     return Answer.of(VariableFound(variable=VariableShown.of(found)))
 
 
@@ -181,7 +183,7 @@ async def put_variable(request: Exchange) -> Answer:
     said = await request.said(PutVariable)
     backend, caller = request.backend, request.caller
     done = await variables.put(
-        backend.database, caller.user_id, said.as_new_variable(), sealer=backend.sealer, actor=caller.actor
+        backend.database, caller.user_id, said.as_new_variable(), sealer=backend.sealer, actor=request.actor
     )
     return Answer.of(VariableFound(variable=VariableShown.of(done.variable)), status=201 if done.is_new else 200)
 
@@ -194,7 +196,7 @@ async def put_variables(request: Exchange) -> Answer:
     backend, caller = request.backend, request.caller
     with said.faults_by_name():
         done = await variables.put_many(
-            backend.database, caller.user_id, said.as_new_variables(), sealer=backend.sealer, actor=caller.actor
+            backend.database, caller.user_id, said.as_new_variables(), sealer=backend.sealer, actor=request.actor
         )
     return Answer.of(VariablesShown(variables=[VariableShown.of(each.variable) for each in done]))
 
@@ -204,5 +206,5 @@ async def delete_variable(request: Exchange) -> Answer:
     """Whether it was a secret or not."""
     request.asked(Said)
     caller = request.caller
-    await variables.delete(request.backend.database, caller.user_id, path_text(request, "key"), actor=caller.actor)
+    await variables.delete(request.backend.database, caller.user_id, path_text(request, "key"), actor=request.actor)
     return Answer.of(Deleted())

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
+from tollkeeper import activity
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.metering import plans
 from tollkeeper.store.database import Database, Record, Statements, Transaction
@@ -128,7 +130,7 @@ async def one(database: Statements, user_id: UUID) -> Entry:
     return _entry(row)
 
 
-async def change(database: Database, user_id: UUID, wanted: Change, *, actor: str) -> Entry:
+async def change(database: Database, user_id: UUID, wanted: Change, *, actor: Actor) -> Entry:
     """Change a user, all of it or nothing.
 
     ``NotFound`` for an unknown user, ``Invalid`` for an unknown plan or an expiry that is over.
@@ -149,19 +151,11 @@ async def change(database: Database, user_id: UUID, wanted: Change, *, actor: st
             # That there is one: what is noted in the log outlives the account.
             detail["note"] = "taken away" if wanted.note is None else "given"
         if detail:
-            await tx.run(
-                "note_activity",
-                user_id=user_id,
-                actor=actor,
-                action="user.changed",
-                detail=detail,
-                ip_address=None,
-                user_agent=None,
-            )
+            await activity.note(tx, user_id=user_id, actor=actor, action="user.changed", detail=detail)
         return await one(tx, user_id)
 
 
-async def _set_plan(tx: Transaction, before: Entry, wanted: Change, *, now: datetime, actor: str) -> None:
+async def _set_plan(tx: Transaction, before: Entry, wanted: Change, *, now: datetime, actor: Actor) -> None:
     if wanted.plan is UNSET and wanted.plan_expires_at is UNSET:
         return
     plan = before.plan if wanted.plan is UNSET else wanted.plan

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tollkeeper import activity
+from tollkeeper.activity import Actor
 from tollkeeper.errors import NotFound
 from tollkeeper.metering.price_file import OwnPrice
 from tollkeeper.store.database import Database, Statements
@@ -23,7 +25,7 @@ class KeptPrice:
     rates: dict[str, Any]
 
 
-async def put(database: Database, prices: Sequence[OwnPrice], *, actor: str) -> None:
+async def put(database: Database, prices: Sequence[OwnPrice], *, actor: Actor) -> None:
     """Set prices, all or none. They count for requests that start from now on: rows keep the prices they began with."""
     async with database.transaction() as tx:
         await tx.all(
@@ -32,7 +34,13 @@ async def put(database: Database, prices: Sequence[OwnPrice], *, actor: str) -> 
             effective_from=[each.effective_from for each in prices],
             rates=[each.rates.as_json() for each in prices],
         )
-        await _note(tx, actor, "prices.set", sorted({each.model for each in prices}))
+        await activity.note(
+            tx,
+            user_id=None,
+            actor=actor,
+            action="prices.set",
+            detail={"models": sorted({each.model for each in prices})},
+        )
 
 
 async def listed(database: Statements) -> list[KeptPrice]:
@@ -40,13 +48,13 @@ async def listed(database: Statements) -> list[KeptPrice]:
     return [KeptPrice(**row) for row in await database.all("model_prices")]
 
 
-async def remove(database: Database, model: str, *, actor: str) -> int:
+async def remove(database: Database, model: str, *, actor: Actor) -> int:
     """Take a model's own prices away, so that the public list counts again; ``NotFound`` if it has none."""
     async with database.transaction() as tx:
         removed = await tx.all("remove_model_prices", model=model)
         if not removed:
             raise NotFound(f"{model!r} has no price of yours")
-        await _note(tx, actor, "prices.removed", [model])
+        await activity.note(tx, user_id=None, actor=actor, action="prices.removed", detail={"models": [model]})
     return len(removed)
 
 
@@ -55,21 +63,9 @@ async def of_model(database: Statements, model: str) -> list[KeptPrice]:
     return [KeptPrice(**row) for row in await database.all("prices_of_model", model=model)]
 
 
-async def remove_one(database: Database, model: str, effective_from: datetime, *, actor: str) -> None:
+async def remove_one(database: Database, model: str, effective_from: datetime, *, actor: Actor) -> None:
     """Take one price away, so that the one before it counts on; ``NotFound`` if there is none of that instant."""
     async with database.transaction() as tx:
         if await tx.value("remove_model_price", model=model, effective_from=effective_from) is None:
             raise NotFound(f"{model!r} has no price of yours from that instant on")
-        await _note(tx, actor, "prices.removed", [model])
-
-
-async def _note(tx: Statements, actor: str, action: str, models: list[str]) -> None:
-    await tx.run(
-        "note_activity",
-        user_id=None,
-        actor=actor,
-        action=action,
-        detail={"models": models},
-        ip_address=None,
-        user_agent=None,
-    )
+        await activity.note(tx, user_id=None, actor=actor, action="prices.removed", detail={"models": [model]})

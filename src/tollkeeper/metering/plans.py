@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from tollkeeper import activity
+from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.plan_file import Plan, parse
@@ -82,7 +84,7 @@ async def difference(database: Statements, plans: Sequence[Plan]) -> list[PlanDi
     return found + [PlanDifference(name, "absent") for name in known if name not in named]
 
 
-async def apply(database: Database, plans: Sequence[Plan], *, actor: str = "operator") -> list[PlanDifference]:
+async def apply(database: Database, plans: Sequence[Plan], *, actor: Actor = OPERATOR) -> list[PlanDifference]:
     """Put the plans of a file into the catalogue, all or none; answers what that changed. No plan is ever removed."""
     async with database.transaction() as tx:
         differences = await difference(tx, plans)
@@ -94,12 +96,12 @@ async def apply(database: Database, plans: Sequence[Plan], *, actor: str = "oper
                 raise
             raise Invalid.field("plans", "have a rank that somebody else has just given to another plan") from error
         detail = {each.name: each.kind for each in differences if each.kind in {"added", "changed"}}
-        await _note(tx, None, actor, "plans.applied", detail)
+        await activity.note(tx, user_id=None, actor=actor, action="plans.applied", detail=detail)
     return differences
 
 
 async def set_plan(
-    database: Database, user_id: UUID, plan_name: str, *, actor: str, expires_at: datetime | None = None
+    database: Database, user_id: UUID, plan_name: str, *, actor: Actor, expires_at: datetime | None = None
 ) -> Terms:
     """Put a user on a plan now, until ``expires_at`` and then on ``free``. What is used of the windows stays used.
 
@@ -116,7 +118,7 @@ async def set_plan(
 
 
 async def put_on(
-    tx: Transaction, user_id: UUID, plan_name: str, *, starts_at: datetime, actor: str, expires_at: datetime | None
+    tx: Transaction, user_id: UUID, plan_name: str, *, starts_at: datetime, actor: Actor, expires_at: datetime | None
 ) -> Terms:
     """Put a user on a plan within a transaction that has their lock and brought them current at ``starts_at``."""
     if not await tx.value("plan_exists", plan=plan_name):
@@ -128,14 +130,8 @@ async def put_on(
     terms = await tx.one("terms", user_id=user_id, terms_id=terms_id)
     assert terms is not None  # noqa: S101 - written above
     detail = {"plan": plan_name, "expires_at": expires_at and expires_at.isoformat()}
-    await _note(tx, user_id, actor, "plan.set", detail)
+    await activity.note(tx, user_id=user_id, actor=actor, action="plan.set", detail=detail)
     return Terms(**terms)
-
-
-async def _note(tx: Statements, user_id: UUID | None, actor: str, action: str, detail: dict[str, Any]) -> None:
-    await tx.run(
-        "note_activity", user_id=user_id, actor=actor, action=action, detail=detail, ip_address=None, user_agent=None
-    )
 
 
 def _plan(row: Record) -> Plan:

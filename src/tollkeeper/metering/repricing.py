@@ -16,6 +16,8 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+from tollkeeper import activity
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, Unavailable
 from tollkeeper.metering.lane import LOCKED, firmly
 from tollkeeper.metering.pricing import document_of
@@ -63,7 +65,7 @@ class Range:
     until: datetime
 
 
-async def reprice(database: Database, which: Range, *, apply: bool, actor: str) -> Repriced:
+async def reprice(database: Database, which: Range, *, apply: bool, actor: Actor) -> Repriced:
     """Price a model's finished requests anew, or say what would come of it."""
     if apply:
         await _note(database, actor, "repricing.begun", which, Repriced())
@@ -134,7 +136,7 @@ async def _patiently(ask: Callable[[], Awaitable[Record | None]]) -> Record | No
     return await firmly(ask)
 
 
-async def _note(database: Database, actor: str, action: str, which: Range, total: Repriced) -> None:
+async def _note(database: Database, actor: Actor, action: str, which: Range, total: Repriced) -> None:
     detail = {
         "model": which.model,
         "from": which.since.isoformat(),
@@ -143,6 +145,4 @@ async def _note(database: Database, actor: str, action: str, which: Range, total
         "changed": total.changed,
         "cost_nanos": [total.nanos_before, total.nanos_after],
     }
-    await database.run(
-        "note_activity", user_id=None, actor=actor, action=action, detail=detail, ip_address=None, user_agent=None
-    )
+    await activity.note(database, user_id=None, actor=actor, action=action, detail=detail)

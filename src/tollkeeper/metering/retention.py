@@ -13,6 +13,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
+from tollkeeper import activity
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, Unavailable
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.store.database import Database, Statements
@@ -148,7 +150,7 @@ async def retained(database: Statements) -> Retained:
 
 
 async def prune_rows(
-    owner: Database, ledger: Ledger, before: datetime, *, actor: str, advance: Callable[[int], None] = lambda _: None
+    owner: Database, ledger: Ledger, before: datetime, *, actor: Actor, advance: Callable[[int], None] = lambda _: None
 ) -> PrunedRows:
     """Seal and drop what began before an instant, month by month; ``advance`` is told of each month.
 
@@ -179,7 +181,7 @@ async def prune_texts(
     owner: Database,
     before: datetime,
     *,
-    actor: str,
+    actor: Actor,
     begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
 ) -> int:
     """Clear the texts of requests that began before an instant; says how many had any.
@@ -198,16 +200,28 @@ async def prune_texts(
     if places:
         async with owner.transaction() as tx:
             await tx.run("texts_cleared", before=places[0]["before"])
-            await _note(tx, actor, "texts.pruned", {"requests": gone, "before": places[0]["before"].isoformat()})
+            await activity.note(
+                tx,
+                user_id=None,
+                actor=actor,
+                action="texts.pruned",
+                detail={"requests": gone, "before": places[0]["before"].isoformat()},
+            )
     return gone
 
 
-async def _sealed(owner: Database, actor: str, month: str | None) -> int:
+async def _sealed(owner: Database, actor: Actor, month: str | None) -> int:
     async def seal() -> int:
         async with owner.transaction() as tx:
             requests = await tx.value("seal")
             if requests or month:
-                await _note(tx, actor, "requests.pruned", {"requests": requests, "month": month})
+                await activity.note(
+                    tx,
+                    user_id=None,
+                    actor=actor,
+                    action="requests.pruned",
+                    detail={"requests": requests, "month": month},
+                )
             return requests
 
     return await _patiently(seal)
@@ -228,12 +242,6 @@ async def _cleared(owner: Database, partition: str, block: int) -> int:
             return gone
         await asyncio.sleep(seconds)
     raise Unavailable(f"rows of {partition} were held all the time")
-
-
-async def _note(tx: Statements, actor: str, action: str, detail: dict[str, object]) -> None:
-    await tx.run(
-        "note_activity", user_id=None, actor=actor, action=action, detail=detail, ip_address=None, user_agent=None
-    )
 
 
 async def _patiently(act: Callable[[], Awaitable[Done]]) -> Done:

@@ -245,7 +245,7 @@ async def put_price(request: Exchange) -> Answer:
     request.asked(Said)
     model = _model(request)
     said = await request.said(PutPrice)
-    await own_prices.put(request.backend.database, [said.as_price(model)], actor=request.caller.actor)
+    await own_prices.put(request.backend.database, [said.as_price(model)], actor=request.actor)
     return await _prices(request, model)
 
 
@@ -254,7 +254,7 @@ async def delete_price(request: Exchange) -> Answer:
     """The one before it, or the public list, counts again. Answers what is left."""
     request.asked(Said)
     model, effective_from = _model(request), _instant(request)
-    await own_prices.remove_one(request.backend.database, model, effective_from, actor=request.caller.actor)
+    await own_prices.remove_one(request.backend.database, model, effective_from, actor=request.actor)
     return await _prices(request, model)
 
 
@@ -272,7 +272,7 @@ async def reprice(request: Exchange) -> Answer:
     backend = request.backend
     until = said.until or await backend.database.value("database_instant")
     which = Range(model, max(said.since or SINCE_EVER, SINCE_EVER), until)
-    done = await repricing.reprice(backend.patient, which, apply=said.apply, actor=request.caller.actor)
+    done = await repricing.reprice(backend.patient, which, apply=said.apply, actor=request.actor)
     return Answer.of(RepricedShown.of(done, applied=said.apply))
 
 

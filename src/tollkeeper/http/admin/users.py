@@ -199,7 +199,7 @@ async def change_user(request: Exchange) -> Answer:
     said = await request.said(ChangeUser)
     if said.is_active is False and user_id == request.caller.user_id:
         raise Contradiction("you would lock yourself out: another operator may switch you off")
-    changed = await directory.change(request.backend.database, user_id, said.as_change(), actor=request.caller.actor)
+    changed = await directory.change(request.backend.database, user_id, said.as_change(), actor=request.actor)
     return Answer.of(DirectoryFound(user=DirectoryEntry.of(changed)))
 
 
