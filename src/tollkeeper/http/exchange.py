@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
+from uuid import UUID
 
 from litestar import Request
 from litestar.response.base import ASGIResponse
@@ -179,6 +180,15 @@ def path_text(request: Exchange, name: str) -> str:
     if "\0" in text:
         raise NotUnderstood("the path contains U+0000", field=name)
     return text
+
+
+def path_id(request: Exchange, name: str) -> UUID:
+    """Read a part of the path that is one of our ids; ``NotUnderstood`` if it cannot be one."""
+    text = path_text(request, name)
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotUnderstood(f"the id of a {name} is a UUID", field=name) from None
 
 
 async def _read_on(receive: Receive, message: Any, most: int) -> bytes:
