@@ -1,4 +1,4 @@
-"""A device with passkeys, in software: does what browsers and security keys do (WebAuthn level 3), as told for tests."""
+"""A device with passkeys, in software: for tests it does what browsers and security keys do (WebAuthn level 3)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ class Key:
 
 @dataclass(slots=True)
 class Authenticator:
-    """A device before a page of ``origin``. It counts its signatures, unless it ``counts`` none; ``verifies``: it asks
-    for a finger or a code.
+    """A device before a page of ``origin``, for the site ``host``.
+
+    ``counts``: its signatures. ``verifies``: asks for a finger or a code. ``synced``: its passkeys are copied.
     """
 
     origin: str
@@ -54,7 +55,7 @@ class Authenticator:
         numbers = key.secret.public_key().public_numbers()
         public = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32), -3: numbers.y.to_bytes(32)}
         attested = bytes(16) + len(key.id).to_bytes(2) + key.id + cbor2.dumps(public)
-        told = {"fmt": "none", "attStmt": {}, "authData": self._about(key, _ATTESTED) + attested}
+        told: dict[str, Any] = {"fmt": "none", "attStmt": {}, "authData": self._about(key, _ATTESTED) + attested}
         response = {
             "clientDataJSON": self._client("webauthn.create", options),
             "attestationObject": _text(cbor2.dumps(told)),

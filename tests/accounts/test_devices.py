@@ -22,9 +22,15 @@ CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0"
         (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36 Edg/141.0.0.0", "Edge on Windows"),
         (f"Mozilla/5.0 (Linux; Android 10; K) {CHROME} Mobile Safari/537.36 EdgA/141.0", "Edge on Android"),
         (f"Mozilla/5.0 (X11; Linux x86_64) {CHROME} Safari/537.36 OPR/122.0.0.0", "Opera on Linux"),
-        (f"Mozilla/5.0 (Linux; Android 10; K) SamsungBrowser/28.0 {CHROME} Safari/537.36", "Samsung Internet on Android"),
+        (
+            f"Mozilla/5.0 (Linux; Android 10; K) SamsungBrowser/28.0 {CHROME} Safari/537.36",
+            "Samsung Internet on Android",
+        ),
         (f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {WEBKIT} Version/18.1 Safari/605.1.15", "Safari on Mac"),
-        (f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) {WEBKIT} Version/18.1 Safari/604.1", "Safari on iPhone"),
+        (
+            f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) {WEBKIT} Version/18.1 Safari/604.1",
+            "Safari on iPhone",
+        ),
         (f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) {WEBKIT} Mobile/15E148", "App on iPhone"),
         (f"Mozilla/5.0 (X11; Linux x86_64) {CHROME} Electron/38.0 Safari/537.36", "App on Linux"),
         ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/141.0 Safari/537.36", "Chrome on Linux"),

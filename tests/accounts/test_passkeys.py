@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,15 +34,23 @@ def device() -> Authenticator:
     return Authenticator(PARTY.origin, PARTY.host)
 
 
+def cut(text: str) -> str:
+    return text[:-8]
+
+
+def flip(text: str) -> str:
+    return text[:10] + ("A" if text[10] != "A" else "B") + text[11:]
+
+
 async def make(
     db: Database, user: users.User, device: Authenticator, name: str = "My phone", browser: str = BROWSER
 ) -> Passkey:
     ceremony = await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
-    return await keep(db, user, ceremony.name, device.make(ceremony.options), name, browser)
+    return await keep(db, user, ceremony.name, device.make(ceremony.options), name=name, browser=browser)
 
 
 async def keep(
-    db: Database, user: users.User, ceremony: str, credential: Any, name: str = "x", browser: str = BROWSER
+    db: Database, user: users.User, ceremony: str, credential: Any, *, name: str = "x", browser: str = BROWSER
 ) -> Passkey:
     return await passkeys.add(
         db,
@@ -78,7 +87,9 @@ async def test_a_passkey_is_made_and_signs_in(
     assert session.user_id == user.id
     assert [each.signed_in_by for each in await logins.listed(db, user.id)] == ["passkey"]
     assert [each.last_used_at for each in await passkeys.listed(db, user.id)] == [NOW + timedelta(hours=1)]
-    noted = await owner.fetch("SELECT action, detail ->> 'by' AS by, ip_address FROM activity WHERE user_id = $1", user.id)
+    noted = await owner.fetch(
+        "SELECT action, detail ->> 'by' AS by, ip_address FROM activity WHERE user_id = $1", user.id
+    )
     assert [tuple(row) for row in noted][1:] == [
         ("passkey.added", None, None),
         ("login.begun", "passkey", "192.0.2.1"),
@@ -217,7 +228,7 @@ async def test_what_was_signed_elsewhere_or_by_anyone_is_refused(
     db: Database, user: users.User, device: Authenticator, forgery: str
 ) -> None:
     await make(db, user, device)
-    forger = Authenticator(**{"origin": PARTY.origin, "host": PARTY.host} | FORGERIES[forgery], keys=device.keys)
+    forger = replace(device, **FORGERIES[forgery])
     with pytest.raises(PasskeyRefused):
         await use(db, forger)
     with pytest.raises(Invalid):
@@ -274,7 +285,7 @@ async def test_a_flipped_bit_or_a_cut_end_is_refused(
     db: Database, user: users.User, device: Authenticator, field: str
 ) -> None:
     await make(db, user, device)
-    for spoil in (lambda text: text[:-8], lambda text: text[:10] + ("A" if text[10] != "A" else "B") + text[11:]):
+    for spoil in (cut, flip):
         ceremony = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
         signed = device.use(ceremony.options)
         signed["response"][field] = spoil(signed["response"][field])
@@ -321,8 +332,8 @@ async def test_a_faulty_name_is_refused_before_the_ceremony_is_used_up(
     ceremony = await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
     made = device.make(ceremony.options)
     with pytest.raises(Invalid):
-        await keep(db, user, ceremony.name, made, name)
-    await keep(db, user, ceremony.name, made, "Phone")
+        await keep(db, user, ceremony.name, made, name=name)
+    await keep(db, user, ceremony.name, made, name="Phone")
 
 
 async def test_the_same_passkey_is_kept_once(db: Database, user: users.User, device: Authenticator) -> None:

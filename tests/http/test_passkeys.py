@@ -76,7 +76,8 @@ async def test_whoever_has_the_device_is_signed_in_without_saying_who_they_are(
     await make(service, alice, device)
     heard = await use(service, device, {"Sec-Fetch-Site": "same-origin"}, next="/plan")
     assert (heard.status, heard.json) == (200, {"success": True, "next": "/plan"})
-    cookie = next(each for each in heard.headers.getall("Set-Cookie") if each.startswith("__Host-tollkeeper="))
+    cookie = heard.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-tollkeeper=")
     assert cookie.endswith("; Path=/; Max-Age=7776000; HttpOnly; SameSite=Lax; Secure")
     by = {"Cookie": cookie.partition(";")[0]}
     told = (await service.call("GET", "/api/account", by=by)).json
@@ -125,7 +126,9 @@ async def test_one_who_is_switched_off_is_not_signed_in(service: Site, alice: Pe
     assert "Set-Cookie" not in heard.headers
 
 
-async def test_pages_of_other_sites_cannot_sign_a_browser_in(service: Site, alice: Person, device: Authenticator) -> None:
+async def test_pages_of_other_sites_cannot_sign_a_browser_in(
+    service: Site, alice: Person, device: Authenticator
+) -> None:
     await make(service, alice, device)
     by, begun = await ask(service, {})
     says = {"ceremony": begun["ceremony"], "credential": device.use(begun["options"])}
@@ -150,7 +153,7 @@ async def test_pages_of_other_sites_cannot_sign_a_browser_in(service: Site, alic
     ],
 )
 async def test_bodies_of_the_wrong_shape_name_their_fields(service: Site, says: Any, faulty: set[str]) -> None:
-    whole = {"ceremony": "x" * 43, "credential": {}} | says if says else says
+    whole: Any = {"ceremony": "x" * 43, "credential": {}} | says if says else says
     heard = await service.call("POST", ENTER, by=JSON, says=whole)
     assert heard.is_problem(422, "invalid")
     assert heard.faulty == faulty
@@ -158,7 +161,7 @@ async def test_bodies_of_the_wrong_shape_name_their_fields(service: Site, says: 
 
 @pytest.mark.parametrize("ceremony", ["x" * 43, "é" * 43, "\n" * 43, "/" * 43])
 async def test_a_made_up_ceremony_is_refused(service: Site, alice: Person, ceremony: str) -> None:
-    says = {"ceremony": ceremony, "credential": {}}
+    says: dict[str, Any] = {"ceremony": ceremony, "credential": {}}
     heard = await service.call("POST", ENTER, by=JSON, says=says)
     assert heard.is_problem(401, "passkey-refused")
     heard = await service.call("POST", PATH, by=alice.by_cookie, says=says | {"name": "x"})
@@ -188,8 +191,10 @@ async def test_nothing_of_a_passkey_is_logged_or_told(
     await make(service, alice, device)
     by, begun = await ask(service, {})
     credential = device.use(begun["options"])
-    for says in ({"credential": credential}, {"credential": credential | {"response": {}}}, {"credential": 5}):
-        heard = await service.call("POST", ENTER, by=by, says={"ceremony": begun["ceremony"]} | says)
+    sent: list[Any] = [5, credential | {"response": {}}, credential]
+    for each in sent:
+        says = {"ceremony": begun["ceremony"], "credential": each}
+        heard = await service.call("POST", ENTER, by=by, says=says)
         for secret in (begun["ceremony"], credential["id"], credential["response"]["signature"], by["Cookie"]):
             assert secret not in heard.body.decode()
             assert secret not in caplog.text

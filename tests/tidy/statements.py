@@ -26,6 +26,8 @@ WITHOUT_USER: dict[str, str] = {
     "look_up_keys": "finds who calls by the hashes of API keys",
     "look_up_logins": "finds who calls by the hashes of session tokens",
     "use_sign_in_link": "finds who signs in by the hash of a link",
+    "passkey_of_credential": "finds who signs in by the id of a passkey",
+    "forget_ceremonies": "ceremonies that nobody ended go, whosever they were",
     "service_keys": "keys of services belong to no user",
     "revoke_any_key": "the operator revokes a key by its id",
     "forget_logins": "the job deletes sessions and links of all users that ended long ago",

@@ -10,7 +10,7 @@ from typing import Final
 
 _Names = Sequence[tuple[str, str]]
 
-# Each names itself among the names of those that it is made of or wants to be taken for: the first that is found counts.
+# Each says the names of those that it is made of, or wants to be taken for, too: the first that is found counts.
 _BROWSERS: Final[_Names] = (
     ("EdgA/", "Edge"),
     ("EdgiOS/", "Edge"),

@@ -179,9 +179,11 @@ async def sign_in(
         raise PasskeyRefused("this took too long or was tried before: try again")
     refused = PasskeyRefused("this passkey was not accepted: try another one, or sign in by e-mail")
     given = _judged(lambda: helpers.parse_authentication_credential_json(dict(credential)))
-    row = given and await database.one("passkey_of_credential", credential_id=given.raw_id)
-    used = given and row and _judged(lambda: _used(party, ceremony, given, row))
-    if not row or used is None:
+    if given is None:
+        raise refused
+    row = await database.one("passkey_of_credential", credential_id=given.raw_id)
+    used = None if row is None else _judged(lambda: _used(party, ceremony, given, row))
+    if row is None or used is None:
         raise refused
     user_id, passkey_id = row["user_id"], row["id"]
     async with database.transaction() as tx:
@@ -264,9 +266,9 @@ async def _close(
     """End a ceremony before anything is judged: a second try with the same challenge there is not."""
     try:
         challenge_hash = hashed(ceremony, pepper=pepper)
-    except NobodyKnown:
+        browser_hash = peppered(browser, pepper=pepper)
+    except (NobodyKnown, UnicodeEncodeError):
         return False
-    browser_hash = peppered(browser, pepper=pepper)
     closed = await database.value(
         "close_ceremony", browser_hash=browser_hash, challenge_hash=challenge_hash, user_id=user_id
     )

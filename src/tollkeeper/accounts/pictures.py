@@ -20,6 +20,7 @@ MOST_PIXELS: Final = 1024
 _WANTED: Final = "must be a data: URL in base64 of a PNG, JPEG or WebP picture"
 _URL: Final = re.compile(r"data:image/(png|jpeg|webp);base64,([A-Za-z0-9+/]+={0,2})")
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
+_MARK: Final = 0xFF
 # Frames of JPEG; the four between them are tables and the like.
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -50,7 +51,7 @@ def _of_jpeg(kept: bytes) -> tuple[int, int]:
         raise ValueError
     place = 2
     while True:
-        if kept[place] != 0xFF:
+        if kept[place] != _MARK:
             raise ValueError
         marker = kept[place + 1]
         if marker in _FRAMES:

@@ -1,4 +1,4 @@
-"""A user's settings: what they are called, where their days begin and end, how they want to be shown and told things."""
+"""A user's settings: what they are called, where their days begin and end, how they are shown and told things."""
 
 from __future__ import annotations
 

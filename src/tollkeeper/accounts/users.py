@@ -76,7 +76,9 @@ async def add(
         user_id = await tx.value("find_or_add_user", email=address, plan=plan, time_zone=zone)
         if not await tx.value("user_is_new", user_id=user_id):
             raise Contradiction(f"there is a user {address} already")
-        await tx.value("describe_user", user_id=user_id, given_name=shown_name, image=None, role="admin" if admin else None)
+        await tx.value(
+            "describe_user", user_id=user_id, given_name=shown_name, image=None, role="admin" if admin else None
+        )
         detail = {"plan": plan, "role": "admin" if admin else "user"}
         await activity.note(tx, user_id=user_id, actor=actor, action="user.added", detail=detail)
         return await show(tx, user_id)

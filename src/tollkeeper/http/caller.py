@@ -55,7 +55,7 @@ class Callers:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._cookie = (INSECURE_COOKIE if backend.insecure_cookies else COOKIE).encode()
+        self._cookie = INSECURE_COOKIE if backend.insecure_cookies else COOKIE
         self._keys = Lookup(partial(keys.hashed, pepper=backend.pepper), self._find_keys)
         self._logins = Lookup(partial(tokens.hashed, pepper=backend.pepper), self._find_logins)
         self._users = Lookup(_canonical, self._find_users)
@@ -104,11 +104,7 @@ class Callers:
 
     def cookie(self, exchange: Exchange) -> str | None:
         """The login session's token, if the browser sent one."""
-        for part in (exchange.header(b"cookie") or b"").split(b";"):
-            name, _, value = part.strip().partition(b"=")
-            if name == self._cookie:
-                return value[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
-        return None
+        return exchange.cookie(self._cookie)
 
     def forget_login(self, exchange: Exchange) -> None:
         """Ask anew about the login session that has just ended."""

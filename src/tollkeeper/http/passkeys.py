@@ -7,26 +7,28 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from litestar import delete, get, patch, post
 from msgspec import Meta
 
-from tollkeeper.accounts import passkeys
+from tollkeeper.accounts import passkeys, tokens
 from tollkeeper.accounts.passkeys import LONGEST_NAME, Ceremony, Passkey, RelyingParty
 from tollkeeper.errors import AccountInactive, Contradiction, NotAllowed, NotFound, PasskeyRefused, Unavailable
 from tollkeeper.http.caller import refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.signed_in import Next, SignedIn, answer_signed_in, visit_of
+from tollkeeper.http.signed_in import Next, SignedIn, answer_signed_in, host_cookie, visit_of
 from tollkeeper.http.wire import Heard, Instant, instant
 
 _PATH: Final = "/api/account/passkeys"
 _ONE: Final = _PATH + "/{passkey:str}"
 _ENTER: Final = "/api/sign-in/passkey"
+_COOKIE: Final = "__Host-tollkeeper-passkey"
+_INSECURE_COOKIE: Final = "tollkeeper-passkey-insecure"
 # Devices say a few hundred bytes, and some add a certificate or two.
 _MOST_BYTES: Final = 2**16
 
 CeremonyName: TypeAlias = Annotated[str, Meta(min_length=43, max_length=43)]
 PasskeyName: TypeAlias = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 Credential: TypeAlias = Annotated[
-    dict[str, Any], Meta(description="What the browser's `PublicKeyCredential.toJSON()` gives; what we do not know of it stays unread.")
+    dict[str, Any], Meta(description="As `PublicKeyCredential.toJSON()` gives it; what is not known of it is not read.")
 ]
 
 
@@ -216,14 +218,15 @@ async def remove_passkey(request: Exchange) -> Answer:
 async def ask_for_passkey(request: Exchange) -> Answer:
     """Hand `options` to `navigator.credentials.get()`, through `PublicKeyCredential.parseRequestOptionsFromJSON()`.
 
-    Nobody need say who they are: the device knows its passkeys of this site. A cookie binds the ceremony to the browser.
+    Nobody need say who they are: the device knows its passkeys of this site. A cookie binds this to the browser.
     """
     request.asked(Said)
     refuse_foreign_page(request)
     backend = request.backend
-    browser, cookie = browser_of(request)
+    browser = tokens.fresh()
     begun = await passkeys.ask(backend.database, _party(request), browser=browser, pepper=backend.pepper)
-    return Answer.of(CeremonyBegun.of(begun), headers=cookie)
+    cookie = host_cookie(request, _cookie(request), browser, max_age=int(passkeys.VALID_FOR.total_seconds()))
+    return Answer.of(CeremonyBegun.of(begun), headers=(cookie,))
 
 
 @post(_ENTER, opt=ENTER.as_opt(), status_code=200)
@@ -233,13 +236,12 @@ async def enter_by_passkey(request: Exchange) -> Answer:
     refuse_foreign_page(request)
     said = await request.said(UsePasskey, most=_MOST_BYTES)
     backend = request.backend
-    browser, _ = browser_of(request)
     session = await passkeys.sign_in(
         backend.database,
         _party(request),
         ceremony=said.ceremony,
         credential=said.credential,
-        browser=browser,
+        browser=request.cookie(_cookie(request)) or "",
         pepper=backend.pepper,
         visit=visit_of(request),
     )
@@ -248,3 +250,7 @@ async def enter_by_passkey(request: Exchange) -> Answer:
 
 def _party(request: Exchange) -> RelyingParty:
     return RelyingParty.at(request.backend.public_url)
+
+
+def _cookie(request: Exchange) -> str:
+    return _INSECURE_COOKIE if request.backend.insecure_cookies else _COOKIE
