@@ -135,7 +135,7 @@ LOOK_UPS: Final = (
     Look("", "use_sign_in_link", A_FEW, lambda _: {"link_hash": secret_hash(1, 1)}),
     Look("", "begin_login", A_FEW, lambda m: _user(m) | {
         "session_hash": bytes(32), "signed_in_by": "link", "lasts": _MONTH, "ip_address": "", "user_agent": "",
-        "network": None, "replaces": secret_hash(1, 1)}),
+        "network": None, "browser_hash": None, "replaces": secret_hash(1, 1)}),
     Look("", "variables_of_user", A_FEW, _user),
     Look("", "variable", A_FEW, lambda m: _user(m) | {"key": "V3"}),
     Look("", "variable_types", A_FEW, _user),

@@ -40,10 +40,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Where somebody signs in. ``replaces``: the hash of the token that the browser has so far, whose session ends."""
+    """Where somebody signs in. ``browser``: the hash of what the browser is known by.
+
+    ``replaces``: the hash of the token that it has so far, whose session ends.
+    """
 
     ip_address: str | None = None
     user_agent: str | None = None
+    browser: bytes | None = None
     replaces: bytes | None = None
 
 
@@ -129,6 +133,7 @@ async def begin(database: Statements, user_id: UUID, *, by: Way, pepper: bytes, 
         ip_address=visit.ip_address,
         user_agent=visit.user_agent,
         network=network_of(visit.ip_address),
+        browser_hash=visit.browser,
         replaces=visit.replaces,
     )
     if row is None:
