@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from webauthn import helpers
 
 from tests.accounts.clock import set_clock
 from tests.authenticator import Authenticator, Key
@@ -393,3 +397,32 @@ async def test_a_network_begins_only_so_many_sign_ins(db: Database, owner: Any, 
     await set_clock(owner, NOW + timedelta(seconds=1))
     verdicts = await asyncio.gather(*(ask(db) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(each, Ceremony) for each in verdicts) == 5
+
+
+def test_whatever_is_sent_is_judged(device: Authenticator) -> None:
+    chance = random.Random(7)
+    options = {"user": {"id": "AAAA"}, "challenge": "x" * 43}
+    made = device.make(options)
+    row: Any = {"user_id": UUID(bytes=bytes(16)), "public_key": passkeys._made(PARTY, "x" * 43, made).public_key}  # type: ignore[union-attr]
+    device.keys[0].user = bytes(16)
+    used = device.use(options)
+
+    def spoiled(credential: dict[str, Any], field: str) -> dict[str, Any]:
+        raw = bytearray(urlsafe_b64decode(credential["response"][field] + "=="))
+        for _ in range(chance.randint(1, 3)):
+            raw[chance.randrange(len(raw))] = chance.randrange(256)
+        raw = raw[: chance.randint(0, 2 * len(raw))]
+        return credential | {"response": credential["response"] | {field: urlsafe_b64encode(raw).decode()}}
+
+    def is_taken(credential: dict[str, Any]) -> bool:
+        given = passkeys._judged(lambda: helpers.parse_authentication_credential_json(credential))
+        return given is not None and passkeys._judged(lambda: passkeys._used(PARTY, "x" * 43, given, row)) is not None
+
+    assert is_taken(used)
+    for _ in range(500):
+        field = chance.choice(["clientDataJSON", "authenticatorData", "signature", "userHandle"])
+        worse = spoiled(used, field)
+        same = urlsafe_b64decode(worse["response"][field]) == urlsafe_b64decode(used["response"][field] + "==")
+        assert is_taken(worse) == same
+        forged = spoiled(made, "attestationObject")
+        passkeys._judged(lambda forged=forged: passkeys._made(PARTY, "x" * 43, forged))
