@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from tollkeeper.accounts import logins
+from tollkeeper.accounts import asks, logins
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
 from tollkeeper.metering import nodes, retention
@@ -96,6 +96,7 @@ def all_jobs(
         Job("make partitions ahead", _A_DAY, lambda: ensure_partitions(owner_dsn, ahead=AHEAD)),
         Job("forget old sums by the hour", _AN_HOUR, lambda: _forget_old_hours(database)),
         Job("forget old sign-ins", _A_DAY, lambda: logins.forget(database)),
+        Job("forget who asked to sign in", _AN_HOUR, lambda: asks.forget(database)),
     )
     if keep is None or keep == Keep():
         return jobs

@@ -70,20 +70,39 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/docs"): None,
     ("GET", "/assets/{name}"): None,
     ("GET", "/problems/{slug}"): None,
+    ("GET", "/api/sign-in"): None,
+    ("POST", "/api/sign-in/email"): {"email": "nobody@example.com"},
+    ("POST", "/api/sign-in/code"): {"email": "nobody@example.com", "code": "WXYZ-2345"},
+    ("GET", "/sign-in/email/{token}"): None,
+    ("POST", "/sign-in/email/{token}"): None,
+    ("GET", "/sign-in/github"): None,
+    ("GET", "/sign-in/github/callback"): None,
     ("GET", "/sign-in/{token}"): None,
     ("POST", "/sign-in/{token}"): None,
     **dict.fromkeys(PAGES),
 }
+# Anybody may come, and is let in by nothing but what they bring.
+BRING = {
+    ("POST", "/api/sign-in/code"),
+    ("GET", "/sign-in/email/{token}"),
+    ("POST", "/sign-in/email/{token}"),
+    ("POST", "/sign-in/{token}"),
+}
 PUBLIC = {
+    *BRING,
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
     ("GET", "/assets/{name}"),
     ("GET", "/problems/{slug}"),
+    ("GET", "/api/sign-in"),
+    ("POST", "/api/sign-in/email"),
+    ("GET", "/sign-in/github"),
+    ("GET", "/sign-in/github/callback"),
     ("GET", "/sign-in/{token}"),
-    ("POST", "/sign-in/{token}"),
-} | PAGES
+    *PAGES,
+}
 NEEDS: dict[tuple[str, str], str] = {
     ("POST", "/api/chat/track"): "track",
     ("PUT", "/api/chat/track"): "track",
@@ -155,7 +174,7 @@ async def answer(service: Site, call: tuple[str, str], by: dict[str, str]) -> in
 async def test_nobody_hears_401_unless_the_route_is_public(service: Site, call: tuple[str, str]) -> None:
     # Not from this machine, as far as /metrics can tell.
     status = await answer(service, call, JSON | {"X-Forwarded-For": "203.0.113.1"})
-    if call == ("POST", "/sign-in/{token}"):
+    if call in BRING:
         assert status == 401
     elif call in PUBLIC:
         assert status in {200, 404}
