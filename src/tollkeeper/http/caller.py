@@ -104,11 +104,7 @@ class Callers:
 
     def cookie(self, exchange: Exchange) -> str | None:
         """The login session's token, if the browser sent one."""
-        for part in (exchange.header(b"cookie") or b"").split(b";"):
-            name, _, value = part.strip().partition(b"=")
-            if name == self._cookie:
-                return value[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
-        return None
+        return exchange.cookie(self._cookie)
 
     def forget_login(self, exchange: Exchange) -> None:
         """Ask anew about the login session that has just ended."""
