@@ -48,7 +48,18 @@ CALLS: dict[tuple[str, str], Any] = {
     ("PUT", "/api/user/variables"): {"variables": {"K": "v"}},
     ("DELETE", "/api/user/variables/{key}"): None,
     ("GET", "/api/account"): None,
+    ("PATCH", "/api/account"): {"name": "x"},
     ("POST", "/api/account/sign-out"): None,
+    ("GET", "/api/account/sessions"): None,
+    ("DELETE", "/api/account/sessions"): None,
+    ("DELETE", "/api/account/sessions/{session}"): None,
+    ("GET", "/api/account/passkeys"): None,
+    ("POST", "/api/account/passkeys/options"): None,
+    ("POST", "/api/account/passkeys"): {"ceremony": "x" * 43, "credential": {}, "name": "x"},
+    ("PATCH", "/api/account/passkeys/{passkey}"): {"name": "x"},
+    ("DELETE", "/api/account/passkeys/{passkey}"): None,
+    ("POST", "/api/sign-in/passkey/options"): None,
+    ("POST", "/api/sign-in/passkey"): {"ceremony": "x" * 43, "credential": {}},
     ("GET", "/api/admin/overview"): None,
     ("GET", "/api/admin/users"): None,
     ("GET", "/api/admin/users/{user}"): None,
@@ -83,6 +94,8 @@ PUBLIC = {
     ("GET", "/problems/{slug}"),
     ("GET", "/sign-in/{token}"),
     ("POST", "/sign-in/{token}"),
+    ("POST", "/api/sign-in/passkey/options"),
+    ("POST", "/api/sign-in/passkey"),
 } | PAGES
 NEEDS: dict[tuple[str, str], str] = {
     ("POST", "/api/chat/track"): "track",
@@ -107,7 +120,19 @@ NEEDS: dict[tuple[str, str], str] = {
 }
 FOR_ANYONE_KNOWN = {("GET", "/api/account"), ("GET", "/api/plans")}
 FOR_SERVICES = {("POST", "/api/chat/track/batch")}
-FOR_PERSONS = {("POST", "/api/account/sign-out"), ("PUT", "/api/user/settings")}
+FOR_PERSONS = {
+    ("PATCH", "/api/account"),
+    ("POST", "/api/account/sign-out"),
+    ("GET", "/api/account/sessions"),
+    ("DELETE", "/api/account/sessions"),
+    ("DELETE", "/api/account/sessions/{session}"),
+    ("GET", "/api/account/passkeys"),
+    ("POST", "/api/account/passkeys/options"),
+    ("POST", "/api/account/passkeys"),
+    ("PATCH", "/api/account/passkeys/{passkey}"),
+    ("DELETE", "/api/account/passkeys/{passkey}"),
+    ("PUT", "/api/user/settings"),
+}
 FOR_OPERATORS = {call for call in CALLS if call[1].startswith("/api/admin/")}
 
 
@@ -155,7 +180,7 @@ async def answer(service: Site, call: tuple[str, str], by: dict[str, str]) -> in
 async def test_nobody_hears_401_unless_the_route_is_public(service: Site, call: tuple[str, str]) -> None:
     # Not from this machine, as far as /metrics can tell.
     status = await answer(service, call, JSON | {"X-Forwarded-For": "203.0.113.1"})
-    if call == ("POST", "/sign-in/{token}"):
+    if call in {("POST", "/sign-in/{token}"), ("POST", "/api/sign-in/passkey")}:
         assert status == 401
     elif call in PUBLIC:
         assert status in {200, 404}
