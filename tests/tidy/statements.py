@@ -26,6 +26,7 @@ WITHOUT_USER: dict[str, str] = {
     "look_up_keys": "finds who calls by the hashes of API keys",
     "look_up_logins": "finds who calls by the hashes of session tokens",
     "redeem_sign_in_link": "finds who signs in by the hash of a link",
+    "note_keys_used": "notes when keys were used, whosever they are",
     "service_keys": "keys of services belong to no user",
     "revoke_any_key": "the operator revokes a key by its id",
     "forget_logins": "the job deletes sessions and links of all users that ended long ago",
