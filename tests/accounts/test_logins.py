@@ -10,7 +10,7 @@ import pytest
 from tests.accounts.clock import set_clock
 from tollkeeper.accounts import logins, tokens, users
 from tollkeeper.activity import OPERATOR, Actor
-from tollkeeper.errors import NobodyKnown, NotFound, TollkeeperError
+from tollkeeper.errors import AccountInactive, NobodyKnown, NotFound, TollkeeperError
 from tollkeeper.store.database import Database
 
 PEPPER = bytes(range(32))
@@ -26,7 +26,7 @@ async def user(db: Database, owner: Any) -> users.User:
 async def test_a_link_becomes_a_sign_in(db: Database, owner: Any, user: users.User) -> None:
     link = await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR)
     assert link.expires_at == NOW + timedelta(minutes=10)
-    session = await logins.redeem(db, link.token, pepper=PEPPER, ip_address="192.0.2.1", user_agent="Firefox")
+    session = await logins.redeem(db, link.token, pepper=PEPPER, visit=logins.Visit("192.0.2.1", "Firefox"))
     assert session.user_id == user.id
     assert session.expires_at == NOW + timedelta(days=90)
     token_hash = tokens.hashed(session.token, pepper=PEPPER)
@@ -154,6 +154,41 @@ async def test_a_sign_in_that_was_ended_holds_no_longer(db: Database, user: user
     assert await _holds(db, session) is None
     with pytest.raises(NotFound):
         await logins.end(db, user.id, session.id, actor=Actor(str(user.id)))
+
+
+async def test_a_new_sign_in_ends_the_session_that_its_browser_had_and_no_other(db: Database, user: users.User) -> None:
+    had, elsewhere = [await _signed_in(db, user) for _ in range(2)]
+    visit = logins.Visit(replaces=tokens.hashed(had.token, pepper=PEPPER))
+    anew = await logins.begin(db, user.id, by="passkey", pepper=PEPPER, visit=visit)
+    assert [await _holds(db, each) is not None for each in (had, elsewhere, anew)] == [False, True, True]
+    assert anew.token != had.token
+
+
+async def test_who_is_switched_off_or_gone_is_signed_in_by_nothing(db: Database, owner: Any, user: users.User) -> None:
+    link = await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR)
+    await users.change(db, user.id, actor=OPERATOR, is_active=False)
+    ways: tuple[logins.Way, ...] = ("link", "email", "github", "passkey")
+    for by in ways:
+        with pytest.raises(AccountInactive):
+            await logins.begin(db, user.id, by=by, pepper=PEPPER)
+    with pytest.raises(AccountInactive):
+        await logins.begin(db, uuid4(), by="email", pepper=PEPPER)
+    with pytest.raises(AccountInactive):
+        await logins.redeem(db, link.token, pepper=PEPPER)
+    assert await owner.fetchval("SELECT count(*) FROM sessions") == 0
+    await users.change(db, user.id, actor=OPERATOR, is_active=True)
+    assert await logins.redeem(db, link.token, pepper=PEPPER)  # what was refused has used nothing up
+
+
+async def test_a_sign_in_says_by_what_and_from_which_network(db: Database, owner: Any, user: users.User) -> None:
+    for by, address in (("email", "192.0.2.77"), ("github", "2001:db8:1:2:3::4"), ("passkey", None)):
+        await logins.begin(db, user.id, by=by, pepper=PEPPER, visit=logins.Visit(address))
+    kept = await owner.fetch("SELECT signed_in_by, network FROM sessions ORDER BY signed_in_by")
+    assert [tuple(row) for row in kept] == [
+        ("email", "192.0.2.0/24"), ("github", "2001:db8:1:2::/64"), ("passkey", None),
+    ]  # fmt: skip
+    noted = await owner.fetch("SELECT detail->>'by' FROM activity WHERE action = 'login.begun'")
+    assert {row[0] for row in noted} == {"email", "github", "passkey"}
 
 
 async def test_signing_out_everywhere_spares_one_sign_in_and_voids_open_links(db: Database, user: users.User) -> None:

@@ -132,9 +132,10 @@ LOOK_UPS: Final = (
     Look("", "end_login", A_FEW, lambda m: _user(m) | {"session_id": m.middle}),
     Look("", "end_logins", A_FEW, lambda m: _user(m) | {"but": None}),
     Look("", "add_sign_in_link", A_FEW, lambda m: _user(m) | {"token_hash": bytes(32), "valid_for": _MONTH}),
-    Look("", "redeem_sign_in_link", A_FEW, lambda _: {
-        "link_hash": secret_hash(1, 1), "session_hash": bytes(32), "lasts": _MONTH,
-        "ip_address": "", "user_agent": ""}),
+    Look("", "use_sign_in_link", A_FEW, lambda _: {"link_hash": secret_hash(1, 1)}),
+    Look("", "begin_login", A_FEW, lambda m: _user(m) | {
+        "session_hash": bytes(32), "signed_in_by": "link", "lasts": _MONTH, "ip_address": "", "user_agent": "",
+        "network": None, "replaces": secret_hash(1, 1)}),
     Look("", "variables_of_user", A_FEW, _user),
     Look("", "variable", A_FEW, lambda m: _user(m) | {"key": "V3"}),
     Look("", "variable_types", A_FEW, _user),

@@ -25,7 +25,7 @@ WITHOUT_USER: dict[str, str] = {
     "users_of_model": "pricing anew begins with who used the model",
     "look_up_keys": "finds who calls by the hashes of API keys",
     "look_up_logins": "finds who calls by the hashes of session tokens",
-    "redeem_sign_in_link": "finds who signs in by the hash of a link",
+    "use_sign_in_link": "finds who signs in by the hash of a link",
     "service_keys": "keys of services belong to no user",
     "revoke_any_key": "the operator revokes a key by its id",
     "forget_logins": "the job deletes sessions and links of all users that ended long ago",

@@ -12,15 +12,19 @@ from typing import Final, Literal
 from uuid import UUID
 
 from tollkeeper import activity
+from tollkeeper.accounts.networks import network_of
 from tollkeeper.accounts.tokens import fresh, hashed, peppered
 from tollkeeper.activity import Actor
-from tollkeeper.errors import LinkOver, NotFound
+from tollkeeper.errors import AccountInactive, LinkOver, NotFound
 from tollkeeper.store.database import Database, Statements
 
 IDLE: Final = timedelta(days=14)
 LASTS: Final = timedelta(days=90)
 RECENT: Final = timedelta(minutes=15)
 LINK_VALID_FOR: Final = timedelta(minutes=10)
+
+Way = Literal["link", "email", "github", "passkey"]
+"""By what somebody signs in: an operator's link, a mail, GitHub, or a passkey."""
 
 # How long what is over stays readable for an operator who looks into an incident.
 _OVER_FOR: Final = timedelta(days=30)
@@ -32,6 +36,18 @@ class Link:
 
     token: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where somebody signs in. ``replaces``: the hash of the token that the browser has so far, whose session ends."""
+
+    ip_address: str | None = None
+    user_agent: str | None = None
+    replaces: bytes | None = None
+
+
+NOWHERE: Final = Visit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +101,38 @@ async def make_link(
     return Link(token, expires_at)
 
 
-async def redeem(
-    database: Statements, token: str, *, pepper: bytes, ip_address: str | None = None, user_agent: str | None = None
-) -> LoginSession:
+async def redeem(database: Database, token: str, *, pepper: bytes, visit: Visit = NOWHERE) -> LoginSession:
     """Turn a link's token into a sign-in. ``LinkOver`` if it is unknown, used or expired: the same answer for each.
 
-    Of many who come with the same token one succeeds. The user's other links die with it.
+    Of many who come with the same token one succeeds.
     """
-    session_token = fresh()
+    async with database.transaction() as tx:
+        user_id = await tx.value("use_sign_in_link", link_hash=hashed(token, pepper=pepper))
+        if user_id is None:
+            raise LinkOver("this link has been used or has expired: ask for a new one")
+        return await begin(tx, user_id, by="link", pepper=pepper, visit=visit)
+
+
+async def begin(database: Statements, user_id: UUID, *, by: Way, pepper: bytes, visit: Visit = NOWHERE) -> LoginSession:
+    """Sign in a user who has shown that it is they; ``AccountInactive`` if they are switched off, or gone.
+
+    The session that their browser had so far ends, and every open link and code of the user is void.
+    """
+    token = fresh()
     row = await database.one(
-        "redeem_sign_in_link",
-        link_hash=hashed(token, pepper=pepper),
-        session_hash=peppered(session_token, pepper=pepper),
+        "begin_login",
+        user_id=user_id,
+        session_hash=peppered(token, pepper=pepper),
+        signed_in_by=by,
         lasts=LASTS,
-        ip_address=ip_address,
-        user_agent=user_agent,
+        ip_address=visit.ip_address,
+        user_agent=visit.user_agent,
+        network=network_of(visit.ip_address),
+        replaces=visit.replaces,
     )
     if row is None:
-        raise LinkOver("this link has been used or has expired: ask for a new one")
-    return LoginSession(row["id"], row["user_id"], session_token, row["expires_at"])
+        raise AccountInactive("the account has been switched off by the operator")
+    return LoginSession(row["id"], row["user_id"], token, row["expires_at"])
 
 
 async def who(database: Statements, hashes: Sequence[bytes]) -> list[SignedIn]:

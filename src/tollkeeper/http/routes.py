@@ -27,6 +27,7 @@ from tollkeeper.http import (
     plans,
     preferences,
     problems,
+    sign_in,
     variables,
 )
 from tollkeeper.http.backend import Backend
@@ -63,8 +64,8 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     variables.delete_variable,
     account.who_am_i,
     account.sign_out,
-    account.show_sign_in,
-    account.sign_in,
+    sign_in.show_sign_in,
+    sign_in.sign_in,
     admin.overview.show_overview,
     admin.users.list_users,
     admin.users.show_user,

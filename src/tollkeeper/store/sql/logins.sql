@@ -8,30 +8,50 @@ SELECT :token_hash::bytea, u.user_id, n.now, n.now + :valid_for::interval
  WHERE u.user_id = :user_id
 RETURNING expires_at;
 
--- name: redeem_sign_in_link^
--- Turn a link into a sign-in, once: whoever comes second finds it used. The other links of its user die with it; one that
--- is being redeemed at this instant is left to itself.
-WITH link AS (
-    UPDATE sign_in_links AS l
-       SET used_at = tk_now()
-     WHERE l.token_hash = :link_hash AND l.used_at IS NULL AND l.expires_at > tk_now()
-    RETURNING l.user_id, l.used_at
-), others AS MATERIALIZED (
-    SELECT o.token_hash
-      FROM sign_in_links AS o JOIN link ON link.user_id = o.user_id
-     WHERE o.token_hash <> :link_hash AND o.used_at IS NULL
-       FOR NO KEY UPDATE OF o SKIP LOCKED
-), died AS (
-    UPDATE sign_in_links AS l SET used_at = link.used_at FROM link, others AS o WHERE l.user_id = link.user_id AND l.token_hash = o.token_hash
-), account AS (
-    UPDATE accounts AS a SET last_login_at = link.used_at FROM link WHERE a.id = link.user_id
+-- name: use_sign_in_link$
+-- Whose link it is, once: whoever comes second finds it used.
+UPDATE sign_in_links AS l
+   SET used_at = tk_now()
+ WHERE l.token_hash = :link_hash AND l.used_at IS NULL AND l.expires_at > tk_now()
+RETURNING l.user_id;
+
+-- name: begin_login^
+-- Sign a user in, unless they are switched off. The session that the browser had ends; open links and codes of the user
+-- are void, save one that is being used at this instant, which is left to itself.
+WITH account AS (
+    UPDATE accounts AS a
+       SET last_login_at = tk_now()
+      FROM usage AS u
+     WHERE a.id = :user_id AND u.user_id = a.id AND u.is_active
+    RETURNING a.id AS user_id, a.last_login_at AS now
+), links AS MATERIALIZED (
+    SELECT l.token_hash
+      FROM sign_in_links AS l JOIN account ON account.user_id = l.user_id
+     WHERE l.used_at IS NULL
+       FOR NO KEY UPDATE OF l SKIP LOCKED
+), void_links AS (
+    UPDATE sign_in_links AS l SET used_at = account.now
+      FROM account, links AS o WHERE l.user_id = account.user_id AND l.token_hash = o.token_hash
+), asks AS MATERIALIZED (
+    SELECT k.id
+      FROM account
+      JOIN user_identities AS i ON i.user_id = account.user_id AND i.kind = 'email'
+      JOIN sign_in_asks AS k ON lower(k.address) = i.value
+     WHERE k.ended_at IS NULL
+       FOR NO KEY UPDATE OF k SKIP LOCKED
+), void_asks AS (
+    UPDATE sign_in_asks AS k SET ended_at = account.now FROM account, asks AS o WHERE k.id = o.id
+), replaced AS (
+    UPDATE sessions AS s SET ended_at = account.now FROM account WHERE s.token_hash = :replaces::bytea AND s.ended_at IS NULL
 ), noted AS (
-    INSERT INTO activity (user_id, actor, action, ip_address, user_agent)
-    SELECT link.user_id, link.user_id::text, 'login.begun', :ip_address::text, :user_agent::text FROM link
+    INSERT INTO activity (user_id, actor, action, detail, ip_address, user_agent)
+    SELECT account.user_id, account.user_id::text, 'login.begun', jsonb_build_object('by', :signed_in_by::text), :ip_address::text, :user_agent::text
+      FROM account
 )
-INSERT INTO sessions (token_hash, user_id, ip_address, user_agent, created_at, last_seen_at, expires_at)
-SELECT :session_hash::bytea, link.user_id, :ip_address, :user_agent, link.used_at, link.used_at, link.used_at + :lasts::interval
-  FROM link
+INSERT INTO sessions (token_hash, user_id, signed_in_by, network, ip_address, user_agent, created_at, last_seen_at, expires_at)
+SELECT :session_hash::bytea, account.user_id, :signed_in_by, :network::text, :ip_address, :user_agent, account.now, account.now,
+       account.now + :lasts::interval
+  FROM account
 RETURNING id, user_id, expires_at;
 
 -- name: look_up_logins
@@ -71,9 +91,13 @@ UPDATE sessions AS s
 RETURNING s.id;
 
 -- name: end_logins
--- End all sign-ins of a user, save one if it is named, and all links that could begin another.
+-- End all sign-ins of a user, save one if it is named, and all links and codes that could begin another.
 WITH links AS (
     UPDATE sign_in_links AS l SET used_at = tk_now() WHERE l.user_id = :user_id AND l.used_at IS NULL
+), asks AS (
+    UPDATE sign_in_asks AS k SET ended_at = tk_now()
+      FROM user_identities AS i
+     WHERE i.user_id = :user_id AND i.kind = 'email' AND lower(k.address) = i.value AND k.ended_at IS NULL
 )
 UPDATE sessions AS s
    SET ended_at = tk_now()
