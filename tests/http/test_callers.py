@@ -49,10 +49,14 @@ CALLS: dict[tuple[str, str], Any] = {
     ("DELETE", "/api/user/variables/{key}"): None,
     ("GET", "/api/account"): None,
     ("POST", "/api/account/sign-out"): None,
+    ("GET", "/api/account/activity"): None,
+    ("DELETE", "/api/account"): {"confirm": "not-mine@example.com"},
+    ("GET", "/api/admin/activity"): None,
     ("GET", "/api/admin/overview"): None,
     ("GET", "/api/admin/users"): None,
     ("GET", "/api/admin/users/{user}"): None,
     ("PUT", "/api/admin/users/{user}"): {"note": "x"},
+    ("DELETE", "/api/admin/users/{user}"): None,
     ("GET", "/api/admin/users/{user}/dashboard"): None,
     ("GET", "/api/admin/users/{user}/requests"): None,
     ("GET", "/api/admin/users/{user}/requests/{reference}"): None,
@@ -107,7 +111,12 @@ NEEDS: dict[tuple[str, str], str] = {
 }
 FOR_ANYONE_KNOWN = {("GET", "/api/account"), ("GET", "/api/plans")}
 FOR_SERVICES = {("POST", "/api/chat/track/batch")}
-FOR_PERSONS = {("POST", "/api/account/sign-out"), ("PUT", "/api/user/settings")}
+FOR_PERSONS = {
+    ("GET", "/api/account/activity"),
+    ("DELETE", "/api/account"),
+    ("POST", "/api/account/sign-out"),
+    ("PUT", "/api/user/settings"),
+}
 FOR_OPERATORS = {call for call in CALLS if call[1].startswith("/api/admin/")}
 
 

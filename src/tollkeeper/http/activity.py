@@ -48,7 +48,7 @@ class ActivityQuery(PageQuery, frozen=True, kw_only=True):
 
 
 class ActorShown(Heard, frozen=True, kw_only=True):
-    """Who did it. An ``operator`` runs the service; ``id`` and ``email`` are told where they are the reader's to know."""
+    """Who did it. An ``operator`` runs the service; whose acts are not the reader's own is told by no id or address."""
 
     kind: activity.Kind
     id: str | None

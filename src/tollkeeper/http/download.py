@@ -17,7 +17,7 @@ from tollkeeper.http.exchange import Answer
 from tollkeeper.http.wire import Heard, encode
 
 Item = TypeVar("Item")
-Told = TypeVar("Told", contravariant=True)
+Shown_contra = TypeVar("Shown_contra", contravariant=True)
 Format = Literal["csv", "jsonl"]
 
 CONTENT_TYPES: Final[dict[Format, str]] = {"csv": "text/csv", "jsonl": "application/jsonl"}
@@ -27,10 +27,10 @@ _CHUNK_BYTES: Final = 2**16
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Line(Protocol[Told]):
+class Line(Protocol[Shown_contra]):
     """The struct that shows an item in a file: its fields are the columns."""
 
-    def of(self, item: Told, /) -> Heard:
+    def of(self, item: Shown_contra, /) -> Heard:
         """Show an item."""
         ...
 
@@ -65,9 +65,7 @@ class Download(Answer):
             gone.cancel()
 
 
-async def as_download(
-    pages: AsyncGenerator[list[Item]], *, form: Format, name: str, kind: Line[Item]
-) -> Download:
+async def as_download(pages: AsyncGenerator[list[Item]], *, form: Format, name: str, kind: Line[Item]) -> Download:
     """Make a file of a list. Its first items are read at once, so that what keeps us from it is still answered."""
     first = await anext(pages, list[Item]())
     return Download(_chunks(first, pages, form, kind), form=form, name=name)

@@ -12,7 +12,7 @@ from tollkeeper.errors import Contradiction, Invalid
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.signed_in import cookie_taken_away
+from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard
 from tollkeeper.metering import leaving
 
@@ -27,7 +27,7 @@ class DeleteAccount(Said, frozen=True, kw_only=True):
 
 
 class Left(Heard, frozen=True, kw_only=True):
-    """The account is nobody's any more. ``isComplete`` is false where the last of a long history goes within minutes."""
+    """The account is nobody's any more. Not ``isComplete``: the last of a long history is still going, for minutes."""
 
     success: Literal[True] = True
     is_complete: bool
@@ -67,4 +67,4 @@ async def delete_account(request: Exchange) -> Answer:
         seconds=PATIENCE_SECONDS,
     )
     request.callers.forget_login(request)
-    return Answer.of(Left(is_complete=is_complete), headers=(cookie_taken_away(request),))
+    return Answer.of(Left(is_complete=is_complete), headers=(login_cookie(request, "", max_age=0),))

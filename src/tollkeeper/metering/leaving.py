@@ -57,7 +57,7 @@ async def finish(database: Statements, patient: Statements, user_id: UUID, *, se
     """
     ends_at = time.monotonic() + seconds
     while True:
-        while await _patiently(partial(database.value, "leave", user_id=user_id, most=_ROWS)):
+        while await _patiently(partial(database.value, "leave_some", user_id=user_id, most=_ROWS)):
             if time.monotonic() > ends_at:
                 return False
         await _fold_names(patient, user_id)
@@ -71,7 +71,7 @@ async def unfinished(database: Statements) -> list[UUID]:
 
 
 async def _fold_names(database: Statements, user_id: UUID) -> None:
-    """Let no name in the sums over all users tell of this one. A model that the public price list knows tells nothing."""
+    """Let no name in the sums over all users tell of this one. Models of the public price list tell nothing."""
     names: dict[str, list[str]] = {"model": [], "category": [], "request_type": []}
     for row in await _patiently(partial(database.all, "names_only_theirs", user_id=user_id)):
         if row["kind"] != "model" or not pricing.is_listed(row["name"]):

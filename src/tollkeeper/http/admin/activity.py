@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -30,16 +31,15 @@ class AllActivityQuery(ActivityQuery, frozen=True, kw_only=True):
     user: Annotated[str, Meta(min_length=1, max_length=320)] | None = None
     actor: Annotated[str, Meta(min_length=1, max_length=320)] | None = None
 
-    def contradictions(self) -> list[Fault]:
+    def contradictions(self) -> Iterator[Fault]:
         """Name what nobody can be."""
-        faults = [*super().contradictions()]
+        yield from super().contradictions()
         if self.user is not None and not _is_person(self.user):
-            faults.append(Fault("user", "must be an e-mail address or an id"))
+            yield Fault("user", "must be an e-mail address or an id")
         if self.actor is not None and not (
             _is_person(self.actor) or _KEY.fullmatch(self.actor) or _JOB.fullmatch(self.actor)
         ):
-            faults.append(Fault("actor", "must be an e-mail address, an id, key:ID, operator or the name of a job"))
-        return faults
+            yield Fault("actor", "must be an e-mail address, an id, key:ID, operator or the name of a job")
 
 
 class ActOfAllShown(ActShown, frozen=True, kw_only=True):

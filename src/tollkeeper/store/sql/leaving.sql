@@ -4,7 +4,7 @@
 -- Take a user's address and every way in: begun, unknown-user or (where that is asked) last-operator.
 SELECT tk_begin_leaving(:user_id::uuid, :may_be_last::boolean);
 
--- name: leave$
+-- name: leave_some$
 -- Take some of a leaving user's requests, or of what they were called; answers how many.
 SELECT tk_leave(:user_id::uuid, :most::int);
 
