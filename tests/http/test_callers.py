@@ -62,10 +62,14 @@ CALLS: dict[tuple[str, str], Any] = {
     ("POST", "/api/account/keys"): {"name": "x"},
     ("DELETE", "/api/account/keys/{id}"): None,
     ("POST", "/api/account/keys/{id}/rotate"): {},
+    ("GET", "/api/account/activity"): None,
+    ("DELETE", "/api/account"): {"confirm": "not-mine@example.com"},
+    ("GET", "/api/admin/activity"): None,
     ("GET", "/api/admin/overview"): None,
     ("GET", "/api/admin/users"): None,
     ("GET", "/api/admin/users/{user}"): None,
     ("PUT", "/api/admin/users/{user}"): {"note": "x"},
+    ("DELETE", "/api/admin/users/{user}"): None,
     ("GET", "/api/admin/users/{user}/dashboard"): None,
     ("GET", "/api/admin/users/{user}/requests"): None,
     ("GET", "/api/admin/users/{user}/requests/{reference}"): None,
@@ -142,6 +146,8 @@ FOR_PERSONS = {
     ("POST", "/api/account/keys"),
     ("DELETE", "/api/account/keys/{id}"),
     ("POST", "/api/account/keys/{id}/rotate"),
+    ("GET", "/api/account/activity"),
+    ("DELETE", "/api/account"),
 }
 FOR_OPERATORS = {call for call in CALLS if call[1].startswith("/api/admin/")}
 

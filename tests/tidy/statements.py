@@ -43,6 +43,9 @@ WITHOUT_USER: dict[str, str] = {
     "texts_before": "the dry run counts what would be pruned",
     "tk_close_month": "a month is taken out of the ledger for all users at once",
     "tk_seal": "a month is sealed for all users at once",
+    "activity_by_actor": "operators see what somebody did, whoever it was about",
+    "activity_of_all": "operators see all that was noted",
+    "tk_forget_activity": "an operator who is deleted may have acted on others",
     "verified": "a verification covers all users",
 }
 
