@@ -56,6 +56,13 @@ class CodeOver(NobodyKnown):
     title = "This code no longer works"
 
 
+class PasskeyRefused(NobodyKnown):
+    """A passkey signs in once for each time that it is asked: in the browser that asked, within five minutes."""
+
+    slug = "passkey-refused"
+    title = "This passkey was not accepted"
+
+
 class NotAllowed(TollkeeperError):
     """Known, and not allowed to do this."""
 

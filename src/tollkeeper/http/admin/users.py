@@ -6,21 +6,22 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import get, put
+from litestar import delete, get, put
 from msgspec import UNSET, Meta, UnsetType
 
-from tollkeeper.errors import Contradiction, Invalid, NotFound, NotUnderstood
+from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.body import Fault
 from tollkeeper.http.download import CONTENT_TYPES
-from tollkeeper.http.exchange import Answer, Exchange, path_text
+from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
+from tollkeeper.http.leaving import PATIENCE_SECONDS, Left
 from tollkeeper.http.listing import RequestsFound, RequestsQuery, page_of
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import DashboardAnswer, RequestFound, RequestWhole
 from tollkeeper.http.wire import Cents, Heard, Instant, instant
-from tollkeeper.metering import directory, records
+from tollkeeper.metering import directory, leaving, records
 from tollkeeper.metering.directory import Change, Entry, Found, Order, Sort, Wanted
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.requests import reference
@@ -155,6 +156,14 @@ CHANGE: Final = Operation(
     problems=(NotFound, Contradiction),
     examples={"a month of pro": {"plan": "pro", "planExpiresAt": "2027-01-01T00:00:00Z", "note": "trial"}},
 )
+DELETE: Final = Operation(
+    "admin",
+    summary="Delete a user",
+    query=Said,
+    gives={200: Left},
+    problems=(NotFound, Contradiction),
+    recent=True,
+)
 
 
 @get(_PATH, opt=LIST.as_opt())
@@ -187,7 +196,7 @@ async def show_user(request: Exchange) -> Answer:
     """By their id."""
     request.asked(Said)
     return Answer.of(
-        DirectoryFound(user=DirectoryEntry.of(await directory.one(request.backend.database, _id(request))))
+        DirectoryFound(user=DirectoryEntry.of(await directory.one(request.backend.database, path_id(request, "user"))))
     )
 
 
@@ -195,12 +204,25 @@ async def show_user(request: Exchange) -> Answer:
 async def change_user(request: Exchange) -> Answer:
     """All of it or nothing. Who is switched off is refused by their very next start; nobody switches themselves off."""
     request.asked(Said)
-    user_id = _id(request)
+    user_id = path_id(request, "user")
     said = await request.said(ChangeUser)
     if said.is_active is False and user_id == request.caller.user_id:
         raise Contradiction("you would lock yourself out: another operator may switch you off")
     changed = await directory.change(request.backend.database, user_id, said.as_change(), actor=request.actor)
     return Answer.of(DirectoryFound(user=DirectoryEntry.of(changed)))
+
+
+@delete(_ONE, opt=DELETE.as_opt(), status_code=200)
+async def delete_user(request: Exchange) -> Answer:
+    """All that is theirs goes, and nothing comes back; sums over all users stay, as nobody's."""
+    request.asked(Said)
+    user_id, backend = path_id(request, "user"), request.backend
+    if user_id == request.caller.user_id:
+        raise Contradiction("this is you: delete your own account where your own settings are")
+    is_complete = await leaving.leave(
+        backend.database, backend.patient, user_id, actor=request.actor, may_be_last=True, seconds=PATIENCE_SECONDS
+    )
+    return Answer.of(Left(is_complete=is_complete))
 
 
 @get(
@@ -212,7 +234,7 @@ async def change_user(request: Exchange) -> Answer:
 async def show_users_dashboard(request: Exchange) -> Answer:
     """The same object as the user sees, at the top and under `dashboard`."""
     request.asked(Said)
-    return Answer(await request.dashboards.of(_id(request)))
+    return Answer(await request.dashboards.of(path_id(request, "user")))
 
 
 @get(
@@ -228,7 +250,7 @@ async def show_users_dashboard(request: Exchange) -> Answer:
 )
 async def list_users_requests(request: Exchange) -> Answer:
     """As the user's own list: searched, filtered, page by page or as a file."""
-    user_id = _id(request)
+    user_id = path_id(request, "user")
     await directory.one(request.backend.database, user_id)
     return await page_of(request, user_id)
 
@@ -247,16 +269,8 @@ async def show_users_request(request: Exchange) -> Answer:
     """All that is kept of it."""
     request.asked(Said)
     named = reference(path_text(request, "reference"))
-    found = await records.one(request.backend.database, _id(request), named)
+    found = await records.one(request.backend.database, path_id(request, "user"), named)
     return Answer.of(RequestFound(request=RequestWhole.of(found)))
-
-
-def _id(request: Exchange) -> UUID:
-    text = path_text(request, "user")
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotUnderstood("a user's id is a UUID", field="user") from None
 
 
 def _after(query: UsersQuery) -> tuple[Any, UUID] | None:
