@@ -42,13 +42,6 @@ class LinkOver(NobodyKnown):
     title = "This link no longer works"
 
 
-class PasskeyRefused(NobodyKnown):
-    """A passkey signs in once for each time that it is asked: in the browser that asked, within five minutes."""
-
-    slug = "passkey-refused"
-    title = "This passkey was not accepted"
-
-
 class CodeWrong(NobodyKnown):
     """The code of a mail, mistyped or guessed: ``triesLeft`` says how often it may be tried again."""
 
@@ -61,6 +54,13 @@ class CodeOver(NobodyKnown):
 
     slug = "code-over"
     title = "This code no longer works"
+
+
+class PasskeyRefused(NobodyKnown):
+    """A passkey signs in once for each time that it is asked: in the browser that asked, within five minutes."""
+
+    slug = "passkey-refused"
+    title = "This passkey was not accepted"
 
 
 class NotAllowed(TollkeeperError):

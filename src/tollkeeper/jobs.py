@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from tollkeeper.accounts import logins
+from tollkeeper.accounts import asks, logins
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
-from tollkeeper.metering import nodes, retention
+from tollkeeper.metering import leaving, nodes, retention
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.store.database import Database
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 AHEAD: Final = timedelta(days=62)
 
 BEAT_SECONDS: Final = 2.0
+_A_MINUTE: Final = 60.0
 _AN_HOUR: Final = 3600.0
 _A_DAY: Final = 24 * _AN_HOUR
 _JITTER: Final = 0.2
@@ -95,7 +96,9 @@ def all_jobs(
         Job("expire what is past its deadline", sweep_seconds, lambda: _expire(ledger)),
         Job("make partitions ahead", _A_DAY, lambda: ensure_partitions(owner_dsn, ahead=AHEAD)),
         Job("forget old sums by the hour", _AN_HOUR, lambda: _forget_old_hours(database)),
+        Job("finish what deletions began", _A_MINUTE, lambda: _finish_leaving(database)),
         Job("forget old sign-ins", _A_DAY, lambda: logins.forget(database)),
+        Job("forget who asked to sign in", _AN_HOUR, lambda: asks.forget(database)),
     )
     if keep is None or keep == Keep():
         return jobs
@@ -125,6 +128,12 @@ async def _expire(ledger: Ledger) -> None:
 async def _forget_old_hours(database: Database) -> None:
     while len(await database.all("forget_old_hours", most=_ROWS)) == _ROWS:
         pass
+
+
+async def _finish_leaving(database: Database) -> None:
+    """Take what is left of users who were deleted: of long histories, and where a node was stopped in between."""
+    for user_id in await leaving.unfinished(database):
+        await leaving.finish(database, database, user_id, seconds=_A_DAY)
 
 
 async def _prune(ledger: Ledger, owner_dsn: str, keep: Keep) -> None:

@@ -33,6 +33,7 @@ WITHOUT_USER: dict[str, str] = {
     "use_sign_in_link": "finds who signs in by the hash of a link",
     "passkey_of_credential": "finds who signs in by the id of a passkey",
     "forget_ceremonies": "ceremonies that nobody ended go, whosever they were",
+    "note_keys_used": "notes when keys were used, whosever they are",
     "service_keys": "keys of services belong to no user",
     "revoke_any_key": "the operator revokes a key by its id",
     "forget_logins": "the job deletes sessions and links of all users that ended long ago",
@@ -42,6 +43,9 @@ WITHOUT_USER: dict[str, str] = {
     "texts_before": "the dry run counts what would be pruned",
     "tk_close_month": "a month is taken out of the ledger for all users at once",
     "tk_seal": "a month is sealed for all users at once",
+    "activity_by_actor": "operators see what somebody did, whoever it was about",
+    "activity_of_all": "operators see all that was noted",
+    "tk_forget_activity": "an operator who is deleted may have acted on others",
     "verified": "a verification covers all users",
 }
 

@@ -24,14 +24,15 @@ _COMMANDS: Final = (
     ("serve", "serving:serve", "Serve until stopped."),
     ("demo", "demo:demo", "Serve with real requests of others as sample data."),
     ("migrate", "checking:migrate", "Bring the database to what this version needs."),
-    ("user", "users:app", "Users: add, list, show, set, link."),
+    ("user", "users:app", "Users: add, list, show, set, link, delete."),
     ("plan", "plans:app", "Plans: list, apply, set."),
-    ("key", "keys:app", "API keys: create, list, revoke."),
+    ("key", "keys:app", "API keys: create, list, revoke, rotate, pattern."),
     ("price", "prices:app", "Your own prices of models: set, list, remove."),
     ("import", "importing:import_", "Book requests that were made elsewhere."),
     ("export", "exporting:export", "Write all requests as JSONL or CSV."),
     ("verify", "checking:verify", "Recompute every derived number from the requests."),
     ("prune", "pruning:prune", "Drop old months of requests, and old texts."),
+    ("scrub", "leaving:scrub", "Take what was deleted out of the database's files."),
     ("doctor", "doctor:doctor", "Look for what is wrong around the service."),
 )
 

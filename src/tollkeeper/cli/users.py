@@ -23,10 +23,12 @@ from tollkeeper.cli.answers import (
     told_at,
 )
 from tollkeeper.cli.house import opened, page_of, uuid_of
+from tollkeeper.cli.leaving import delete
 from tollkeeper.errors import NotFound
 from tollkeeper.metering import plans
 
-app = App(name="user", help="Users: add, list, show, set, link.")
+app = App(name="user", help="Users: add, list, show, set, link, delete.")
+app.command(delete)
 
 Plan = Annotated[str | None, Parameter(help="The plan they are on from now on.")]
 Admin = Parameter(help="They may see and change everything.")

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 from litestar.types import Receive, Scope, Send
 
 from tollkeeper.http.exchange import Answer
-from tollkeeper.http.shown import RequestShown
-from tollkeeper.http.wire import encode
-from tollkeeper.metering.records import ChatRequest
+from tollkeeper.http.wire import Heard, encode
 
+Item = TypeVar("Item")
+Shown_contra = TypeVar("Shown_contra", contravariant=True)
 Format = Literal["csv", "jsonl"]
 
 CONTENT_TYPES: Final[dict[Format, str]] = {"csv": "text/csv", "jsonl": "application/jsonl"}
@@ -25,6 +25,14 @@ CONTENT_TYPES: Final[dict[Format, str]] = {"csv": "text/csv", "jsonl": "applicat
 _CHUNK_BYTES: Final = 2**16
 # Programs that calculate would take such a cell for a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Line(Protocol[Shown_contra]):
+    """The struct that shows an item in a file: its fields are the columns."""
+
+    def of(self, item: Shown_contra, /) -> Heard:
+        """Show an item."""
+        ...
 
 
 class Download(Answer):
@@ -57,10 +65,10 @@ class Download(Answer):
             gone.cancel()
 
 
-async def as_download(pages: AsyncGenerator[list[ChatRequest]], *, form: Format) -> Download:
-    """Make a file of requests. The first of them are read at once, so that what keeps us from it is still answered."""
-    first = await anext(pages, list[ChatRequest]())
-    return Download(_chunks(first, pages, form), form=form, name="tollkeeper-requests")
+async def as_download(pages: AsyncGenerator[list[Item]], *, form: Format, name: str, kind: Line[Item]) -> Download:
+    """Make a file of a list. Its first items are read at once, so that what keeps us from it is still answered."""
+    first = await anext(pages, list[Item]())
+    return Download(_chunks(first, pages, form, kind), form=form, name=name)
 
 
 async def _gone(receive: Receive) -> None:
@@ -69,38 +77,46 @@ async def _gone(receive: Receive) -> None:
 
 
 async def _chunks(
-    first: list[ChatRequest], rest: AsyncGenerator[list[ChatRequest]], form: Format
+    first: list[Item], rest: AsyncGenerator[list[Item]], form: Format, kind: Line[Item]
 ) -> AsyncGenerator[bytes]:
-    line = _csv_line if form == "csv" else _json_line
-    chunk = bytearray(_csv(NAMES) if form == "csv" else b"")
+    line = csv_line if form == "csv" else json_line
+    chunk = bytearray(csv_head(kind) if form == "csv" else b"")
     async with aclosing(rest):
-        async for request in _each(first, rest):
-            chunk += line(RequestShown.of(request))
+        async for item in _each(first, rest):
+            chunk += line(kind.of(item))
             if len(chunk) >= _CHUNK_BYTES:
                 yield bytes(chunk)
                 chunk.clear()
     yield bytes(chunk)
 
 
-async def _each(first: list[ChatRequest], rest: AsyncIterator[list[ChatRequest]]) -> AsyncIterator[ChatRequest]:
-    for request in first:
-        yield request
+async def _each(first: list[Item], rest: AsyncIterator[list[Item]]) -> AsyncIterator[Item]:
+    for item in first:
+        yield item
     async for page in rest:
-        for request in page:
-            yield request
+        for item in page:
+            yield item
 
 
-def _json_line(shown: RequestShown) -> bytes:
+def json_line(shown: Heard) -> bytes:
+    """Write an item as one line of JSON."""
     return encode(shown) + b"\n"
 
 
-def _csv_line(shown: RequestShown) -> bytes:
-    return _csv([_cell(value) for value in msgspec.structs.astuple(shown)])
+def csv_head(kind: Any) -> bytes:
+    """Write the names of the columns."""
+    return csv_row([field.encode_name for field in msgspec.structs.fields(kind)])
 
 
-def _csv(cells: list[str]) -> bytes:
+def csv_line(shown: Heard) -> bytes:
+    """Write an item as one line of a table."""
+    return csv_row(msgspec.structs.astuple(shown))
+
+
+def csv_row(cells: Iterable[Any]) -> bytes:
+    """Write one line of a table, in which no cell can act as a formula."""
     written = io.StringIO()
-    csv.writer(written, lineterminator="\r\n").writerow(cells)
+    csv.writer(written, lineterminator="\r\n").writerow([_cell(each) for each in cells])
     return written.getvalue().encode()
 
 
@@ -114,8 +130,7 @@ def _cell(value: Any) -> str:
             return f"{value:f}"
         case str():
             return f"'{value}" if value.startswith(_FORMULA) else value
+        case dict() | list():
+            return encode(value).decode()
         case _:
             return str(value)
-
-
-NAMES: Final = [field.encode_name for field in msgspec.structs.fields(RequestShown)]

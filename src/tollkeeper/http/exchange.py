@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 Header: TypeAlias = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
-_LONGEST_COOKIE: Final = 200
 _LONGEST_USER_AGENT: Final = 1000
 _ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
 
@@ -127,14 +126,6 @@ class Exchange(Request[Any, Any, Any]):
         """One header as text for the record, cut, with what is not UTF-8 replaced."""
         value = self._given.get(name)
         return None if value is None else value[: 4 * most].decode("utf-8", "replace").replace("\0", "\ufffd")[:most]
-
-    def cookie(self, name: bytes) -> str | None:
-        """One cookie, cut to what any of ours may be."""
-        for part in (self._given.get(b"cookie") or b"").split(b";"):
-            given, _, value = part.strip().partition(b"=")
-            if given == name:
-                return value[:_LONGEST_COOKIE].decode("ascii", "replace")
-        return None
 
     def only_header(self, name: bytes) -> bytes | None:
         """One header that must not come twice: who reads the first and who the last would disagree."""

@@ -115,7 +115,8 @@ async def page_of(request: Exchange, user_id: UUID) -> Answer:
     query, backend = request.asked(RequestsQuery), request.backend
     wanted = query.as_wanted()
     if query.format_ != "json":
-        return await as_download(searching.every(backend.patient, user_id, wanted), form=query.format_)
+        pages = searching.every(backend.patient, user_id, wanted)
+        return await as_download(pages, form=query.format_, name="tollkeeper-requests", kind=RequestShown)
     before = position(query, UUID)
     if wanted == _ALL:
         return Answer.of(await _newest(request, user_id, limit=query.limit, before=before))

@@ -57,13 +57,13 @@ def visit_of(request: Exchange) -> Visit:
 
 def browser_of(request: Exchange) -> bytes | None:
     """What a browser is known by while it signs in, as a hash; ``None`` of one that never tried."""
-    return _hash(request, request.cookie(_browser_cookie(request).encode()))
+    return _hash(request, request.cookie(_browser_cookie(request)))
 
 
 def browser_or_new(request: Exchange) -> tuple[bytes, Header]:
     """Know the browser from now on, by the cookie of this answer."""
     name = _browser_cookie(request)
-    token = request.cookie(name.encode())
+    token = request.cookie(name)
     known = _hash(request, token)
     if token is None or known is None:
         token = tokens.fresh()

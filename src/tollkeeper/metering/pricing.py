@@ -6,6 +6,7 @@ dated and offline. Costs are computed from them in the database, by ``tk_cost``,
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +18,7 @@ import msgspec
 from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
-__all__ = ["Price", "Rate", "Rates", "Tiers", "document_of", "rates_for"]
+__all__ = ["Price", "Rate", "Rates", "Tiers", "document_of", "is_listed", "rates_for"]
 
 Price: TypeAlias = int | Decimal
 """Nano-USD; a ``Decimal`` only where the list is finer than that."""
@@ -33,6 +34,7 @@ _REQUESTS_PER_KCOUNT: Final = 1000
 
 # Prices in the list change at midnight or at a quarter of an hour, UTC (a test holds the list to that).
 _SECONDS_PER_PERIOD: Final = 15 * 60
+_VERSION: Final = re.compile(r"(?:[-@:._]?(?:v?[0-9]{1,8}|latest|preview))*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,15 @@ def rates_for(model: str, at: datetime) -> Rates | None:
 def document_of(model: str, at: datetime) -> msgspec.Raw | None:
     """Find the same rates as the JSON document of ``unit_prices``."""
     return _document_in_period(model, int(at.timestamp()) // _SECONDS_PER_PERIOD)
+
+
+def is_listed(model: str) -> bool:
+    """Whether a name is the list's own, perhaps with a date or version behind it: so that it tells of nobody."""
+    listed = _find(model.lower())
+    _, _, alone = model.lower().rpartition("/")
+    return listed is not None and (
+        alone.startswith(listed.model.id.lower()) and _VERSION.fullmatch(alone[len(listed.model.id) :]) is not None
+    )
 
 
 @lru_cache(maxsize=8192)

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import asyncpg
 
-from tollkeeper.errors import Misconfigured, TollkeeperError, Unavailable
+from tollkeeper.errors import Misconfigured, NotFound, TollkeeperError, Unavailable
 from tollkeeper.store.connections import Connections, Session, unreachable
 from tollkeeper.store.queries import Statement, statements
 
@@ -206,11 +206,15 @@ def _told(connection: asyncpg.Connection, error: asyncpg.PostgresError) -> Tollk
         return TryAgain(f"another transaction came between: {message}", sqlstate=sqlstate)
     if sqlstate in _TIME_IS_UP:
         return Unavailable(f"the database did not answer in time: {message}", sqlstate=sqlstate)
+    if sqlstate == _NOT_THERE and (error.constraint_name or "").endswith("user_id_fkey"):
+        # Deleted since the caller was recognised.
+        return NotFound("no such user")
     return StatementFailed(message, sqlstate=sqlstate, constraint=error.constraint_name)
 
 
 _INVALID_VALUE: Final = "22000"
 _TRANSACTION_FAILED: Final = "25P02"
+_NOT_THERE: Final = "23503"
 _CONFLICTS: Final = frozenset({"40001", "40P01"})
 _TIME_IS_UP: Final = frozenset({"55P03", "57014"})
 _LAST_WORDS: Final = frozenset({"FATAL", "PANIC"})

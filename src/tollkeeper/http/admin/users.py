@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import get, put
+from litestar import delete, get, put
 from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.errors import Contradiction, Invalid, NotFound
@@ -14,13 +14,14 @@ from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.body import Fault
 from tollkeeper.http.download import CONTENT_TYPES
 from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
+from tollkeeper.http.leaving import PATIENCE_SECONDS, Left
 from tollkeeper.http.listing import RequestsFound, RequestsQuery, page_of
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import DashboardAnswer, RequestFound, RequestWhole
 from tollkeeper.http.wire import Cents, Heard, Instant, instant
-from tollkeeper.metering import directory, records
+from tollkeeper.metering import directory, leaving, records
 from tollkeeper.metering.directory import Change, Entry, Found, Order, Sort, Wanted
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.requests import reference
@@ -155,6 +156,14 @@ CHANGE: Final = Operation(
     problems=(NotFound, Contradiction),
     examples={"a month of pro": {"plan": "pro", "planExpiresAt": "2027-01-01T00:00:00Z", "note": "trial"}},
 )
+DELETE: Final = Operation(
+    "admin",
+    summary="Delete a user",
+    query=Said,
+    gives={200: Left},
+    problems=(NotFound, Contradiction),
+    recent=True,
+)
 
 
 @get(_PATH, opt=LIST.as_opt())
@@ -201,6 +210,19 @@ async def change_user(request: Exchange) -> Answer:
         raise Contradiction("you would lock yourself out: another operator may switch you off")
     changed = await directory.change(request.backend.database, user_id, said.as_change(), actor=request.actor)
     return Answer.of(DirectoryFound(user=DirectoryEntry.of(changed)))
+
+
+@delete(_ONE, opt=DELETE.as_opt(), status_code=200)
+async def delete_user(request: Exchange) -> Answer:
+    """All that is theirs goes, and nothing comes back; sums over all users stay, as nobody's."""
+    request.asked(Said)
+    user_id, backend = path_id(request, "user"), request.backend
+    if user_id == request.caller.user_id:
+        raise Contradiction("this is you: delete your own account where your own settings are")
+    is_complete = await leaving.leave(
+        backend.database, backend.patient, user_id, actor=request.actor, may_be_last=True, seconds=PATIENCE_SECONDS
+    )
+    return Answer.of(Left(is_complete=is_complete))
 
 
 @get(

@@ -217,13 +217,22 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     overall_pairs AS (
         SELECT s, o, jsonb_build_object('hour_at', hour_at, 'plan_name', plan_name, 'model', model, 'category', category,
                                         'request_type', request_type) AS key
-          FROM (SELECT date_trunc('hour', f.started_at, 'UTC') AS hour_at, f.plan_name::text AS plan_name, f.model, f.category, f.request_type,
-                       sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used, sum(f.tokens_input) AS tokens_input,
-                       sum(f.tokens_output) AS tokens_output, sum(f.tokens_cached) AS tokens_cached, sum(f.tokens_cache_write) AS tokens_cache_write, sum(f.tokens_reasoning) AS tokens_reasoning,
-                       sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed, sum(f.duration_ms) AS duration_ms,
-                       sum(f.rated) AS rated, sum(f.rating) AS rating,
-                       tk_latencies(array_agg(tk_latency_bucket(f.duration_ms)) FILTER (WHERE f.timed = 1)) AS latencies
-                  FROM fact AS f WHERE f.status <> 'pending' AND f.started_at >= (SELECT k.rows_from FROM kept AS k) GROUP BY 1, 2, 3, 4, 5) AS s
+          FROM (SELECT t.hour_at, t.plan_name, t.model, t.category, t.request_type,
+                       sum(t.completed) AS completed, sum(t.failed) AS failed, sum(t.tokens_used) AS tokens_used, sum(t.tokens_input) AS tokens_input,
+                       sum(t.tokens_output) AS tokens_output, sum(t.tokens_cached) AS tokens_cached, sum(t.tokens_cache_write) AS tokens_cache_write, sum(t.tokens_reasoning) AS tokens_reasoning,
+                       sum(t.cost_nanos) AS cost_nanos, sum(t.unpriced) AS unpriced, sum(t.timed) AS timed, sum(t.duration_ms) AS duration_ms,
+                       sum(t.rated) AS rated, sum(t.rating) AS rating,
+                       tk_latencies_total(t.latencies) AS latencies
+                  FROM (SELECT date_trunc('hour', f.started_at, 'UTC') AS hour_at, f.plan_name::text AS plan_name, f.model::text AS model, f.category::text AS category, f.request_type::text AS request_type,
+                               sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used, sum(f.tokens_input) AS tokens_input,
+                               sum(f.tokens_output) AS tokens_output, sum(f.tokens_cached) AS tokens_cached, sum(f.tokens_cache_write) AS tokens_cache_write, sum(f.tokens_reasoning) AS tokens_reasoning,
+                               sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed, sum(f.duration_ms) AS duration_ms,
+                               sum(f.rated) AS rated, sum(f.rating) AS rating,
+                               tk_latencies(array_agg(tk_latency_bucket(f.duration_ms)) FILTER (WHERE f.timed = 1)) AS latencies
+                          FROM fact AS f WHERE f.status <> 'pending' GROUP BY 1, 2, 3, 4, 5
+                         UNION ALL
+                        SELECT * FROM left_rollups) AS t
+                 WHERE t.hour_at >= (SELECT k.rows_from FROM kept AS k) GROUP BY 1, 2, 3, 4, 5) AS s
           FULL JOIN (SELECT o.hour_at, o.plan_name, o.model, o.category, o.request_type,
                        sum(o.completed) AS completed, sum(o.failed) AS failed, sum(o.tokens_used) AS tokens_used, sum(o.tokens_input) AS tokens_input,
                        sum(o.tokens_output) AS tokens_output, sum(o.tokens_cached) AS tokens_cached, sum(o.tokens_cache_write) AS tokens_cache_write, sum(o.tokens_reasoning) AS tokens_reasoning,
@@ -262,6 +271,8 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
              UNION ALL
             SELECT NULL, 'overall_rollups', o.key, o.field, o.stored, o.actual FROM overall_fields AS o) AS d
      WHERE coalesce(d.stored, 0) <> coalesce(d.actual, 0)
+       -- Of who is on the way out nothing is proved but that the sums over all stay right.
+       AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.id = d.user_id AND a.leaving_since IS NOT NULL)
      ORDER BY 1, 2, 3, 4
     $$;
 
