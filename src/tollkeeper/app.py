@@ -8,15 +8,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from ipaddress import ip_network
 from typing import Final
 from uuid import uuid4
 
 from tollkeeper import jobs
-from tollkeeper.accounts import masterkey, variables
+from tollkeeper.accounts import keyring, masterkey
 from tollkeeper.accounts.sealing import Sealer
-from tollkeeper.errors import Misconfigured, Unavailable
+from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Readiness
 from tollkeeper.http.routes import asgi_app
 from tollkeeper.location import located, master_keys
@@ -57,10 +58,9 @@ async def prepared(settings: Settings) -> AsyncGenerator[Addresses]:
 async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Application]:
     """Run the application on a prepared database; at the end, what waits in the lanes is decided first."""
     async with opened(settings, addresses) as (database, ledger), _patient(settings, addresses) as patient:
-        keys = master_keys(settings)
-        sealer = Sealer(keys)
-        if missing := await variables.master_keys_in_use(database) - sealer.versions:
-            raise Misconfigured(f"secrets are sealed under version {min(missing)} of the master key, which is not here")
+        keys = master_keys(settings, make=not await keyring.known(database))
+        await keyring.admit(database, keys)
+        sealer = Sealer(keys, reload=partial(master_keys, settings))
         readiness = Readiness()
         backend = Backend(
             database=database,
@@ -80,7 +80,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             public_url=settings.public_url or f"http://localhost:{settings.port}",
             readiness=readiness,
         )
-        async with jobs.beating(database, backend.node, backend.pulse):
+        async with jobs.beating(database, backend.node, backend.pulse, sealer):
             yield Application(asgi_app(backend), backend, readiness)
 
 

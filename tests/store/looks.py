@@ -193,7 +193,7 @@ NOT_HELD: Final = {
     "ensure_partitions": "reads no table of ours",
     "service_keys": "for the operator",
     "revoke_any_key": "for the operator",
-    "master_keys_in_use": "once, at the start",
+    "secrets.sql": "the operator's, or one row; the rotation walks over all secrets",
     "forget_logins": "once a day, over sign-ins that it keeps few",
     "verified": "reads everything, for the operator",
     "differences": "reads everything of one user or of all, and has a test of its own",

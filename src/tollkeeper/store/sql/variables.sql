@@ -53,9 +53,3 @@ RETURNING v.key, v.type, v.value, v.hint, v.description, v.created_at, v.updated
 DELETE FROM variables AS v
  WHERE v.user_id = :user_id AND v.key = :key
 RETURNING v.key;
-
--- name: master_keys_in_use
--- Under which versions of the master key secrets are sealed. Of all users: asked once, at the start.
-SELECT DISTINCT v.sealed_with AS version
-  FROM variables AS v
- WHERE v.sealed_with IS NOT NULL;
