@@ -141,6 +141,7 @@ LOOK_UPS: Final = (
         "link_hash": secret_hash(1, 1), "session_hash": bytes(32), "lasts": _MONTH,
         "ip_address": "", "user_agent": ""}),
     Look("", "variables_of_user", A_FEW, _user),
+    Look("", "variables_with_seals", A_FEW, _user),
     Look("", "variable", A_FEW, lambda m: _user(m) | {"key": "V3"}),
     Look("", "variable_types", A_FEW, _user),
     Look("", "delete_variable", A_FEW, lambda m: _user(m) | {"key": "V3"}),

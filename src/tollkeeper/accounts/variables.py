@@ -103,6 +103,21 @@ async def reveal(database: Database, user_id: UUID, key: str, *, sealer: Sealer,
     return _variable(row, text=secret)
 
 
+async def reveal_all(database: Database, user_id: UUID, *, sealer: Sealer, actor: Actor) -> list[Variable]:
+    """Show all variables of a user by name, secrets whole, and note which were. ``SealBroken`` as in ``reveal``."""
+    async with database.transaction() as tx:
+        rows = await tx.all("variables_with_seals", user_id=user_id)
+        secrets = {
+            row["key"]: sealer.open(Sealed(row["sealed"], row["sealed_with"]), user_id=user_id, key=row["key"])
+            for row in rows
+            if row["type"] == "secret"
+        }
+        if secrets:
+            detail = {"keys": sorted(secrets)}
+            await activity.note(tx, user_id=user_id, actor=actor, action="variables.revealed", detail=detail)
+    return [_variable(row, text=secrets.get(row["key"])) for row in rows]
+
+
 async def put(database: Database, user_id: UUID, given: NewVariable, *, sealer: Sealer, actor: Actor) -> Put:
     """Create or update one variable; errors name the fields ``key``, ``value``, ``type``, ``description``."""
     return (await _put(database, user_id, [("", given)], sealer=sealer, actor=actor))[0]

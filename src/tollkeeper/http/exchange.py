@@ -146,11 +146,14 @@ class Exchange(Request[Any, Any, Any]):
         """How the body is compressed; ``identity`` is not at all."""
         return self._given.get(b"content-encoding", b"").strip().lower() or b"identity"
 
-    async def said(self, shape: type[Shape]) -> Shape:
-        """Read the JSON body; each kind of fault has its own error, see ``body`` and ``shapes``."""
+    async def said(self, shape: type[Shape], *, raw: bytes | None = None) -> Shape:
+        """Read the JSON body, unless it was read already; each kind of fault has its own error.
+
+        See ``body`` and ``shapes``.
+        """
         if self.caller.kind != "person" and self.body_type != b"application/json":
             raise NotReadable("the body must be sent as application/json")
-        return shapes.shaped(decode(await self.raw()), shape)
+        return shapes.shaped(decode(await self.raw() if raw is None else raw), shape)
 
     def asked(self, shape: type[Shape]) -> Shape:
         """Read the query string."""
