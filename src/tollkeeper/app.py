@@ -8,18 +8,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from ipaddress import ip_network
 from typing import Final
 from uuid import uuid4
 
 from tollkeeper import jobs
-from tollkeeper.accounts import masterkey, variables
+from tollkeeper.accounts import keyring
 from tollkeeper.accounts.github import GitHub
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
-from tollkeeper.errors import Misconfigured, Unavailable
+from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Readiness
 from tollkeeper.http.routes import asgi_app
 from tollkeeper.location import courier, located, master_keys
@@ -64,10 +65,9 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         _patient(settings, addresses) as patient,
         Postman(courier(settings)) as postman,
     ):
-        keys = master_keys(settings)
-        sealer = Sealer(keys)
-        if missing := await variables.master_keys_in_use(database) - sealer.versions:
-            raise Misconfigured(f"secrets are sealed under version {min(missing)} of the master key, which is not here")
+        keys = master_keys(settings, make=not await keyring.known(database))
+        await keyring.admit(database, keys)
+        sealer = Sealer(keys, reload=partial(master_keys, settings))
         readiness = Readiness()
         public_url = settings.public_url or f"http://localhost:{settings.port}"
         backend = Backend(
@@ -92,7 +92,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             public_url=public_url,
             readiness=readiness,
         )
-        async with jobs.beating(database, backend.node, backend.pulse):
+        async with jobs.beating(database, backend.node, backend.pulse, sealer):
             yield Application(asgi_app(backend), backend, readiness)
 
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Final
 
 from tollkeeper.accounts import asks, logins
+from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
 from tollkeeper.metering import leaving, nodes, retention
@@ -67,9 +68,17 @@ async def at_work(
 
 
 @asynccontextmanager
-async def beating(database: Database, node: Node, pulse: Pulse) -> AsyncGenerator[None]:
-    """Let everybody know that this process serves, and how busy it is, for as long as the block lasts."""
-    async with _doing(Job("say that this node lives", BEAT_SECONDS, lambda: nodes.beat(database, node, pulse))):
+async def beating(database: Database, node: Node, pulse: Pulse, sealer: Sealer) -> AsyncGenerator[None]:
+    """Let everybody know that this process serves, and how busy it is, for as long as the block lasts.
+
+    Each time it looks for new versions of the master key: none seals before all nodes have said that they have it.
+    """
+
+    async def beat() -> None:
+        sealer.refresh()
+        await nodes.beat(database, node, pulse, master_keys=sealer.fingerprints.values())
+
+    async with _doing(Job("say that this node lives", BEAT_SECONDS, beat)):
         yield
     with suppress(Unavailable):
         await nodes.leave(database, node)

@@ -147,12 +147,15 @@ class Exchange(Request[Any, Any, Any]):
         """How the body is compressed; ``identity`` is not at all."""
         return self._given.get(b"content-encoding", b"").strip().lower() or b"identity"
 
-    async def said(self, shape: type[Shape], *, most: int = MOST_BYTES) -> Shape:
-        """Read the JSON body, which has at most so many bytes. ``body`` and ``shapes`` name what is wrong with it."""
+    async def said(self, shape: type[Shape], *, most: int = MOST_BYTES, raw: bytes | None = None) -> Shape:
+        """Read the JSON body, which has at most so many bytes, unless it was read already.
+
+        ``body`` and ``shapes`` name what is wrong with it.
+        """
         caller = self.scope.get("caller")
         if (caller is None or caller.kind != "person") and self.body_type != b"application/json":
             raise NotReadable("the body must be sent as application/json")
-        return shapes.shaped(decode(await self.raw(most=most)), shape)
+        return shapes.shaped(decode(await self.raw(most=most) if raw is None else raw), shape)
 
     def asked(self, shape: type[Shape]) -> Shape:
         """Read the query string."""
