@@ -147,8 +147,8 @@ async def test_tracking_that_races_a_leaving_is_refused_clearly_and_counts_for_n
     ):
         for place in range(16):
             tasks.create_task(track((one, other)[place % 2], random.Random(place)))
-        while await owner.fetchval("SELECT total_completed FROM usage WHERE user_id = $1", user) < 30:
-            await asyncio.sleep(0.05)
+        while await owner.fetchval("SELECT total_completed FROM usage WHERE user_id = $1", user) < 30:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # until it is under way
         assert await leave(db, user)
     assert refused <= {NotFound, AccountInactive}
     assert await rows_of(owner, user) <= STAYS
