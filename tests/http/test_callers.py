@@ -50,6 +50,7 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/api/account"): None,
     ("POST", "/api/account/sign-out"): None,
     ("GET", "/api/account/activity"): None,
+    ("GET", "/api/account/export"): None,
     ("DELETE", "/api/account"): {"confirm": "not-mine@example.com"},
     ("GET", "/api/admin/activity"): None,
     ("GET", "/api/admin/overview"): None,
@@ -112,6 +113,7 @@ NEEDS: dict[tuple[str, str], str] = {
 FOR_ANYONE_KNOWN = {("GET", "/api/account"), ("GET", "/api/plans")}
 FOR_SERVICES = {("POST", "/api/chat/track/batch")}
 FOR_PERSONS = {
+    ("GET", "/api/account/export"),
     ("GET", "/api/account/activity"),
     ("DELETE", "/api/account"),
     ("POST", "/api/account/sign-out"),

@@ -30,6 +30,7 @@ from tollkeeper.http import (
     preferences,
     problems,
     sign_in,
+    takeout,
     variables,
 )
 from tollkeeper.http.backend import Backend
@@ -69,6 +70,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     sign_in.show_sign_in,
     sign_in.sign_in,
     activity.list_activity,
+    takeout.export_account,
     leaving.delete_account,
     admin.activity.list_all_activity,
     admin.overview.show_overview,
