@@ -15,11 +15,14 @@ from uuid import uuid4
 
 from tollkeeper import jobs
 from tollkeeper.accounts import masterkey, variables
+from tollkeeper.accounts.github import GitHub
+from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
+from tollkeeper.accounts.signing_up import SignUp
 from tollkeeper.errors import Misconfigured, Unavailable
 from tollkeeper.http.backend import Backend, Readiness
 from tollkeeper.http.routes import asgi_app
-from tollkeeper.location import located, master_keys
+from tollkeeper.location import courier, located, master_keys
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.settings import Settings
@@ -56,12 +59,17 @@ async def prepared(settings: Settings) -> AsyncGenerator[Addresses]:
 @asynccontextmanager
 async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Application]:
     """Run the application on a prepared database; at the end, what waits in the lanes is decided first."""
-    async with opened(settings, addresses) as (database, ledger), _patient(settings, addresses) as patient:
+    async with (
+        opened(settings, addresses) as (database, ledger),
+        _patient(settings, addresses) as patient,
+        Postman(courier(settings)) as postman,
+    ):
         keys = master_keys(settings)
         sealer = Sealer(keys)
         if missing := await variables.master_keys_in_use(database) - sealer.versions:
             raise Misconfigured(f"secrets are sealed under version {min(missing)} of the master key, which is not here")
         readiness = Readiness()
+        public_url = settings.public_url or f"http://localhost:{settings.port}"
         backend = Backend(
             database=database,
             patient=patient,
@@ -71,13 +79,17 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             version=version("tollkeeper"),
             node=Node(uuid4(), socket.gethostname(), os.getpid(), version("tollkeeper")),
             pulse=Pulse(),
+            postman=postman,
+            sign_up=SignUp.of(settings.sign_up),
+            github=_github(settings, public_url),
+            has_mail=settings.smtp_url is not None,
             is_embedded=settings.database_url is None,
             keep_rows_days=settings.retain_rows_days,
             keep_text_days=settings.retain_text_days,
             insecure_cookies=settings.insecure_cookies,
             trusted_proxies=tuple(map(ip_network, settings.trusted_proxies)),
             metrics_token=settings.metrics_token,
-            public_url=settings.public_url or f"http://localhost:{settings.port}",
+            public_url=public_url,
             readiness=readiness,
         )
         async with jobs.beating(database, backend.node, backend.pulse):
@@ -114,6 +126,12 @@ async def opened(
         Ledger(database, pending_for=timedelta(seconds=settings.pending_seconds)) as ledger,
     ):
         yield database, ledger
+
+
+def _github(settings: Settings, public_url: str) -> GitHub | None:
+    if settings.github_client_id is None or settings.github_client_secret is None:
+        return None
+    return GitHub(settings.github_client_id, settings.github_client_secret, settings.github_url, public_url)
 
 
 def _patient(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:

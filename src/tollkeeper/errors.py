@@ -42,6 +42,27 @@ class LinkOver(NobodyKnown):
     title = "This link no longer works"
 
 
+class CodeWrong(NobodyKnown):
+    """The code of a mail, mistyped or guessed: ``triesLeft`` says how often it may be tried again."""
+
+    slug = "code-wrong"
+    title = "That is not the code"
+
+
+class CodeOver(NobodyKnown):
+    """A code works once, within ten minutes, in the browser that asked for it, and may be mistyped five times."""
+
+    slug = "code-over"
+    title = "This code no longer works"
+
+
+class PasskeyRefused(NobodyKnown):
+    """A passkey signs in once for each time that it is asked: in the browser that asked, within five minutes."""
+
+    slug = "passkey-refused"
+    title = "This passkey was not accepted"
+
+
 class NotAllowed(TollkeeperError):
     """Known, and not allowed to do this."""
 
@@ -55,6 +76,13 @@ class SignInAgain(NotAllowed):
 
     slug = "sign-in-again"
     title = "Sign in again to do this"
+
+
+class AskedElsewhere(NotAllowed):
+    """The link of a mail works in the browser that asked for the mail: whoever else has it is signed in by nothing."""
+
+    slug = "asked-elsewhere"
+    title = "Open this link where you asked for it"
 
 
 class AccountInactive(NotAllowed):
@@ -92,6 +120,13 @@ class Contradiction(TollkeeperError):
     status = HTTPStatus.CONFLICT
     slug = "contradiction"
     title = "Contradicts what is recorded"
+
+
+class SignInFirst(Contradiction):
+    """An account is connected with GitHub by who is signed in to it: that addresses are the same proves too little."""
+
+    slug = "sign-in-first"
+    title = "There is an account with this address already"
 
 
 class KeyReused(Contradiction):
@@ -158,6 +193,18 @@ class LimitReached(TollkeeperError):
     status = HTTPStatus.TOO_MANY_REQUESTS
     slug = "limit-reached"
     title = "A limit of the plan is reached"
+
+
+class TooManyAttempts(TollkeeperError):
+    """Asked or tried more often than is let through; ``Retry-After`` says when it is again."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    slug = "too-many-attempts"
+    title = "Too many attempts"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int, **fields: Any) -> None:
+        super().__init__(detail, **fields)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class RebuiltJustNow(TollkeeperError):

@@ -1,14 +1,23 @@
-"""Where the settings say the database and the master keys are. Light enough for every command to load."""
+"""Where the settings say the database, the master keys and the mail server are. Light enough for every command."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
 
 from tollkeeper.accounts import masterkey
 from tollkeeper.settings import Settings
 from tollkeeper.store.embedded import Addresses, embedded_server
+
+if TYPE_CHECKING:
+    from tollkeeper.accounts.mail import Courier
+
+_NEAR: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_SUBMISSION: Final = 587
+_SUBMISSIONS: Final = 465
 
 
 @asynccontextmanager
@@ -29,3 +38,21 @@ def master_keys(settings: Settings) -> dict[int, bytes]:
     data = Path(settings.data)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return masterkey.load_or_make(data / "master.key")
+
+
+def courier(settings: Settings) -> Courier:
+    """Find who takes our mails away: an SMTP server, or this server's console."""
+    from tollkeeper.accounts.mail import Console, Smtp  # noqa: PLC0415 - few commands send mails
+
+    if settings.smtp_url is None or settings.mail_from is None:
+        return Console()
+    parts = urlsplit(settings.smtp_url)
+    is_near, is_tls = parts.hostname in _NEAR, parts.scheme == "smtps"
+    return Smtp(
+        host=parts.hostname or "localhost",
+        port=parts.port or (_SUBMISSIONS if is_tls else _SUBMISSION),
+        security="tls" if is_tls else "if-offered" if is_near else "starttls",
+        sender=settings.mail_from,
+        user=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+    )

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from tollkeeper.errors import Misconfigured
 
@@ -30,6 +31,7 @@ _HIGHEST_PORT: Final = 65_535
 _SHORTEST_TOKEN: Final = 16
 # This month and the last one are always kept.
 _FEWEST_DAYS: Final = 62
+_TOGETHER: Final = (("smtp_url", "mail_from"), ("github_client_id", "github_client_secret"))
 
 
 def _setting(
@@ -96,6 +98,32 @@ def _origin(text: str) -> str:
     if not re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", text):
         raise ValueError("must be `https://HOST` in lower case, with a port if need be and without a path")
     return text
+
+
+def _smtp_url(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        fits = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be `smtps://USER:PASSWORD@HOST` or `smtp://USER:PASSWORD@HOST`, with a port if need be")
+    return text
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*", text):
+        raise ValueError("must be an e-mail address")
+    return text
+
+
+def _sign_up(text: str) -> str:
+    if text.lower() in {"open", "invited"}:
+        return text.lower()
+    domains = [each.strip().lower() for each in text.split(",") if each.strip()]
+    if not domains or not all(re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", each) for each in domains):
+        raise ValueError("must be `open`, `invited`, or domains such as example.com, parted by commas")
+    return ",".join(domains)
 
 
 def _networks(text: str) -> tuple[str, ...]:
@@ -170,6 +198,33 @@ class Settings:
         _origin,
         default=None,
     )
+    sign_up: str = _setting(
+        "Who may sign up by showing that an e-mail address is theirs: `open` (everybody), `invited` (whom an operator "
+        "invites), or domains such as `example.com,example.org` (those and whoever is invited).",
+        _sign_up,
+        default="invited",
+    )
+    smtp_url: str | None = _setting(
+        "The server that takes our mail, as `smtps://USER:PASSWORD@HOST` (TLS from the start) or "
+        "`smtp://USER:PASSWORD@HOST` (STARTTLS, which only one on this machine may lack). Not set: what would be "
+        "mailed (codes to sign in with) is written to the server's console.",
+        _smtp_url,
+        default=None,
+        secret=True,
+    )
+    mail_from: str | None = _setting(
+        "The address that our mails come from; needed with `TOLLKEEPER_SMTP_URL`.", _address, default=None
+    )
+    github_client_id: str | None = _setting(
+        "The client id of your OAuth app at GitHub, to offer signing in by it. Its callback address is "
+        "`TOLLKEEPER_PUBLIC_URL` followed by `/sign-in/github/callback`.",
+        _token,
+        default=None,
+    )
+    github_client_secret: str | None = _setting("The secret of that OAuth app.", _token, default=None, secret=True)
+    github_url: str = _setting(
+        "Where GitHub is: another address for a GitHub Enterprise Server.", _origin, default="https://github.com"
+    )
     trusted_proxies: tuple[str, ...] = _setting(
         "Proxies whose `X-Forwarded-For` is believed: addresses or networks, parted by commas.",
         _networks,
@@ -217,6 +272,11 @@ class Settings:
         rows, texts = values.get("retain_rows_days"), values.get("retain_text_days")
         if rows is not None and texts is not None and texts > rows:
             wrong.append("TOLLKEEPER_RETAIN_TEXT_DAYS must not be more than TOLLKEEPER_RETAIN_ROWS_DAYS")
+        wrong += [
+            f"{_name(one)} and {_name(other)} go together: set both or none"
+            for one, other in _TOGETHER
+            if (values.get(one) is None) != (values.get(other) is None)
+        ]
         if wrong:
             raise Misconfigured("; ".join(wrong))
         return cls(**values | {name: value for name, value in given.items() if value is not None})

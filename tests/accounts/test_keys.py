@@ -3,9 +3,10 @@ from __future__ import annotations
 import asyncio
 import re
 import string
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -58,9 +59,12 @@ async def test_a_key_is_found_by_its_hash_with_its_user_and_scopes(db: Database)
     hashes = [keys.hashed(each, pepper=PEPPER) for each in (mine.key, theirs.key, keys.generate("user"))]
     found = {each.key_hash: each for each in await keys.look_up(db, hashes)}
     assert found.keys() == set(hashes[:2])
-    assert found[hashes[0]] == keys.FoundKey(hashes[0], mine.id, "user", user.id, keys.DEFAULT_SCOPES, is_active=True)
+    anywhere: tuple[keys.Network, ...] = ()
+    assert found[hashes[0]] == keys.FoundKey(
+        hashes[0], mine.id, "user", user.id, keys.DEFAULT_SCOPES, anywhere, is_active=True, is_noted=False
+    )
     assert found[hashes[1]] == keys.FoundKey(
-        hashes[1], theirs.id, "service", None, frozenset({"metrics"}), is_active=True
+        hashes[1], theirs.id, "service", None, frozenset({"metrics"}), anywhere, is_active=True, is_noted=False
     )
 
 
@@ -106,20 +110,25 @@ async def test_the_key_of_a_user_who_is_switched_off_says_so(db: Database) -> No
     assert [each.is_active for each in await _found(db, key)] == [False]
 
 
-async def test_use_is_noted_every_five_minutes_and_never_waited_for(db: Database, owner: Any) -> None:
+async def test_use_is_noted_once_a_minute_and_never_waited_for(db: Database, owner: Any) -> None:
     now = datetime(2026, 5, 10, 12, tzinfo=UTC)
     await set_clock(owner, now)
     user, key = await _user_and_key(db)
     noted: list[datetime | None] = []
-    for minutes in (0, 4, 6):
-        await set_clock(owner, now + timedelta(minutes=minutes))
-        await _found(db, key)
+    is_noted: list[bool] = []
+    for seconds in (0, 59, 60, 61):
+        await set_clock(owner, now + timedelta(seconds=seconds))
+        is_noted += [each.is_noted for each in await _found(db, key)]
+        await keys.note_used(db, [key.id, uuid4()])
         noted.append((await keys.listed(db, user.id))[0].last_used_at)
-    assert noted == [now, now, now + timedelta(minutes=6)]
+    assert is_noted == [False, True, False, True]
+    assert noted == [now, now, now + timedelta(minutes=1), now + timedelta(minutes=1)]
     await set_clock(owner, now + timedelta(hours=1))
     async with owner.transaction():
         await owner.execute("SELECT FROM api_keys FOR UPDATE")
+        await asyncio.wait_for(keys.note_used(db, [key.id]), 0.5)
         assert len(await asyncio.wait_for(_found(db, key), 0.5)) == 1
+    assert (await keys.listed(db, user.id))[0].last_used_at == now + timedelta(minutes=1)
 
 
 async def test_a_key_may_all_daily_work_unless_told_otherwise(db: Database) -> None:
@@ -140,6 +149,10 @@ FAULTY: list[tuple[str, dict[str, Any]]] = [
     ("user", {"kind": "user"}),
     ("user", {"kind": "service", "user_id": uuid4()}),
     ("expiresAt", {"kind": "service", "expires_at": datetime(2099, 1, 1)}),  # noqa: DTZ001 - that is the fault
+    (r"addresses\[1\]", {"kind": "service", "addresses": ["10.0.0.0/8", "10.0.0.7/8"]}),
+    (r"addresses\[0\]", {"kind": "service", "addresses": ["example.com"]}),
+    (r"addresses\[0\]", {"kind": "service", "addresses": ["fe80::1%eth0"]}),
+    ("addresses", {"kind": "service", "addresses": [f"10.0.0.{n}" for n in range(51)]}),
 ]
 
 
@@ -172,10 +185,115 @@ async def test_forty_racers_get_twenty_keys_and_a_revoked_one_makes_room(db: Dat
     await create()
 
 
-async def _user_and_key(db: Database, expires_at: datetime | None = None) -> tuple[users.User, keys.NewKey]:
+async def test_addresses_are_kept_as_networks(db: Database) -> None:
+    given = ["203.0.113.7", "2001:DB8::/32", "203.0.113.7/32"]
+    made = await keys.create(db, kind="service", name="app", addresses=given, pepper=PEPPER, actor=OPERATOR)
+    assert made.addresses == ("203.0.113.7/32", "2001:db8::/32")
+    assert [each.addresses for each in await keys.of_services(db)] == [made.addresses]
+    assert [tuple(map(str, each.addresses)) for each in await _found(db, made)] == [made.addresses]
+
+
+async def test_a_rotated_key_works_on_until_the_overlap_is_over(db: Database, owner: Any) -> None:
+    now = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    await set_clock(owner, now)
+    user, old = await _user_and_key(db, expires_at=now + timedelta(days=90), addresses=["10.0.0.0/8"])
+    await set_clock(owner, now + timedelta(days=60))
+    rotated = await _rotated(db, user, old.id, overlap=timedelta(hours=1))
+    assert rotated.old_ends_at == now + timedelta(days=60, hours=1)
+    assert (rotated.new.scopes, rotated.new.addresses, rotated.new.name) == (old.scopes, old.addresses, old.name)
+    assert rotated.new.expires_at == now + timedelta(days=150), "it lasts as long as the old one was meant to"
+    assert rotated.new.key != old.key
+    new, former = await keys.listed(db, user.id)
+    assert (former.status, former.replaced_by, new.status, new.replaces) == ("replaced", new.id, "active", old.id)
+    assert len(await _found(db, old)) == len(await _found(db, rotated.new)) == 1
+    await set_clock(owner, rotated.old_ends_at)
+    assert (len(await _found(db, old)), len(await _found(db, rotated.new))) == (0, 1)
+    assert [each.status for each in await keys.listed(db, user.id)] == ["active", "expired"]
+
+
+async def test_a_key_that_ends_sooner_is_not_prolonged_by_the_overlap(db: Database, owner: Any) -> None:
+    now = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    await set_clock(owner, now)
+    user, old = await _user_and_key(db, expires_at=now + timedelta(hours=2))
+    assert (await _rotated(db, user, old.id)).old_ends_at == now + timedelta(hours=2)
+
+
+async def test_without_an_overlap_the_old_key_ends_at_once(db: Database) -> None:
+    user, old = await _user_and_key(db)
+    rotated = await _rotated(db, user, old.id, overlap=timedelta(0))
+    assert (len(await _found(db, old)), len(await _found(db, rotated.new))) == (0, 1)
+    assert rotated.new.expires_at is None
+    for overlap in (timedelta(seconds=-1), keys.LONGEST_OVERLAP + timedelta(seconds=1)):
+        with pytest.raises(Invalid, match=r"^overlapSeconds: "):
+            await _rotated(db, user, rotated.new.id, overlap=overlap)
+
+
+async def test_of_many_who_rotate_a_key_one_succeeds(db: Database) -> None:
+    user, old = await _user_and_key(db)
+    service = await keys.create(db, kind="service", name="app", pepper=PEPPER, actor=OPERATOR)
+    for user_id, key in ((user.id, old), (None, service)):
+        racers = (keys.rotate(db, key.id, user_id=user_id, pepper=PEPPER, actor=OPERATOR) for _ in range(20))
+        verdicts = await asyncio.gather(*racers, return_exceptions=True)
+        assert sum(isinstance(each, keys.Rotated) for each in verdicts) == 1
+        assert sum(isinstance(each, Contradiction) for each in verdicts) == 19, verdicts
+    assert len(await keys.listed(db, user.id)) == len(await keys.of_services(db)) == 2
+
+
+async def test_nobody_rotates_what_is_anothers_ended_or_unknown(db: Database) -> None:
+    user, key = await _user_and_key(db)
+    eve = await users.add(db, "eve@example.com")
+    service = await keys.create(db, kind="service", name="app", pepper=PEPPER, actor=OPERATOR)
+    for user_id, key_id in ((eve.id, key.id), (None, key.id), (user.id, service.id), (user.id, uuid4())):
+        with pytest.raises(NotFound):
+            await keys.rotate(db, key_id, user_id=user_id, pepper=PEPPER, actor=OPERATOR)
+    await keys.revoke(db, user.id, key.id, actor=OPERATOR)
+    with pytest.raises(NotFound):
+        await _rotated(db, user, key.id)
+    assert len(await keys.listed(db, user.id)) == 1
+
+
+async def test_who_has_twenty_keys_may_rotate_them_all_and_no_further(db: Database) -> None:
+    user, first = await _user_and_key(db)
+    for _ in range(keys.MOST_KEYS - 1):
+        await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=OPERATOR)
+    for each in await keys.listed(db, user.id):
+        await _rotated(db, user, each.id)
+    newest = (await keys.listed(db, user.id, limit=1))[0]
+    with pytest.raises(Contradiction, match="revoke one of the old ones"):
+        await _rotated(db, user, newest.id)
+    await keys.revoke(db, user.id, first.id, actor=OPERATOR)
+    await _rotated(db, user, newest.id)
+    with pytest.raises(Contradiction):
+        await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=OPERATOR)
+
+
+async def test_a_list_goes_on_behind_its_page(db: Database) -> None:
+    user, _ = await _user_and_key(db)
+    for _ in range(4):
+        await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=OPERATOR)
+    whole = await keys.listed(db, user.id)
+    assert await keys.listed(db, user.id, limit=2) == whole[:2]
+    assert await keys.listed(db, user.id, limit=9, after=whole[1].id) == whole[2:]
+
+
+async def _rotated(db: Database, user: users.User, key_id: UUID, *, overlap: timedelta = keys.OVERLAP) -> keys.Rotated:
+    actor = Actor(str(user.id))
+    return await keys.rotate(db, key_id, user_id=user.id, overlap=overlap, pepper=PEPPER, actor=actor)
+
+
+async def _user_and_key(
+    db: Database, expires_at: datetime | None = None, addresses: Collection[str] = ()
+) -> tuple[users.User, keys.NewKey]:
     user = await users.add(db, "a@example.com")
     key = await keys.create(
-        db, kind="user", name="x", user_id=user.id, expires_at=expires_at, pepper=PEPPER, actor=Actor(str(user.id))
+        db,
+        kind="user",
+        name="x",
+        user_id=user.id,
+        expires_at=expires_at,
+        addresses=addresses,
+        pepper=PEPPER,
+        actor=Actor(str(user.id)),
     )
     return user, key
 

@@ -15,7 +15,14 @@ PLAN = [
     "name", "rank", "dailyRequests", "monthlyRequests", "maxTokensPerRequest", "monthlyTokens", "monthlyCost",
     "features", "pricePerMonth", "billingCycle",
 ]  # fmt: skip
-AT_FIRST = {"name": None, "timeZone": "UTC", "nextTimeZone": None, "theme": "auto", "daysShown": 30}
+AT_FIRST = {
+    "name": None,
+    "timeZone": "UTC",
+    "nextTimeZone": None,
+    "theme": "auto",
+    "daysShown": 30,
+    "emailAlerts": {"limits": True, "security": True},
+}
 
 
 async def settings(service: Site, person: Person) -> Any:
@@ -80,6 +87,9 @@ async def test_settings_are_changed_one_by_one(service: Site, alice: Person, bob
     assert await settings(service, alice) == AT_FIRST | {"email": alice.email}
     assert (await changed(service, alice, theme="dark"))["theme"] == "dark"
     assert (await changed(service, alice, daysShown=90))["theme"] == "dark"
+    for alerts in ({"limits": False}, {"security": False}, {"limits": True}):
+        told = await changed(service, alice, emailAlerts=alerts)
+    assert told["emailAlerts"] == {"limits": True, "security": False}
     told = await changed(service, alice, name="Ada L.", timeZone="europe/berlin")
     expected = {
         "name": "Ada L.",
@@ -88,6 +98,7 @@ async def test_settings_are_changed_one_by_one(service: Site, alice: Person, bob
         "nextTimeZone": "Europe/Berlin",
         "theme": "dark",
         "daysShown": 90,
+        "emailAlerts": {"limits": True, "security": False},
     }
     assert told == expected == await settings(service, alice)
     assert (await changed(service, alice, timeZone="UTC"))["nextTimeZone"] is None
@@ -111,6 +122,10 @@ async def test_a_zone_takes_effect_with_the_next_day(service: Site, alice: Perso
     ("says", "faulty"),
     [
         ({}, {"body"}),
+        ({"emailAlerts": {}}, {"body"}),
+        ({"emailAlerts": {"limits": None}}, {"emailAlerts.limits"}),
+        ({"emailAlerts": {"limits": 1, "all": True}}, {"emailAlerts.limits", "emailAlerts.all"}),
+        ({"emailAlerts": None}, {"emailAlerts"}),
         ({"theme": "blue"}, {"theme"}),
         ({"theme": None}, {"theme"}),
         ({"daysShown": 31}, {"daysShown"}),

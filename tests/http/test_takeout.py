@@ -30,6 +30,7 @@ WITHIN = {
     "closing_analytics": "on its way out, and within the sums",
     "sign_in_links": "hashes of links, for minutes",
     "github_asks": "hashes of a way to GitHub and back, for minutes",
+    "passkey_ceremonies": "hashes of what a browser was asked to sign, for minutes",
 }
 SECRET = {"key_hash", "token_hash", "sealed", "sealed_with", "note", "payload_hash", "answer"}
 

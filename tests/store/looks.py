@@ -125,7 +125,12 @@ LOOK_UPS: Final = (
     Look("", "user", A_FEW, _user),
     Look("", "look_up_keys", A_FEW, _secrets),
     Look("", "live_keys_of_user", A_FEW, _user),
-    Look("", "keys_of_user", A_FEW, _user),
+    Look("", "keys_of_user", A_FEW, lambda m: _user(m) | {"after": None, "most": PAGE}),
+    Look("", "note_keys_used", A_FEW, lambda m: {"key_ids": [m.middle]}),
+    Look("", "hold_key", A_FEW, lambda m: _user(m) | {"key_id": m.middle}),
+    Look("", "replacement_of_key", A_FEW, lambda m: _user(m) | {"key_id": m.middle}),
+    Look("", "rotate_key", A_FEW, lambda m: _user(m) | {
+        "key_id": m.middle, "overlap": _MONTH, "key_hash": bytes(32), "shown_as": ""}),
     Look("", "revoke_key", A_FEW, lambda m: _user(m) | {"key_id": m.middle}),
     Look("", "look_up_logins", A_FEW, lambda m: _secrets(m) | {"idle": _MONTH, "recent": _MONTH}),
     Look("", "logins_of_user", A_FEW, lambda m: _user(m) | {"idle": _MONTH}),
@@ -135,7 +140,7 @@ LOOK_UPS: Final = (
     Look("", "use_sign_in_link", A_FEW, lambda _: {"link_hash": secret_hash(1, 1)}),
     Look("", "begin_login", A_FEW, lambda m: _user(m) | {
         "session_hash": bytes(32), "signed_in_by": "link", "lasts": _MONTH, "ip_address": "", "user_agent": "",
-        "network": None, "replaces": secret_hash(1, 1)}),
+        "network": None, "browser_hash": None, "replaces": secret_hash(1, 1)}),
     Look("", "variables_of_user", A_FEW, _user),
     Look("", "variable", A_FEW, lambda m: _user(m) | {"key": "V3"}),
     Look("", "variable_types", A_FEW, _user),

@@ -2,6 +2,9 @@
 
 A key is a prefix that says what it is, 43 characters (256 random bits in base 62) and 6 that check the rest, so that a
 typing error is refused without asking the database. The check guards against nothing else.
+
+A key is rotated by a new one on the same terms; the old one works on for a while, so that nobody is cut off while the
+new one is put into its place.
 """
 
 from __future__ import annotations
@@ -10,9 +13,10 @@ import re
 import secrets
 import string
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -24,6 +28,8 @@ from tollkeeper.errors import Contradiction, Invalid, NobodyKnown, NotFound
 from tollkeeper.store.database import Database, Record, Statements, Transaction
 
 Kind = Literal["user", "service"]
+Status = Literal["active", "replaced", "expired", "revoked"]
+Network = IPv4Network | IPv6Network
 
 KEY_PATTERN: Final = r"\btk_(?:user|service)_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}\b"
 """What scanners look for in places where no key should be."""
@@ -38,7 +44,11 @@ DEFAULT_SCOPES: Final = frozenset({"track", "dashboard:read", "variables:read", 
 """What a key may if nobody says otherwise: all daily work, but neither whole secrets nor the server's own numbers."""
 
 MOST_KEYS: Final = 20
-"""How many keys of one user may work at once."""
+"""How many keys of one user may work at once; beside them as many that are being replaced."""
+
+MOST_ADDRESSES: Final = 50
+OVERLAP: Final = timedelta(hours=24)
+LONGEST_OVERLAP: Final = timedelta(days=30)
 
 _LONGEST_NAME: Final = 200
 _DIGITS: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -55,25 +65,43 @@ class NewKey:
     kind: Kind
     name: str
     scopes: tuple[str, ...]
+    addresses: tuple[str, ...]
     created_at: datetime
     expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
+class Rotated:
+    """A key and the one that it replaces, with the instant when that one ends."""
+
+    new: NewKey
+    old_id: UUID
+    old_ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FoundKey:
-    """Who comes with a key that works now. A service key has no user of its own and is always active."""
+    """Who comes with a key that works now. A service key has no user of its own and is always active.
+
+    ``addresses``: from where it may be used, none for anywhere. ``is_noted``: its use was noted within the last minute.
+    """
 
     key_hash: bytes
     id: UUID
     kind: Kind
     user_id: UUID | None
     scopes: frozenset[str]
+    addresses: tuple[Network, ...]
     is_active: bool
+    is_noted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class KeptKey:
-    """A key as lists show it: ``shown_as`` is its beginning."""
+    """A key as lists show it: ``shown_as`` is its beginning. ``last_used_at`` is right within a minute or so.
+
+    ``status``: one that is ``replaced`` still works until it expires.
+    """
 
     id: UUID
     kind: Kind
@@ -81,10 +109,14 @@ class KeptKey:
     name: str
     shown_as: str
     scopes: tuple[str, ...]
+    addresses: tuple[str, ...]
+    status: Status
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    replaces: UUID | None
+    replaced_by: UUID | None
 
 
 async def create(
@@ -97,18 +129,19 @@ async def create(
     user_id: UUID | None = None,
     scopes: Collection[str] | None = None,
     expires_at: datetime | None = None,
+    addresses: Collection[str] = (),
 ) -> NewKey:
-    """Make a key, for a user or (without ``user_id``) for a service.
+    """Make a key, for a user or (without ``user_id``) for a service; ``addresses``: from where it may be used.
 
-    Raises ``Invalid`` for a faulty name, scope or end, ``NotFound`` for an unknown user, and ``Contradiction`` for a
-    user with 20 keys that work.
+    Raises ``Invalid`` for a faulty name, scope, end or address, ``NotFound`` for an unknown user, and ``Contradiction``
+    for a user with 20 keys that work.
     """
     if (kind == "user") != (user_id is not None):
         raise Invalid.field("user", "a user key has a user, a service key has none")
     label = one_line(name, field="name", most=_LONGEST_NAME)
     if not label.strip():
         raise Invalid.field("name", "must say what the key is for")
-    allowed = _scopes(kind, scopes)
+    allowed, networks = _scopes(kind, scopes), _networks(addresses)
     key = generate(kind)
     async with database.transaction() as tx:
         if user_id is not None:
@@ -119,15 +152,59 @@ async def create(
             kind=kind,
             user_id=user_id,
             label=label,
-            shown_as=key[: len(f"tk_{kind}_") + _SHOWN] + "…",
+            shown_as=_beginning(key),
             scopes=allowed,
+            addresses=networks,
             expires_at=_aware(expires_at),
         )
         if row is None:
             raise Invalid.field("expiresAt", "must lie in the future")
-        detail = {"key_id": str(row["id"]), "kind": kind, "scopes": allowed}
+        detail = {"key_id": str(row["id"]), "kind": kind, "scopes": allowed, "addresses": networks}
         await activity.note(tx, user_id=user_id, actor=actor, action="key.created", detail=detail)
-    return NewKey(row["id"], key, kind, label, tuple(allowed), row["created_at"], expires_at)
+    return NewKey(row["id"], key, kind, label, tuple(allowed), tuple(networks), row["created_at"], expires_at)
+
+
+async def rotate(
+    database: Database,
+    key_id: UUID,
+    *,
+    pepper: bytes,
+    actor: Actor,
+    user_id: UUID | None = None,
+    overlap: timedelta = OVERLAP,
+) -> Rotated:
+    """Make a new key on the same terms as one of a user or (without ``user_id``) of a service.
+
+    The old one ends after the overlap, if it would not end sooner; the new one lasts as long as the old one was meant
+    to. Of many who rotate the same key one succeeds. ``NotFound`` if there is no such key that works, ``Contradiction``
+    if it was rotated before.
+    """
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise Invalid.field("overlapSeconds", f"must be from 0 to {int(LONGEST_OVERLAP.total_seconds())}")
+    async with database.transaction() as tx:
+        if user_id is not None:
+            await tx.value("bring_current", user_ids=[user_id])  # as in `create`
+        # A statement of its own, so that the next one sees what was done while this one waited.
+        await tx.run("hold_key", key_id=key_id, user_id=user_id)
+        kind: Kind = "service" if user_id is None else "user"
+        key = generate(kind)
+        row = await tx.one(
+            "rotate_key",
+            key_id=key_id,
+            user_id=user_id,
+            overlap=overlap,
+            key_hash=peppered(key, pepper=pepper),
+            shown_as=_beginning(key),
+        )
+        if row is None:
+            if await tx.value("replacement_of_key", key_id=key_id, user_id=user_id) is None:
+                raise NotFound("no such key that works")
+            raise Contradiction("this key has been rotated already: rotate the one that replaces it")
+        if user_id is not None and (await _live(tx, user_id))["working"] > 2 * MOST_KEYS:
+            raise Contradiction("too many keys are being replaced: revoke one of the old ones first")
+        detail = {"key_id": str(key_id), "new_key_id": str(row["id"]), "overlap_seconds": overlap.total_seconds()}
+        await activity.note(tx, user_id=user_id, actor=actor, action="key.rotated", detail=detail)
+    return Rotated(_new(row, key), key_id, row["old_ends_at"])
 
 
 def generate(kind: Kind) -> str:
@@ -150,6 +227,11 @@ async def look_up(database: Statements, hashes: Sequence[bytes]) -> list[FoundKe
     return [_found(row) for row in rows]
 
 
+async def note_used(database: Statements, key_ids: Collection[UUID]) -> None:
+    """Note that keys are in use, each at most once a minute."""
+    await database.run("note_keys_used", key_ids=list(key_ids))
+
+
 async def revoke(database: Database, user_id: UUID, key_id: UUID, *, actor: Actor) -> None:
     """End a key of a user, from the next look-up on; ``NotFound`` if it is not theirs or ended before."""
     async with database.transaction() as tx:
@@ -169,22 +251,29 @@ async def revoke_any(database: Database, key_id: UUID, *, actor: Actor) -> None:
         )
 
 
-async def listed(database: Statements, user_id: UUID) -> list[KeptKey]:
-    """Show all keys that a user ever had, the newest first."""
-    return [_kept(row) for row in await database.all("keys_of_user", user_id=user_id)]
+async def listed(
+    database: Statements, user_id: UUID, *, limit: int | None = None, after: UUID | None = None
+) -> list[KeptKey]:
+    """Show the keys that a user has or had, the newest first, those behind ``after``."""
+    return [_kept(row) for row in await database.all("keys_of_user", user_id=user_id, most=limit, after=after)]
 
 
-async def of_services(database: Statements) -> list[KeptKey]:
-    """Show all service keys there ever were, the newest first."""
-    return [_kept(row) for row in await database.all("service_keys")]
+async def of_services(database: Statements, *, limit: int | None = None, after: UUID | None = None) -> list[KeptKey]:
+    """Show the keys that services have or had, the newest first, those behind ``after``."""
+    return [_kept(row) for row in await database.all("service_keys", most=limit, after=after)]
 
 
 async def _make_room(tx: Transaction, user_id: UUID) -> None:
     await tx.value("bring_current", user_ids=[user_id])  # takes the lock, so that nobody else fills the room
     if await tx.one("user", user_id=user_id) is None:
         raise NotFound("no such user")
-    if await tx.value("live_keys_of_user", user_id=user_id) >= MOST_KEYS:
+    if (await _live(tx, user_id))["lasting"] >= MOST_KEYS:
         raise Contradiction(f"a user has at most {MOST_KEYS} keys that work: revoke one first")
+
+
+async def _live(tx: Transaction, user_id: UUID) -> Mapping[str, int]:
+    row = await tx.one("live_keys_of_user", user_id=user_id)
+    return {**row} if row else {}
 
 
 def _scopes(kind: Kind, given: Collection[str] | None) -> list[str]:
@@ -197,10 +286,30 @@ def _scopes(kind: Kind, given: Collection[str] | None) -> list[str]:
     return sorted(chosen)
 
 
+def _networks(given: Collection[str]) -> list[str]:
+    """Write networks as PostgreSQL knows them; a single address is a network of one."""
+    if len(given) > MOST_ADDRESSES:
+        raise Invalid.field("addresses", f"must be at most {MOST_ADDRESSES}")
+    return list(dict.fromkeys(_network(text, f"addresses[{place}]") for place, text in enumerate(given)))
+
+
+def _network(text: str, field: str) -> str:
+    try:
+        if "%" not in text:
+            return str(ip_network(text))
+    except ValueError:
+        pass
+    raise Invalid.field(field, "must be an address, 203.0.113.7, or a network, 203.0.113.0/24 or 2001:db8::/32")
+
+
 def _aware(instant: datetime | None) -> datetime | None:
     if instant is not None and instant.tzinfo is None:
         raise Invalid.field("expiresAt", "must say its offset from UTC")
     return instant
+
+
+def _beginning(key: str) -> str:
+    return key[: key.index("_", len("tk_")) + 1 + _SHOWN] + "…"
 
 
 def _check(unchecked: str) -> str:
@@ -215,13 +324,28 @@ def _base62(number: int, width: int) -> str:
     return "".join(reversed(digits))
 
 
+def _new(row: Record, key: str) -> NewKey:
+    return NewKey(
+        row["id"],
+        key,
+        row["kind"],
+        row["name"],
+        tuple(row["scopes"]),
+        tuple(map(str, row["addresses"])),
+        row["created_at"],
+        row["expires_at"],
+    )
+
+
 def _found(row: Record) -> FoundKey:
     columns: dict[str, Any] = {**row}
     columns["scopes"] = frozenset(row["scopes"])
+    columns["addresses"] = tuple(row["addresses"])
     return FoundKey(**columns)
 
 
 def _kept(row: Record) -> KeptKey:
     columns: dict[str, Any] = {**row}
     columns["scopes"] = tuple(row["scopes"])
+    columns["addresses"] = tuple(map(str, row["addresses"]))
     return KeptKey(**columns)

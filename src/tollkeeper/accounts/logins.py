@@ -40,10 +40,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Where somebody signs in. ``replaces``: the hash of the token that the browser has so far, whose session ends."""
+    """Where somebody signs in. ``browser``: the hash of what the browser is known by.
+
+    ``replaces``: the hash of the token that it has so far, whose session ends.
+    """
 
     ip_address: str | None = None
     user_agent: str | None = None
+    browser: bytes | None = None
     replaces: bytes | None = None
 
 
@@ -79,6 +83,7 @@ class KeptLogin:
     """A login session as its owner sees it; ``last_seen_at`` is right within five minutes."""
 
     id: UUID
+    signed_in_by: Way
     ip_address: str | None
     user_agent: str | None
     created_at: datetime
@@ -128,6 +133,7 @@ async def begin(database: Statements, user_id: UUID, *, by: Way, pepper: bytes, 
         ip_address=visit.ip_address,
         user_agent=visit.user_agent,
         network=network_of(visit.ip_address),
+        browser_hash=visit.browser,
         replaces=visit.replaces,
     )
     if row is None:
@@ -141,9 +147,12 @@ async def who(database: Statements, hashes: Sequence[bytes]) -> list[SignedIn]:
     return [SignedIn(**row) for row in rows]
 
 
-async def listed(database: Statements, user_id: UUID) -> list[KeptLogin]:
-    """Show where a user is signed in now, the newest first."""
-    return [KeptLogin(**row) for row in await database.all("logins_of_user", user_id=user_id, idle=IDLE)]
+async def listed(
+    database: Statements, user_id: UUID, *, limit: int = 50, before: UUID | None = None
+) -> list[KeptLogin]:
+    """Show where a user is signed in now, the newest first, from before a session on."""
+    rows = await database.all("logins_of_user", user_id=user_id, idle=IDLE, before=before, most=limit)
+    return [KeptLogin(**row) for row in rows]
 
 
 async def end(database: Database, user_id: UUID, session_id: UUID, *, actor: Actor) -> None:
@@ -157,12 +166,11 @@ async def end(database: Database, user_id: UUID, session_id: UUID, *, actor: Act
 
 
 async def end_all(database: Database, user_id: UUID, *, actor: Actor, but: UUID | None = None) -> int:
-    """Sign a user out everywhere, save of the session ``but``, and void open links; says of how many sessions."""
+    """Sign a user out everywhere, save of the session ``but``, and void open links; says how many sessions held."""
     async with database.transaction() as tx:
-        ended = await tx.all("end_logins", user_id=user_id, but=but)
-        detail = {"sessions": len(ended)}
-        await activity.note(tx, user_id=user_id, actor=actor, action="logins.ended", detail=detail)
-    return len(ended)
+        held = await tx.value("end_logins", user_id=user_id, but=but, idle=IDLE)
+        await activity.note(tx, user_id=user_id, actor=actor, action="logins.ended", detail={"sessions": held})
+    return held
 
 
 async def forget(database: Statements) -> int:

@@ -1,4 +1,4 @@
-"""A user's settings: what they are called, where their days begin and end, and how they want to be shown things."""
+"""A user's settings: what they are called, where their days begin and end, how they are shown and told things."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ DaysShown = Literal[7, 14, 30, 90]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one user. ``next_time_zone`` takes effect with the next window; None: nothing will change."""
+    """The settings of one user. ``next_time_zone`` takes effect with the next window; None: nothing will change.
+
+    ``mails_limits``, ``mails_security``: whether they want mail about their limits, and about their account's safety.
+    """
 
     name: str | None
     email: str | None
@@ -25,6 +28,8 @@ class Settings:
     next_time_zone: str | None
     theme: Theme
     days_shown: DaysShown
+    mails_limits: bool
+    mails_security: bool
 
 
 async def show(database: Statements, user_id: UUID) -> Settings:
@@ -44,6 +49,8 @@ async def show(database: Statements, user_id: UUID) -> Settings:
         next_time_zone=row["next_time_zone"],
         theme=chosen.get("theme", "auto"),
         days_shown=chosen.get("days_shown", 30),
+        mails_limits=chosen.get("mails_limits", True),
+        mails_security=chosen.get("mails_security", True),
     )
 
 
@@ -56,12 +63,19 @@ async def change(
     time_zone: str | None = None,
     theme: Theme | None = None,
     days_shown: DaysShown | None = None,
+    mails_limits: bool | None = None,
+    mails_security: bool | None = None,
 ) -> Settings:
     """Change what is given, all or none (None leaves it, an empty name takes the name away).
 
     ``Invalid`` names a time zone that is none, or a name that cannot be one.
     """
-    chosen = {"theme": theme, "days_shown": days_shown}
+    chosen = {
+        "theme": theme,
+        "days_shown": days_shown,
+        "mails_limits": mails_limits,
+        "mails_security": mails_security,
+    }
     given = {setting: value for setting, value in chosen.items() if value is not None}
     async with database.transaction() as tx:
         if name is not None or time_zone is not None:

@@ -31,6 +31,7 @@ PARTS: Final = (
     Part("plans", "takeout_plans", "the plans that you had and have"),
     Part("variables", "takeout_variables", "your variables; secrets are masked, the page of variables reveals them"),
     Part("keys", "takeout_keys", "your API keys, without the keys themselves: we do not have them"),
+    Part("passkeys", "takeout_passkeys", "your passkeys; their secret half is on your devices"),
     Part("sign-ins", "takeout_sign_ins", "where you signed in"),
     Part("conversations", "takeout_conversations", "your conversations, summed"),
     Part("sums", "takeout_sums", "your requests summed by day, hour, model, category and type"),

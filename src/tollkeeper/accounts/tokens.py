@@ -28,5 +28,5 @@ def hashed(token: str, *, pepper: bytes) -> bytes:
 
 
 def peppered(secret: str, *, pepper: bytes) -> bytes:
-    """HMAC-SHA-256 of an ASCII secret."""
-    return hmac.digest(pepper, secret.encode("ascii"), "sha256")
+    """HMAC-SHA-256 of a secret."""
+    return hmac.digest(pepper, secret.encode(), "sha256")

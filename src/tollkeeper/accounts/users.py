@@ -11,6 +11,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from tollkeeper import activity
+from tollkeeper.accounts.pictures import picture
 from tollkeeper.accounts.text import one_line, storable
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Contradiction, Invalid, NotFound
@@ -75,7 +76,9 @@ async def add(
         user_id = await tx.value("find_or_add_user", email=address, plan=plan, time_zone=zone)
         if not await tx.value("user_is_new", user_id=user_id):
             raise Contradiction(f"there is a user {address} already")
-        await tx.value("describe_user", user_id=user_id, given_name=shown_name, role="admin" if admin else None)
+        await tx.value(
+            "describe_user", user_id=user_id, given_name=shown_name, image=None, role="admin" if admin else None
+        )
         detail = {"plan": plan, "role": "admin" if admin else "user"}
         await activity.note(tx, user_id=user_id, actor=actor, action="user.added", detail=detail)
         return await show(tx, user_id)
@@ -124,14 +127,24 @@ async def change(
     admin: bool | None = None,
     is_active: bool | None = None,
     time_zone: str | None = None,
+    image: str | None = None,
 ) -> User:
-    """Change what is given (None leaves it, an empty name takes the name away); ``NotFound`` if there is no such user.
+    """Change what is given (None leaves it, an empty name or image takes it away); ``NotFound`` for an unknown user.
 
     A time zone takes effect with the next window: the running day and month end when they were going to. Switched off,
     a user is refused by the very next request, and every sign-in and key says so.
     """
     async with database.transaction() as tx:
-        await change_within(tx, user_id, actor=actor, name=name, admin=admin, is_active=is_active, time_zone=time_zone)
+        await change_within(
+            tx,
+            user_id,
+            actor=actor,
+            name=name,
+            admin=admin,
+            is_active=is_active,
+            time_zone=time_zone,
+            image=image,
+        )
         return await show(tx, user_id)
 
 
@@ -144,21 +157,24 @@ async def change_within(
     admin: bool | None = None,
     is_active: bool | None = None,
     time_zone: str | None = None,
+    image: str | None = None,
 ) -> None:
-    """Do the same together with what else the transaction does."""
+    """Do the same together with what else the transaction does; an empty image takes it away."""
     new_name = name and one_line(name, field="name", most=LONGEST_NAME)
+    new_image = image and picture(image)
     # Takes the lock of all that is the user's.
     await tx.value("bring_current", user_ids=[user_id])
     role = None if admin is None else "admin" if admin else "user"
-    if await tx.value("describe_user", user_id=user_id, given_name=new_name, role=role) is None:
+    if await tx.value("describe_user", user_id=user_id, given_name=new_name, image=new_image, role=role) is None:
         raise NotFound("no such user")
     zone = None if time_zone is None else await _zone(tx, time_zone)
     if zone is not None:
         await tx.run("plan_zone_of_user", user_id=user_id, time_zone=zone)
     if is_active is not None:
         await tx.run("switch_user", user_id=user_id, is_active=is_active)
-    given = {"role": role, "is_active": is_active, "time_zone": zone, "name": None if name is None else "given"}
-    detail = {field: value for field, value in given.items() if value is not None}
+    texts = {field: "given" for field, text in (("name", name), ("image", image)) if text is not None}
+    given = {"role": role, "is_active": is_active, "time_zone": zone}
+    detail = texts | {field: value for field, value in given.items() if value is not None}
     await activity.note(tx, user_id=user_id, actor=actor, action="user.changed", detail=detail)
 
 

@@ -26,7 +26,7 @@ _COMMANDS: Final = (
     ("migrate", "checking:migrate", "Bring the database to what this version needs."),
     ("user", "users:app", "Users: add, list, show, set, link, delete."),
     ("plan", "plans:app", "Plans: list, apply, set."),
-    ("key", "keys:app", "API keys: create, list, revoke."),
+    ("key", "keys:app", "API keys: create, list, revoke, rotate, pattern."),
     ("price", "prices:app", "Your own prices of models: set, list, remove."),
     ("import", "importing:import_", "Book requests that were made elsewhere."),
     ("export", "exporting:export", "Write all requests as JSONL or CSV."),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
+from uuid import UUID
 
 from cyclopts import App, Parameter
 
 from tollkeeper.accounts import keys
 from tollkeeper.accounts.keys import KeptKey
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Misused, Paged, shown, table
+from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Misused, Paged, shown, table, told_at
 from tollkeeper.cli.house import in_utc, opened, page_of, uuid_of
 
-app = App(name="key", help="API keys: create, list, revoke.")
+app = App(name="key", help="API keys: create, list, revoke, rotate, pattern.")
+
+Id = Annotated[str, Parameter(help="Its id, as `key create` and `key list` tell it.")]
 
 
 @app.command
@@ -24,6 +27,10 @@ async def create(
     name: Annotated[str | None, Parameter(help="What a user's key is for.")] = None,
     scope: Annotated[list[str] | None, Parameter(help="May do only this; can be given again.", negative="")] = None,
     until: Annotated[datetime | None, Parameter(help="When it ends (UTC unless it says so).")] = None,
+    address: Annotated[
+        list[str] | None,
+        Parameter(help="May be used only from this address or network; can be given again.", negative=""),
+    ] = None,
     common: Common = DEFAULTS,
 ) -> Answer:
     """Make a key and show it, once."""
@@ -41,6 +48,7 @@ async def create(
             user_id=await house.user_id(user) if user else None,
             scopes=scope,
             expires_at=in_utc(until),
+            addresses=address or (),
         )
     note = f"It is shown this once. It may: {', '.join(made.scopes)}."
     return Answer(shown(made), made.key, note)
@@ -57,34 +65,78 @@ async def list_(
     most, after = page_of(paged), uuid_of(paged.after)
     async with opened(common) as house:
         if user is None:
-            found = await keys.of_services(house.database)
+            found = await keys.of_services(house.database, limit=most + 1, after=after)
         else:
-            found = await keys.listed(house.database, await house.user_id(user))
-    left = [key for key in found if after is None or key.id < after]
-    next_after = left[most - 1].id if len(left) > most else None
-    header = ("NAME", "KEY", "SCOPES", "LAST USED", "ENDED", "ID")
+            found = await keys.listed(house.database, await house.user_id(user), limit=most + 1, after=after)
+    next_after = found[most - 1].id if len(found) > most else None
+    header = ("NAME", "KEY", "STATUS", "SCOPES", "FROM", "LAST USED", "ENDS", "ID")
     return Answer(
-        {"items": [shown(key) for key in left[:most]], "nextAfter": next_after},
-        table(header, (_row(key) for key in left[:most])),
+        {"items": [shown(key) for key in found[:most]], "nextAfter": next_after},
+        table(header, (_row(key) for key in found[:most])),
         f"more: --after {next_after}" if next_after else "",
     )
 
 
 @app.command
-async def revoke(
-    id: Annotated[str, Parameter(help="Its id, as `key create` and `key list` tell it.")],  # noqa: A002 - its name there
-    /,
-    *,
-    common: Common = DEFAULTS,
-) -> Answer:
+async def revoke(id: Id, /, *, common: Common = DEFAULTS) -> Answer:  # noqa: A002 - its name there
     """End a key, from the next request on."""
-    key_id = uuid_of(id)
-    if key_id is None:
-        raise Misused("which key: give its id")
+    key_id = _id_of(id)
     async with opened(common) as house:
         await keys.revoke_any(house.database, key_id, actor=OPERATOR)
     return Answer({"id": key_id, "revoked": True}, f"The key {key_id} has ended.")
 
 
+@app.command
+async def rotate(
+    id: Id,  # noqa: A002 - its name there
+    /,
+    *,
+    user: Annotated[str | None, Parameter(help="Whose key; left out: a service's.")] = None,
+    overlap_hours: Annotated[float, Parameter(help="How long the old key works on; 0 ends it at once.")] = 24.0,
+    common: Common = DEFAULTS,
+) -> Answer:
+    """Make a new key on the same terms, and show it once; the old one ends a day later.
+
+    The new one lasts as long as the old one was meant to.
+    """
+    key_id = _id_of(id)
+    if not 0 <= overlap_hours <= keys.LONGEST_OVERLAP / timedelta(hours=1):
+        raise Misused(f"--overlap-hours must be from 0 to {keys.LONGEST_OVERLAP // timedelta(hours=1)}")
+    async with opened(common) as house:
+        rotated = await keys.rotate(
+            house.database,
+            key_id,
+            pepper=house.pepper,
+            actor=OPERATOR,
+            user_id=await house.user_id(user) if user else None,
+            overlap=timedelta(hours=overlap_hours),
+        )
+    document = shown(rotated.new) | {"replaces": {"id": rotated.old_id, "expiresAt": rotated.old_ends_at}}
+    note = f"It is shown this once. The old one works until {told_at(rotated.old_ends_at)}."
+    return Answer(document, rotated.new.key, note)
+
+
+@app.command
+def pattern(*, common: Common = DEFAULTS) -> Answer:  # noqa: ARG001 - every command takes it
+    """Print what secret scanners look for: a regular expression that fits every key of ours and nothing else."""
+    return Answer({"pattern": keys.KEY_PATTERN}, keys.KEY_PATTERN)
+
+
+def _id_of(text: str) -> UUID:
+    key_id = uuid_of(text)
+    if key_id is None:
+        raise Misused("which key: give its id")
+    return key_id
+
+
 def _row(key: KeptKey) -> tuple[object, ...]:
-    return (key.name, key.shown_as, " ".join(key.scopes), key.last_used_at, key.revoked_at or key.expires_at, key.id)
+    return (
+        key.name,
+        key.shown_as,
+        key.status,
+        " ".join(key.scopes),
+        " ".join(key.addresses) or "anywhere",
+        key.last_used_at,
+        key.revoked_at or key.expires_at,
+        key.id,
+    )

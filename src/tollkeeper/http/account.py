@@ -1,13 +1,16 @@
-"""Who one is, and signing out."""
+"""Who one is, what one looks like to others, and signing out."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
 
-from litestar import get, post
+from litestar import get, patch, post
+from msgspec import UNSET, Meta, UnsetType
 
-from tollkeeper.accounts import logins, users
-from tollkeeper.accounts.users import User
+from tollkeeper.accounts import logins, passkeys, pictures, users
+from tollkeeper.accounts.users import LONGEST_NAME, User
+from tollkeeper.http.body import Fault
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
@@ -15,33 +18,51 @@ from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard, Instant, instant
 
 
+class ChangeAccount(Said, frozen=True, kw_only=True):
+    """What is to be changed; null takes it away."""
+
+    name: Annotated[str, Meta(max_length=LONGEST_NAME)] | UnsetType | None = UNSET
+    image: Annotated[str, Meta(max_length=pictures.LONGEST)] | UnsetType | None = UNSET
+
+    def contradictions(self) -> Iterator[Fault]:
+        """Nothing at all is no change."""
+        if self.name is UNSET and self.image is UNSET:
+            yield Fault("body", "changes nothing: give name or image")
+
+
 class AccountShown(Heard, frozen=True, kw_only=True):
-    """Who one is."""
+    """Who one is: a picture as a ``data:`` URL, and how many ``passkeys`` there are."""
 
     id: str
     email: str
     name: str | None
+    image: str | None
     role: Literal["user", "admin"]
     plan: str
     plan_expires_at: Instant | None
     requests_used: int
     requests_limit: int | None
     time_zone: str
+    passkeys: Annotated[int, Meta(ge=0)]
+    last_login_at: Instant | None
     created_at: Instant
 
     @classmethod
-    def of(cls, user: User) -> AccountShown:
+    def of(cls, user: User, *, passkeys: int) -> AccountShown:
         """Show a user to themselves."""
         return cls(
             id=str(user.id),
             email=user.email,
             name=user.name,
+            image=user.image,
             role=user.role,
             plan=user.plan,
             plan_expires_at=user.plan_expires_at and instant(user.plan_expires_at),
             requests_used=user.requests_used,
             requests_limit=user.requests_limit,
             time_zone=user.time_zone,
+            passkeys=passkeys,
+            last_login_at=user.last_login_at and instant(user.last_login_at),
             created_at=instant(user.created_at),
         )
 
@@ -62,6 +83,14 @@ class SignedOut(Heard, frozen=True, kw_only=True):
 
 
 WHO: Final = Operation("signed-in", summary="Say who calls", query=Said, gives={200: AccountFound})
+CHANGE: Final = Operation(
+    "person",
+    summary="Change one's name or picture",
+    takes=ChangeAccount,
+    query=Said,
+    gives={200: AccountFound},
+    examples={"A name": {"name": "Ada Lovelace"}, "No picture": {"image": None}},
+)
 SIGN_OUT: Final = Operation("person", summary="Sign out of this browser", query=Said, gives={200: SignedOut})
 
 
@@ -69,9 +98,8 @@ SIGN_OUT: Final = Operation("person", summary="Sign out of this browser", query=
 async def who_am_i(request: Exchange) -> Answer:
     """The user as whom the caller acts, and what the caller may."""
     request.asked(Said)
-    caller = request.caller
-    user = await users.show(request.backend.database, caller.user_id)
-    return Answer.of(AccountFound(account=AccountShown.of(user), caller=caller.kind, scopes=sorted(caller.scopes)))
+    user = await users.show(request.backend.database, request.caller.user_id)
+    return await _about(request, user)
 
 
 @post("/api/account/sign-out", opt=SIGN_OUT.as_opt(), status_code=200)
@@ -82,3 +110,25 @@ async def sign_out(request: Exchange) -> Answer:
     await logins.end(request.backend.database, caller.user_id, caller.credential, actor=request.actor)
     request.callers.forget_login(request)
     return Answer.of(SignedOut(), headers=(login_cookie(request, "", max_age=0),))
+
+
+@patch("/api/account", opt=CHANGE.as_opt())
+async def change_account(request: Exchange) -> Answer:
+    """What is left out stays as it is. A picture is a `data:` URL: pages show none from elsewhere."""
+    request.asked(Said)
+    said = await request.said(ChangeAccount)
+    database = request.backend.database
+    changed = await users.change(
+        database,
+        request.caller.user_id,
+        actor=request.actor,
+        name=None if said.name is UNSET else said.name or "",
+        image=None if said.image is UNSET else said.image or "",
+    )
+    return await _about(request, changed)
+
+
+async def _about(request: Exchange, user: User) -> Answer:
+    caller, count = request.caller, await passkeys.count(request.backend.database, user.id)
+    shown = AccountShown.of(user, passkeys=count)
+    return Answer.of(AccountFound(account=shown, caller=caller.kind, scopes=sorted(caller.scopes)))

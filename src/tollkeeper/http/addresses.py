@@ -42,6 +42,16 @@ def _is_address(text: str) -> bool:
     return True
 
 
+def is_within(address: str | None, networks: Sequence[Network]) -> bool:
+    """Whether an address belongs to one of the networks; one that nobody knows belongs to none."""
+    if address is None or not _is_address(address):
+        return False
+    found = ipaddress.ip_address(address)
+    # A socket for both kinds of addresses tells the old kind as a new one, ::ffff:203.0.113.7.
+    meant = (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found
+    return any(meant in each for each in networks)
+
+
 def is_from_this_machine(exchange: Exchange, trusted: Sequence[Network]) -> bool:
     """Whether nobody but this machine can have sent it."""
     forwarded = any(exchange.header(name) is not None for name in (b"x-forwarded-for", b"forwarded", b"via"))

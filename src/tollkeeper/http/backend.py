@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
+from tollkeeper.accounts.github import GitHub
+from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
+from tollkeeper.accounts.signing_up import SignUp
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.store.database import Database
@@ -31,6 +34,9 @@ class Backend:
     ``public_url``: where people reach the service, never taken from a request, whose sender may lie about it.
     ``metrics_token``: opens ``/metrics``, beside keys and loopback.
     ``is_embedded``: whether the database came along.
+    ``postman``: has mails delivered behind the scenes; ``has_mail``: by a mail server, else to the console.
+    ``sign_up``: who may have an account that has none.
+    ``github``: how people sign in by it, where that is set up.
     ``keep_rows_days``, ``keep_text_days``: how long requests and their texts are kept; ``None``: for ever.
     """
 
@@ -42,6 +48,10 @@ class Backend:
     version: str
     node: Node
     pulse: Pulse
+    postman: Postman
+    sign_up: SignUp
+    github: GitHub | None = None
+    has_mail: bool = False
     is_embedded: bool = False
     keep_rows_days: int | None = None
     keep_text_days: int | None = None

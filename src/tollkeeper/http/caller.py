@@ -13,12 +13,13 @@ import msgspec
 
 from tollkeeper.accounts import keys, logins, tokens, users
 from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood, SignInAgain
-from tollkeeper.http.addresses import is_from_this_machine
+from tollkeeper.http.addresses import address_of_client, is_from_this_machine, is_within
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.lookups import Lookup
 from tollkeeper.http.operation import Operation, operation_of
 from tollkeeper.http.problems import allow
+from tollkeeper.http.uses import Uses
 
 Kind = Literal["person", "user_key", "service_key"]
 
@@ -55,14 +56,15 @@ class Callers:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._cookie = (INSECURE_COOKIE if backend.insecure_cookies else COOKIE).encode()
+        self._cookie = INSECURE_COOKIE if backend.insecure_cookies else COOKIE
         self._keys = Lookup(partial(keys.hashed, pepper=backend.pepper), self._find_keys)
         self._logins = Lookup(partial(tokens.hashed, pepper=backend.pepper), self._find_logins)
         self._users = Lookup(_canonical, self._find_users)
+        self._uses = Uses(backend.database)
         self._lookups = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        for lookup in (self._keys, self._logins, self._users):
+        for lookup in (self._uses, self._keys, self._logins, self._users):
             await self._lookups.enter_async_context(lookup)
         return self
 
@@ -104,11 +106,7 @@ class Callers:
 
     def cookie(self, exchange: Exchange) -> str | None:
         """The login session's token, if the browser sent one."""
-        for part in (exchange.header(b"cookie") or b"").split(b";"):
-            name, _, value = part.strip().partition(b"=")
-            if name == self._cookie:
-                return value[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
-        return None
+        return exchange.cookie(self._cookie)
 
     def forget_login(self, exchange: Exchange) -> None:
         """Ask anew about the login session that has just ended."""
@@ -135,6 +133,10 @@ class Callers:
             raise NobodyKnown("this key is unknown, expired or revoked")
         if not found.is_active:
             raise AccountInactive("the account has been switched off by the operator")
+        if found.addresses:
+            address = address_of_client(exchange, self._backend.trusted_proxies)
+            if not is_within(address, found.addresses):
+                raise NotAllowed(f"this key may not be used from {address or 'an unknown address'}")
         return found
 
     async def _by_login(self, token: str) -> Caller:
@@ -174,7 +176,9 @@ class Callers:
             raise NotAllowed("this key lacks the scope metrics", scope="metrics")
 
     async def _find_keys(self, hashes: Sequence[bytes]) -> Mapping[bytes, keys.FoundKey]:
-        return {found.key_hash: found for found in await keys.look_up(self._backend.database, hashes)}
+        found = await keys.look_up(self._backend.database, hashes)
+        self._uses.note(each.id for each in found if not each.is_noted)
+        return {each.key_hash: each for each in found}
 
     async def _find_logins(self, hashes: Sequence[bytes]) -> Mapping[bytes, logins.SignedIn]:
         return {found.token_hash: found for found in await logins.who(self._backend.database, hashes)}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
+from uuid import UUID
 
 from litestar import Request
 from litestar.response.base import ASGIResponse
@@ -31,6 +32,7 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
 _LONGEST_USER_AGENT: Final = 1000
+_LONGEST_COOKIE: Final = 200
 _ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
 
 
@@ -121,6 +123,15 @@ class Exchange(Request[Any, Any, Any]):
         """One header; of several with the same name the last."""
         return self._given.get(name)
 
+    def cookie(self, name: str) -> str | None:
+        """One cookie, cut; of several with the same name the first."""
+        wanted = name.encode()
+        for part in (self.header(b"cookie") or b"").split(b";"):
+            given, _, value = part.strip().partition(b"=")
+            if given == wanted:
+                return value[:_LONGEST_COOKIE].decode("ascii", "replace")
+        return None
+
     def header_text(self, name: bytes, *, most: int) -> str | None:
         """One header as text for the record, cut, with what is not UTF-8 replaced."""
         value = self._given.get(name)
@@ -146,12 +157,12 @@ class Exchange(Request[Any, Any, Any]):
         """How the body is compressed; ``identity`` is not at all."""
         return self._given.get(b"content-encoding", b"").strip().lower() or b"identity"
 
-    async def said(self, shape: type[Shape]) -> Shape:
-        """Read the JSON body; each kind of fault has its own error, see ``body`` and ``shapes``."""
+    async def said(self, shape: type[Shape], *, most: int = MOST_BYTES) -> Shape:
+        """Read the JSON body, which has at most so many bytes. ``body`` and ``shapes`` name what is wrong with it."""
         caller = self.scope.get("caller")
         if (caller is None or caller.kind != "person") and self.body_type != b"application/json":
             raise NotReadable("the body must be sent as application/json")
-        return shapes.shaped(decode(await self.raw()), shape)
+        return shapes.shaped(decode(await self.raw(most=most)), shape)
 
     def asked(self, shape: type[Shape]) -> Shape:
         """Read the query string."""
@@ -180,6 +191,15 @@ def path_text(request: Exchange, name: str) -> str:
     if "\0" in text:
         raise NotUnderstood("the path contains U+0000", field=name)
     return text
+
+
+def path_id(request: Exchange, name: str) -> UUID:
+    """Read a part of the path that is one of our ids; ``NotUnderstood`` if it cannot be one."""
+    text = path_text(request, name)
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotUnderstood(f"the id of a {name} is a UUID", field=name) from None
 
 
 async def _read_on(receive: Receive, message: Any, most: int) -> bytes:

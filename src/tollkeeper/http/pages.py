@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
+from string import Template
 from typing import Final
 
 from litestar import get
@@ -36,7 +37,15 @@ APP_PATHS: Final = [
 ]
 
 
-def page(title: str, body: str, *, styles: tuple[str, ...] = (), script: str = "", status: int = 200) -> Answer:
+def page(
+    title: str,
+    body: str,
+    *,
+    styles: tuple[str, ...] = (),
+    script: str = "",
+    status: int = 200,
+    headers: Iterable[Header] = (),
+) -> Answer:
     """Wrap a page's body. Only what carries this answer's nonce runs or styles; it talks to this site alone."""
     nonce = secrets.token_urlsafe(16)
     policy = (
@@ -51,7 +60,8 @@ def page(title: str, body: str, *, styles: tuple[str, ...] = (), script: str = "
         f'<title>{html.escape(title)}</title>\n<link rel="icon" href="data:,">\n'
         f'<style nonce="{nonce}">\n{css}</style>\n</head>\n<body>\n{body}{js}</body>\n</html>\n'
     )
-    return Answer(text.encode(), status=status, headers=(_HTML, (b"content-security-policy", policy.encode())))
+    own = (_HTML, (b"content-security-policy", policy.encode()), *headers)
+    return Answer(text.encode(), status=status, headers=own)
 
 
 @cache
@@ -60,13 +70,13 @@ def asset(name: str) -> str:
     return (files("tollkeeper.http") / "assets" / name).read_text(encoding="utf-8")
 
 
-def problem_page(error: TollkeeperError, detail: str) -> Answer:
+def problem_page(error: TollkeeperError, detail: str, *, headers: Iterable[Header] = ()) -> Answer:
     """Tell a person what a program hears as a problem document."""
     body = (
         f'<main class="narrow"><h1>{html.escape(error.title)}</h1><p>{html.escape(_sentence(detail))}</p>'
         '<p><a href="/">To the start</a></p></main>\n'
     )
-    return page(error.title, body, status=int(error.status))
+    return page(error.title, body, status=int(error.status), headers=headers)
 
 
 def kinds() -> dict[str, type[TollkeeperError]]:
@@ -78,7 +88,7 @@ def kinds() -> dict[str, type[TollkeeperError]]:
 async def app(request: Exchange) -> Answer:
     """The web app for whoever is signed in; for everyone else what this is, and how to come back to this path."""
     if not await _is_signed_in(request):
-        return page("tollkeeper", asset("welcome.html"), styles=("welcome.css",), script=asset("welcome.js"))
+        return _welcome(request)
     if request.assets is None:
         return page("tollkeeper", asset("not_built.html"))
     return request.assets.page()
@@ -93,6 +103,15 @@ async def problem(request: Exchange) -> Answer:
     means = html.escape(" ".join((kind.__doc__ or "").split()).replace("``", ""))
     body = f"<h1>{html.escape(kind.title)}</h1>\n<p>{means}</p>\n<p>HTTP status {int(kind.status)}</p>"
     return page(kind.title, f'<main class="narrow">{body}</main>\n')
+
+
+def _welcome(request: Exchange) -> Answer:
+    """Offer the ways to sign in that are set up here."""
+    backend = request.backend
+    # `plain`: cookies may go over plain HTTP, so there is nothing to warn of.
+    ways = {"github": backend.github is not None, "mail": backend.has_mail, "plain": backend.insecure_cookies}
+    body = Template(asset("welcome.html")).substitute({way: str(there).lower() for way, there in ways.items()})
+    return page("Sign in to tollkeeper", body, styles=("welcome.css",), script=asset("welcome.js"))
 
 
 def _sentence(detail: str) -> str:

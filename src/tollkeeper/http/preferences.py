@@ -18,6 +18,13 @@ from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
 
 
+class ChangeAlerts(Said, frozen=True, kw_only=True):
+    """What is to be changed of the mails that one wants; what is left out stays."""
+
+    limits: bool | UnsetType = UNSET
+    security: bool | UnsetType = UNSET
+
+
 class ChangeSettings(Said, frozen=True, kw_only=True):
     """What is to be changed; a name of null is taken away."""
 
@@ -25,11 +32,20 @@ class ChangeSettings(Said, frozen=True, kw_only=True):
     time_zone: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     theme: Theme | UnsetType = UNSET
     days_shown: DaysShown | UnsetType = UNSET
+    email_alerts: ChangeAlerts | UnsetType = UNSET
 
     def contradictions(self) -> Iterator[Fault]:
         """Nothing at all is no change."""
-        if {self.name, self.time_zone, self.theme, self.days_shown} == {UNSET}:
-            yield Fault("body", "changes nothing: give name, timeZone, theme or daysShown")
+        alerts = ChangeAlerts() if self.email_alerts is UNSET else self.email_alerts
+        if {self.name, self.time_zone, self.theme, self.days_shown, alerts.limits, alerts.security} == {UNSET}:
+            yield Fault("body", "changes nothing: give name, timeZone, theme, daysShown or emailAlerts")
+
+
+class AlertsShown(Heard, frozen=True, kw_only=True):
+    """Which mails one wants: when a limit is near or reached, and when something happens to the account."""
+
+    limits: bool
+    security: bool
 
 
 class SettingsShown(Heard, frozen=True, kw_only=True):
@@ -41,6 +57,7 @@ class SettingsShown(Heard, frozen=True, kw_only=True):
     next_time_zone: str | None
     theme: Theme
     days_shown: DaysShown
+    email_alerts: AlertsShown
 
     @classmethod
     def of(cls, settings: Settings) -> SettingsShown:
@@ -52,6 +69,7 @@ class SettingsShown(Heard, frozen=True, kw_only=True):
             next_time_zone=settings.next_time_zone,
             theme=settings.theme,
             days_shown=settings.days_shown,
+            email_alerts=AlertsShown(limits=settings.mails_limits, security=settings.mails_security),
         )
 
 
@@ -90,6 +108,7 @@ async def change_settings(request: Exchange) -> Answer:
     request.asked(Said)
     said = await request.said(ChangeSettings)
     caller = request.caller
+    alerts = ChangeAlerts() if said.email_alerts is UNSET else said.email_alerts
     changed = await preferences.change(
         request.backend.database,
         caller.user_id,
@@ -98,5 +117,7 @@ async def change_settings(request: Exchange) -> Answer:
         time_zone=None if said.time_zone is UNSET else said.time_zone,
         theme=None if said.theme is UNSET else said.theme,
         days_shown=None if said.days_shown is UNSET else said.days_shown,
+        mails_limits=None if alerts.limits is UNSET else alerts.limits,
+        mails_security=None if alerts.security is UNSET else alerts.security,
     )
     return Answer.of(SettingsAnswer(settings=SettingsShown.of(changed)))

@@ -18,7 +18,16 @@ from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
-from tollkeeper.errors import LimitReached, NobodyKnown, NotFound, NotUnderstood, TollkeeperError, TooLarge, Unavailable
+from tollkeeper.errors import (
+    LimitReached,
+    NobodyKnown,
+    NotFound,
+    NotUnderstood,
+    TollkeeperError,
+    TooLarge,
+    TooManyAttempts,
+    Unavailable,
+)
 from tollkeeper.http.exchange import Answer, Header
 from tollkeeper.http.pages import problem_page
 from tollkeeper.http.wire import LimitsShown, encode, instant
@@ -65,8 +74,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Answer:
         scope["measures"].note_refusal(told.fields["limit"])
     if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log(told, error, scope)
-    if told.status < HTTPStatus.INTERNAL_SERVER_ERROR and _is_a_persons(scope):
-        return problem_page(told, _detail(told))
+    if told.status != HTTPStatus.INTERNAL_SERVER_ERROR and _is_a_persons(scope):
+        return problem_page(told, _detail(told), headers=_headers(told, scope))
     headers = [PROBLEM, *_headers(told, scope)]
     return Answer(document(told, scope["path"], scope["trace_id"]), status=int(told.status), headers=headers)
 
@@ -132,7 +141,7 @@ def _log(told: TollkeeperError, error: Exception, scope: Any) -> None:
 def _headers(told: TollkeeperError, scope: Any) -> Iterator[Header]:
     if isinstance(told, LimitReached):
         yield from _rate_limit_headers(told.fields)
-    elif isinstance(told, Unavailable):
+    elif isinstance(told, Unavailable | TooManyAttempts):
         yield b"retry-after", b"%d" % told.retry_after_seconds
     elif told.slug == "rebuilt-just-now":
         yield b"retry-after", b"10"

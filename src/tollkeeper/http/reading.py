@@ -11,7 +11,7 @@ from typing import Any, Final
 from tollkeeper.http.exchange import Answer
 from tollkeeper.http.pages import page
 
-_METHODS: Final = ("get", "post", "put", "delete")
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
 _CODE: Final = re.compile(r"`([^`]+)`")
 
 

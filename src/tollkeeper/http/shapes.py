@@ -151,10 +151,10 @@ def _faults_of_the_rest(value: Any, shape: type[Said], faults: list[Fault]) -> l
 
 
 def _faults_of(value: Any, kind: Any, path: str) -> Iterator[Fault]:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        yield from _faults_of_object(value, kind, path)
-        return
     bare = _choice_for(value, get_args(kind)[0] if get_origin(kind) is Annotated else kind)
+    if _is_struct(bare):
+        yield from _faults_of_object(value, bare, path)
+        return
     if get_origin(bare) is list and isinstance(value, list):
         items = enumerate(cast("list[Any]", value))
         faults = [fault for place, each in items for fault in _faults_of(each, get_args(bare)[0], inner(path, place))]
@@ -162,15 +162,21 @@ def _faults_of(value: Any, kind: Any, path: str) -> Iterator[Fault]:
             yield from faults
             return
     try:
-        msgspec.convert(value, cast("Any", kind), builtin_types=(Decimal,))
+        msgspec.convert(value, kind, builtin_types=(Decimal,))
     except msgspec.ValidationError as error:
         yield Fault(path, _worded(error, kind))
 
 
 def _choice_for(value: Any, kind: Any) -> Any:
-    """Of several types, take the one that a list is meant for: its items are looked at one by one."""
+    """Of several types, take the one that a list or an object is meant for: what is in it is looked at one by one."""
     choices = get_args(kind) if isinstance(kind, UnionType) else ()
+    if isinstance(value, dict):
+        return next(filter(_is_struct, choices), kind)
     return next((each for each in choices if isinstance(value, list) and get_origin(each) is list), kind)
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _worded(error: msgspec.ValidationError, kind: Any) -> str:

@@ -22,6 +22,8 @@ Next: TypeAlias = Annotated[str, Meta(max_length=500)]
 # A path of this site and nothing that a browser could take for another one.
 _RELATIVE: Final = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 _LONGEST_USER_AGENT: Final = 1000
+# As long as browsers keep any: a browser that signs in again is known by it.
+_BROWSER_SECONDS: Final = 400 * 86_400
 
 
 class NextQuery(Said, frozen=True, kw_only=True):
@@ -48,8 +50,25 @@ def visit_of(request: Exchange) -> Visit:
     return Visit(
         address_of_client(request, backend.trusted_proxies),
         request.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
-        _replaced(request),
+        browser_of(request),
+        _hash(request, request.callers.cookie(request)),
     )
+
+
+def browser_of(request: Exchange) -> bytes | None:
+    """What a browser is known by while it signs in, as a hash; ``None`` of one that never tried."""
+    return _hash(request, request.cookie(_browser_cookie(request)))
+
+
+def browser_or_new(request: Exchange) -> tuple[bytes, Header]:
+    """Know the browser from now on, by the cookie of this answer."""
+    name = _browser_cookie(request)
+    token = request.cookie(name)
+    known = _hash(request, token)
+    if token is None or known is None:
+        token = tokens.fresh()
+        known = tokens.hashed(token, pepper=request.backend.pepper)
+    return known, host_cookie(request, name, token, max_age=_BROWSER_SECONDS)
 
 
 def answer_signed_in(request: Exchange, session: LoginSession, *, leads_to: str = "/") -> Answer:
@@ -59,8 +78,12 @@ def answer_signed_in(request: Exchange, session: LoginSession, *, leads_to: str 
 
 def lead_signed_in(request: Exchange, session: LoginSession, *, leads_to: str = "/") -> Answer:
     """Lead a person who is signed in now to where they were going."""
-    location = within_this_site(leads_to).encode()
-    return Answer(b"", status=303, headers=((b"location", location), _begun(request, session)))
+    return lead(within_this_site(leads_to), _begun(request, session))
+
+
+def lead(to: str, *headers: Header) -> Answer:
+    """Send a browser on."""
+    return Answer(b"", status=303, headers=((b"location", to.encode()), *headers))
 
 
 def login_cookie(request: Exchange, token: str, *, max_age: int) -> Header:
@@ -80,8 +103,12 @@ def _begun(request: Exchange, session: LoginSession) -> Header:
     return login_cookie(request, session.token, max_age=int(logins.LASTS.total_seconds()))
 
 
-def _replaced(request: Exchange) -> bytes | None:
+def _browser_cookie(request: Exchange) -> str:
+    return f"{INSECURE_COOKIE}-browser" if request.backend.insecure_cookies else f"{COOKIE}-browser"
+
+
+def _hash(request: Exchange, token: str | None) -> bytes | None:
     try:
-        return tokens.hashed(request.callers.cookie(request) or "", pepper=request.backend.pepper)
+        return tokens.hashed(token or "", pepper=request.backend.pepper)
     except NobodyKnown:
         return None

@@ -9,11 +9,11 @@ import msgspec
 from litestar import delete, get, put
 from msgspec import UNSET, Meta, UnsetType
 
-from tollkeeper.errors import Contradiction, Invalid, NotFound, NotUnderstood
+from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.body import Fault
 from tollkeeper.http.download import CONTENT_TYPES
-from tollkeeper.http.exchange import Answer, Exchange, path_text
+from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
 from tollkeeper.http.leaving import PATIENCE_SECONDS, Left
 from tollkeeper.http.listing import RequestsFound, RequestsQuery, page_of
 from tollkeeper.http.operation import Operation
@@ -196,7 +196,7 @@ async def show_user(request: Exchange) -> Answer:
     """By their id."""
     request.asked(Said)
     return Answer.of(
-        DirectoryFound(user=DirectoryEntry.of(await directory.one(request.backend.database, _id(request))))
+        DirectoryFound(user=DirectoryEntry.of(await directory.one(request.backend.database, path_id(request, "user"))))
     )
 
 
@@ -204,7 +204,7 @@ async def show_user(request: Exchange) -> Answer:
 async def change_user(request: Exchange) -> Answer:
     """All of it or nothing. Who is switched off is refused by their very next start; nobody switches themselves off."""
     request.asked(Said)
-    user_id = _id(request)
+    user_id = path_id(request, "user")
     said = await request.said(ChangeUser)
     if said.is_active is False and user_id == request.caller.user_id:
         raise Contradiction("you would lock yourself out: another operator may switch you off")
@@ -234,7 +234,7 @@ async def delete_user(request: Exchange) -> Answer:
 async def show_users_dashboard(request: Exchange) -> Answer:
     """The same object as the user sees, at the top and under `dashboard`."""
     request.asked(Said)
-    return Answer(await request.dashboards.of(_id(request)))
+    return Answer(await request.dashboards.of(path_id(request, "user")))
 
 
 @get(
@@ -250,7 +250,7 @@ async def show_users_dashboard(request: Exchange) -> Answer:
 )
 async def list_users_requests(request: Exchange) -> Answer:
     """As the user's own list: searched, filtered, page by page or as a file."""
-    user_id = _id(request)
+    user_id = path_id(request, "user")
     await directory.one(request.backend.database, user_id)
     return await page_of(request, user_id)
 
@@ -269,16 +269,8 @@ async def show_users_request(request: Exchange) -> Answer:
     """All that is kept of it."""
     request.asked(Said)
     named = reference(path_text(request, "reference"))
-    found = await records.one(request.backend.database, _id(request), named)
+    found = await records.one(request.backend.database, path_id(request, "user"), named)
     return Answer.of(RequestFound(request=RequestWhole.of(found)))
-
-
-def _id(request: Exchange) -> UUID:
-    text = path_text(request, "user")
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotUnderstood("a user's id is a UUID", field="user") from None
 
 
 def _after(query: UsersQuery) -> tuple[Any, UUID] | None:

@@ -33,14 +33,13 @@ WITH account AS (
     UPDATE sign_in_links AS l SET used_at = account.now
       FROM account, links AS o WHERE l.user_id = account.user_id AND l.token_hash = o.token_hash
 ), asks AS MATERIALIZED (
-    SELECT k.id
+    SELECT k.browser_hash
       FROM account
       JOIN user_identities AS i ON i.user_id = account.user_id AND i.kind = 'email'
       JOIN sign_in_asks AS k ON lower(k.address) = i.value
-     WHERE k.ended_at IS NULL
-       FOR NO KEY UPDATE OF k SKIP LOCKED
+       FOR UPDATE OF k SKIP LOCKED
 ), void_asks AS (
-    UPDATE sign_in_asks AS k SET ended_at = account.now FROM account, asks AS o WHERE k.id = o.id
+    DELETE FROM sign_in_asks AS k USING asks AS o WHERE k.browser_hash = o.browser_hash
 ), replaced AS (
     UPDATE sessions AS s SET ended_at = account.now FROM account WHERE s.token_hash = :replaces::bytea AND s.ended_at IS NULL
 ), noted AS (
@@ -48,9 +47,9 @@ WITH account AS (
     SELECT account.user_id, account.user_id::text, 'login.begun', jsonb_build_object('by', :signed_in_by::text), :ip_address::text, :user_agent::text
       FROM account
 )
-INSERT INTO sessions (token_hash, user_id, signed_in_by, network, ip_address, user_agent, created_at, last_seen_at, expires_at)
-SELECT :session_hash::bytea, account.user_id, :signed_in_by, :network::text, :ip_address, :user_agent, account.now, account.now,
-       account.now + :lasts::interval
+INSERT INTO sessions (token_hash, user_id, signed_in_by, network, browser_hash, ip_address, user_agent, created_at, last_seen_at, expires_at)
+SELECT :session_hash::bytea, account.user_id, :signed_in_by, :network::text, :browser_hash::bytea, :ip_address, :user_agent,
+       account.now, account.now, account.now + :lasts::interval
   FROM account
 RETURNING id, user_id, expires_at;
 
@@ -77,11 +76,13 @@ WITH found AS MATERIALIZED (
 SELECT f.token_hash, f.id, f.user_id, f.role, f.is_active, f.created_at, f.expires_at, f.is_recent FROM found AS f;
 
 -- name: logins_of_user
--- The sign-ins of a user that hold now, the newest first.
-SELECT s.id, s.ip_address, s.user_agent, s.created_at, s.last_seen_at, s.expires_at
+-- Some of the sign-ins of a user that hold now, the newest first.
+SELECT s.id, s.signed_in_by, s.ip_address, s.user_agent, s.created_at, s.last_seen_at, s.expires_at
   FROM sessions AS s
- WHERE s.user_id = :user_id AND s.ended_at IS NULL AND s.expires_at > tk_now() AND s.last_seen_at > tk_now() - :idle::interval
- ORDER BY s.id DESC;
+ WHERE s.user_id = :user_id AND s.id < coalesce(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+   AND s.ended_at IS NULL AND s.expires_at > tk_now() AND s.last_seen_at > tk_now() - :idle::interval
+ ORDER BY s.id DESC
+ LIMIT :most;
 
 -- name: end_login$
 -- End one sign-in of a user.
@@ -90,19 +91,26 @@ UPDATE sessions AS s
  WHERE s.user_id = :user_id AND s.id = :session_id AND s.ended_at IS NULL
 RETURNING s.id;
 
--- name: end_logins
--- End all sign-ins of a user, save one if it is named, and all links and codes that could begin another.
+-- name: end_logins$
+-- End all sign-ins of a user, save one if it is named, and all links and codes that could begin another. Says how many of
+-- them held. They are taken in one order, so that two who do it at once wait for each other and do not lock up.
 WITH links AS (
     UPDATE sign_in_links AS l SET used_at = tk_now() WHERE l.user_id = :user_id AND l.used_at IS NULL
 ), asks AS (
-    UPDATE sign_in_asks AS k SET ended_at = tk_now()
-      FROM user_identities AS i
-     WHERE i.user_id = :user_id AND i.kind = 'email' AND lower(k.address) = i.value AND k.ended_at IS NULL
+    DELETE FROM sign_in_asks AS k
+     USING user_identities AS i
+     WHERE i.user_id = :user_id AND i.kind = 'email' AND lower(k.address) = i.value
+), open AS MATERIALIZED (
+    SELECT s.id, s.expires_at > tk_now() AND s.last_seen_at > tk_now() - :idle::interval AS holds
+      FROM sessions AS s
+     WHERE s.user_id = :user_id AND s.ended_at IS NULL AND s.id IS DISTINCT FROM :but::uuid
+     ORDER BY s.id
+       FOR NO KEY UPDATE
+), ended AS (
+    UPDATE sessions AS s SET ended_at = tk_now() FROM open WHERE s.user_id = :user_id AND s.id = open.id
+    RETURNING open.holds
 )
-UPDATE sessions AS s
-   SET ended_at = tk_now()
- WHERE s.user_id = :user_id AND s.ended_at IS NULL AND s.id IS DISTINCT FROM :but::uuid
-RETURNING s.id;
+SELECT count(*) FILTER (WHERE e.holds) FROM ended AS e;
 
 -- name: forget_logins^
 -- Delete links and sign-ins that have been over for a while. Of all users: the sweep.

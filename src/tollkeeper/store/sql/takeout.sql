@@ -49,14 +49,21 @@ SELECT v.key, v.type, CASE WHEN v.type = 'secret' THEN v.hint ELSE v.value END A
 
 -- name: takeout_keys
 -- Their keys, which nobody can read from here.
-SELECT k.id, k.name, k.shown_as, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at
+SELECT k.id, k.name, k.shown_as, k.scopes, k.addresses::text[] AS addresses, k.created_at, k.expires_at, k.revoked_at, k.last_used_at
   FROM api_keys AS k
  WHERE k.user_id = :user_id
  ORDER BY k.id;
 
+-- name: takeout_passkeys
+-- Their passkeys, of which we have the public half.
+SELECT p.id, p.name, p.transports, p.is_synced, p.created_at, p.last_used_at
+  FROM passkeys AS p
+ WHERE p.user_id = :user_id
+ ORDER BY p.id;
+
 -- name: takeout_sign_ins
 -- Where they signed in.
-SELECT s.id, s.ip_address, s.user_agent, s.created_at, s.last_seen_at, s.expires_at, s.ended_at
+SELECT s.id, s.signed_in_by, s.ip_address, s.user_agent, s.created_at, s.last_seen_at, s.expires_at, s.ended_at
   FROM sessions AS s
  WHERE s.user_id = :user_id AND s.acted_from IS NULL
  ORDER BY s.id;

@@ -39,9 +39,10 @@ SELECT u.id, u.email, u.name, u.image, u.plan, u.plan_expires_at, u.requests_use
  ORDER BY u.id DESC;
 
 -- name: describe_user$
--- Set name and role where they are given; an empty name takes it away.
+-- Set name, picture and role where they are given; an empty name or picture takes it away.
 UPDATE accounts AS a
    SET name       = CASE WHEN :given_name::text IS NULL THEN a.name ELSE nullif(:given_name, '') END,
+       image      = CASE WHEN :image::text IS NULL THEN a.image ELSE nullif(:image, '') END,
        role       = coalesce(:role::text, a.role),
        updated_at = tk_now()
  WHERE a.id = :user_id

@@ -1,0 +1,59 @@
+"""What is written to people by mail, from the templates in ``mails``, as text and as HTML."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One mail; ``told`` is what the console says where no mail server is set."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+    told: str
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoLetter:
+    """Somebody who is not known here, and may not sign up, asked for a mail: they get none."""
+
+    address: str
+
+
+def sign_in(to: str, *, code: str, token: str, written_at: datetime, expires_at: datetime, site: str) -> Letter:
+    """Write the code and the link that sign somebody in."""
+    link = f"{site}/sign-in/email/{token}"
+    words = {"code": code, "link": link, "site": site, "until": _told_at(expires_at)}
+    text, hypertext = _written("sign_in", subject := f"{code} is your code to sign in to tollkeeper", words)
+    told = f"Sign-in code for {to}: {code}\n  or in the browser that asked: {link}"
+    return Letter(to, subject, text, hypertext, told, written_at)
+
+
+def invitation(to: str, *, written_at: datetime, expires_at: datetime, site: str) -> Letter:
+    """Invite somebody. It holds no secret: whoever reads it can sign in only with the mailbox."""
+    words = {"address": to, "site": site, "until": _told_at(expires_at)}
+    text, hypertext = _written("invitation", subject := "You are invited to tollkeeper", words)
+    return Letter(to, subject, text, hypertext, f"{to} is invited: they sign in at {site}", written_at)
+
+
+def _written(name: str, subject: str, words: dict[str, str]) -> tuple[str, str]:
+    escaped = {each: html.escape(word) for each, word in (words | {"subject": subject}).items()}
+    return _template(f"{name}.txt").substitute(words), _template(f"{name}.html").substitute(escaped)
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template((files("tollkeeper.accounts") / "mails" / name).read_text(encoding="utf-8"))
+
+
+def _told_at(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M} UTC on {at.astimezone(UTC):%-d %B %Y}"

@@ -1,0 +1,110 @@
+"""Handing mails to an SMTP server, or to the console where none is set. Only here is the SMTP library known."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from typing import Final, Literal, Protocol
+
+import aiosmtplib
+
+from tollkeeper.accounts.letters import Letter, NoLetter
+
+Security = Literal["tls", "starttls", "if-offered"]
+
+_ANSWER_SECONDS: Final = 5.0
+_DELIVERY_SECONDS: Final = 15.0
+_FIRST_LASTING: Final = 500
+
+
+class NotDelivered(Exception):
+    """The server is away, slow, or says something that is no SMTP: the same mail may pass later."""
+
+
+class Refused(Exception):
+    """The server takes no mail for this address, and would not later."""
+
+
+class Courier(Protocol):
+    """Takes mails away."""
+
+    async def deliver(self, letter: Letter | NoLetter) -> None:
+        """Take one away; for nobody's letter the same way is made with empty hands."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """An SMTP server. ``if-offered``: encrypted where the server can, for one on this very machine."""
+
+    host: str
+    port: int
+    security: Security
+    sender: str
+    user: str | None = None
+    password: str | None = None
+
+    async def deliver(self, letter: Letter | NoLetter) -> None:
+        """Hand it over: each answer within five seconds, all of it within fifteen."""
+        try:
+            async with asyncio.timeout(_DELIVERY_SECONDS), self._server() as server:
+                if isinstance(letter, Letter):
+                    await _send(server, letter, self.sender)
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            # What it said is left out: it may repeat an address.
+            raise NotDelivered(f"the mail server did not take a mail ({type(error).__name__})") from error
+
+    def _server(self) -> aiosmtplib.SMTP:
+        is_near = self.security == "if-offered"
+        return aiosmtplib.SMTP(
+            hostname=self.host,
+            port=self.port,
+            timeout=_ANSWER_SECONDS,
+            use_tls=self.security == "tls",
+            start_tls=None if is_near else self.security == "starttls",
+            validate_certs=not is_near,
+            username=self.user,
+            password=self.password,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The server's own console: whoever runs the service reads there what would have been mailed, and nobody else."""
+
+    async def deliver(self, letter: Letter | NoLetter) -> None:
+        """Print it, never into the log."""
+        if isinstance(letter, Letter):
+            told = letter.told
+        else:
+            told = f"{letter.address} asked to sign in and is not known here: tollkeeper user invite {letter.address}"
+        await asyncio.to_thread(print, f"\n{told}\n", file=sys.stdout, flush=True)
+
+
+async def _send(server: aiosmtplib.SMTP, letter: Letter, sender: str) -> None:
+    try:
+        await server.send_message(_message(letter, sender))
+    except aiosmtplib.SMTPRecipientsRefused as error:
+        if error.recipients[0].code < _FIRST_LASTING:
+            raise
+        raise Refused(f"the mail server refuses an address ({error.recipients[0].code})") from error
+    except (aiosmtplib.SMTPNotSupported, UnicodeError) as error:
+        raise Refused("the mail server cannot be told an address that is not ASCII") from error
+
+
+def _message(letter: Letter, sender: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = Address("tollkeeper", addr_spec=sender)
+    user, _, domain = letter.to.rpartition("@")
+    message["To"] = Address(username=user, domain=domain.encode("idna").decode())
+    message["Subject"] = letter.subject
+    message["Date"] = format_datetime(letter.written_at)
+    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
+    return message

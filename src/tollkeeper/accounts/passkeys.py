@@ -1,0 +1,354 @@
+"""Passkeys (WebAuthn): made and used in ceremonies, of which the browser keeps the secret and we the public half.
+
+A ceremony is what one browser is asked to sign: for five minutes, once, and until it begins another. It is named by its
+challenge, of which only the hash is kept. The library judges signatures; whether a ceremony still holds, and whether
+the device's count of signatures has risen, is decided by the database in the statement that changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import webauthn
+from webauthn import helpers
+from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
+from webauthn.helpers import structs
+from webauthn.helpers.cose import COSEAlgorithmIdentifier
+
+from tollkeeper import activity
+from tollkeeper.accounts import logins, users
+from tollkeeper.accounts.logins import NOWHERE, LoginSession, Visit
+from tollkeeper.accounts.text import one_line
+from tollkeeper.accounts.tokens import fresh, hashed, peppered
+from tollkeeper.activity import Actor
+from tollkeeper.errors import Contradiction, Invalid, NobodyKnown, NotFound, PasskeyRefused
+from tollkeeper.store.database import Database, Record, Statements, Transaction
+
+VALID_FOR: Final = timedelta(minutes=5)
+MOST_PASSKEYS: Final = 20
+"""How many passkeys a user may have."""
+LONGEST_NAME: Final = 100
+
+# What all devices of today can do; the first that a device knows is taken.
+_ALGORITHMS: Final = [
+    COSEAlgorithmIdentifier.EDDSA,
+    COSEAlgorithmIdentifier.ECDSA_SHA_256,
+    COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
+]
+_MOST_KEY_BYTES: Final = 2048
+_MOST_ID_BYTES: Final = 1023
+# So many nobody ended are taken away by each who begins one: more than come.
+_FORGOTTEN_AT_ONCE: Final = 10
+_Verified = TypeVar("_Verified")
+
+
+@dataclass(frozen=True, slots=True)
+class RelyingParty:
+    """The site to which browsers bind passkeys: its host, and the origin of the pages that may ask for them."""
+
+    host: str
+    origin: str
+
+    @classmethod
+    def at(cls, public_url: str) -> RelyingParty:
+        """The site at the address where people reach it."""
+        parts = urlsplit(public_url)
+        # Browsers leave out the port that goes without saying.
+        usual = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+        return cls(parts.hostname or "", f"{parts.scheme}://{parts.netloc.removesuffix(usual)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ceremony:
+    """What a browser is asked to sign: ``options`` as WebAuthn has them, ``name`` to come back with."""
+
+    name: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A passkey as its owner sees it. ``is_synced``: it is on all devices of its owner's account with their maker."""
+
+    id: UUID
+    name: str
+    transports: tuple[str, ...]
+    is_synced: bool
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+async def ask(database: Database, party: RelyingParty, *, browser: str, pepper: bytes) -> Ceremony:
+    """Begin a sign-in: any passkey of this site will do. ``browser`` is a text that only this browser knows."""
+    name = await _open(database, browser, pepper=pepper)
+    options = webauthn.generate_authentication_options(
+        rp_id=party.host,
+        challenge=_challenge(name),
+        timeout=_milliseconds(VALID_FOR),
+        user_verification=structs.UserVerificationRequirement.REQUIRED,
+    )
+    return Ceremony(name, helpers.options_to_json_dict(options))
+
+
+async def prepare(database: Database, party: RelyingParty, user_id: UUID, *, browser: str, pepper: bytes) -> Ceremony:
+    """Begin to make a passkey of a user. Devices that have one already make no other."""
+    user = await users.show(database, user_id)
+    known = await database.all("credentials_of_user", user_id=user_id)
+    name = await _open(database, browser, pepper=pepper, user_id=user_id)
+    options = webauthn.generate_registration_options(
+        rp_id=party.host,
+        rp_name="tollkeeper",
+        user_id=user_id.bytes,
+        user_name=user.email,
+        user_display_name=user.name or user.email,
+        challenge=_challenge(name),
+        timeout=_milliseconds(VALID_FOR),
+        attestation=structs.AttestationConveyancePreference.NONE,
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.REQUIRED,
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
+        ),
+        exclude_credentials=[_descriptor(row) for row in known],
+        supported_pub_key_algs=_ALGORITHMS,
+    )
+    return Ceremony(name, helpers.options_to_json_dict(options))
+
+
+async def add(
+    database: Database,
+    party: RelyingParty,
+    user_id: UUID,
+    *,
+    ceremony: str,
+    credential: Mapping[str, Any],
+    name: str,
+    browser: str,
+    pepper: bytes,
+    actor: Actor,
+) -> Passkey:
+    """Keep the passkey that a browser has made in a ceremony.
+
+    Raises ``Invalid`` for a faulty name, a ceremony that is over, or a credential that is not what was asked for;
+    ``Contradiction`` for a passkey that is known already, or one more than 20.
+    """
+    label = _label(name)
+    if not await _close(database, ceremony, browser, pepper=pepper, user_id=user_id):
+        raise Invalid.field("ceremony", "is over or was not this browser's: ask for new options")
+    made = _judged(lambda: _made(party, ceremony, credential))
+    if made is None:
+        raise Invalid.field("credential", "is not what the options asked for")
+    async with database.transaction() as tx:
+        await _make_room(tx, user_id)
+        row = await tx.one(
+            "add_passkey",
+            credential_id=made.id,
+            user_id=user_id,
+            public_key=made.public_key,
+            sign_count=made.sign_count,
+            label=label,
+            transports=list(made.transports),
+            is_synced=made.is_synced,
+        )
+        if row is None:
+            raise Contradiction("this passkey is known already")
+        detail = {"passkey_id": str(row["id"])}
+        await activity.note(tx, user_id=user_id, actor=actor, action="passkey.added", detail=detail)
+    return _passkey(row)
+
+
+async def sign_in(
+    database: Database,
+    party: RelyingParty,
+    *,
+    ceremony: str,
+    credential: Mapping[str, Any],
+    browser: str,
+    pepper: bytes,
+    visit: Visit = NOWHERE,
+) -> LoginSession:
+    """Sign in whoever has the passkey; ``PasskeyRefused`` if it is none of ours or was not used as it was asked for.
+
+    ``AccountInactive`` if its user is switched off.
+    """
+    if not await _close(database, ceremony, browser, pepper=pepper):
+        raise PasskeyRefused("this took too long or was tried before: try again")
+    refused = PasskeyRefused("this passkey was not accepted: try another one, or sign in by e-mail")
+    given = _judged(lambda: helpers.parse_authentication_credential_json(dict(credential)))
+    if given is None:
+        raise refused
+    row = await database.one("passkey_of_credential", credential_id=given.raw_id)
+    used = None if row is None else _judged(lambda: _used(party, ceremony, given, row))
+    if row is None or used is None:
+        raise refused
+    user_id, passkey_id = row["user_id"], row["id"]
+    async with database.transaction() as tx:
+        counted = await tx.value(
+            "use_passkey",
+            user_id=user_id,
+            passkey_id=passkey_id,
+            sign_count=used.new_sign_count,
+            is_synced=used.credential_backed_up,
+        )
+        if counted is not None:
+            return await logins.begin(tx, user_id, by="passkey", pepper=pepper, visit=visit)
+        actor = Actor(str(user_id), visit.ip_address, visit.user_agent)
+        detail = {"passkey_id": str(passkey_id), "why": "its count did not rise"}
+        await activity.note(tx, user_id=user_id, actor=actor, action="passkey.refused", detail=detail)
+    raise refused
+
+
+async def listed(database: Statements, user_id: UUID) -> list[Passkey]:
+    """Show all passkeys of a user, the newest first."""
+    return [_passkey(row) for row in await database.all("passkeys_of_user", user_id=user_id)]
+
+
+async def count(database: Statements, user_id: UUID) -> int:
+    """Say how many passkeys a user has."""
+    return await database.value("count_passkeys", user_id=user_id)
+
+
+async def rename(database: Database, user_id: UUID, passkey_id: UUID, name: str, *, actor: Actor) -> Passkey:
+    """Call a passkey something else; ``NotFound`` if it is not theirs."""
+    label = _label(name)
+    async with database.transaction() as tx:
+        row = await tx.one("rename_passkey", user_id=user_id, passkey_id=passkey_id, label=label)
+        if row is None:
+            raise NotFound("no such passkey")
+        detail = {"passkey_id": str(passkey_id)}
+        await activity.note(tx, user_id=user_id, actor=actor, action="passkey.renamed", detail=detail)
+    return _passkey(row)
+
+
+async def remove(database: Database, user_id: UUID, passkey_id: UUID, *, actor: Actor) -> None:
+    """Let a passkey sign in no more; ``NotFound`` if it is not theirs. Sign-ins that it began go on."""
+    async with database.transaction() as tx:
+        if await tx.value("remove_passkey", user_id=user_id, passkey_id=passkey_id) is None:
+            raise NotFound("no such passkey")
+        detail = {"passkey_id": str(passkey_id)}
+        await activity.note(tx, user_id=user_id, actor=actor, action="passkey.removed", detail=detail)
+
+
+async def forget(database: Statements) -> int:
+    """Delete some ceremonies that nobody ended; says how many."""
+    return await database.value("forget_ceremonies", most=_FORGOTTEN_AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    id: bytes
+    public_key: bytes
+    sign_count: int
+    transports: tuple[str, ...]
+    is_synced: bool
+
+
+async def _open(database: Database, browser: str, *, pepper: bytes, user_id: UUID | None = None) -> str:
+    name = fresh()
+    await database.run(
+        "open_ceremony",
+        browser_hash=peppered(browser, pepper=pepper),
+        challenge_hash=peppered(name, pepper=pepper),
+        user_id=user_id,
+        valid_for=VALID_FOR,
+    )
+    await forget(database)
+    return name
+
+
+async def _close(
+    database: Database, ceremony: str, browser: str, *, pepper: bytes, user_id: UUID | None = None
+) -> bool:
+    """End a ceremony before anything is judged: a second try with the same challenge there is not."""
+    try:
+        challenge_hash = hashed(ceremony, pepper=pepper)
+        browser_hash = peppered(browser, pepper=pepper)
+    except (NobodyKnown, UnicodeEncodeError):
+        return False
+    closed = await database.value(
+        "close_ceremony", browser_hash=browser_hash, challenge_hash=challenge_hash, user_id=user_id
+    )
+    return closed is not None
+
+
+def _made(party: RelyingParty, ceremony: str, credential: Mapping[str, Any]) -> _Made | None:
+    given = helpers.parse_registration_credential_json(dict(credential))
+    verified = webauthn.verify_registration_response(
+        credential=given,
+        expected_challenge=_challenge(ceremony),
+        expected_rp_id=party.host,
+        expected_origin=party.origin,
+        require_user_verification=True,
+        supported_pub_key_algs=_ALGORITHMS,
+    )
+    if len(verified.credential_id) > _MOST_ID_BYTES or len(verified.credential_public_key) > _MOST_KEY_BYTES:
+        return None
+    return _Made(
+        verified.credential_id,
+        verified.credential_public_key,
+        verified.sign_count,
+        tuple(sorted({each.value for each in given.response.transports or ()})),
+        verified.credential_backed_up,
+    )
+
+
+def _used(
+    party: RelyingParty, ceremony: str, given: structs.AuthenticationCredential, row: Record
+) -> VerifiedAuthentication | None:
+    if given.response.user_handle != row["user_id"].bytes:
+        return None
+    return webauthn.verify_authentication_response(
+        credential=given,
+        expected_challenge=_challenge(ceremony),
+        expected_rp_id=party.host,
+        expected_origin=party.origin,
+        credential_public_key=row["public_key"],
+        # The database decides on the count, where nobody can come between.
+        credential_current_sign_count=0,
+        require_user_verification=True,
+    )
+
+
+def _judged(verify: Callable[[], _Verified]) -> _Verified | None:
+    """Judge a stranger's bytes: whatever the library makes of them that is not a yes is a no."""
+    try:
+        return verify()
+    except Exception:  # noqa: BLE001 - it has many words for no, and those of what it is built on besides
+        return None
+
+
+def _challenge(name: str) -> bytes:
+    return webauthn.base64url_to_bytes(name)
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return duration // timedelta(milliseconds=1)
+
+
+def _descriptor(row: Record) -> structs.PublicKeyCredentialDescriptor:
+    return structs.PublicKeyCredentialDescriptor(
+        id=row["credential_id"], transports=[structs.AuthenticatorTransport(each) for each in row["transports"]]
+    )
+
+
+async def _make_room(tx: Transaction, user_id: UUID) -> None:
+    await tx.value("bring_current", user_ids=[user_id])  # takes the lock, so that nobody else fills the room
+    if await count(tx, user_id) >= MOST_PASSKEYS:
+        raise Contradiction(f"a user has at most {MOST_PASSKEYS} passkeys: remove one first")
+
+
+def _label(name: str) -> str:
+    label = one_line(name, field="name", most=LONGEST_NAME).strip()
+    if not label:
+        raise Invalid.field("name", "must say which passkey it is")
+    return label
+
+
+def _passkey(row: Record) -> Passkey:
+    columns: dict[str, Any] = {**row}
+    columns["transports"] = tuple(row["transports"])
+    return Passkey(**columns)

@@ -1,0 +1,370 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.accounts.clock import set_clock
+from tests.authenticator import Authenticator, Key
+from tollkeeper.accounts import logins, passkeys, tokens, users
+from tollkeeper.accounts.logins import LoginSession, Visit
+from tollkeeper.accounts.passkeys import Passkey, RelyingParty
+from tollkeeper.activity import Actor
+from tollkeeper.errors import AccountInactive, Contradiction, Invalid, NotFound, PasskeyRefused, TollkeeperError
+from tollkeeper.store.database import Database
+
+PEPPER = bytes(range(32))
+NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
+PARTY = RelyingParty("usage.example.com", "https://usage.example.com")
+BROWSER = tokens.fresh()
+
+
+@pytest.fixture
+async def user(db: Database, owner: Any) -> users.User:
+    await set_clock(owner, NOW)
+    return await users.add(db, "ada@example.com", name="Ada")
+
+
+@pytest.fixture
+def device() -> Authenticator:
+    return Authenticator(PARTY.origin, PARTY.host)
+
+
+def cut(text: str) -> str:
+    return text[:-8]
+
+
+def flip(text: str) -> str:
+    return text[:10] + ("A" if text[10] != "A" else "B") + text[11:]
+
+
+async def make(
+    db: Database, user: users.User, device: Authenticator, name: str = "My phone", browser: str = BROWSER
+) -> Passkey:
+    ceremony = await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
+    return await keep(db, user, ceremony.name, device.make(ceremony.options), name=name, browser=browser)
+
+
+async def keep(
+    db: Database, user: users.User, ceremony: str, credential: Any, *, name: str = "x", browser: str = BROWSER
+) -> Passkey:
+    return await passkeys.add(
+        db,
+        PARTY,
+        user.id,
+        ceremony=ceremony,
+        credential=credential,
+        name=name,
+        browser=browser,
+        pepper=PEPPER,
+        actor=Actor(str(user.id)),
+    )
+
+
+async def enter(db: Database, ceremony: str, credential: Any, browser: str = BROWSER) -> LoginSession:
+    return await passkeys.sign_in(
+        db, PARTY, ceremony=ceremony, credential=credential, browser=browser, pepper=PEPPER, visit=Visit("192.0.2.1")
+    )
+
+
+async def use(db: Database, device: Authenticator, key: Key | None = None) -> LoginSession:
+    ceremony = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    return await enter(db, ceremony.name, device.use(ceremony.options, key))
+
+
+async def test_a_passkey_is_made_and_signs_in(
+    db: Database, owner: Any, user: users.User, device: Authenticator
+) -> None:
+    made = await make(db, user, device, " My phone ")
+    assert (made.name, made.transports, made.is_synced) == ("My phone", ("hybrid", "internal"), False)
+    assert (made.created_at, made.last_used_at) == (NOW, None)
+    await set_clock(owner, NOW + timedelta(hours=1))
+    session = await use(db, device)
+    assert session.user_id == user.id
+    assert [each.signed_in_by for each in await logins.listed(db, user.id)] == ["passkey"]
+    assert [each.last_used_at for each in await passkeys.listed(db, user.id)] == [NOW + timedelta(hours=1)]
+    noted = await owner.fetch(
+        "SELECT action, detail ->> 'by' AS by, ip_address FROM activity WHERE user_id = $1", user.id
+    )
+    assert [tuple(row) for row in noted][1:] == [
+        ("passkey.added", None, None),
+        ("login.begun", "passkey", "192.0.2.1"),
+    ]
+
+
+async def test_what_browsers_are_asked_for(db: Database, user: users.User, device: Authenticator) -> None:
+    await make(db, user, device)
+    wanted = (await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)).options
+    assert wanted["rp"] == {"id": PARTY.host, "name": "tollkeeper"}
+    assert (wanted["user"]["name"], wanted["user"]["displayName"]) == ("ada@example.com", "Ada")
+    assert [each["alg"] for each in wanted["pubKeyCredParams"]] == [-8, -7, -257]
+    assert wanted["authenticatorSelection"] == {
+        "residentKey": "required", "requireResidentKey": True, "userVerification": "required",
+    }  # fmt: skip
+    assert (wanted["attestation"], wanted["timeout"], len(wanted["excludeCredentials"])) == ("none", 300_000, 1)
+    asked = (await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)).options
+    assert asked == {
+        "challenge": asked["challenge"],
+        "timeout": 300_000,
+        "rpId": PARTY.host,
+        "allowCredentials": [],
+        "userVerification": "required",
+    }
+    assert len(asked["challenge"]) == 43
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "origin"),
+    [
+        ("http://localhost:8080", "localhost", "http://localhost:8080"),
+        ("https://usage.example.com", "usage.example.com", "https://usage.example.com"),
+        ("https://usage.example.com:443", "usage.example.com", "https://usage.example.com"),
+        ("https://usage.example.com:8443", "usage.example.com", "https://usage.example.com:8443"),
+        ("http://usage.example.com:80", "usage.example.com", "http://usage.example.com"),
+        ("http://[::1]:8080", "::1", "http://[::1]:8080"),
+    ],
+)
+def test_passkeys_are_bound_to_where_people_reach_the_service(url: str, host: str, origin: str) -> None:
+    assert RelyingParty.at(url) == RelyingParty(host, origin)
+
+
+async def test_a_challenge_is_good_once_for_five_minutes_in_its_browser_and_until_the_next(
+    db: Database, owner: Any, user: users.User, device: Authenticator
+) -> None:
+    await make(db, user, device)
+    first, second = [await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER) for _ in range(2)]
+    with pytest.raises(PasskeyRefused):
+        await enter(db, first.name, device.use(first.options))
+    with pytest.raises(PasskeyRefused):
+        await enter(db, second.name, device.use(second.options), browser=tokens.fresh())
+    await enter(db, second.name, device.use(second.options))
+    with pytest.raises(PasskeyRefused):
+        await enter(db, second.name, device.use(second.options))
+    late = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    await set_clock(owner, NOW + timedelta(minutes=5))
+    with pytest.raises(PasskeyRefused):
+        await enter(db, late.name, device.use(late.options))
+
+
+async def test_of_many_who_come_with_one_signature_one_is_signed_in(
+    db: Database, owner: Any, user: users.User, device: Authenticator
+) -> None:
+    await make(db, user, device)
+    ceremony = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    signed = device.use(ceremony.options)
+    verdicts = await asyncio.gather(*(enter(db, ceremony.name, signed) for _ in range(50)), return_exceptions=True)
+    assert sum(isinstance(each, LoginSession) for each in verdicts) == 1
+    assert sum(isinstance(each, PasskeyRefused) for each in verdicts) == 49
+    assert await owner.fetchval("SELECT count(*) FROM sessions") == 1
+
+
+async def test_a_failed_try_uses_the_challenge_up(db: Database, user: users.User, device: Authenticator) -> None:
+    await make(db, user, device)
+    ceremony = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    signed = device.use(ceremony.options)
+    with pytest.raises(PasskeyRefused):
+        await enter(db, ceremony.name, signed | {"response": {}})
+    with pytest.raises(PasskeyRefused):
+        await enter(db, ceremony.name, signed)
+
+
+async def test_a_copied_passkey_is_refused_by_its_count_and_noted(
+    db: Database, owner: Any, user: users.User, device: Authenticator
+) -> None:
+    await make(db, user, device)
+    copied = device.keys[0].count
+    await use(db, device)
+    await use(db, device)
+    device.keys[0].count = copied
+    with pytest.raises(PasskeyRefused):
+        await use(db, device)
+    noted = await owner.fetchval("SELECT count(*) FROM activity WHERE action = 'passkey.refused'")
+    assert (noted, len(await logins.listed(db, user.id))) == (1, 2)
+
+
+async def test_a_device_that_does_not_count_signs_in_each_time(
+    db: Database, user: users.User, device: Authenticator
+) -> None:
+    device.counts = False
+    await make(db, user, device)
+    for _ in range(3):
+        await use(db, device)
+    device.keys[0].count = 7
+    await use(db, device)
+    device.keys[0].count = 0
+    with pytest.raises(PasskeyRefused):
+        await use(db, device)
+
+
+async def test_two_who_sign_with_one_count_at_once_are_not_both_let_in(
+    db: Database, user: users.User, device: Authenticator
+) -> None:
+    await make(db, user, device)
+    tries: list[Any] = []
+    for _ in range(10):
+        browser = tokens.fresh()
+        ceremony = await passkeys.ask(db, PARTY, browser=browser, pepper=PEPPER)
+        device.keys[0].count = 5
+        tries.append(enter(db, ceremony.name, device.use(ceremony.options), browser=browser))
+    verdicts = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(each, LoginSession) for each in verdicts) == 1
+
+
+FORGERIES: dict[str, dict[str, Any]] = {
+    "another site": {"origin": "https://evil.example", "host": "evil.example"},
+    "a page of another site": {"origin": "https://evil.example"},
+    "another port": {"origin": PARTY.origin + ":8443"},
+    "a part of the site's name": {"host": "example.com"},
+    "nobody was asked for a finger or a code": {"verifies": False},
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+async def test_what_was_signed_elsewhere_or_by_anyone_is_refused(
+    db: Database, user: users.User, device: Authenticator, forgery: str
+) -> None:
+    await make(db, user, device)
+    forger = replace(device, **FORGERIES[forgery])
+    with pytest.raises(PasskeyRefused):
+        await use(db, forger)
+    with pytest.raises(Invalid):
+        await make(db, user, forger)
+    assert len(await passkeys.listed(db, user.id)) == 1
+    await use(db, device, device.keys[0])
+
+
+async def test_a_passkey_of_another_or_of_nobody_signs_nobody_in(
+    db: Database, user: users.User, device: Authenticator
+) -> None:
+    eve = await users.add(db, "eve@example.com")
+    evil = Authenticator(PARTY.origin, PARTY.host)
+    await make(db, user, device)
+    await make(db, eve, evil)
+    stranger = Authenticator(PARTY.origin, PARTY.host)
+    stranger.make({"user": {"id": "AAAA"}, "challenge": "AAAA"})
+    evil.keys.append(Key(evil.keys[0].id, evil.keys[0].secret, user.id.bytes, 10))
+    as_her_key = Key(device.keys[0].id, evil.keys[0].secret, user.id.bytes, 10)
+    for forger, key in ((stranger, None), (evil, None), (evil, as_her_key)):
+        with pytest.raises(PasskeyRefused):
+            await use(db, forger, key)
+    assert (await use(db, evil, evil.keys[0])).user_id == eve.id
+
+
+async def test_ceremonies_are_not_taken_for_each_other(db: Database, user: users.User, device: Authenticator) -> None:
+    await make(db, user, device)
+    eve = await users.add(db, "eve@example.com")
+    asked = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    with pytest.raises(Invalid):
+        await keep(db, user, asked.name, device.make({"user": {"id": "AAAA"}, **asked.options}))
+    prepared = await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
+    with pytest.raises(PasskeyRefused):
+        await enter(db, prepared.name, device.use(prepared.options, device.keys[0]))
+    with pytest.raises(Invalid):
+        await keep(db, eve, prepared.name, device.make(prepared.options))
+    with pytest.raises(Invalid):
+        await keep(db, user, prepared.name, device.make(prepared.options), browser=tokens.fresh())
+    assert await passkeys.count(db, user.id) == 1
+
+
+@pytest.mark.parametrize("credential", [{}, {"id": 5}, {"id": "x", "rawId": "x", "type": "public-key", "response": []}])
+async def test_a_credential_that_is_none_is_refused(db: Database, user: users.User, credential: Any) -> None:
+    asked = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    with pytest.raises(PasskeyRefused):
+        await enter(db, asked.name, credential)
+    prepared = await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
+    with pytest.raises(Invalid):
+        await keep(db, user, prepared.name, credential)
+
+
+@pytest.mark.parametrize("field", ["clientDataJSON", "authenticatorData", "signature", "userHandle"])
+async def test_a_flipped_bit_or_a_cut_end_is_refused(
+    db: Database, user: users.User, device: Authenticator, field: str
+) -> None:
+    await make(db, user, device)
+    for spoil in (cut, flip):
+        ceremony = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+        signed = device.use(ceremony.options)
+        signed["response"][field] = spoil(signed["response"][field])
+        with pytest.raises(PasskeyRefused):
+            await enter(db, ceremony.name, signed)
+
+
+async def test_a_user_who_is_switched_off_is_not_signed_in(
+    db: Database, user: users.User, device: Authenticator
+) -> None:
+    await make(db, user, device)
+    await users.change(db, user.id, actor=Actor("t"), is_active=False)
+    with pytest.raises(AccountInactive):
+        await use(db, device)
+    assert await logins.listed(db, user.id) == []
+    await users.change(db, user.id, actor=Actor("t"), is_active=True)
+    await use(db, device)
+
+
+async def test_passkeys_are_renamed_and_removed_by_their_owner_alone(
+    db: Database, owner: Any, user: users.User, device: Authenticator
+) -> None:
+    made = await make(db, user, device)
+    eve = await users.add(db, "eve@example.com")
+    with pytest.raises(NotFound):
+        await passkeys.rename(db, eve.id, made.id, "mine", actor=Actor("t"))
+    with pytest.raises(NotFound):
+        await passkeys.remove(db, eve.id, made.id, actor=Actor("t"))
+    assert (await passkeys.rename(db, user.id, made.id, "Laptop", actor=Actor("t"))).name == "Laptop"
+    session = await use(db, device)
+    await passkeys.remove(db, user.id, made.id, actor=Actor("t"))
+    assert await passkeys.listed(db, user.id) == []
+    with pytest.raises(PasskeyRefused):
+        await use(db, device)
+    assert [each.id for each in await logins.listed(db, user.id)] == [session.id]
+    noted = await owner.fetch("SELECT action FROM activity WHERE user_id = $1 AND action LIKE 'passkey.%'", user.id)
+    assert [row["action"] for row in noted] == ["passkey.added", "passkey.renamed", "passkey.removed"]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\nb", "a\0b"])
+async def test_a_faulty_name_is_refused_before_the_ceremony_is_used_up(
+    db: Database, user: users.User, device: Authenticator, name: str
+) -> None:
+    ceremony = await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
+    made = device.make(ceremony.options)
+    with pytest.raises(Invalid):
+        await keep(db, user, ceremony.name, made, name=name)
+    await keep(db, user, ceremony.name, made, name="Phone")
+
+
+async def test_the_same_passkey_is_kept_once(db: Database, user: users.User, device: Authenticator) -> None:
+    await make(db, user, device)
+    eve = await users.add(db, "eve@example.com")
+    for person in (user, eve):
+        ceremony = await passkeys.prepare(db, PARTY, person.id, browser=BROWSER, pepper=PEPPER)
+        twin = Key(device.keys[0].id, ec.generate_private_key(ec.SECP256R1()), person.id.bytes)
+        with pytest.raises(Contradiction):
+            await keep(db, person, ceremony.name, device.attest(twin, ceremony.options))
+    assert (await use(db, device)).user_id == user.id
+
+
+async def test_of_many_who_fill_the_last_room_one_does(db: Database, user: users.User, device: Authenticator) -> None:
+    for _ in range(passkeys.MOST_PASSKEYS - 1):
+        await make(db, user, device)
+    tries: list[Any] = []
+    for _ in range(8):
+        browser = tokens.fresh()
+        ceremony = await passkeys.prepare(db, PARTY, user.id, browser=browser, pepper=PEPPER)
+        tries.append(keep(db, user, ceremony.name, device.make(ceremony.options), browser=browser))
+    verdicts = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(each, Passkey) for each in verdicts) == 1
+    assert sum(isinstance(each, TollkeeperError) for each in verdicts) == 7
+    assert await passkeys.count(db, user.id) == passkeys.MOST_PASSKEYS
+
+
+async def test_ceremonies_that_nobody_ended_go_by_themselves(db: Database, owner: Any, user: users.User) -> None:
+    for _ in range(40):
+        await passkeys.ask(db, PARTY, browser=tokens.fresh(), pepper=PEPPER)
+    await set_clock(owner, NOW + timedelta(minutes=6))
+    for _ in range(5):
+        await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
+    assert await owner.fetchval("SELECT count(*) FROM passkey_ceremonies") == 1

@@ -1,0 +1,65 @@
+"""Where a request comes from, and whether that is within what is allowed."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from tollkeeper.http.addresses import address_of_client, is_within
+from tollkeeper.http.exchange import Exchange
+
+from .conftest import Person, Site
+
+
+async def test_forwarded_addresses_count_only_from_trusted_proxies(service: Site, alice: Person) -> None:
+    by = alice.by_key | {"X-Forwarded-For": "203.0.113.9"}
+    told = (await service.call("POST", "/api/chat/track", by=by, says={"prompt": "x"})).json
+    found = (await service.call("GET", f"/api/chat/requests/{told['id']}", by=alice.by_key)).json["request"]
+    assert found["ipAddress"] == "127.0.0.1"
+    metrics = await service.call("GET", "/metrics", by={"X-Forwarded-For": "127.0.0.1"})
+    assert metrics.is_problem(401, "not-signed-in")
+    assert (await service.call("GET", "/metrics")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "address"),
+    [
+        ("203.0.113.5", "198.51.100.1", "203.0.113.5"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("10.0.0.1", "nonsense", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1, nonsense, 10.0.0.2", "10.0.0.2"),
+        ("::1", "2001:db8::7", "2001:db8::7"),
+        ("", "198.51.100.1", ""),
+    ],
+)
+def test_behind_trusted_proxies_the_address_is_whom_they_saw(client: str, forwarded: str | None, address: str) -> None:
+    trusted = (ip_network("10.0.0.0/8"), ip_network("::1"))
+    headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
+    exchange = Exchange({"type": "http", "headers": headers, "client": (client, 1)})
+    assert address_of_client(exchange, trusted) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "belongs"),
+    [
+        ("203.0.113.7", True),
+        ("203.0.114.7", False),
+        ("::ffff:203.0.113.7", True),
+        ("::ffff:203.0.114.7", False),
+        ("2001:db8::7", True),
+        ("2001:db9::7", False),
+        ("fe80::1%eth0", False),
+        ("nonsense", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_an_address_belongs_to_a_network_or_is_refused(address: str | None, *, belongs: bool) -> None:
+    networks = (ip_network("203.0.113.0/24"), ip_network("2001:db8::/32"))
+    assert is_within(address, networks) == belongs
+    assert not is_within(address, ())

@@ -1,0 +1,1 @@
+"""As much of Authlib as is used here; it ships no types."""
