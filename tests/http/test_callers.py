@@ -65,6 +65,8 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/api/account/activity"): None,
     ("GET", "/api/account/export"): None,
     ("DELETE", "/api/account"): {"confirm": "not-mine@example.com"},
+    ("POST", "/api/admin/users/{user}/act"): None,
+    ("POST", "/api/account/stop-acting"): None,
     ("GET", "/api/admin/activity"): None,
     ("GET", "/api/admin/overview"): None,
     ("GET", "/api/admin/users"): None,
@@ -94,6 +96,8 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/problems/{slug}"): None,
     ("GET", "/sign-in/{token}"): None,
     ("POST", "/sign-in/{token}"): None,
+    ("GET", "/sign-in/first/{token}"): None,
+    ("POST", "/sign-in/first/{token}"): None,
     **dict.fromkeys(PAGES),
 }
 PUBLIC = {
@@ -105,6 +109,8 @@ PUBLIC = {
     ("GET", "/problems/{slug}"),
     ("GET", "/sign-in/{token}"),
     ("POST", "/sign-in/{token}"),
+    ("GET", "/sign-in/first/{token}"),
+    ("POST", "/sign-in/first/{token}"),
     ("POST", "/api/sign-in/passkey/options"),
     ("POST", "/api/sign-in/passkey"),
 } | PAGES
@@ -129,10 +135,12 @@ NEEDS: dict[tuple[str, str], str] = {
     ("DELETE", "/api/user/variables/{key}"): "variables:write",
     ("GET", "/metrics"): "metrics",
 }
+BY_LINK = {("POST", "/sign-in/{token}"), ("GET", "/sign-in/first/{token}"), ("POST", "/sign-in/first/{token}")}
 FOR_ANYONE_KNOWN = {("GET", "/api/account"), ("GET", "/api/plans")}
 FOR_SERVICES = {("POST", "/api/chat/track/batch")}
 FOR_PERSONS = {
     ("GET", "/api/account/export"),
+    ("POST", "/api/account/stop-acting"),
     ("PATCH", "/api/account"),
     ("POST", "/api/account/sign-out"),
     ("GET", "/api/account/sessions"),
@@ -198,7 +206,7 @@ async def answer(service: Site, call: tuple[str, str], by: dict[str, str]) -> in
 async def test_nobody_hears_401_unless_the_route_is_public(service: Site, call: tuple[str, str]) -> None:
     # Not from this machine, as far as /metrics can tell.
     status = await answer(service, call, JSON | {"X-Forwarded-For": "203.0.113.1"})
-    if call in {("POST", "/sign-in/{token}"), ("POST", "/api/sign-in/passkey")}:
+    if call in BY_LINK | {("POST", "/api/sign-in/passkey")}:
         assert status == 401
     elif call in PUBLIC:
         assert status in {200, 404}

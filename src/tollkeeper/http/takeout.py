@@ -104,6 +104,9 @@ class _Sink:
     def flush(self) -> None:
         """Nothing is held back."""
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def take(self) -> bytes:
         """Give what was written since the last time."""
         taken = b"".join(self._written)

@@ -216,7 +216,7 @@ async def change_user(request: Exchange) -> Answer:
 async def delete_user(request: Exchange) -> Answer:
     """All that is theirs goes, and nothing comes back; sums over all users stay, as nobody's."""
     request.asked(Said)
-    user_id, backend = _id(request), request.backend
+    user_id, backend = path_id(request, "user"), request.backend
     if user_id == request.caller.user_id:
         raise Contradiction("this is you: delete your own account where your own settings are")
     is_complete = await leaving.leave(
