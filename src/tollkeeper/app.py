@@ -15,7 +15,7 @@ from typing import Final
 from uuid import uuid4
 
 from tollkeeper import jobs
-from tollkeeper.accounts import keyring
+from tollkeeper.accounts import first_operator, keyring, masterkey
 from tollkeeper.accounts.github import GitHub
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
@@ -69,7 +69,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         await keyring.admit(database, keys)
         sealer = Sealer(keys, reload=partial(master_keys, settings))
         readiness = Readiness()
-        public_url = settings.public_url or f"http://localhost:{settings.port}"
+        public_url = public_url_of(settings)
         backend = Backend(
             database=database,
             patient=patient,
@@ -94,6 +94,18 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         )
         async with jobs.beating(database, backend.node, backend.pulse, sealer):
             yield Application(asgi_app(backend), backend, readiness)
+
+
+async def first_operator_url(settings: Settings, addresses: Addresses) -> str | None:
+    """Make the link by which somebody becomes the first operator; ``None`` where there is one."""
+    async with Database.open(addresses.service, size=1, transaction_pooler=settings.transaction_pooler) as database:
+        token = await first_operator.make_link(database, pepper=masterkey.pepper_of(master_keys(settings)))
+    return None if token is None else f"{public_url_of(settings)}/sign-in/first/{token}"
+
+
+def public_url_of(settings: Settings) -> str:
+    """Say where people reach the service."""
+    return settings.public_url or f"http://localhost:{settings.port}"
 
 
 @asynccontextmanager

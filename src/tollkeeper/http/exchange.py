@@ -91,6 +91,7 @@ class Exchange(Request[Any, Any, Any]):
             str(caller.user_id) if caller.kind == "person" else f"key:{caller.credential}",
             address_of_client(self, self.backend.trusted_proxies),
             self.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
+            caller.acted_by,
         )
 
     @property
