@@ -36,7 +36,7 @@ export const PLACES = {
   "/settings": { title: "Settings", file: "settings/SettingsPage.tsx" },
   "/admin": {
     title: "All usage",
-    about: "Of all users. Days are days of UTC.",
+    about: "What all users use, right now and over time. Days are days of UTC.",
     file: "admin/overview/AdminOverviewPage.tsx",
   },
   "/admin/users": {
