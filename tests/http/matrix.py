@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tollkeeper.http.pages import APP_PATHS
+from tollkeeper.http.app_page import APP_PATHS
 
 PAGES = {("GET", path.replace(":str}", "}")) for path in APP_PATHS}
 CALLS: dict[tuple[str, str], Any] = {
