@@ -10,7 +10,17 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Route, StorageState, WebError
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Locator,
+    Page,
+    Route,
+    StorageState,
+    WebError,
+)
 
 from tests.faults.nodes import Site
 
@@ -104,6 +114,13 @@ class Visitor:
         """Wait until the page shows what it asked for."""
         await self.page.get_by_role("heading", level=1).wait_for()
         await self.page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
+
+    async def follow(self, link: Locator) -> None:
+        """Go by a link to another page: until that has come, the old one is still there, heading and all."""
+        before = await self.page.title()
+        await link.click()
+        await self.page.wait_for_function("(before) => document.title !== before", arg=before)
+        await self.settled()
 
     async def open(self, path: str) -> None:
         """Open a page of the app, and wait until it shows what it asked for."""
