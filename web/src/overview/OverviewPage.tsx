@@ -5,6 +5,7 @@ import { PageHeader } from "@/shared/PageHeader";
 import { PeriodChoice } from "@/shared/PeriodChoice";
 import { useDays } from "@/shared/period";
 import { UsageSection } from "@/usage/UsageSection";
+import { Begin } from "./Begin";
 import { LimitMeters, LimitMetersSkeleton } from "./LimitMeters";
 import { NewestRequests } from "./NewestRequests";
 import styles from "./overview.module.css";
@@ -15,11 +16,10 @@ export function OverviewPage() {
   const dashboard = useDashboard();
   const timeZone = useAccount().data?.timeZone ?? "UTC";
   const [days, setDays] = useDays();
+  const isNew = dashboard.data?.metrics.totalRequests === 0;
   return (
     <>
-      <PageHeader title="Overview">
-        <PeriodChoice days={days} onChange={setDays} />
-      </PageHeader>
+      <PageHeader title="Overview">{!isNew && <PeriodChoice days={days} onChange={setDays} />}</PageHeader>
       <div className={styles.stack}>
         <Loaded query={dashboard} skeleton={<LimitMetersSkeleton />}>
           {({ limits }) => (
@@ -29,8 +29,14 @@ export function OverviewPage() {
             </>
           )}
         </Loaded>
-        <UsageSection whose="own" days={days} timeZone={timeZone} isLinked />
-        {dashboard.data !== undefined && <NewestRequests requests={dashboard.data.recentRequests} />}
+        {isNew ? (
+          <Begin />
+        ) : (
+          <>
+            <UsageSection whose="own" days={days} timeZone={timeZone} isLinked />
+            {dashboard.data !== undefined && <NewestRequests requests={dashboard.data.recentRequests} />}
+          </>
+        )}
       </div>
     </>
   );

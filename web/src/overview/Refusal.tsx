@@ -16,7 +16,7 @@ interface Reached {
 }
 
 /** Why no request is let through now, until when, and what would change it. */
-export function Refusal({ limits }: { limits: Limits }) {
+export function Refusal({ limits, isOnPlan = false }: { limits: Limits; isOnPlan?: boolean }) {
   const plans = usePlans().data ?? [];
   if (limits.reason === "inactive")
     return (
@@ -41,9 +41,11 @@ export function Refusal({ limits }: { limits: Limits }) {
           {better !== undefined && ` The plan ${better.name} would allow more.`}
         </p>
       </div>
-      <Button component={Link} to="/plan" variant="default" size="xs">
-        Compare plans
-      </Button>
+      {!isOnPlan && (
+        <Button component={Link} to="/plan" variant="default" size="xs">
+          Compare plans
+        </Button>
+      )}
     </section>
   );
 }

@@ -25,7 +25,7 @@ export function PlanPage() {
         <Loaded query={own} skeleton={<OwnOutline />}>
           {({ plan, limits }) => (
             <>
-              {!limits.canMakeRequest && <Refusal limits={limits} />}
+              {!limits.canMakeRequest && <Refusal limits={limits} isOnPlan />}
               <Panel>
                 <div className={styles.own}>
                   <div>

@@ -1,5 +1,6 @@
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
+import styles from "./Markdown.module.css";
 
 const SAFE = /^https?:\/\//i;
 
@@ -21,12 +22,14 @@ const components: Components = {
 /** Markdown as elements; HTML in it stays the text that it is. */
 export default function Markdown({ text }: { text: string }) {
   return (
-    <ReactMarkdown
-      remarkPlugins={[remarkGfm]}
-      components={components}
-      urlTransform={(url) => (SAFE.test(url) ? url : "")}
-    >
-      {text}
-    </ReactMarkdown>
+    <div className={styles.markdown}>
+      <ReactMarkdown
+        remarkPlugins={[remarkGfm]}
+        components={components}
+        urlTransform={(url) => (SAFE.test(url) ? url : "")}
+      >
+        {text}
+      </ReactMarkdown>
+    </div>
   );
 }

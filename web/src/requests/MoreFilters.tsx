@@ -1,8 +1,10 @@
-import { Button, Popover, Select, TextInput } from "@mantine/core";
+import { Button, Popover, Select } from "@mantine/core";
+import { useAccount } from "@/api/account";
 import { IconFilter } from "@/shared/icons";
-import type { Narrowed } from "./narrowed";
 import type { FilterProps } from "./RequestFilterBar";
 import styles from "./requests.module.css";
+import { RangeFilter, TypedFilter } from "./TypedFilter";
+import { DOLLARS, firstDay, lastDay, SECONDS } from "./units";
 
 const COMPLEXITIES = ["low", "medium", "high"];
 const RATINGS = [
@@ -25,6 +27,7 @@ const MINE = [
 
 /** The filters that one needs now and then. */
 export function MoreFilters({ search, narrow, types }: FilterProps & { types: string[] }) {
+  const timeZone = useAccount().data?.timeZone ?? "UTC";
   const set = MINE.filter((name) => search[name] !== undefined).length;
   return (
     <Popover position="bottom-end" width={320} trapFocus withinPortal>
@@ -65,84 +68,37 @@ export function MoreFilters({ search, narrow, types }: FilterProps & { types: st
               comboboxProps={{ withinPortal: false }}
               onChange={(rating) => narrow({ rating: rating ?? "" })}
             />
-            <Typed name="sessionId" label="Session" search={search} narrow={narrow} />
+            <TypedFilter name="sessionId" label="Session" search={search} narrow={narrow} />
           </div>
-          <Range label="Started" names={["from", "to"]} type="date" search={search} narrow={narrow} />
-          <Range
-            label="Cost, in cents"
-            names={["minCost", "maxCost"]}
-            type="number"
+          <RangeFilter
+            label="Started"
+            names={["from", "to"]}
+            ends={["From", "To"]}
+            type="date"
+            units={[firstDay(timeZone), lastDay(timeZone)]}
             search={search}
             narrow={narrow}
           />
-          <Range
-            label="Time, in ms"
+          <RangeFilter
+            label="Cost"
+            names={["minCost", "maxCost"]}
+            type="number"
+            before="$"
+            units={[DOLLARS, DOLLARS]}
+            search={search}
+            narrow={narrow}
+          />
+          <RangeFilter
+            label="Time"
             names={["minDuration", "maxDuration"]}
             type="number"
+            behind="s"
+            units={[SECONDS, SECONDS]}
             search={search}
             narrow={narrow}
           />
         </div>
       </Popover.Dropdown>
     </Popover>
-  );
-}
-
-interface RangeProps extends FilterProps {
-  label: string;
-  names: [keyof Narrowed, keyof Narrowed];
-  type: "date" | "number";
-}
-
-function Range({ label, names: [least, most], type, search, narrow }: RangeProps) {
-  return (
-    <fieldset className={styles.range}>
-      <legend>{label}</legend>
-      <div className={styles.two}>
-        <Typed
-          name={least}
-          label={`${label}: from`}
-          hint="from"
-          type={type}
-          search={search}
-          narrow={narrow}
-        />
-        <Typed
-          name={most}
-          label={`${label}: up to`}
-          hint="up to"
-          type={type}
-          search={search}
-          narrow={narrow}
-        />
-      </div>
-    </fieldset>
-  );
-}
-
-interface TypedProps extends FilterProps {
-  name: keyof Narrowed;
-  label: string;
-  /** Said inside the field, which then has no label above it. */
-  hint?: string;
-  type?: "date" | "number" | "text";
-}
-
-/** A field that counts once one leaves it or presses Enter. */
-function Typed({ name, label, hint, type = "text", search, narrow }: TypedProps) {
-  const value = search[name] ?? "";
-  const done = (typed: string) => typed !== value && narrow({ [name]: typed });
-  const naming = hint === undefined ? { label } : { "aria-label": label, placeholder: hint };
-  return (
-    <TextInput
-      key={value}
-      size="xs"
-      type={type}
-      min={type === "number" ? 0 : undefined}
-      {...naming}
-      defaultValue={value}
-      onBlur={({ currentTarget }) => done(currentTarget.value)}
-      onKeyDown={({ key, currentTarget }) => key === "Enter" && done(currentTarget.value)}
-    />
   );
 }

@@ -1,16 +1,16 @@
-import { Autocomplete, Button, Select, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
+import { Autocomplete, Button, Select } from "@mantine/core";
 import { useEffect, useState } from "react";
 import type { Dashboard } from "@/api/types";
-import { IconSearch } from "@/shared/icons";
+import { SearchField } from "@/shared/SearchField";
 import { nameOf } from "@/usage/measure";
 import { MoreFilters } from "./MoreFilters";
 import type { Narrowed } from "./narrowed";
 import styles from "./requests.module.css";
+import type { Changes, How } from "./useNarrowed";
 
 export interface FilterProps {
   search: Narrowed;
-  narrow: (changes: Partial<Record<keyof Narrowed, string>>) => void;
+  narrow: (changes: Changes, how?: How) => void;
 }
 
 interface RequestFilterBarProps extends FilterProps {
@@ -25,13 +25,18 @@ const STATUSES = [
   { value: "failed", label: "Failed" },
   { value: "pending", label: "Pending" },
 ];
-const PAUSE_MS = 300;
 
 /** What a list of requests can be narrowed to: the most used at once, the others behind a button. */
 export function RequestFilterBar({ search, narrow, widen, howMany, known }: RequestFilterBarProps) {
   return (
     <search className={styles.bar} aria-label="Filters">
-      <SearchField search={search} narrow={narrow} />
+      <SearchField
+        className={styles.search}
+        label="Search in prompts and responses"
+        hint="Search prompts and responses"
+        value={search.q}
+        onSearch={(q, isSameStep) => narrow({ q }, { isSameStep })}
+      />
       <Select
         size="xs"
         aria-label="Status"
@@ -55,33 +60,11 @@ export function RequestFilterBar({ search, narrow, widen, howMany, known }: Requ
       />
       <MoreFilters search={search} narrow={narrow} types={Object.keys(known?.requestsByType ?? {})} />
       {howMany > 0 && (
-        <Button variant="subtle" color="gray" size="xs" onClick={widen}>
+        <Button variant="subtle" color="gray" size="xs" onClick={() => widen()}>
           Clear {howMany === 1 ? "filter" : `${howMany} filters`}
         </Button>
       )}
     </search>
-  );
-}
-
-function SearchField({ search, narrow }: FilterProps) {
-  const [text, setText] = useState(search.q ?? "");
-  const tell = useDebouncedCallback((q: string) => narrow({ q }), PAUSE_MS);
-  useEffect(() => setText(search.q ?? ""), [search.q]);
-  return (
-    <TextInput
-      className={styles.search ?? ""}
-      size="xs"
-      type="search"
-      maxLength={200}
-      aria-label="Search in prompts and responses"
-      placeholder="Search prompts and responses"
-      leftSection={<IconSearch size={14} />}
-      value={text}
-      onChange={({ currentTarget: { value } }) => {
-        setText(value);
-        tell(value.trim());
-      }}
-    />
   );
 }
 
@@ -92,33 +75,34 @@ interface SuggestedProps {
   onChange: (value: string) => void;
 }
 
-const NAMELESS = new Set(["unknown", "uncategorized"]);
-
 /** A choice among what there is, the most used first; another can be typed. */
-function Suggested({ label, value, known, onChange }: SuggestedProps) {
-  const [text, setText] = useState(value ?? "");
-  useEffect(() => setText(value ?? ""), [value]);
-  const names = Object.entries(known ?? {})
+function Suggested({ label, value = "", known, onChange }: SuggestedProps) {
+  const [text, setText] = useState(nameOf(value));
+  useEffect(() => setText(nameOf(value)), [value]);
+  const keys = Object.entries(known ?? {})
     .toSorted(([, a], [, b]) => b - a)
-    .map(([name]) => name)
-    .filter((name) => !NAMELESS.has(name));
-  const done = () => text !== (value ?? "") && onChange(text);
+    .map(([key]) => key);
+  const choose = (typed: string) => {
+    const key = keys.find((each) => nameOf(each) === typed) ?? typed.trim();
+    if (key !== value) onChange(key);
+  };
   return (
     <Autocomplete
       size="xs"
       aria-label={label}
       placeholder={label}
+      title={text}
       clearable
       maxLength={200}
-      data={names.map((name) => ({ value: name, label: nameOf(name) }))}
+      data={[...new Set(keys.map(nameOf))]}
       value={text}
       onChange={(typed) => {
         setText(typed);
-        if (typed === "") onChange("");
+        if (typed === "") choose("");
       }}
-      onOptionSubmit={onChange}
-      onBlur={done}
-      onKeyDown={({ key }) => key === "Enter" && done()}
+      onOptionSubmit={choose}
+      onBlur={() => choose(text)}
+      onKeyDown={({ key }) => key === "Enter" && choose(text)}
     />
   );
 }

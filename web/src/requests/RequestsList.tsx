@@ -6,18 +6,26 @@ import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { isMisunderstood, Misunderstood } from "./Misunderstood";
+import type { Narrowed } from "./narrowed";
 import { RequestsTable } from "./RequestsTable";
 import styles from "./requests.module.css";
 
 interface RequestsListProps {
   requests: ReturnType<typeof useRequests>;
   isNarrowed: boolean;
-  widen: () => void;
+  widen: (names?: readonly (keyof Narrowed)[]) => void;
   isOwn?: boolean;
 }
 
 /** The requests that were found, and the way to more of them. */
 export function RequestsList({ requests, isNarrowed, widen, isOwn = true }: RequestsListProps) {
+  if (requests.error !== null && isMisunderstood(requests.error))
+    return (
+      <Panel>
+        <Misunderstood problem={requests.error} widen={widen} />
+      </Panel>
+    );
   return (
     <Panel flush>
       <Loaded query={requests} skeleton={<SkeletonRows rows={10} />}>
@@ -55,7 +63,7 @@ function Nothing({ isNarrowed, widen, isOwn }: Omit<Required<RequestsListProps>,
     <EmptyState
       title="No request matches"
       action={
-        <Button variant="default" size="xs" onClick={widen}>
+        <Button variant="default" size="xs" onClick={() => widen()}>
           Clear filters
         </Button>
       }

@@ -43,9 +43,11 @@ export function TextBlock({ title, text, none }: TextBlockProps) {
         <CopyButton text={text} label={`Copy the ${title.toLowerCase()}`} />
       </div>
       {form === "text" ? (
-        <div className={styles.text}>{shown}</div>
+        <div className={styles.text} data-plain>
+          {shown}
+        </div>
       ) : (
-        <div className={styles.markdown}>
+        <div className={styles.text}>
           <Suspense fallback={shown}>
             <Markdown text={shown} />
           </Suspense>

@@ -1,32 +1,33 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { FILTERS, type Narrowed } from "./narrowed";
 
+export type Changes = Partial<Record<keyof Narrowed, string>>;
+
+/** How the address changes: a new step, which Back undoes, or the same one written anew. */
+export interface How {
+  isSameStep?: boolean;
+}
+
 /** The filters as the address has them, and how to change them: back and forth works, and a link can be shared. */
 export function useNarrowed() {
   const search = useSearch({ strict: false }) as Narrowed;
   const navigate = useNavigate();
-  const go = (change: (before: Narrowed) => Narrowed, replace: boolean) =>
+  const go = (change: (before: Narrowed) => Narrowed, replace = false) =>
     void navigate({ to: ".", search: change as never, replace, resetScroll: false });
   return {
     search,
     /** Set some filters; an empty one is taken away. */
-    narrow: (changes: Partial<Record<keyof Narrowed, string>>) =>
-      go(
-        (before) =>
-          Object.fromEntries(
-            Object.entries({ ...before, ...changes }).filter(([, value]) => Boolean(value)),
-          ) as Narrowed,
-        true,
-      ),
-    /** Take all filters away. */
-    widen: () => go((before) => without(before, FILTERS), false),
-    close: () => go((before) => without(before, ["open"]), false),
+    narrow: (changes: Changes, { isSameStep = false }: How = {}) =>
+      go((before) => set(before, changes), isSameStep),
+    /** Take some filters away, or all. */
+    widen: (names: readonly (keyof Narrowed)[] = FILTERS) => go((before) => without(before, names)),
+    close: () => go((before) => without(before, ["open"])),
     howMany: FILTERS.filter((name) => search[name] !== undefined).length,
   };
 }
 
-function without(search: Narrowed, names: readonly (keyof Narrowed)[]): Narrowed {
-  return Object.fromEntries(
-    Object.entries(search).filter(([name]) => !names.some((each) => each === name)),
-  ) as Narrowed;
-}
+const set = (search: Narrowed, changes: Changes): Narrowed =>
+  Object.fromEntries(Object.entries({ ...search, ...changes }).filter(([, value]) => Boolean(value)));
+
+const without = (search: Narrowed, names: readonly (keyof Narrowed)[]): Narrowed =>
+  Object.fromEntries(Object.entries(search).filter(([name]) => !names.some((each) => each === name)));

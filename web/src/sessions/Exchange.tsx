@@ -3,11 +3,16 @@ import type { ChatRequest } from "@/api/types";
 import { StatusBadge } from "@/shared/badges";
 import { compact, duration, exactTime, money, shortTime } from "@/shared/format";
 import styles from "./sessions.module.css";
+import { Words } from "./Words";
 
-const LONG = 1_200;
+interface ExchangeProps {
+  request: ChatRequest;
+  /** As Markdown, or as the text that it is. */
+  isFormatted: boolean;
+}
 
 /** What was asked and what was answered. */
-export function Exchange({ request }: { request: ChatRequest }) {
+export function Exchange({ request, isFormatted }: ExchangeProps) {
   return (
     <li className={styles.exchange}>
       <p className={styles.time}>
@@ -15,10 +20,20 @@ export function Exchange({ request }: { request: ChatRequest }) {
           {shortTime(request.startedAt)}
         </time>
       </p>
-      <div className={styles.prompt}>{cut(request.prompt) ?? <i>No prompt is kept.</i>}</div>
+      <div className={styles.prompt}>
+        {request.prompt ? (
+          <Words text={request.prompt} isFormatted={isFormatted} />
+        ) : (
+          <i>No prompt is kept.</i>
+        )}
+      </div>
       <div className={styles.answer}>
         {request.errorMessage != null && <p className={styles.failed}>{request.errorMessage}</p>}
-        <div className={styles.response}>{cut(request.response) ?? <Silence status={request.status} />}</div>
+        {request.response ? (
+          <Words text={request.response} isFormatted={isFormatted} />
+        ) : (
+          <Silence status={request.status} />
+        )}
         <Figures request={request} />
       </div>
     </li>
@@ -26,7 +41,11 @@ export function Exchange({ request }: { request: ChatRequest }) {
 }
 
 function Silence({ status }: { status: string }) {
-  return <i>{status === "pending" ? "The response is on its way." : "No response is kept."}</i>;
+  return (
+    <i className={styles.silence}>
+      {status === "pending" ? "The response is on its way." : "No response is kept."}
+    </i>
+  );
 }
 
 function Figures({ request }: { request: ChatRequest }) {
@@ -47,6 +66,3 @@ function Figures({ request }: { request: ChatRequest }) {
     </p>
   );
 }
-
-const cut = (text: string | null | undefined) =>
-  text && text.length > LONG ? `${text.slice(0, LONG)} …` : text || null;

@@ -1,5 +1,6 @@
-import { Skeleton } from "@mantine/core";
+import { SegmentedControl, Skeleton } from "@mantine/core";
 import { Link, useParams } from "@tanstack/react-router";
+import { useState } from "react";
 import { useSession } from "@/api/sessions";
 import type { ChatRequest } from "@/api/types";
 import { Loaded } from "@/shared/Loaded";
@@ -13,13 +14,25 @@ import styles from "./sessions.module.css";
 export function SessionPage() {
   const { session: id = "" } = useParams({ strict: false });
   const session = useSession(id);
+  const [form, setForm] = useState("markdown");
   const first = session.data?.pages[0]?.items[0];
   return (
     <>
       <nav className={styles.up} aria-label="Breadcrumb">
         <Link to="/sessions">Sessions</Link>
       </nav>
-      <PageHeader title={id} tab="Session" about={first && <About first={first} />} />
+      <PageHeader title={id} tab="Session" about={first && <About first={first} />}>
+        <SegmentedControl
+          size="xs"
+          aria-label="Show texts as"
+          value={form}
+          onChange={setForm}
+          data={[
+            { value: "markdown", label: "Markdown" },
+            { value: "text", label: "Text" },
+          ]}
+        />
+      </PageHeader>
       <Panel>
         <Loaded query={session} skeleton={<Outline />}>
           {({ pages }) => (
@@ -27,7 +40,7 @@ export function SessionPage() {
               {pages
                 .flatMap((page) => page.items)
                 .map((request) => (
-                  <Exchange key={request.id} request={request} />
+                  <Exchange key={request.id} request={request} isFormatted={form === "markdown"} />
                 ))}
             </ol>
           )}

@@ -8,6 +8,7 @@ import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
 
@@ -27,7 +28,7 @@ export function SessionsPage() {
               </EmptyState>
             ) : (
               <>
-                <SessionsTable sessions={found} />
+                <Table rows={found} columns={COLUMNS} keyOf={({ sessionId }) => sessionId} />
                 <MoreRows {...sessions} />
               </>
             );
@@ -38,77 +39,49 @@ export function SessionsPage() {
   );
 }
 
-function SessionsTable({ sessions }: { sessions: ChatSession[] }) {
-  return (
-    <div className={table.wrap}>
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <th scope="col">Session</th>
-            <th scope="col" data-number>
-              Requests
-            </th>
-            <th scope="col" data-number>
-              Failed
-            </th>
-            <th scope="col" data-number>
-              Tokens
-            </th>
-            <th scope="col" data-number>
-              Cost
-            </th>
-            <th scope="col" data-number>
-              Began
-            </th>
-            <th scope="col" data-number>
-              Last request
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {sessions.map((session) => (
-            <Row key={session.sessionId} session={session} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function Row({ session }: { session: ChatSession }) {
-  return (
-    <tr>
-      <td data-wide>
-        <Link className={table.whole} to="/sessions/$session" params={{ session: session.sessionId }}>
-          {session.sessionId}
-        </Link>
-      </td>
-      <td data-number data-unit={session.requests === 1 ? "request" : "requests"}>
-        {count(session.requests)}
-      </td>
-      <td
-        data-number
-        data-unit="failed"
-        data-soft={session.failed === 0 || undefined}
-        data-none={session.failed === 0 || undefined}
-      >
-        {count(session.failed)}
-      </td>
-      <td data-number data-unit="tokens">
-        {count(session.tokensUsed)}
-      </td>
-      <td data-number data-none={isUnpriced(session) || undefined}>
-        {isUnpriced(session) ? NONE : money(session.cost)}
-      </td>
-      <td data-number data-soft data-none={isSame(session) || undefined}>
-        <TimeAgo at={session.startedAt} />
-      </td>
-      <td data-number data-soft>
-        <TimeAgo at={session.lastAt} />
-      </td>
-    </tr>
-  );
-}
+const COLUMNS: Column<ChatSession>[] = [
+  {
+    label: "Session",
+    kind: "wide",
+    title: ({ sessionId }) => sessionId,
+    of: ({ sessionId }) => (
+      <Link className={table.whole} to="/sessions/$session" params={{ session: sessionId }}>
+        {sessionId}
+      </Link>
+    ),
+  },
+  {
+    label: "Requests",
+    kind: "number",
+    unit: ({ requests }) => (requests === 1 ? "request" : "requests"),
+    of: ({ requests }) => count(requests),
+  },
+  {
+    label: "Failed",
+    kind: "number",
+    unit: "failed",
+    isSoft: ({ failed }) => failed === 0,
+    isNone: ({ failed }) => failed === 0,
+    of: ({ failed }) => count(failed),
+  },
+  { label: "Tokens", kind: "number", unit: "tokens", of: ({ tokensUsed }) => count(tokensUsed) },
+  {
+    label: "Cost",
+    kind: "number",
+    isNone: isUnpriced,
+    title: (session) => (isUnpriced(session) ? "What was used has no price" : undefined),
+    of: (session) => (isUnpriced(session) ? NONE : money(session.cost)),
+  },
+  {
+    label: "Began",
+    kind: "number",
+    isExtra: true,
+    isSoft: true,
+    isNone: isSame,
+    of: ({ startedAt }) => <TimeAgo at={startedAt} />,
+  },
+  { label: "Last request", kind: "number", isSoft: true, of: ({ lastAt }) => <TimeAgo at={lastAt} /> },
+];
 
 /** On a narrow screen the same words are not said twice. */
 function isSame({ startedAt, lastAt }: ChatSession): boolean {
@@ -117,4 +90,6 @@ function isSame({ startedAt, lastAt }: ChatSession): boolean {
 }
 
 /** Whether nothing that was used has cost anything that is known. */
-const isUnpriced = ({ costNanos, tokensUsed }: ChatSession) => costNanos === 0 && tokensUsed > 0;
+function isUnpriced({ costNanos, tokensUsed }: ChatSession): boolean {
+  return costNanos === 0 && tokensUsed > 0;
+}

@@ -46,14 +46,14 @@ export function BarList({ bars, write, most = 7 }: BarListProps) {
 }
 
 function Label({ bar }: { bar: Bar }) {
-  if (bar.to === undefined) return <span className={styles.label}>{bar.label}</span>;
+  if (bar.to === undefined)
+    return (
+      <span className={styles.label} title={bar.label}>
+        {bar.label}
+      </span>
+    );
   return (
-    <Link
-      className={styles.label}
-      to={bar.to}
-      search={bar.search ?? {}}
-      title={`Show the requests: ${bar.label}`}
-    >
+    <Link className={styles.label} to={bar.to} search={bar.search ?? {}} title={bar.label}>
       {bar.label}
     </Link>
   );

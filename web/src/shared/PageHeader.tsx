@@ -20,7 +20,7 @@ export function PageHeader({ title, tab = title, about, children }: PageHeaderPr
         <h1>{title}</h1>
         {about !== undefined && <p>{about}</p>}
       </div>
-      {children !== undefined && <div className={styles.pageActions}>{children}</div>}
+      {children && <div className={styles.pageActions}>{children}</div>}
     </div>
   );
 }

@@ -3,11 +3,6 @@
 const whole = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const percents = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
-const changes = new Intl.NumberFormat(undefined, {
-  style: "percent",
-  maximumFractionDigits: 0,
-  signDisplay: "exceptZero",
-});
 const dollars = new Intl.NumberFormat(undefined, { style: "currency", currency: "USD" });
 const littleMoney = new Intl.NumberFormat(undefined, {
   style: "currency",
@@ -46,9 +41,6 @@ export const compact = orNone((value) => (Math.abs(value) < 10_000 ? whole : sho
 
 /** 98.5% */
 export const percent = orNone(percents.format);
-
-/** +12% */
-export const change = orNone(changes.format);
 
 /** 4.2 */
 export const stars = orNone(rating.format);
@@ -94,6 +86,7 @@ const shortly = new Intl.DateTimeFormat(undefined, {
 });
 const onDay = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" });
 const onWholeDay = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeZone: "UTC" });
+const exactHours = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const inYear = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const onHour = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "long" });
@@ -108,7 +101,7 @@ export const shortTime = (at: string | Date): string => shortly.format(new Date(
 export const dateOf = (at: string | Date): string => inYear.format(new Date(at));
 
 /** The time of day of an instant. */
-export const hour = (at: string): string => onHour.format(new Date(at));
+export const hour = (at: string | number): string => onHour.format(new Date(at));
 
 /** A day as YYYY-MM-DD, shortly. */
 export const day = (on: string): string => onDay.format(new Date(on));
@@ -116,18 +109,30 @@ export const day = (on: string): string => onDay.format(new Date(on));
 /** A day as YYYY-MM-DD, with its weekday and year. */
 export const wholeDay = (on: string): string => onWholeDay.format(new Date(on));
 
-const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
-  ["day", 86_400],
-  ["hour", 3_600],
-  ["minute", 60],
-];
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const midnight = (at: number): number => new Date(at).setHours(0, 0, 0, 0);
 
-/** 3 minutes ago, in 5 hours; what is long past or far ahead by its date. */
+/** 3 minutes ago, yesterday at 3:14 PM, Nov 20 at 3:14 PM, in 5 hours; what is long past or far ahead by its date. */
 export function fromNow(at: string | Date, now: number): string {
-  const seconds = (new Date(at).getTime() - now) / 1_000;
+  const then = new Date(at).getTime();
+  const seconds = (then - now) / 1_000;
   const size = Math.abs(seconds);
   if (size < 45) return seconds > 5 ? relative.format(Math.round(seconds), "second") : "just now";
-  if (size > 30 * 86_400) return dateOf(at);
-  const [step, length] = STEPS.find(([, each]) => size >= each * 0.95) ?? ["minute", 60];
-  return relative.format(Math.round(seconds / length), step);
+  if (size < 57 * 60) return relative.format(Math.round(seconds / 60), "minute");
+  if (size < 22 * 3_600) return relative.format(Math.round(seconds / 3_600), "hour");
+  // Days as the calendar has them: a change of the clocks makes one longer or shorter than 24 hours.
+  const days = Math.round((midnight(then) - midnight(now)) / DAY_MS);
+  if (Math.abs(days) <= 1) return `${relative.format(days, "day")}, ${hour(then)}`;
+  if (Math.abs(days) > 300) return dateOf(at);
+  return days > 0 && days <= 31 ? relative.format(days, "day") : shortTime(at);
 }
+
+/** The hour in which something was last, as near as it is known: this hour, 3 hours ago, Nov 20. */
+export function hourFromNow(at: string, now: number): string {
+  return now - Date.parse(at) < HOUR_MS ? "this hour" : fromNow(at, now);
+}
+
+/** Nov 20, 2026, 3:00 PM to 4:00 PM */
+export const wholeHour = (at: string): string =>
+  exactHours.formatRange(new Date(at), new Date(Date.parse(at) + HOUR_MS));

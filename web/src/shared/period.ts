@@ -23,7 +23,11 @@ export function useDays(): [Days, (days: Days) => void] {
   const asked = Number(days);
   const shown = isOne(asked) ? asked : (settings.data?.daysShown ?? 30);
   const show = (chosen: Days) =>
-    void navigate({ to: ".", search: (before) => ({ ...before, days: String(chosen) }), replace: true });
+    void navigate({
+      to: ".",
+      search: (before) => ({ ...before, days: String(chosen) }),
+      resetScroll: false,
+    });
   return [shown, show];
 }
 
@@ -49,7 +53,28 @@ export function moved(date: string, days: number): string {
   return new Date(Date.parse(date) + days * DAY_MS).toISOString().slice(0, 10);
 }
 
-function dateIn(timeZone: string): string {
-  // This locale writes dates as YYYY-MM-DD.
-  return new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short" }).format(new Date());
+// This locale writes dates as YYYY-MM-DD.
+const dateIn = (timeZone: string, at = new Date()): string =>
+  new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short" }).format(at);
+
+/** The day, in a time zone, of an instant or a date of UTC; empty for what is neither. */
+export function dayIn(timeZone: string, at: string): string {
+  const known = Date.parse(at);
+  return Number.isNaN(known) ? "" : dateIn(timeZone, new Date(known));
+}
+
+/** When a day begins in a time zone: as an instant, and where it is the same as in UTC, as the date that it is. */
+export function startOfDay(date: string, timeZone: string): string {
+  const midnight = Date.parse(date);
+  if (Number.isNaN(midnight)) return date;
+  // The clocks may change on the very day, so the offset is looked up again at the first guess.
+  const guess = midnight - offsetAt(timeZone, midnight);
+  const start = midnight - offsetAt(timeZone, guess);
+  return start === midnight ? date : instantOf(start);
+}
+
+/** By how much the clocks of a zone are ahead of UTC, in milliseconds. */
+function offsetAt(timeZone: string, at: number): number {
+  const shown = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
+  return Date.parse(`${shown.format(at).replace(" ", "T")}Z`) - Math.floor(at / 1_000) * 1_000;
 }

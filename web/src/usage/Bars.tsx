@@ -26,7 +26,7 @@ export default function Bars({ rows, series, write, axis }: BarsProps) {
       maxBarWidth={40}
       barProps={{ isAnimationActive: false }}
       barChartProps={{ barCategoryGap: "22%", accessibilityLayer: false }}
-      xAxisProps={{ minTickGap: 28, tickMargin: 8 }}
+      xAxisProps={{ interval: "equidistantPreserveStart", minTickGap: 28, tickMargin: 8 }}
       yAxisProps={{ width: 52, tickFormatter: axis, tickCount: 4, allowDecimals: false }}
       tooltipAnimationDuration={0}
     />

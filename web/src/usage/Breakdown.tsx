@@ -42,12 +42,9 @@ function Nothing({ what, isUnpriced }: { what: string; isUnpriced: boolean }) {
   return isUnpriced ? (
     <EmptyState title="No cost is known">The models that were used have no price yet.</EmptyState>
   ) : (
-    <EmptyState title={`No ${what} in this time`}>Choose a longer period to look further back.</EmptyState>
+    <EmptyState title={`No ${what} in this time`}>A longer period looks further back.</EmptyState>
   );
 }
 
-const NAMELESS = new Set(["unknown", "uncategorized"]);
-
-function linkOf(key: string, filter: BreakdownProps["filter"]) {
-  return filter === undefined || NAMELESS.has(key) ? {} : { to: "/requests", search: { [filter]: key } };
-}
+const linkOf = (key: string, filter: BreakdownProps["filter"]) =>
+  filter === undefined ? {} : { to: "/requests", search: { [filter]: key } };

@@ -27,7 +27,7 @@ export default function Lines({ rows, series, write }: LinesProps) {
       activeDotProps={{ r: 4, strokeWidth: 0 }}
       lineProps={{ isAnimationActive: false }}
       lineChartProps={{ accessibilityLayer: false }}
-      xAxisProps={{ minTickGap: 28, tickMargin: 8 }}
+      xAxisProps={{ interval: "equidistantPreserveStart", minTickGap: 28, tickMargin: 8 }}
       yAxisProps={{ width: 60, tickFormatter: write, tickCount: 4 }}
       tooltipAnimationDuration={0}
     />

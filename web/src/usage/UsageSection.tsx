@@ -32,6 +32,7 @@ export function UsageSection({
   isLinked = false,
 }: UsageSectionProps) {
   const [measure, setMeasure] = useState<Measure>("requests");
+  const than = `the ${periodName(days)} before`;
   const isHours = days === 1;
   const asked = isHours
     ? { ...lastHours(), granularity: "hour" as const }
@@ -43,12 +44,12 @@ export function UsageSection({
   return (
     <div className={styles.stack}>
       <p className={styles.period}>
-        <strong>Last {periodName(days)}</strong> compared with the {periodName(days)} before
+        <strong>Last {periodName(days)}</strong> compared with {than}
       </p>
       <Loaded query={byModel} skeleton={<UsageSkeleton />}>
         {(analytics) => (
           <div className={styles.stack}>
-            <UsageStats totals={analytics.totals} before={analytics.before} />
+            <UsageStats totals={analytics.totals} before={analytics.before} than={than} />
             <UsageChart analytics={analytics} measure={measure} onMeasure={setMeasure} />
             <div className={styles.pair}>
               <Breakdown

@@ -1,47 +1,53 @@
 import { Skeleton } from "@mantine/core";
 import type { Analytics } from "@/api/types";
-import { compact, costOf, count, duration, NONE, percent, stars, withoutPrice } from "@/shared/format";
+import { changeOf, type Kind } from "@/shared/change";
+import { compact, costOf, count, duration, money, NONE, percent, stars, withoutPrice } from "@/shared/format";
 import { Stat, Stats } from "@/shared/Stat";
 
+interface UsageStatsProps extends Pick<Analytics, "totals" | "before"> {
+  /** What it is compared with: the 30 days before. */
+  than: string;
+}
+
 /** A period's numbers, each beside how it has changed against the period before. */
-export function UsageStats({ totals, before }: Pick<Analytics, "totals" | "before">) {
+export function UsageStats({ totals, before, than }: UsageStatsProps) {
+  const against = (
+    name: "requests" | "successRate" | "tokensUsed" | "cost" | "p50" | "averageRating",
+    kind: Kind,
+    write: (value: number) => string,
+  ) => changeOf(totals[name], before?.[name], kind, than, write);
   const isPriced = !(totals.cost === 0 && totals.unpriced);
   return (
     <Stats>
-      <Stat label="Requests" value={count(totals.requests)} now={totals.requests} before={before?.requests} />
+      <Stat label="Requests" value={count(totals.requests)} change={against("requests", "many", count)} />
       <Stat
         label="Success rate"
         value={percent(totals.successRate)}
-        now={totals.successRate}
-        before={before?.successRate}
+        change={against("successRate", "points", percent)}
         more="good"
         note={totals.failed ? `${count(totals.failed)} failed` : undefined}
       />
       <Stat
         label="Tokens"
         value={compact(totals.tokensUsed)}
-        now={totals.tokensUsed}
-        before={before?.tokensUsed}
+        change={against("tokensUsed", "many", compact)}
       />
       <Stat
         label="Cost"
         value={costOf(totals.cost, totals.unpriced)}
-        now={isPriced ? totals.cost : null}
-        before={before?.cost}
+        change={isPriced ? against("cost", "much", money) : null}
         note={withoutPrice(totals.unpriced)}
       />
       <Stat
         label="Median time"
         value={duration(totals.p50)}
-        now={totals.p50}
-        before={before?.p50}
+        change={against("p50", "long", duration)}
         more="bad"
       />
       <Stat
         label="Rating"
         value={totals.averageRating == null ? NONE : `${stars(totals.averageRating)} / 5`}
-        now={totals.averageRating}
-        before={before?.averageRating}
+        change={against("averageRating", "stars", stars)}
         more="good"
         note={totals.ratedRequests ? `${count(totals.ratedRequests)} rated` : "none rated"}
       />

@@ -18,8 +18,8 @@ export const amountOf = (measures: Measures | Bucket, measure: Measure): number 
 
 // A map, for a key can be called "constructor".
 const UNKNOWN = new Map([
-  ["unknown", "Unknown"],
-  ["uncategorized", "Uncategorized"],
+  ["unknown", "No model named"],
+  ["uncategorized", "No category"],
 ]);
 
 /** What a group is called. */

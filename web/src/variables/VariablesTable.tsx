@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { Variable } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { IconEdit } from "@/shared/icons";
-import table from "@/shared/Table.module.css";
+import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { DeleteVariable } from "./DeleteVariable";
 import { SecretValue } from "./SecretValue";
@@ -15,71 +15,65 @@ import styles from "./variables.module.css";
 export function VariablesTable({ variables }: { variables: Variable[] }) {
   const [edited, setEdited] = useState<string | null>(null);
   return (
-    <div className={table.wrap}>
-      <table className={`${table.table} ${styles.table}`}>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Value</th>
-            <th scope="col">Type</th>
-            <th scope="col" data-number>
-              Changed
-            </th>
-            <th scope="col">
-              <span className="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {variables.map((variable) =>
-            variable.key === edited ? (
-              <tr key={variable.key}>
-                <td colSpan={5} className={styles.editing}>
-                  <VariableEditor variable={variable} onDone={() => setEdited(null)} />
-                </td>
-              </tr>
-            ) : (
-              <Row key={variable.key} variable={variable} onEdit={() => setEdited(variable.key)} />
-            ),
-          )}
-        </tbody>
-      </table>
+    <Table
+      rows={variables}
+      columns={columns(setEdited)}
+      keyOf={({ key }) => key}
+      className={styles.table}
+      instead={(variable) =>
+        variable.key === edited && <VariableEditor variable={variable} onDone={() => setEdited(null)} />
+      }
+    />
+  );
+}
+
+const columns = (edit: (key: string) => void): Column<Variable>[] => [
+  { label: "Name", of: (variable) => <Name of={variable} /> },
+  {
+    label: "Value",
+    kind: "wide",
+    of: (variable) =>
+      variable.type === "secret" ? (
+        <SecretValue name={variable.key} mask={String(variable.value)} />
+      ) : (
+        <button
+          type="button"
+          className={styles.value}
+          title={textOf(variable)}
+          onClick={() => edit(variable.key)}
+        >
+          <span className="visually-hidden">Edit {variable.key}: </span>
+          <code>{textOf(variable) || <i>empty</i>}</code>
+        </button>
+      ),
+  },
+  { label: "Type", of: ({ type }) => <Tag>{typeName(type)}</Tag> },
+  { label: "Changed", kind: "number", isSoft: true, of: ({ updatedAt }) => <TimeAgo at={updatedAt} /> },
+  {
+    label: "Actions",
+    heading: <span className="visually-hidden">Actions</span>,
+    of: ({ key }) => <Actions of={key} onEdit={() => edit(key)} />,
+  },
+];
+
+function Name({ of: { key, description } }: { of: Variable }) {
+  return (
+    <div className={styles.name}>
+      <code title={key}>{key}</code>
+      {description != null && description !== "" && <p className={styles.about}>{description}</p>}
     </div>
   );
 }
 
-function Row({ variable, onEdit }: { variable: Variable; onEdit: () => void }) {
-  const { key, type, description, updatedAt } = variable;
+function Actions({ of: name, onEdit }: { of: string; onEdit: () => void }) {
   return (
-    <tr>
-      <td className={styles.name}>
-        <code>{key}</code>
-        {description != null && description !== "" && <p className={styles.about}>{description}</p>}
-      </td>
-      <td data-wide>
-        {type === "secret" ? (
-          <SecretValue name={key} mask={String(variable.value)} />
-        ) : (
-          <button type="button" className={styles.value} onClick={onEdit}>
-            <span className="visually-hidden">Edit {key}: </span>
-            <code>{textOf(variable) || <i>empty</i>}</code>
-          </button>
-        )}
-      </td>
-      <td>
-        <Tag>{typeName(type)}</Tag>
-      </td>
-      <td data-number data-soft>
-        <TimeAgo at={updatedAt} />
-      </td>
-      <td className={styles.actions}>
-        <Tooltip label="Edit">
-          <ActionIcon variant="subtle" color="gray" aria-label={`Edit the variable ${key}`} onClick={onEdit}>
-            <IconEdit />
-          </ActionIcon>
-        </Tooltip>
-        <DeleteVariable name={key} />
-      </td>
-    </tr>
+    <div className={styles.actions}>
+      <Tooltip label="Edit">
+        <ActionIcon variant="subtle" color="gray" aria-label={`Edit the variable ${name}`} onClick={onEdit}>
+          <IconEdit />
+        </ActionIcon>
+      </Tooltip>
+      <DeleteVariable name={name} />
+    </div>
   );
 }

@@ -111,10 +111,10 @@ function Lists({ system: { nodes, tables, partitions } }: { system: System }) {
         keyOf={(node) => node.id}
         columns={[
           { label: "Host", of: (node) => node.host },
-          { label: "Process", of: (node) => node.pid, isNumber: true },
-          { label: "Version", of: (node) => node.version, isNumber: true },
-          { label: "Started", of: (node) => <TimeAgo at={node.startedAt} />, isNumber: true },
-          { label: "Last seen", of: (node) => <TimeAgo at={node.seenAt} />, isNumber: true },
+          { label: "Process", of: (node) => node.pid, kind: "number" },
+          { label: "Version", of: (node) => node.version, kind: "number" },
+          { label: "Started", of: (node) => <TimeAgo at={node.startedAt} />, kind: "number" },
+          { label: "Last seen", of: (node) => <TimeAgo at={node.seenAt} />, kind: "number" },
         ]}
       />
       <Rows
@@ -127,11 +127,11 @@ function Lists({ system: { nodes, tables, partitions } }: { system: System }) {
           {
             label: "From",
             of: ({ from }) => (from === null ? NONE : dateOf(from)),
-            isNumber: true,
+            kind: "number",
           },
-          { label: "To", of: ({ to }) => (to === null ? NONE : dateOf(to)), isNumber: true },
-          { label: "Rows", of: ({ rows }) => count(rows), isNumber: true },
-          { label: "Size", of: ({ sizeBytes }) => bytes(sizeBytes), isNumber: true },
+          { label: "To", of: ({ to }) => (to === null ? NONE : dateOf(to)), kind: "number" },
+          { label: "Rows", of: ({ rows }) => count(rows), kind: "number" },
+          { label: "Size", of: ({ sizeBytes }) => bytes(sizeBytes), kind: "number" },
         ]}
       />
       <Rows
@@ -141,8 +141,8 @@ function Lists({ system: { nodes, tables, partitions } }: { system: System }) {
         keyOf={(table) => table.name}
         columns={[
           { label: "Name", of: (table) => <code>{table.name}</code> },
-          { label: "Rows", of: ({ rows }) => count(rows), isNumber: true },
-          { label: "Size", of: ({ sizeBytes }) => bytes(sizeBytes), isNumber: true },
+          { label: "Rows", of: ({ rows }) => count(rows), kind: "number" },
+          { label: "Size", of: ({ sizeBytes }) => bytes(sizeBytes), kind: "number" },
         ]}
       />
     </>

@@ -1,19 +1,16 @@
-import { Select, TextInput } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
+import { Select } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
 import { type UsersAsked, usePlansWithUsers, useUsers } from "@/api/admin";
 import { EmptyState } from "@/shared/EmptyState";
-import { IconSearch } from "@/shared/icons";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
+import { SearchField } from "@/shared/SearchField";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { UsersTable } from "./UsersTable";
 import styles from "./users.module.css";
 
-const PAUSE_MS = 300;
 const STATES = [
   { value: "true", label: "Active" },
   { value: "false", label: "Switched off" },
@@ -23,11 +20,12 @@ const STATES = [
 export function UsersPage() {
   const search = useSearch({ strict: false }) as UsersAsked;
   const navigate = useNavigate();
-  const ask = (changes: UsersAsked) =>
+  const ask = (changes: UsersAsked, isSameStep = false) =>
     void navigate({
       to: ".",
       search: ((before: UsersAsked) => ({ ...before, ...changes })) as never,
-      replace: true,
+      replace: isSameStep,
+      resetScroll: false,
     });
   const users = useUsers(search);
   return (
@@ -58,29 +56,19 @@ export function UsersPage() {
 
 interface UserFiltersProps {
   search: UsersAsked;
-  ask: (changes: UsersAsked) => void;
+  ask: (changes: UsersAsked, isSameStep?: boolean) => void;
 }
 
 function UserFilters({ search, ask }: UserFiltersProps) {
-  const [text, setText] = useState(search.q ?? "");
   const plans = usePlansWithUsers().data ?? [];
-  const tell = useDebouncedCallback((q: string) => ask({ q }), PAUSE_MS);
-  useEffect(() => setText(search.q ?? ""), [search.q]);
   return (
     <search className={styles.bar} aria-label="Filters">
-      <TextInput
-        className={styles.search ?? ""}
-        size="xs"
-        type="search"
-        maxLength={200}
-        aria-label="Search by address or name"
-        placeholder="Search by address or name"
-        leftSection={<IconSearch size={14} />}
-        value={text}
-        onChange={({ currentTarget: { value } }) => {
-          setText(value);
-          tell(value.trim());
-        }}
+      <SearchField
+        className={styles.search}
+        label="Search by address or name"
+        hint="Search by address or name"
+        value={search.q}
+        onSearch={(q, isSameStep) => ask({ q }, isSameStep)}
       />
       <Select
         size="xs"

@@ -1,10 +1,10 @@
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
 import type { UsersAsked } from "@/api/admin";
 import type { DirectoryEntry } from "@/api/types";
 import { Tag } from "@/shared/badges";
-import { compact, costOf, count, NONE, withoutPrice } from "@/shared/format";
+import { compact, costOf, count, dateOf, exactTime, NONE, withoutPrice } from "@/shared/format";
 import { IconDown, IconUp } from "@/shared/icons";
+import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
 import styles from "./users.module.css";
@@ -16,99 +16,95 @@ interface SortProps {
 
 /** Users, one a row; the headings sort. */
 export function UsersTable({ users, search, ask }: SortProps & { users: DirectoryEntry[] }) {
-  const sorting = { search, ask };
-  return (
-    <div className={table.wrap}>
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <Sortable by="email" {...sorting}>
-              User
-            </Sortable>
-            <th scope="col">Plan</th>
-            <th scope="col" data-number>
-              This month
-            </th>
-            <Sortable by="requests" isNumber {...sorting}>
-              All requests
-            </Sortable>
-            <Sortable by="tokensUsed" isNumber {...sorting}>
-              Tokens
-            </Sortable>
-            <Sortable by="cost" isNumber {...sorting}>
-              Cost
-            </Sortable>
-            <Sortable by="lastActiveAt" isNumber {...sorting}>
-              Last active
-            </Sortable>
-            <Sortable by="createdAt" isNumber {...sorting}>
-              Since
-            </Sortable>
-          </tr>
-        </thead>
-        <tbody>
-          {users.map((user) => (
-            <Row key={user.id} user={user} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  return <Table rows={users} columns={columns({ search, ask })} keyOf={({ id }) => id} />;
 }
 
-interface SortableProps extends SortProps {
-  by: string;
-  isNumber?: boolean;
-  children: ReactNode;
+function columns(sorting: SortProps): Column<DirectoryEntry>[] {
+  return [
+    {
+      ...sortedBy("email", "User", sorting),
+      kind: "wide",
+      title: ({ id, email, name }) => [email ?? id, name].filter(Boolean).join(" "),
+      of: (user) => <Name of={user} />,
+    },
+    { label: "Plan", of: (user) => <Marks of={user} /> },
+    {
+      label: "This month",
+      kind: "number",
+      unit: "this month",
+      of: ({ requestsThisMonth, monthlyLimit }) => (
+        <>
+          {count(requestsThisMonth)}
+          {monthlyLimit != null && <span className={styles.soft}> / {compact(monthlyLimit)}</span>}
+        </>
+      ),
+    },
+    {
+      ...sortedBy("requests", "All requests", sorting),
+      kind: "number",
+      unit: "requests",
+      of: ({ totalRequests }) => count(totalRequests),
+    },
+    {
+      ...sortedBy("tokensUsed", "Tokens", sorting),
+      kind: "number",
+      unit: "tokens",
+      title: ({ totalTokensUsed }) => count(totalTokensUsed),
+      of: ({ totalTokensUsed }) => compact(totalTokensUsed),
+    },
+    {
+      ...sortedBy("cost", "Cost", sorting),
+      kind: "number",
+      title: ({ unpricedRequests }) => withoutPrice(unpricedRequests),
+      of: ({ totalCost, unpricedRequests }) => costOf(totalCost, unpricedRequests),
+    },
+    {
+      ...sortedBy("lastActiveAt", "Last active", sorting),
+      kind: "number",
+      isSoft: true,
+      of: ({ lastActiveAt }) => (lastActiveAt == null ? NONE : <TimeAgo at={lastActiveAt} />),
+    },
+    {
+      ...sortedBy("createdAt", "Since", sorting),
+      kind: "number",
+      isExtra: true,
+      isSoft: true,
+      isNone: true,
+      title: ({ createdAt }) => exactTime(createdAt),
+      of: ({ createdAt }) => dateOf(createdAt),
+    },
+  ];
 }
 
-function Sortable({ by, isNumber = false, search, ask, children }: SortableProps) {
+/** A heading that sorts; pressed again it turns the order. */
+function sortedBy(by: string, label: string, { search, ask }: SortProps) {
   const isSorted = (search.sort ?? "createdAt") === by;
   const order = search.order ?? (by === "email" ? "asc" : "desc");
   const turned = isSorted ? (order === "asc" ? "desc" : "asc") : "";
-  const state = order === "asc" ? "ascending" : "descending";
+  const heading = (
+    <button type="button" className={styles.sort} onClick={() => ask({ sort: by, order: turned })}>
+      {label}
+      {isSorted && (order === "asc" ? <IconUp size={12} /> : <IconDown size={12} />)}
+    </button>
+  );
+  const sorted = !isSorted ? "none" : order === "asc" ? "ascending" : "descending";
+  return { label, heading, sorted } as const;
+}
+
+function Name({ of: { id, email, name } }: { of: DirectoryEntry }) {
   return (
-    <th scope="col" data-number={isNumber || undefined} aria-sort={isSorted ? state : "none"}>
-      <button type="button" className={styles.sort} onClick={() => ask({ sort: by, order: turned })}>
-        {children}
-        {isSorted && (order === "asc" ? <IconUp size={12} /> : <IconDown size={12} />)}
-      </button>
-    </th>
+    <Link className={table.whole} to="/admin/users/$user" params={{ user: id }}>
+      {email ?? id}
+      {name != null && <span className={styles.soft}> {name}</span>}
+    </Link>
   );
 }
 
-function Row({ user }: { user: DirectoryEntry }) {
+function Marks({ of: { plan, role, isActive } }: { of: DirectoryEntry }) {
   return (
-    <tr>
-      <td data-wide>
-        <Link className={table.whole} to="/admin/users/$user" params={{ user: user.id }}>
-          {user.email ?? user.id}
-          {user.name != null && <span className={styles.soft}> {user.name}</span>}
-        </Link>
-      </td>
-      <td>
-        <Tag>{user.plan}</Tag> {user.role === "admin" && <Tag tone="accent">operator</Tag>}{" "}
-        {!user.isActive && <Tag tone="warn">switched off</Tag>}
-      </td>
-      <td data-number data-unit="this month">
-        {count(user.requestsThisMonth)}
-        {user.monthlyLimit != null && <span className={styles.soft}> / {compact(user.monthlyLimit)}</span>}
-      </td>
-      <td data-number data-unit="requests">
-        {count(user.totalRequests)}
-      </td>
-      <td data-number data-unit="tokens">
-        {compact(user.totalTokensUsed)}
-      </td>
-      <td data-number title={withoutPrice(user.unpricedRequests)}>
-        {costOf(user.totalCost, user.unpricedRequests)}
-      </td>
-      <td data-number data-soft>
-        {user.lastActiveAt == null ? NONE : <TimeAgo at={user.lastActiveAt} />}
-      </td>
-      <td data-number data-soft data-none>
-        <TimeAgo at={user.createdAt} />
-      </td>
-    </tr>
+    <>
+      <Tag>{plan}</Tag> {role === "admin" && <Tag tone="accent">operator</Tag>}{" "}
+      {!isActive && <Tag tone="warn">switched off</Tag>}
+    </>
   );
 }

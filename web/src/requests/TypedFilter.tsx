@@ -1,0 +1,72 @@
+import { TextInput } from "@mantine/core";
+import type { Narrowed } from "./narrowed";
+import type { FilterProps } from "./RequestFilterBar";
+import styles from "./requests.module.css";
+import { PLAIN, type Unit } from "./units";
+
+interface TypedFilterProps extends FilterProps {
+  name: keyof Narrowed;
+  label: string;
+  /** Said by a screen reader in place of the label, where that is short because of what stands above it. */
+  whole?: string;
+  type?: "date" | "number" | "text";
+  unit?: Unit;
+  /** What the number is of: $ before it, s behind it. */
+  before?: string;
+  behind?: string;
+}
+
+/** A field that counts once one leaves it or presses Enter. */
+export function TypedFilter(props: TypedFilterProps) {
+  const { name, label, whole, type = "text", unit = PLAIN, before, behind, search, narrow } = props;
+  const asked = search[name] ?? "";
+  const value = unit.shown(asked);
+  const done = (typed: string) => {
+    if (typed.trim() !== value) narrow({ [name]: unit.asked(typed.trim()) });
+  };
+  return (
+    <TextInput
+      key={value}
+      size="xs"
+      type={type}
+      label={label}
+      aria-label={whole}
+      {...(type === "number" ? { min: 0, step: "any", inputMode: "decimal" as const } : {})}
+      leftSection={before}
+      rightSection={behind}
+      leftSectionWidth={22}
+      rightSectionWidth={22}
+      defaultValue={value}
+      onBlur={({ currentTarget }) => done(currentTarget.value)}
+      onKeyDown={({ key, currentTarget }) => key === "Enter" && done(currentTarget.value)}
+    />
+  );
+}
+
+interface RangeFilterProps extends Omit<TypedFilterProps, "name" | "whole" | "unit"> {
+  names: readonly [keyof Narrowed, keyof Narrowed];
+  units: readonly [Unit, Unit];
+  /** What its two ends are called. */
+  ends?: readonly [string, string];
+}
+
+/** From something on, up to something, or both. */
+export function RangeFilter({ label, names, units, ends = ["From", "Up to"], ...rest }: RangeFilterProps) {
+  return (
+    <fieldset className={styles.range}>
+      <legend>{label}</legend>
+      <div className={styles.two}>
+        {names.map((name, place) => (
+          <TypedFilter
+            key={name}
+            name={name}
+            label={ends[place] ?? ""}
+            whole={`${label}, ${ends[place]?.toLowerCase()}`}
+            unit={units[place] ?? PLAIN}
+            {...rest}
+          />
+        ))}
+      </div>
+    </fieldset>
+  );
+}
