@@ -63,22 +63,22 @@ class Filter:
 
     name: str
     value: str
-    set: Callable[[Page, str], Awaitable[None]]
+    set: Callable[[Page], Awaitable[None]]
     fits: Callable[[Any], bool]
 
 
-def _chosen(label: str, option: str) -> Callable[[Page, str], Awaitable[None]]:
-    async def choose(page: Page, _: str) -> None:
+def _chosen(label: str, option: str) -> Callable[[Page], Awaitable[None]]:
+    async def choose(page: Page) -> None:
         await page.get_by_role("combobox", name=label).click()
         await page.get_by_role("option", name=option, exact=True).click()
 
     return choose
 
 
-def _typed(label: str) -> Callable[[Page, str], Awaitable[None]]:
-    async def type_in(page: Page, value: str) -> None:
+def _typed(label: str, text: str) -> Callable[[Page], Awaitable[None]]:
+    async def type_in(page: Page) -> None:
         field = page.get_by_label(label, exact=True).first
-        await field.fill(value)
+        await field.fill(text)
         await field.press("Enter")
 
     return type_in
@@ -98,10 +98,10 @@ def _lies(name: str, least: float = 0, most: float = math.inf) -> Callable[[Any]
 
 _SEARCH = "Search in prompts and responses"
 FILTERS = [
-    Filter("q", "birne 1", _typed(_SEARCH), lambda each: "Birne 1" in (each["response"] or "")),
+    Filter("q", "birne 1", _typed(_SEARCH, "birne 1"), lambda each: "Birne 1" in (each["response"] or "")),
     Filter("status", "failed", _chosen("Status", "Failed"), _is("status", "failed")),
     Filter("status", "pending", _chosen("Status", "Pending"), _is("status", "pending")),
-    Filter("model", "gpt-4o", _typed("Model"), _is("model", "gpt-4o")),
+    Filter("model", "gpt-4o", _typed("Model", "gpt-4o"), _is("model", "gpt-4o")),
     Filter("model", "of-our-own", _chosen("Model", "of-our-own"), _is("model", "of-our-own")),
     Filter("category", "mail", _chosen("Category", "mail"), _is("category", "mail")),
     Filter("requestType", "analysis", _chosen("Type", "analysis"), _is("requestType", "analysis")),
@@ -109,13 +109,14 @@ FILTERS = [
     Filter("rating", "4", _chosen("Rating", "4 of 5"), _is("userRating", 4)),
     Filter("rating", "any", _chosen("Rating", "Rated"), _lies("userRating")),
     Filter("rating", "none", _chosen("Rating", "Not rated"), _is("userRating", None)),
-    Filter("sessionId", "talk 2", _typed("Session"), _is("sessionId", "talk 2")),
-    Filter("from", _on(30), _typed("Started: from"), lambda each: each["startedAt"] >= _on(30)),
-    Filter("to", _on(30), _typed("Started: up to"), lambda each: each["startedAt"] < _on(30)),
-    Filter("minCost", "3.5", _typed("Cost, in cents: from"), _lies("cost", least=3.5)),
-    Filter("maxCost", "3.5", _typed("Cost, in cents: up to"), _lies("cost", most=3.5)),
-    Filter("minDuration", "2100", _typed("Time, in ms: from"), _lies("duration", least=2100)),
-    Filter("maxDuration", "2100", _typed("Time, in ms: up to"), _lies("duration", most=2100)),
+    Filter("sessionId", "talk 2", _typed("Session", "talk 2"), _is("sessionId", "talk 2")),
+    Filter("from", _on(30), _typed("Started, from", _on(30)), lambda each: each["startedAt"] >= _on(30)),
+    # The day that is typed is the last one.
+    Filter("to", _on(30), _typed("Started, to", _on(29)), lambda each: each["startedAt"] < _on(30)),
+    Filter("minCost", "3.5", _typed("Cost, from", "0.035"), _lies("cost", least=3.5)),
+    Filter("maxCost", "3.5", _typed("Cost, up to", "0.035"), _lies("cost", most=3.5)),
+    Filter("minDuration", "2100", _typed("Time, from", "2.1"), _lies("duration", least=2100)),
+    Filter("maxDuration", "2100", _typed("Time, up to", "2.1"), _lies("duration", most=2100)),
 ]
 
 
@@ -138,7 +139,7 @@ async def _set(reader: Visitor, one: Filter) -> None:
     """As a person does it; the rarer ones stand behind a button."""
     if one.name not in {"q", "status", "model", "category"}:
         await reader.page.get_by_role("button", name="More").click()
-    await one.set(reader.page, one.value)
+    await one.set(reader.page)
     await reader.page.wait_for_url(f"**/requests?*{urlencode({one.name: one.value})}*")
 
 
@@ -166,8 +167,8 @@ async def test_a_filter_narrows_the_list_stays_in_the_address_and_is_undone_by_b
 
 async def test_filters_add_up_and_are_cleared_together(reader: Visitor) -> None:
     await reader.open("/requests?model=gpt-4o&rating=any")
-    await _typed(_SEARCH)(reader.page, "apfel")
-    asked = {"model": "gpt-4o", "rating": "any", "q": "apfel"}
+    await _typed(_SEARCH, "apfel 2")(reader.page)
+    asked = {"model": "gpt-4o", "rating": "any", "q": "apfel 2"}
     await reader.page.wait_for_url(f"**/requests?{urlencode(asked)}")
     fitting = await _all(reader, **asked)
     assert 0 < len(fitting) < len(await _all(reader, model="gpt-4o", rating="any"))
