@@ -21,6 +21,8 @@ _FEATURES = [text for text in _TEXTS if text.isprintable()]
 _FEATURES_SHOWN = [text.replace("_", " ") for text in _FEATURES]
 _SOME = [text for kind in _KINDS.values() for text in kind[:2]]
 _ONES = [kind[0] for kind in _KINDS.values()]
+# Tests are not to be long, whatever else the machine does.
+_PARTS = 4
 _USER = "'+alert`1`+'{{alert`1`}}${alert`1`}&#60b@example.com"
 _USERS_NAME = "</script><img src=x onerror=__xss()>"
 _OPERATOR = "operator@example.com"
@@ -56,6 +58,7 @@ _WALK = """async (places) => {
       const parts = [...(whole?.querySelectorAll(part) ?? [])];
       return parts.some((each) => each.textContent === says) && !whole.querySelector("[aria-busy]") && whole;
     });
+    for (const choice of shown.querySelectorAll("input[value=text]")) choice.click();
     const texts = [shown.textContent + [...shown.querySelectorAll("textarea")].map(({ value }) => value).join()];
     for (const choice of shown.querySelectorAll("input[value=markdown]")) choice.click();
     const formatted = [...shown.querySelectorAll("[class*=markdown] *")];
@@ -223,7 +226,8 @@ async def test_variables_are_text_in_the_list_and_where_they_are_edited(user: Vi
     assert len(written) > sum(map(len, _TEXTS))
 
 
-async def test_a_request_shows_them_as_text_and_as_markdown(user: Visitor) -> None:
+@pytest.mark.parametrize("part", range(_PARTS))
+async def test_a_request_shows_them_as_text_and_as_markdown(user: Visitor, part: int) -> None:
     items: list[Any] = []
     page = await user.served.call("GET", "/api/chat/requests?limit=200", user=_USER)
     while items.extend(page["items"]) or page["nextCursor"]:
@@ -234,8 +238,8 @@ async def test_a_request_shows_them_as_text_and_as_markdown(user: Visitor) -> No
     await user.page.get_by_role("dialog").get_by_text("Markdown", exact=True).nth(1).click()
     await user.page.get_by_role("dialog").locator("strong", has_text="Bold").wait_for()
 
-    mine = [each for each in items if each["model"] is not None]
-    assert {each["prompt"] for each in mine} == set(_TEXTS)
+    mine = [each for each in items if each["model"] is not None][part::_PARTS]
+    assert len({each["prompt"] for each in mine}) == len(_TEXTS) // _PARTS
     shown = await user.page.evaluate(
         _WALK,
         [
@@ -250,26 +254,26 @@ async def test_a_request_shows_them_as_text_and_as_markdown(user: Visitor) -> No
         assert set(seen["leadsTo"]) <= {"http:", "https:", "mailto:"}, each["prompt"]
 
 
-async def test_a_session_is_called_what_it_is_called(user: Visitor) -> None:
+@pytest.mark.parametrize("part", range(_PARTS))
+async def test_a_session_is_called_what_it_is_called(user: Visitor, part: int) -> None:
+    texts = _TEXTS[part::_PARTS]
     await user.open("/sessions")
     shown = await user.page.evaluate(
         _WALK,
-        [
-            {"path": f"/sessions/{quote(text, safe='')}", "within": "main", "part": "h1", "says": text}
-            for text in _TEXTS
-        ],
+        [{"path": f"/sessions/{quote(text, safe='')}", "within": "main", "part": "h1", "says": text} for text in texts],
     )
-    for text, seen in zip(_TEXTS, shown, strict=True):
+    for text, seen in zip(texts, shown, strict=True):
         # The heading, prompt, response, error and model.
         assert seen["text"].count(text) >= 5, text
+        assert set(seen["made"]) <= _MARKDOWN, text
 
 
 async def test_filters_in_an_address_are_text(user: Visitor) -> None:
     await user.open("/requests")
     await user.page.get_by_role("combobox", name="Model").click()
-    assert await user.page.get_by_role("option").count() == len(_TEXTS)
+    assert await user.page.get_by_role("option").count() >= len(_TEXTS)
     for text in _SOME:
-        asked = dict.fromkeys(("q", "model", "category", "sessionId"), text)
+        asked: dict[str, str] = dict.fromkeys(("q", "model", "category", "sessionId"), text)
         await user.page.evaluate("(path) => history.pushState(null, '', path)", f"/requests?{urlencode(asked)}")
         await user.page.wait_for_function(
             "(text) => document.querySelector('search input').value === text.trim()", arg=text.replace("\n", "")
@@ -294,6 +298,7 @@ async def test_a_user_and_the_note_on_them_are_text(operator: Visitor) -> None:
     async with connected(operator.served.site, "owner") as owner:
         rows = await owner.fetch("SELECT id, name FROM users WHERE name = ANY ($1)", _ONES)
     named = {row["name"]: row["id"] for row in rows}
+    await operator.open("/admin/users")
     shown = await operator.page.evaluate(
         _WALK,
         [{"path": f"/admin/users/{named[text]}", "within": "main", "part": "h1", "says": text} for text in _ONES],

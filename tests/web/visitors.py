@@ -34,6 +34,8 @@ OPERATORS_PAGES = ("/admin", "/admin/users", "/admin/plans", "/admin/models", "/
 _TELL_HARM = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`violates ${event.effectiveDirective}: ${event.blockedURI} ${event.sample}`));
 Object.defineProperty(window, "__xss", { get() { console.error("foreign code has run"); return () => {}; } });"""
+_IS_SETTLED = """() =>
+  document.title.endsWith(" \N{MIDDLE DOT} tollkeeper") && !document.querySelector("[aria-busy=true]")"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,9 @@ class Visitor:
         await self.settled()
 
     async def settled(self) -> None:
-        """Wait until the page shows what it asked for."""
+        """Wait until the page is drawn by its own script, which names it, and shows what it asked for."""
         await self.page.get_by_role("heading", level=1).wait_for()
-        await self.page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
+        await self.page.wait_for_function(_IS_SETTLED)
 
     async def follow(self, link: Locator) -> None:
         """Go by a link to another page: until that has come, the old one is still there, heading and all."""
