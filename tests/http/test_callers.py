@@ -15,9 +15,9 @@ from tollkeeper.accounts import keys, logins, users
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Misconfigured
 from tollkeeper.http.addresses import address_of_client
+from tollkeeper.http.app_page import APP_PATHS
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import operation_of
-from tollkeeper.http.pages import APP_PATHS
 from tollkeeper.http.routes import ROUTES, asgi_app
 
 from .conftest import JSON, Person, Site

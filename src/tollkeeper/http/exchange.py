@@ -16,6 +16,7 @@ from tollkeeper.errors import NotReadable, NotUnderstood, Unavailable
 from tollkeeper.http import shapes
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import MOST_BYTES, decode, too_large
+from tollkeeper.http.packing import is_packed, pack
 from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import encode
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Header: TypeAlias = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
+_AS_GZIP: Final[Header] = (b"content-encoding", b"gzip")
+_BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
 _LONGEST_USER_AGENT: Final = 1000
 _ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
 
@@ -53,8 +56,13 @@ class Answer(ASGIResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it, as an ASGI application."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.answer_headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+        body, headers = self.body, self.answer_headers
+        if is_packed(scope, body):
+            body = pack(body)
+            kept = [header for header in headers if header[0] != b"content-length"]
+            headers = [*kept, _AS_GZIP, _BY_ENCODING, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Answer:
         """Be an answer of an exception handler too."""
