@@ -96,6 +96,7 @@ def all_jobs(
         Job("make partitions ahead", _A_DAY, lambda: ensure_partitions(owner_dsn, ahead=AHEAD)),
         Job("forget old sums by the hour", _AN_HOUR, lambda: _forget_old_hours(database)),
         Job("forget old sign-ins", _A_DAY, lambda: logins.forget(database)),
+        Job("clear texts as plans say", _AN_HOUR, lambda: _clear_by_plan(database, owner_dsn)),
     )
     if keep is None or keep == Keep():
         return jobs
@@ -125,6 +126,17 @@ async def _expire(ledger: Ledger) -> None:
 async def _forget_old_hours(database: Database) -> None:
     while len(await database.all("forget_old_hours", most=_ROWS)) == _ROWS:
         pass
+
+
+async def _clear_by_plan(database: Database, owner_dsn: str) -> None:
+    """Clear the texts of requests under plans that keep them for less long. Most days and houses there are none."""
+    due = await retention.plans_to_clear(database)
+    if not due:
+        return
+    async with Database.open(owner_dsn, size=1, statement_timeout=_A_DAY, lock_timeout=retention.LOCK_SECONDS) as owner:
+        for plan, before in due:
+            if texts := await retention.prune_texts(owner, before, actor=_ACTOR, plan=plan):
+                log.info("texts of %d requests under the plan %s cleared", texts, plan)
 
 
 async def _prune(ledger: Ledger, owner_dsn: str, keep: Keep) -> None:

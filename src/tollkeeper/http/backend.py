@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
+from tollkeeper.metering.texts import TextPolicy
 from tollkeeper.store.database import Database
 
 Network = IPv4Network | IPv6Network
@@ -32,6 +33,7 @@ class Backend:
     ``metrics_token``: opens ``/metrics``, beside keys and loopback.
     ``is_embedded``: whether the database came along.
     ``keep_rows_days``, ``keep_text_days``: how long requests and their texts are kept; ``None``: for ever.
+    ``text_policy``: what is kept of texts, whatever plans say.
     """
 
     database: Database
@@ -45,6 +47,7 @@ class Backend:
     is_embedded: bool = False
     keep_rows_days: int | None = None
     keep_text_days: int | None = None
+    text_policy: TextPolicy = "all"
     insecure_cookies: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     metrics_token: str | None = None
