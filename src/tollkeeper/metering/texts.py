@@ -177,7 +177,7 @@ _FIRST_OF_CARD: Final = re.compile(
 # As long as each part of an address may be. The sign may stand there as URLs and JSON write it.
 _AT_DOMAIN: Final = re.compile(r"(?:@|%40|\\u0040)[^\W_](?:[\w-]{0,62}+\.){1,10}[^\W\d_][\w-]{1,62}")
 _LONGEST_LOCAL: Final = 66
-_LOCAL_BACKWARDS: Final = re.compile(r"""\"[^"\s]{1,64}\"|[^\s@<>()\[\]{},;:"'`|\\/=&?%]{1,64}""")
+_LOCAL_BACKWARDS: Final = re.compile(r"""\"[^"\n]{1,64}\"|(?:[^\s@<>()\[\]{},;:"'`|\\/=&?%]|'(?=\w)){1,64}""")
 _LOGIN_IN_URL: Final = re.compile(r"(://[^\s/:@]{0,64}+:)[^\s/@]{1,256}+@")
 
 _PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
