@@ -24,6 +24,7 @@ from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Readiness
 from tollkeeper.http.routes import asgi_app
 from tollkeeper.location import courier, located, master_keys
+from tollkeeper.metering.keeping import Keeping
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.settings import Settings
@@ -86,6 +87,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             is_embedded=settings.database_url is None,
             keep_rows_days=settings.retain_rows_days,
             keep_text_days=settings.retain_text_days,
+            text_policy=settings.text_policy,
             insecure_cookies=settings.insecure_cookies,
             trusted_proxies=tuple(map(ip_network, settings.trusted_proxies)),
             metrics_token=settings.metrics_token,
@@ -135,7 +137,11 @@ async def opened(
             size=connections or settings.database_connections,
             transaction_pooler=settings.transaction_pooler,
         ) as database,
-        Ledger(database, pending_for=timedelta(seconds=settings.pending_seconds)) as ledger,
+        Ledger(
+            database,
+            pending_for=timedelta(seconds=settings.pending_seconds),
+            keeping=Keeping.of(settings.text_policy, settings.redact_patterns),
+        ) as ledger,
     ):
         yield database, ledger
 

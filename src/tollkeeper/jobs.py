@@ -108,6 +108,7 @@ def all_jobs(
         Job("finish what deletions began", _A_MINUTE, lambda: _finish_leaving(database)),
         Job("forget old sign-ins", _A_DAY, lambda: logins.forget(database)),
         Job("forget who asked to sign in", _AN_HOUR, lambda: asks.forget(database)),
+        Job("clear texts as plans say", _AN_HOUR, lambda: _clear_by_plan(database, owner_dsn)),
     )
     if keep is None or keep == Keep():
         return jobs
@@ -143,6 +144,17 @@ async def _finish_leaving(database: Database) -> None:
     """Take what is left of users who were deleted: of long histories, and where a node was stopped in between."""
     for user_id in await leaving.unfinished(database):
         await leaving.finish(database, database, user_id, seconds=_A_DAY)
+
+
+async def _clear_by_plan(database: Database, owner_dsn: str) -> None:
+    """Clear the texts of requests under plans that keep them for less long. Most days and houses there are none."""
+    due = await retention.plans_to_clear(database)
+    if not due:
+        return
+    async with Database.open(owner_dsn, size=1, statement_timeout=_A_DAY, lock_timeout=retention.LOCK_SECONDS) as owner:
+        for plan, before in due:
+            if texts := await retention.prune_texts(owner, before, actor=_ACTOR, plan=plan):
+                log.info("texts of %d requests under the plan %s cleared", texts, plan)
 
 
 async def _prune(ledger: Ledger, owner_dsn: str, keep: Keep) -> None:
