@@ -13,9 +13,9 @@ from litestar import get
 from tollkeeper.accounts import keys, logins, users
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Misconfigured
+from tollkeeper.http.app_page import APP_PATHS
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import operation_of
-from tollkeeper.http.pages import APP_PATHS
 from tollkeeper.http.routes import ROUTES, asgi_app
 
 from .conftest import JSON, Person, Site

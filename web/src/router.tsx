@@ -1,7 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { modelsShown } from "./admin/models/shown";
 import { asked, looked } from "./admin/users/asked";
-import { OverviewPage } from "./overview/OverviewPage";
+import { early } from "./early";
 import { narrowed } from "./requests/narrowed";
 import { period } from "./shared/period";
 import { NotFoundPage } from "./shell/NotFoundPage";
@@ -12,21 +12,35 @@ const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage
 const at = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path });
 
 const routes = [
-  createRoute({ ...at("/"), component: OverviewPage, validateSearch: period }),
+  createRoute({
+    ...at("/"),
+    component: lazyRouteComponent(() => import("./overview/OverviewPage"), "OverviewPage"),
+    validateSearch: period,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.overview(deps),
+  }),
   createRoute({
     ...at("/requests"),
     component: lazyRouteComponent(() => import("./requests/RequestsPage"), "RequestsPage"),
     validateSearch: narrowed,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.requests(deps),
   }),
   createRoute({
     ...at("/sessions"),
     component: lazyRouteComponent(() => import("./sessions/SessionsPage"), "SessionsPage"),
+    loader: early.sessions,
   }),
   createRoute({
     ...at("/sessions/$session"),
     component: lazyRouteComponent(() => import("./sessions/SessionPage"), "SessionPage"),
+    loader: ({ params }) => early.session(params.session),
   }),
-  createRoute({ ...at("/plan"), component: lazyRouteComponent(() => import("./plan/PlanPage"), "PlanPage") }),
+  createRoute({
+    ...at("/plan"),
+    component: lazyRouteComponent(() => import("./plan/PlanPage"), "PlanPage"),
+    loader: early.plan,
+  }),
   createRoute({
     ...at("/variables"),
     component: lazyRouteComponent(() => import("./variables/VariablesPage"), "VariablesPage"),
@@ -39,11 +53,15 @@ const routes = [
     ...at("/admin"),
     component: lazyRouteComponent(() => import("./admin/overview/AdminOverviewPage"), "AdminOverviewPage"),
     validateSearch: period,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.allUsage(deps),
   }),
   createRoute({
     ...at("/admin/users"),
     component: lazyRouteComponent(() => import("./admin/users/UsersPage"), "UsersPage"),
     validateSearch: asked,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.users(deps),
   }),
   createRoute({
     ...at("/admin/users/$user"),
@@ -58,6 +76,7 @@ const routes = [
     ...at("/admin/models"),
     component: lazyRouteComponent(() => import("./admin/models/ModelsPage"), "ModelsPage"),
     validateSearch: modelsShown,
+    loader: early.models,
   }),
   createRoute({
     ...at("/admin/system"),
@@ -68,6 +87,8 @@ const routes = [
 export const router = createRouter({
   routeTree: root.addChildren(routes),
   defaultPreload: "intent",
+  // What is asked for is kept, and kept fresh, by its own cache.
+  defaultPreloadStaleTime: 0,
   defaultErrorComponent: PageError,
   scrollRestoration: true,
   // Plain names and values, as people write them, instead of JSON.

@@ -1,5 +1,6 @@
 import { useAccount } from "@/api/account";
 import { useDashboard } from "@/api/dashboard";
+import { headOf } from "@/places";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { PeriodChoice } from "@/shared/PeriodChoice";
@@ -19,7 +20,7 @@ export function OverviewPage() {
   const isNew = dashboard.data?.metrics.totalRequests === 0;
   return (
     <>
-      <PageHeader title="Overview">{!isNew && <PeriodChoice days={days} onChange={setDays} />}</PageHeader>
+      <PageHeader {...headOf("/")}>{!isNew && <PeriodChoice days={days} onChange={setDays} />}</PageHeader>
       <div className={styles.stack}>
         <Loaded query={dashboard} skeleton={<LimitMetersSkeleton />}>
           {({ limits }) => (

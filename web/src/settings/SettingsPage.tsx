@@ -1,5 +1,6 @@
 import { Skeleton } from "@mantine/core";
 import { useSettings } from "@/api/settings";
+import { headOf } from "@/places";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
@@ -10,7 +11,7 @@ export function SettingsPage() {
   const settings = useSettings();
   return (
     <>
-      <PageHeader title="Settings" />
+      <PageHeader {...headOf("/settings")} />
       <Panel>
         <Loaded query={settings} skeleton={<Skeleton height={360} />}>
           {(kept) => <SettingsForm kept={kept} />}

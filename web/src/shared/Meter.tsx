@@ -1,3 +1,4 @@
+import { Skeleton } from "@mantine/core";
 import type { ReactNode } from "react";
 import styles from "./Meter.module.css";
 import { TimeAgo } from "./TimeAgo";
@@ -49,6 +50,24 @@ export function Meter({ label, used, limit, write, resetsAt, note }: MeterProps)
           </>
         )}
         {note}
+      </p>
+    </figure>
+  );
+}
+
+/** Stands in for one, as high as it is. */
+export function MeterOutline({ label }: { label: string }) {
+  return (
+    <figure className={styles.meter}>
+      <figcaption>{label}</figcaption>
+      <p className={styles.numbers}>
+        <strong>
+          <Skeleton component="span" display="inline-block" height={18} width={90} />
+        </strong>
+      </p>
+      <div className={styles.open} />
+      <p className={styles.note}>
+        <Skeleton component="span" display="inline-block" height={12} width={140} />
       </p>
     </figure>
   );

@@ -19,7 +19,7 @@ export function Shell() {
   if (account.data !== undefined) return <SignedIn account={account.data} />;
   if (account.error !== null)
     return (
-      <main className={styles.lost}>
+      <main className="frame-lost">
         <ErrorState problem={account.error} retry={() => void account.refetch()} />
       </main>
     );
@@ -37,13 +37,13 @@ function Frame({ account, live }: { account: Account | undefined; live: Status }
   const main = useFocusOnNewPage();
   const navigation = <Navigation account={account} onChosen={() => setIsOpen(false)} />;
   return (
-    <div className={styles.shell}>
+    <div className="frame">
       <a className={styles.skip} href="#main">
         Skip to the content
       </a>
       <TopBar onMenu={() => setIsOpen(true)} live={live} />
-      <aside className={styles.side} aria-label="Sidebar">
-        <div className={styles.brand}>
+      <aside className="frame-side" aria-label="Sidebar">
+        <div className="frame-brand">
           <Brand />
           <LiveSign status={live} />
         </div>
@@ -52,8 +52,8 @@ function Frame({ account, live }: { account: Account | undefined; live: Status }
       <Drawer opened={isOpen} onClose={() => setIsOpen(false)} size={280} title={<Brand />} padding="md">
         {navigation}
       </Drawer>
-      <main id="main" ref={main} tabIndex={-1} className={styles.main}>
-        <div className={styles.page}>{account !== undefined && <Outlet />}</div>
+      <main id="main" ref={main} tabIndex={-1} className="frame-main">
+        <div className="frame-page">{account !== undefined && <Outlet />}</div>
       </main>
     </div>
   );
