@@ -1,10 +1,14 @@
 import type { FetchInfiniteQueryOptions, FetchQueryOptions } from "@tanstack/react-query";
 import { accountQuery } from "./api/account";
+import { type ActivityAsked, type Whose as ActivityOf, activityQuery } from "./api/activity";
 import { modelsQuery, overviewQuery, type UsersAsked, usersQuery } from "./api/admin";
 import { analyticsQuery } from "./api/analytics";
 import type { Problem } from "./api/call";
 import { client } from "./api/client";
 import { dashboardQuery } from "./api/dashboard";
+import { type Whose as KeysOf, keysQuery } from "./api/keys";
+import { loginsQuery } from "./api/logins";
+import { passkeysQuery } from "./api/passkeys";
 import { ownPlanQuery, plansQuery } from "./api/plans";
 import { requestsQuery } from "./api/requests";
 import { sessionQuery, sessionsQuery } from "./api/sessions";
@@ -38,6 +42,12 @@ export const early = {
     begin(ownPlanQuery);
     begin(plansQuery);
   },
+  security: () => {
+    begin(passkeysQuery);
+    beginPages(loginsQuery);
+  },
+  keys: (whose: KeysOf) => beginPages(keysQuery(whose)),
+  activity: (whose: ActivityOf, asked: ActivityAsked) => beginPages(activityQuery(whose, asked)),
   allUsage: ({ days }: { days?: string }) => {
     begin(overviewQuery);
     const asked = askedOf(daysOf(days, client.getQueryData(settingsQuery.queryKey)), "UTC");

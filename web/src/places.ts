@@ -34,6 +34,10 @@ export const PLACES = {
     file: "variables/VariablesPage.tsx",
   },
   "/settings": { title: "Settings", file: "settings/SettingsPage.tsx" },
+  "/settings/security": { title: "Settings", file: "security/SecurityPage.tsx" },
+  "/settings/keys": { title: "Settings", file: "keys/KeysPage.tsx" },
+  "/settings/activity": { title: "Settings", file: "activity/ActivityPage.tsx" },
+  "/settings/data": { title: "Settings", file: "leaving/DataPage.tsx" },
   "/admin": {
     title: "All usage",
     about: "What all users use, right now and over time. Days are days of UTC.",
@@ -56,6 +60,16 @@ export const PLACES = {
       "What requests named, and what their tokens cost. What has no price is counted as such, never as free.",
     file: "admin/models/ModelsPage.tsx",
   },
+  "/admin/keys": {
+    title: "Service keys",
+    about: "With them your app's backend acts for its users. Each request names its user.",
+    file: "admin/keys/ServiceKeysPage.tsx",
+  },
+  "/admin/activity": {
+    title: "Activity",
+    about: "Who did what, by and with all users. The log is only added to.",
+    file: "admin/activity/AllActivityPage.tsx",
+  },
   "/admin/system": {
     title: "System",
     about: "The service, its database, and what it keeps.",
@@ -70,6 +84,8 @@ export const OPERATORS = [
   "/admin/users",
   "/admin/plans",
   "/admin/models",
+  "/admin/keys",
+  "/admin/activity",
   "/admin/system",
 ] as const;
 

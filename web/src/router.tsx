@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { activityAsked } from "./activity/asked";
 import { modelsShown } from "./admin/models/shown";
 import { asked, looked } from "./admin/users/asked";
 import { early } from "./early";
@@ -50,6 +51,27 @@ const routes = [
     component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
   }),
   createRoute({
+    ...at("/settings/security"),
+    component: lazyRouteComponent(() => import("./security/SecurityPage"), "SecurityPage"),
+    loader: early.security,
+  }),
+  createRoute({
+    ...at("/settings/keys"),
+    component: lazyRouteComponent(() => import("./keys/KeysPage"), "KeysPage"),
+    loader: () => early.keys("own"),
+  }),
+  createRoute({
+    ...at("/settings/activity"),
+    component: lazyRouteComponent(() => import("./activity/ActivityPage"), "ActivityPage"),
+    validateSearch: activityAsked,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.activity("own", deps),
+  }),
+  createRoute({
+    ...at("/settings/data"),
+    component: lazyRouteComponent(() => import("./leaving/DataPage"), "DataPage"),
+  }),
+  createRoute({
     ...at("/admin"),
     component: lazyRouteComponent(() => import("./admin/overview/AdminOverviewPage"), "AdminOverviewPage"),
     validateSearch: period,
@@ -77,6 +99,18 @@ const routes = [
     component: lazyRouteComponent(() => import("./admin/models/ModelsPage"), "ModelsPage"),
     validateSearch: modelsShown,
     loader: early.models,
+  }),
+  createRoute({
+    ...at("/admin/keys"),
+    component: lazyRouteComponent(() => import("./admin/keys/ServiceKeysPage"), "ServiceKeysPage"),
+    loader: () => early.keys("services"),
+  }),
+  createRoute({
+    ...at("/admin/activity"),
+    component: lazyRouteComponent(() => import("./admin/activity/AllActivityPage"), "AllActivityPage"),
+    validateSearch: activityAsked,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.activity("all", deps),
   }),
   createRoute({
     ...at("/admin/system"),

@@ -3,7 +3,9 @@ import type { ComponentType } from "react";
 import type { Account } from "@/api/types";
 import { OPERATORS, OWN, PLACES } from "@/places";
 import {
+  IconActivity,
   IconGlobe,
+  IconKey,
   IconModels,
   IconOverview,
   IconPlan,
@@ -27,6 +29,8 @@ const ICONS: Record<(typeof OWN | typeof OPERATORS)[number], ComponentType> = {
   "/admin/users": IconUsers,
   "/admin/plans": IconPlan,
   "/admin/models": IconModels,
+  "/admin/keys": IconKey,
+  "/admin/activity": IconActivity,
   "/admin/system": IconSystem,
 };
 

@@ -1,7 +1,8 @@
 import { Drawer } from "@mantine/core";
 import { Outlet, useRouterState } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useAccount } from "@/api/account";
+import { useIsConfirming } from "@/api/confirmation";
 import { useLiveDashboard } from "@/api/dashboard";
 import type { Account } from "@/api/types";
 import type { Status } from "@/live/stream";
@@ -12,6 +13,10 @@ import { Navigation } from "./Navigation";
 import styles from "./Shell.module.css";
 import { TopBar } from "./TopBar";
 import { useKeptTheme } from "./useKeptTheme";
+
+const ConfirmItIsYou = lazy(async () => ({
+  default: (await import("@/confirm/ConfirmItIsYou")).ConfirmItIsYou,
+}));
 
 /** What is around every page. */
 export function Shell() {
@@ -35,6 +40,7 @@ function SignedIn({ account }: { account: Account }) {
 function Frame({ account, live }: { account: Account | undefined; live: Status }) {
   const [isOpen, setIsOpen] = useState(false);
   const main = useFocusOnNewPage();
+  const isConfirming = useIsConfirming();
   const navigation = <Navigation account={account} onChosen={() => setIsOpen(false)} />;
   return (
     <div className="frame">
@@ -55,6 +61,11 @@ function Frame({ account, live }: { account: Account | undefined; live: Status }
       <main id="main" ref={main} tabIndex={-1} className="frame-main">
         <div className="frame-page">{account !== undefined && <Outlet />}</div>
       </main>
+      {isConfirming && (
+        <Suspense fallback={null}>
+          <ConfirmItIsYou />
+        </Suspense>
+      )}
     </div>
   );
 }
