@@ -197,6 +197,14 @@ async def test_who_asks_too_often_hears_when_to_come_again(site: Site, ada: Pers
     await site.owner.execute("DELETE FROM allowances")
 
 
+async def test_a_crowd_that_asks_keeps_no_connection_from_who_tracks(site: Site, ada: Person) -> None:
+    asking = [asyncio.create_task(a_browser(site).ask(f"crowd-{each}@elsewhere.example")) for each in range(150)]
+    for _ in range(20):
+        await site.start(ada)
+    assert {(await each).status for each in asking} == {200}
+    await site.owner.execute("DELETE FROM allowances")
+
+
 @pytest.mark.parametrize("path", ["/api/sign-in/email", "/api/sign-in/code", "/sign-in/email/" + "x" * 43])
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}])
 async def test_a_foreign_page_asks_for_nothing_and_types_nothing(

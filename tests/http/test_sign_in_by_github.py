@@ -234,11 +234,11 @@ async def test_without_the_verifier_that_only_we_know_github_gives_no_token(
     assert (await browser.call("GET", back)).is_problem(401, "not-signed-in")
 
 
-@pytest.mark.parametrize("how", [{"verified": False}, {"primary": False}])
+@pytest.mark.parametrize(("verified", "primary"), [(False, True), (True, False)])
 async def test_only_a_verified_primary_address_counts(
-    site: Site, github: FakeGitHub, browser: Browser, how: dict[str, bool]
+    site: Site, github: FakeGitHub, browser: Browser, *, verified: bool, primary: bool
 ) -> None:
-    github.somebody = somebody(**how)
+    github.somebody = somebody(verified=verified, primary=primary)
     heard = await browser.call("GET", await agreed(browser, await gone(browser)))
     assert heard.is_problem(403, "not-allowed")
     assert (
@@ -329,7 +329,7 @@ async def test_going_there_leads_only_within_this_site_and_to_the_registered_add
 async def test_the_way_there_is_not_open_without_end(site: Site, browser: Browser) -> None:
     heard = await asyncio.gather(*(browser.call("GET", "/sign-in/github") for _ in range(90)))
     statuses = [each.status for each in heard]
-    # Some of them refill while they are used up.
+    # Some refill while they are used up.
     assert 60 <= statuses.count(303) <= 75
     assert set(statuses) == {303, 429}
     await site.owner.execute("DELETE FROM allowances")
