@@ -227,7 +227,9 @@ async def test_ceremonies_that_nobody_ended_go_by_themselves(db: Database, owner
 
 async def test_a_network_begins_only_so_many_sign_ins(db: Database, owner: Any, user: users.User) -> None:
     assert user
-    verdicts = await asyncio.gather(*(ask(db) for _ in range(320)), return_exceptions=True)
+    verdicts: list[Any] = []
+    while len(verdicts) < 320:
+        verdicts += await asyncio.gather(*(ask(db) for _ in range(8)), return_exceptions=True)
     assert sum(isinstance(each, Ceremony) for each in verdicts) == 300
     assert sum(isinstance(each, TooManyAttempts) for each in verdicts) == 20
     await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER, visit=Visit("198.51.100.1"))
