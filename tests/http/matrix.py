@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tollkeeper.http.pages import APP_PATHS
+from tollkeeper.http.app_page import APP_PATHS
 
 PAGES = {("GET", path.replace(":str}", "}")) for path in APP_PATHS}
 CALLS: dict[tuple[str, str], Any] = {
@@ -48,6 +48,11 @@ CALLS: dict[tuple[str, str], Any] = {
     ("DELETE", "/api/account/keys/{id}"): None,
     ("POST", "/api/account/keys/{id}/rotate"): {},
     ("GET", "/api/account/activity"): None,
+    ("GET", "/api/account/export"): None,
+    ("POST", "/api/account/stop-acting"): None,
+    ("POST", "/api/admin/users/{user}/act"): None,
+    ("GET", "/sign-in/first/{token}"): None,
+    ("POST", "/sign-in/first/{token}"): None,
     ("DELETE", "/api/account"): {"confirm": "not-mine@example.com"},
     ("GET", "/api/admin/activity"): None,
     ("GET", "/api/admin/overview"): None,
@@ -94,6 +99,8 @@ BRING = {
     ("GET", "/sign-in/email/{token}"),
     ("POST", "/sign-in/email/{token}"),
     ("POST", "/sign-in/{token}"),
+    ("GET", "/sign-in/first/{token}"),
+    ("POST", "/sign-in/first/{token}"),
 }
 PUBLIC = {
     *BRING,
@@ -135,6 +142,8 @@ NEEDS: dict[tuple[str, str], str] = {
 FOR_ANYONE_KNOWN = {("GET", "/api/account"), ("GET", "/api/plans")}
 FOR_SERVICES = {("POST", "/api/chat/track/batch")}
 FOR_PERSONS = {
+    ("GET", "/api/account/export"),
+    ("POST", "/api/account/stop-acting"),
     ("PATCH", "/api/account"),
     ("POST", "/api/account/sign-out"),
     ("GET", "/api/account/sessions"),

@@ -12,6 +12,7 @@ from litestar import get
 from msgspec import field
 
 from tollkeeper import activity
+from tollkeeper.accounts.devices import device_of
 from tollkeeper.activity import Act, Wanted
 from tollkeeper.http.body import Fault
 from tollkeeper.http.download import CONTENT_TYPES, as_download
@@ -57,7 +58,7 @@ class ActorShown(Heard, frozen=True, kw_only=True):
 
 
 class ActShown(Heard, frozen=True, kw_only=True):
-    """One act. From where it came is told of one's own acts."""
+    """One act. From where it came is told of one's own acts; ``device`` is what its user agent names."""
 
     id: str
     at: Instant
@@ -66,6 +67,7 @@ class ActShown(Heard, frozen=True, kw_only=True):
     detail: dict[str, Any]
     ip_address: str | None
     user_agent: str | None
+    device: str | None
 
     @classmethod
     def of(cls, act: Act) -> ActShown:
@@ -83,6 +85,7 @@ class ActShown(Heard, frozen=True, kw_only=True):
             detail=act.detail,
             ip_address=act.ip_address if is_own else None,
             user_agent=act.user_agent if is_own else None,
+            device=device_of(act.user_agent) if is_own and act.user_agent else None,
         )
 
 
