@@ -12,6 +12,7 @@ from litestar import get
 from msgspec import field
 
 from tollkeeper import activity
+from tollkeeper.accounts.devices import device_of
 from tollkeeper.activity import Act, Wanted
 from tollkeeper.http.body import Fault
 from tollkeeper.http.download import CONTENT_TYPES, as_download
@@ -65,6 +66,7 @@ class ActShown(Heard, frozen=True, kw_only=True):
     action: str
     detail: dict[str, Any]
     ip_address: str | None
+    device: str | None
     user_agent: str | None
 
     @classmethod
@@ -82,6 +84,7 @@ class ActShown(Heard, frozen=True, kw_only=True):
             action=act.action,
             detail=act.detail,
             ip_address=act.ip_address if is_own else None,
+            device=device_of(act.user_agent) if is_own and act.user_agent else None,
             user_agent=act.user_agent if is_own else None,
         )
 
@@ -97,6 +100,7 @@ class ActLine(Heard, frozen=True, kw_only=True):
     action: str
     detail: dict[str, Any]
     ip_address: str | None
+    device: str | None
     user_agent: str | None
 
     @classmethod
@@ -112,6 +116,7 @@ class ActLine(Heard, frozen=True, kw_only=True):
             action=shown.action,
             detail=shown.detail,
             ip_address=shown.ip_address,
+            device=shown.device,
             user_agent=shown.user_agent,
         )
 

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from tollkeeper import activity
 from tollkeeper.accounts import users
+from tollkeeper.accounts.devices import device_of
 from tollkeeper.activity import Act, Wanted
 from tollkeeper.errors import NotFound
 from tollkeeper.http.activity import NAME, ActivityQuery, ActLine, ActorShown, ActShown, page_of
@@ -63,6 +64,7 @@ class ActOfAllShown(ActShown, frozen=True, kw_only=True):
             action=act.action,
             detail=act.detail,
             ip_address=act.ip_address,
+            device=act.user_agent and device_of(act.user_agent),
             user_agent=act.user_agent,
             user_id=act.user_id and str(act.user_id),
             email=act.email,
@@ -89,6 +91,7 @@ class ActOfAllLine(ActLine, frozen=True, kw_only=True):
             action=act.action,
             detail=act.detail,
             ip_address=act.ip_address,
+            device=act.user_agent and device_of(act.user_agent),
             user_agent=act.user_agent,
             user_id=act.user_id and str(act.user_id),
             email=act.email,
