@@ -3,11 +3,12 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 import { compressed } from "./build/compressed.ts";
 import { firstLoad } from "./build/firstLoad.ts";
+import { pages } from "./build/pages.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
-  plugins: [react(), firstLoad(), compressed()],
+  plugins: [react(), firstLoad(), pages(), compressed()],
   resolve: { alias: { "@": at("./src") } },
   // The service puts a fresh one in its place with every answer.
   html: { cspNonce: "__NONCE__" },
@@ -27,6 +28,10 @@ export default defineConfig({
             {
               name: "libraries",
               test: /node_modules\/(react|react-dom|scheduler|@tanstack|@mantine\/(core|hooks)|@floating-ui)\//,
+            },
+            {
+              name: "parts",
+              test: /\/src\/(shared|usage\/(?!Bars|Lines|charts)|overview\/(?!OverviewPage)|requests\/RequestsTable)/,
             },
           ],
         },

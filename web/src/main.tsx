@@ -5,29 +5,37 @@ import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { client } from "./api/client";
+import { readKnown } from "./early";
 import { router } from "./router";
 import "./shell/mantine.css";
 import "./shell/tokens.css";
+import "./shell/frame.css";
 import { colorSchemes, theme, variables } from "./shell/theme";
 
 // The policy lets in only styles that carry this answer's nonce; two libraries make some.
 const nonce = document.querySelector<HTMLMetaElement>("meta[property=csp-nonce]")?.nonce ?? "";
 setNonce(nonce);
 
-const root = document.getElementById("root");
-if (root === null) throw new Error("index.html lacks its root");
-createRoot(root).render(
-  <StrictMode>
-    <MantineProvider
-      theme={theme}
-      cssVariablesResolver={variables}
-      colorSchemeManager={colorSchemes}
-      defaultColorScheme="auto"
-      getStyleNonce={() => nonce}
-    >
-      <QueryClientProvider client={client}>
-        <RouterProvider router={router} />
-      </QueryClientProvider>
-    </MantineProvider>
-  </StrictMode>,
+readKnown();
+const place = document.getElementById("root");
+if (place === null) throw new Error("index.html lacks its root");
+const root = createRoot(place);
+
+// The frame that came with the page stands until the page itself is there.
+void router.load().finally(() =>
+  root.render(
+    <StrictMode>
+      <MantineProvider
+        theme={theme}
+        cssVariablesResolver={variables}
+        colorSchemeManager={colorSchemes}
+        defaultColorScheme="auto"
+        getStyleNonce={() => nonce}
+      >
+        <QueryClientProvider client={client}>
+          <RouterProvider router={router} />
+        </QueryClientProvider>
+      </MantineProvider>
+    </StrictMode>,
+  ),
 );

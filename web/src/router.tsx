@@ -1,7 +1,8 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { activityAsked } from "./activity/asked";
 import { modelsShown } from "./admin/models/shown";
 import { asked, looked } from "./admin/users/asked";
-import { OverviewPage } from "./overview/OverviewPage";
+import { early } from "./early";
 import { narrowed } from "./requests/narrowed";
 import { period } from "./shared/period";
 import { NotFoundPage } from "./shell/NotFoundPage";
@@ -12,21 +13,35 @@ const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage
 const at = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path });
 
 const routes = [
-  createRoute({ ...at("/"), component: OverviewPage, validateSearch: period }),
+  createRoute({
+    ...at("/"),
+    component: lazyRouteComponent(() => import("./overview/OverviewPage"), "OverviewPage"),
+    validateSearch: period,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.overview(deps),
+  }),
   createRoute({
     ...at("/requests"),
     component: lazyRouteComponent(() => import("./requests/RequestsPage"), "RequestsPage"),
     validateSearch: narrowed,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.requests(deps),
   }),
   createRoute({
     ...at("/sessions"),
     component: lazyRouteComponent(() => import("./sessions/SessionsPage"), "SessionsPage"),
+    loader: early.sessions,
   }),
   createRoute({
     ...at("/sessions/$session"),
     component: lazyRouteComponent(() => import("./sessions/SessionPage"), "SessionPage"),
+    loader: ({ params }) => early.session(params.session),
   }),
-  createRoute({ ...at("/plan"), component: lazyRouteComponent(() => import("./plan/PlanPage"), "PlanPage") }),
+  createRoute({
+    ...at("/plan"),
+    component: lazyRouteComponent(() => import("./plan/PlanPage"), "PlanPage"),
+    loader: early.plan,
+  }),
   createRoute({
     ...at("/variables"),
     component: lazyRouteComponent(() => import("./variables/VariablesPage"), "VariablesPage"),
@@ -36,14 +51,39 @@ const routes = [
     component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
   }),
   createRoute({
+    ...at("/settings/security"),
+    component: lazyRouteComponent(() => import("./security/SecurityPage"), "SecurityPage"),
+    loader: early.security,
+  }),
+  createRoute({
+    ...at("/settings/keys"),
+    component: lazyRouteComponent(() => import("./keys/KeysPage"), "KeysPage"),
+    loader: () => early.keys("own"),
+  }),
+  createRoute({
+    ...at("/settings/activity"),
+    component: lazyRouteComponent(() => import("./activity/ActivityPage"), "ActivityPage"),
+    validateSearch: activityAsked,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.activity("own", deps),
+  }),
+  createRoute({
+    ...at("/settings/data"),
+    component: lazyRouteComponent(() => import("./leaving/DataPage"), "DataPage"),
+  }),
+  createRoute({
     ...at("/admin"),
     component: lazyRouteComponent(() => import("./admin/overview/AdminOverviewPage"), "AdminOverviewPage"),
     validateSearch: period,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.allUsage(deps),
   }),
   createRoute({
     ...at("/admin/users"),
     component: lazyRouteComponent(() => import("./admin/users/UsersPage"), "UsersPage"),
     validateSearch: asked,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.users(deps),
   }),
   createRoute({
     ...at("/admin/users/$user"),
@@ -58,6 +98,19 @@ const routes = [
     ...at("/admin/models"),
     component: lazyRouteComponent(() => import("./admin/models/ModelsPage"), "ModelsPage"),
     validateSearch: modelsShown,
+    loader: early.models,
+  }),
+  createRoute({
+    ...at("/admin/keys"),
+    component: lazyRouteComponent(() => import("./admin/keys/ServiceKeysPage"), "ServiceKeysPage"),
+    loader: () => early.keys("services"),
+  }),
+  createRoute({
+    ...at("/admin/activity"),
+    component: lazyRouteComponent(() => import("./admin/activity/AllActivityPage"), "AllActivityPage"),
+    validateSearch: activityAsked,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps }) => early.activity("all", deps),
   }),
   createRoute({
     ...at("/admin/system"),
@@ -68,6 +121,8 @@ const routes = [
 export const router = createRouter({
   routeTree: root.addChildren(routes),
   defaultPreload: "intent",
+  // What is asked for is kept, and kept fresh, by its own cache.
+  defaultPreloadStaleTime: 0,
   defaultErrorComponent: PageError,
   scrollRestoration: true,
   // Plain names and values, as people write them, instead of JSON.

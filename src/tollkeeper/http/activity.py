@@ -58,7 +58,7 @@ class ActorShown(Heard, frozen=True, kw_only=True):
 
 
 class ActShown(Heard, frozen=True, kw_only=True):
-    """One act. From where it came is told of one's own acts."""
+    """One act. From where it came is told of one's own acts; ``device`` is what its user agent names."""
 
     id: str
     at: Instant
@@ -68,6 +68,7 @@ class ActShown(Heard, frozen=True, kw_only=True):
     ip_address: str | None
     device: str | None
     user_agent: str | None
+    device: str | None
 
     @classmethod
     def of(cls, act: Act) -> ActShown:
@@ -86,6 +87,7 @@ class ActShown(Heard, frozen=True, kw_only=True):
             ip_address=act.ip_address if is_own else None,
             device=device_of(act.user_agent) if is_own and act.user_agent else None,
             user_agent=act.user_agent if is_own else None,
+            device=device_of(act.user_agent) if is_own and act.user_agent else None,
         )
 
 

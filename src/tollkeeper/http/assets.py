@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
+import msgspec
 from litestar import get
 
 from tollkeeper.errors import NotFound
 from tollkeeper.http.exchange import Answer, Exchange, Header
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.packing import reads
 
 # What the build writes in place of a nonce.
 _PLACEHOLDER: Final = "__NONCE__"
@@ -27,9 +30,11 @@ _TYPES: Final = {
 }
 # The best first.
 _ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
-_REFUSED: Final = re.compile(r"q=0(\.0*)?$")
 _FOR_EVER: Final[Header] = (b"cache-control", b"public, max-age=31536000, immutable")
 _HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
+_PARAMETER: Final = re.compile(r"\{(\w+)(?::str)?\}")
+# Where in the page is written what is known before a script runs.
+_EARLY, _NAVIGATION, _HEAD, _KNOWN = (f"<!--{name}-->" for name in ("early", "navigation", "head", "known"))
 
 
 class _Packed(NamedTuple):
@@ -49,16 +54,33 @@ class Asset:
         """Answer with what is smallest of what the caller reads."""
         headers = [(b"content-type", self.kind), _FOR_EVER, (b"vary", b"accept-encoding")]
         for encoding, body in self.packed:
-            if _reads(accepted, encoding):
+            if reads(accepted, encoding):
                 return Answer(body, headers=(*headers, (b"content-encoding", encoding.encode())))
         return Answer(self.plain, headers=headers)
 
 
+class Place(msgspec.Struct, frozen=True):
+    """A page of the app: what it is called and about, and what it loads beside what all do."""
+
+    title: str
+    about: str
+    scripts: Sequence[str]
+    styles: Sequence[str]
+
+
+class Places(msgspec.Struct, frozen=True):
+    """All pages by their path, and the navigation to them, as the build wrote them."""
+
+    navigation: Mapping[Literal["user", "admin"], Sequence[str]]
+    pages: Mapping[str, Place]
+
+
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """The page of the app, in which a nonce is yet to be written, and all that it loads, by name."""
+    """The page of the app, in which is yet to be written whose it is, and all that it loads, by name."""
 
     index: str
+    places: Places
     named: Mapping[str, Asset]
 
     @classmethod
@@ -66,18 +88,59 @@ class Assets:
         """Read what is in the package; ``None`` where the app was not built."""
         built = files("tollkeeper") / "web"
         index = built / "index.html"
-        return cls(index.read_text(encoding="utf-8"), dict(_read(built / "assets"))) if index.is_file() else None
+        if not index.is_file():
+            return None
+        places = msgspec.json.decode((built / "pages.json").read_bytes(), type=Places)
+        return cls(index.read_text(encoding="utf-8"), places, dict(_read(built / "assets")))
 
-    def page(self) -> Answer:
-        """The app's page. Only what carries this answer's nonce, or comes from here as a file, runs or styles."""
+    def page(self, path: str, *, role: Literal["user", "admin"], known: bytes) -> Answer:
+        """The app's page. Only what carries this answer's nonce, or comes from here as a file, runs or styles.
+
+        ``path`` is that of the route. ``known`` is JSON that the scripts need not ask for.
+        """
         nonce = secrets.token_urlsafe(16)
         policy = (
             f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
             "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"
         )
-        text = self.index.replace(_PLACEHOLDER, nonce)
+        place = self.places.pages[_PARAMETER.sub(r"$\1", path)]
+        text = (
+            self.index.replace(_EARLY, "".join(_links(place)))
+            .replace(_NAVIGATION, "".join(_navigation(self.places.navigation[role], path)))
+            .replace(_HEAD, _head(place))
+            .replace(_KNOWN, _data(known))
+            .replace(_PLACEHOLDER, nonce)
+        )
         return Answer(text.encode(), headers=(_HTML, (b"content-security-policy", policy.encode())))
+
+
+def _links(place: Place) -> Iterator[str]:
+    """Name what the page loads, so that the browser need not wait for the script that says so."""
+    for script in place.scripts:
+        yield f'<link rel="modulepreload" crossorigin href="{script}" nonce="{_PLACEHOLDER}">'
+    for style in place.styles:
+        yield f'<link rel="stylesheet" crossorigin href="{style}" nonce="{_PLACEHOLDER}">'
+
+
+def _navigation(lists: Sequence[str], path: str) -> Iterator[str]:
+    titles = ("Your account", "Operator") if len(lists) > 1 else ("",)
+    for title, places in zip(titles, lists, strict=True):
+        if title:
+            yield f'<p class="frame-group">{title}</p>'
+        chosen = places.replace(f'href="{path}"', f'href="{path}" aria-current="page"')
+        yield f'<ul class="frame-places">{chosen}</ul>'
+
+
+def _head(place: Place) -> str:
+    about = f"<p>{html.escape(place.about)}</p>" if place.about else ""
+    return f"<h1>{html.escape(place.title)}</h1>{about}" if place.title else ""
+
+
+def _data(known: bytes) -> str:
+    """Write JSON into a page: no text in it can end the element that it stands in, or begin another."""
+    text = known.decode().replace("<", r"\u003c")
+    return f'<script type="application/json" id="known" nonce="{_PLACEHOLDER}">{text}</script>'
 
 
 def _read(folder: Traversable) -> Iterator[tuple[str, Asset]]:
@@ -87,14 +150,6 @@ def _read(folder: Traversable) -> Iterator[tuple[str, Asset]]:
         if kind is not None:
             packed = (_Packed(encoding, found[name + end]) for encoding, end in _ENCODINGS if name + end in found)
             yield name, Asset(kind, plain, tuple(packed))
-
-
-def _reads(accepted: str, encoding: str) -> bool:
-    for part in accepted.split(","):
-        name, _, weight = part.partition(";")
-        if name.strip().lower() == encoding:
-            return not _REFUSED.match(weight.strip())
-    return False
 
 
 @get("/assets/{name:str}", opt=Operation("public", in_api=False).as_opt())

@@ -7,34 +7,15 @@ import secrets
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from string import Template
 from typing import Final
 
 from litestar import get
 
-from tollkeeper.errors import NobodyKnown, NotAllowed, NotFound, NotUnderstood, TollkeeperError
+from tollkeeper.errors import NotFound, TollkeeperError
 from tollkeeper.http.exchange import Answer, Exchange, Header, path_text
 from tollkeeper.http.operation import Operation
 
 _HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
-_SIGNED_IN: Final = Operation("signed-in")
-
-# Every page of the web app; which of them it shows, it knows itself.
-APP_PATHS: Final = [
-    "/",
-    "/requests",
-    "/sessions",
-    "/sessions/{session:str}",
-    "/plan",
-    "/variables",
-    "/settings",
-    "/admin",
-    "/admin/users",
-    "/admin/users/{user:str}",
-    "/admin/plans",
-    "/admin/models",
-    "/admin/system",
-]
 
 
 def page(
@@ -84,16 +65,6 @@ def kinds() -> dict[str, type[TollkeeperError]]:
     return {kind.slug: kind for kind in _descendants(TollkeeperError) if "slug" in vars(kind)}
 
 
-@get(APP_PATHS, opt=Operation("public", in_api=False).as_opt())
-async def app(request: Exchange) -> Answer:
-    """The web app for whoever is signed in; for everyone else what this is, and how to come back to this path."""
-    if not await _is_signed_in(request):
-        return _welcome(request)
-    if request.assets is None:
-        return page("tollkeeper", asset("not_built.html"))
-    return request.assets.page()
-
-
 @get("/problems/{slug:str}", opt=Operation("public", in_api=False).as_opt())
 async def problem(request: Exchange) -> Answer:
     """What a kind of problem means: where its `type` leads."""
@@ -105,15 +76,6 @@ async def problem(request: Exchange) -> Answer:
     return page(kind.title, f'<main class="narrow">{body}</main>\n')
 
 
-def _welcome(request: Exchange) -> Answer:
-    """Offer the ways to sign in that are set up here."""
-    backend = request.backend
-    # `plain`: cookies may go over plain HTTP, so there is nothing to warn of.
-    ways = {"github": backend.github is not None, "mail": backend.has_mail, "plain": backend.insecure_cookies}
-    body = Template(asset("welcome.html")).substitute({way: str(there).lower() for way, there in ways.items()})
-    return page("Sign in to tollkeeper", body, styles=("welcome.css",), script=asset("welcome.js"))
-
-
 def _sentence(detail: str) -> str:
     """Write as a sentence what problem documents tell as a clause."""
     return detail[:1].upper() + detail[1:] + "."
@@ -123,11 +85,3 @@ def _descendants(kind: type[TollkeeperError]) -> Iterator[type[TollkeeperError]]
     yield kind
     for each in kind.__subclasses__():
         yield from _descendants(each)
-
-
-async def _is_signed_in(request: Exchange) -> bool:
-    try:
-        caller = await request.callers.identify(request, _SIGNED_IN)
-    except (NobodyKnown, NotAllowed, NotFound, NotUnderstood):
-        return False
-    return caller.kind == "person"

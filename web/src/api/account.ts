@@ -1,15 +1,47 @@
-import { useQuery } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { call } from "./call";
-import type { Account } from "./types";
+import type { Account, MailAsked } from "./types";
+
+export const accountQuery = queryOptions({
+  queryKey: ["account"],
+  queryFn: async ({ signal }) => (await call<{ account: Account }>("/api/account", { signal })).account,
+  staleTime: 60_000,
+});
 
 /** Who is signed in here. */
-export function useAccount() {
-  return useQuery({
-    queryKey: ["account"],
-    queryFn: async ({ signal }) => (await call<{ account: Account }>("/api/account", { signal })).account,
-    staleTime: 60_000,
+export const useAccount = () => useQuery(accountQuery);
+
+/** Change one's name or picture; null takes it away. */
+export function useChangeAccount() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (change: { name?: string | null; image?: string | null }) =>
+      (await call<{ account: Account }>("/api/account", { method: "PATCH", body: change })).account,
+    onSuccess: (account) => {
+      client.setQueryData(accountQuery.queryKey, account);
+      void client.invalidateQueries({ queryKey: ["settings"] });
+      void client.invalidateQueries({ queryKey: ["dashboard"] });
+    },
   });
 }
+
+/** Delete one's account with all that is in it; `confirm` is one's own address. */
+export function useDeleteAccount() {
+  return useMutation({
+    mutationFn: (confirm: string) =>
+      call<{ isComplete: boolean }>("/api/account", { method: "DELETE", body: { confirm } }),
+  });
+}
+
+/** Ask for a mail with a code; says until when it holds. */
+export async function askForCode(email: string): Promise<string> {
+  const { expiresAt } = await call<MailAsked>("/api/sign-in/email", { method: "POST", body: { email } });
+  return expiresAt;
+}
+
+/** Sign in anew with the code of a mail. */
+export const signInByCode = (email: string, code: string): Promise<unknown> =>
+  call("/api/sign-in/code", { method: "POST", body: { email, code } });
 
 /** End the sign-in, and go to where one signs in. */
 export async function signOut(): Promise<void> {

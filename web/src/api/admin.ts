@@ -1,5 +1,7 @@
 import {
+  infiniteQueryOptions,
   keepPreviousData,
+  queryOptions,
   useInfiniteQuery,
   useMutation,
   useQuery,
@@ -32,14 +34,14 @@ const SUMS_MS = 10_000;
 const userAt = (id: string) => `${USERS}/${encodeURIComponent(id)}`;
 const modelAt = (model: string) => `${MODELS}/${encodeURIComponent(model)}`;
 
+export const overviewQuery = queryOptions({
+  queryKey: ["admin", "overview"],
+  queryFn: ({ signal }) => call<Overview>("/api/admin/overview", { signal }),
+  refetchInterval: OVERVIEW_MS,
+});
+
 /** All users at a glance; asked again every two seconds while somebody looks. */
-export function useOverview() {
-  return useQuery({
-    queryKey: ["admin", "overview"],
-    queryFn: ({ signal }) => call<Overview>("/api/admin/overview", { signal }),
-    refetchInterval: OVERVIEW_MS,
-  });
-}
+export const useOverview = () => useQuery(overviewQuery);
 
 /** Who used most of something in a period. */
 export function useTopUsers(asked: { from: string; to: string; by: string; limit: number }) {
@@ -59,18 +61,20 @@ export interface UsersAsked {
   order?: string;
 }
 
-/** Users, page by page. */
-export function useUsers(asked: UsersAsked) {
-  return useInfiniteQuery({
+export function usersQuery(asked: UsersAsked) {
+  return infiniteQueryOptions({
     queryKey: ["admin", "users", asked],
     queryFn: ({ pageParam, signal }) =>
       call<DirectoryPage>(USERS + query({ ...asked, limit: PAGE, cursor: pageParam }), { signal }),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
     refetchInterval: SUMS_MS,
-    placeholderData: keepPreviousData,
   });
 }
+
+/** Users, page by page. */
+export const useUsers = (asked: UsersAsked) =>
+  useInfiniteQuery({ ...usersQuery(asked), placeholderData: keepPreviousData });
 
 /** One user. */
 export function useUser(id: string) {
@@ -114,14 +118,14 @@ export function usePlansWithUsers() {
   });
 }
 
+export const modelsQuery = queryOptions({
+  queryKey: ["admin", "models"],
+  queryFn: async ({ signal }) => (await call<{ items: SeenModel[] }>(MODELS, { signal })).items,
+  refetchInterval: SUMS_MS,
+});
+
 /** Every model that was seen or has a price of one's own. */
-export function useModels() {
-  return useQuery({
-    queryKey: ["admin", "models"],
-    queryFn: async ({ signal }) => (await call<{ items: SeenModel[] }>(MODELS, { signal })).items,
-    refetchInterval: SUMS_MS,
-  });
-}
+export const useModels = () => useQuery(modelsQuery);
 
 /** A model's own prices over time. */
 export function useOwnPrices(model: string) {

@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import { call, query } from "./call";
 import type { Analytics, Dimension, Granularity } from "./types";
 
@@ -15,16 +15,17 @@ export interface Asked {
 
 const OTHERS_MS = 10_000;
 
-/** Sums of a period, beside those of the period before. */
-export function useAnalytics(whose: Whose, asked: Asked, isAsked = true) {
+export function analyticsQuery(whose: Whose, asked: Asked) {
   const path = whose === "own" ? "/api/user/analytics" : "/api/admin/analytics";
   const about = { ...asked, user: typeof whose === "string" ? undefined : whose.user };
-  return useQuery({
+  return queryOptions({
     queryKey: ["analytics", whose, asked],
     queryFn: ({ signal }) => call<Analytics>(path + query(about), { signal }),
-    enabled: isAsked,
-    placeholderData: keepPreviousData,
     // One's own follow the stream; other people's have none.
     refetchInterval: whose !== "own" && OTHERS_MS,
   });
 }
+
+/** Sums of a period, beside those of the period before. */
+export const useAnalytics = (whose: Whose, asked: Asked, isAsked = true) =>
+  useQuery({ ...analyticsQuery(whose, asked), enabled: isAsked, placeholderData: keepPreviousData });

@@ -1,3 +1,5 @@
+import { confirmation } from "./confirmation";
+
 /** What the service says where it does not say yes (RFC 9457), or that it could not be reached: status 0. */
 export class Problem extends Error {
   override readonly name = "Problem";
@@ -11,6 +13,11 @@ export class Problem extends Error {
     super(`${title}: ${detail}`);
   }
 
+  /** Which kind of problem it is: the end of its address. */
+  get slug(): string {
+    return String(this.fields.type ?? "").replace(/^.*\//, "");
+  }
+
   /** What is said of each faulty field. */
   get faults(): { field: string; message: string }[] {
     return (this.fields.errors as { field: string; message: string }[] | undefined) ?? [];
@@ -18,17 +25,39 @@ export class Problem extends Error {
 }
 
 interface Options {
-  method?: "GET" | "POST" | "PUT" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   body?: unknown;
   signal?: AbortSignal;
 }
 
-/** Call the service; anything but a yes is thrown as a `Problem`. */
-export async function call<Answer>(
-  path: string,
-  { method = "GET", body, signal }: Options = {},
-): Promise<Answer> {
-  const answer = await fetch(path, {
+// A wrong code is told where it was typed; everywhere else 401 is the end of the sign-in.
+const SIGN_IN = "/api/sign-in";
+
+/**
+ * Call the service; anything but a yes is thrown as a `Problem`.
+ *
+ * What asks for a new sign-in is called once more after one has signed in anew; so is what came while that went on.
+ */
+export async function call<Answer>(path: string, options: Options = {}): Promise<Answer> {
+  const answer = await answerOf(path, options);
+  if (answer.ok) return (await answer.json()) as Answer;
+  const problem = await readProblem(answer);
+  if (path.startsWith(SIGN_IN)) throw problem;
+  if (problem.slug === "sign-in-again" && (await confirmation.asked())) return once<Answer>(path, options);
+  if (answer.status === 401 && (await confirmation.underWay())) return once<Answer>(path, options);
+  if (answer.status === 401) location.reload();
+  throw problem;
+}
+
+/** Call again, and take the answer as it is. */
+async function once<Answer>(path: string, options: Options): Promise<Answer> {
+  const answer = await answerOf(path, options);
+  if (answer.ok) return (await answer.json()) as Answer;
+  throw await readProblem(answer);
+}
+
+async function answerOf(path: string, { method = "GET", body, signal }: Options): Promise<Response> {
+  return fetch(path, {
     method,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? null : JSON.stringify(body),
@@ -41,10 +70,6 @@ export async function call<Answer>(
       "Check your connection; this page tries again by itself.",
     );
   });
-  if (answer.ok) return (await answer.json()) as Answer;
-  const problem = await readProblem(answer);
-  if (answer.status === 401) location.reload();
-  throw problem;
 }
 
 async function readProblem(answer: Response): Promise<Problem> {

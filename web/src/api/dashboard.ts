@@ -1,4 +1,4 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { type Status, subscribe } from "@/live/stream";
 import { call } from "./call";
@@ -11,14 +11,14 @@ const FOLLOWING = ["analytics", "requests", "sessions", "plan"];
 // Without a stream the page asks by itself.
 const ASKED_AGAIN_MS = 10_000;
 
+export const dashboardQuery = queryOptions({
+  queryKey: KEY,
+  queryFn: ({ signal }) => call<Dashboard>("/api/user/dashboard", { signal }),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
 /** The user's own numbers, kept current by `useLiveDashboard`. */
-export function useDashboard() {
-  return useQuery({
-    queryKey: KEY,
-    queryFn: ({ signal }) => call<Dashboard>("/api/user/dashboard", { signal }),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-}
+export const useDashboard = () => useQuery(dashboardQuery);
 
 /** Once for the whole app: what happens moves every number that is shown. Gives how the stream fares. */
 export function useLiveDashboard(userId: string): Status {

@@ -1,4 +1,5 @@
 import {
+  infiniteQueryOptions,
   keepPreviousData,
   useInfiniteQuery,
   useMutation,
@@ -32,9 +33,8 @@ const PAGE = 50;
 const listOf = (userId: string | undefined) =>
   userId === undefined ? "/api/chat/requests" : `/api/admin/users/${encodeURIComponent(userId)}/requests`;
 
-/** Requests, newest first, page by page. */
-export function useRequests(filters: RequestFilters, userId?: string) {
-  return useInfiniteQuery({
+export function requestsQuery(filters: RequestFilters, userId?: string) {
+  return infiniteQueryOptions({
     queryKey: ["requests", userId, filters],
     queryFn: ({ pageParam, signal }) =>
       call<RequestsFound>(listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam }), {
@@ -42,9 +42,12 @@ export function useRequests(filters: RequestFilters, userId?: string) {
       }),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
-    placeholderData: keepPreviousData,
   });
 }
+
+/** Requests, newest first, page by page. */
+export const useRequests = (filters: RequestFilters, userId?: string) =>
+  useInfiniteQuery({ ...requestsQuery(filters, userId), placeholderData: keepPreviousData });
 
 /** Where all that match can be downloaded. */
 export function downloadAddress(filters: RequestFilters, format: "csv" | "jsonl", userId?: string): string {

@@ -1,23 +1,22 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { infiniteQueryOptions, useInfiniteQuery } from "@tanstack/react-query";
 import { call, query } from "./call";
 import type { RequestsPage, SessionsPage } from "./types";
 
 const PAGE = 50;
 
-/** Conversations, the one begun last first. */
-export function useSessions() {
-  return useInfiniteQuery({
-    queryKey: ["sessions"],
-    queryFn: ({ pageParam, signal }) =>
-      call<SessionsPage>(`/api/chat/sessions${query({ limit: PAGE, cursor: pageParam })}`, { signal }),
-    initialPageParam: "",
-    getNextPageParam: (page) => page.nextCursor,
-  });
-}
+export const sessionsQuery = infiniteQueryOptions({
+  queryKey: ["sessions"],
+  queryFn: ({ pageParam, signal }) =>
+    call<SessionsPage>(`/api/chat/sessions${query({ limit: PAGE, cursor: pageParam })}`, { signal }),
+  initialPageParam: "",
+  getNextPageParam: (page) => page.nextCursor,
+});
 
-/** The requests of one conversation, in order. */
-export function useSession(id: string) {
-  return useInfiniteQuery({
+/** Conversations, the one begun last first. */
+export const useSessions = () => useInfiniteQuery(sessionsQuery);
+
+export function sessionQuery(id: string) {
+  return infiniteQueryOptions({
     queryKey: ["sessions", id],
     queryFn: ({ pageParam, signal }) => {
       const path = `/api/chat/sessions/${encodeURIComponent(id)}`;
@@ -27,3 +26,6 @@ export function useSession(id: string) {
     getNextPageParam: (page) => page.nextCursor,
   });
 }
+
+/** The requests of one conversation, in order. */
+export const useSession = (id: string) => useInfiniteQuery(sessionQuery(id));

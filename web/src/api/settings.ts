@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { call } from "./call";
 import type { Settings, SettingsChange } from "./types";
 
@@ -9,14 +9,14 @@ interface Answer {
   settings: Settings;
 }
 
+export const settingsQuery = queryOptions({
+  queryKey: KEY,
+  queryFn: async ({ signal }) => (await call<Answer>(PATH, { signal })).settings,
+  staleTime: 60_000,
+});
+
 /** How one wants the app to be. */
-export function useSettings() {
-  return useQuery({
-    queryKey: KEY,
-    queryFn: async ({ signal }) => (await call<Answer>(PATH, { signal })).settings,
-    staleTime: 60_000,
-  });
-}
+export const useSettings = () => useQuery(settingsQuery);
 
 /** Change some of it. */
 export function useChangeSettings() {

@@ -29,6 +29,23 @@ export type OwnPlan = Shapes["OwnPlanAnswer"];
 export type Settings = Shapes["SettingsShown"];
 export type SettingsChange = Shapes["ChangeSettings"];
 
+export type Passkey = Shapes["PasskeyShown"];
+export type CeremonyBegun = Shapes["CeremonyBegun"];
+export type LoginSession = Shapes["LoginSessionShown"];
+export type LoginSessionsPage = Shapes["LoginSessionsPage"];
+export type MailAsked = Shapes["MailAsked"];
+export type Act = Shapes["ActShown"];
+export type ActOfAll = Shapes["ActOfAllShown"];
+export type ApiKey = Shapes["KeyShown"];
+export type KeysPage = Shapes["KeysPage"];
+/** `key` is told this once. */
+export type KeyMade = Shapes["KeyMade"];
+export type Scope =
+  | NonNullable<Shapes["CreateKey"]["scopes"]>[number]
+  | NonNullable<Shapes["CreateServiceKey"]["scopes"]>[number];
+/** Own keys and those of services differ only in the scopes that there are. */
+export type NewKey = Omit<Shapes["CreateKey"], "scopes"> & { scopes: Scope[] };
+
 export type Overview = Shapes["OverviewShown"];
 export type TopUsers = Shapes["TopUsersAnswer"];
 export type DirectoryEntry = Shapes["DirectoryEntry"];

@@ -1,8 +1,7 @@
-import { Skeleton } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import type { Limits } from "@/api/types";
 import { compact, count, money } from "@/shared/format";
-import { Meter } from "@/shared/Meter";
+import { Meter, MeterOutline } from "@/shared/Meter";
 import { Panel } from "@/shared/Panel";
 import shared from "@/shared/shared.module.css";
 import styles from "./overview.module.css";
@@ -64,19 +63,17 @@ export function Meters({ limits }: { limits: Limits }) {
   );
 }
 
-/** Stands in for them. */
+/** Stands in for the meters. */
+export function MetersOutline() {
+  return ["Requests today", "Requests this month"].map((label) => <MeterOutline key={label} label={label} />);
+}
+
+/** Stands in for all of it. */
 export function LimitMetersSkeleton() {
   return (
     <Panel title="Limits">
       <div className={styles.limits}>
-        {["daily", "monthly"].map((each) => (
-          <div key={each}>
-            <Skeleton height={14} width={110} />
-            <Skeleton height={24} width={90} mt={8} />
-            <Skeleton height={6} mt={12} />
-            <Skeleton height={14} width={140} mt={12} />
-          </div>
-        ))}
+        <MetersOutline />
       </div>
     </Panel>
   );

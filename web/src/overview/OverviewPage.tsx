@@ -1,5 +1,6 @@
 import { useAccount } from "@/api/account";
 import { useDashboard } from "@/api/dashboard";
+import { headOf } from "@/places";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { PeriodChoice } from "@/shared/PeriodChoice";
@@ -14,12 +15,12 @@ import { Refusal } from "./Refusal";
 /** One's own usage at a glance. */
 export function OverviewPage() {
   const dashboard = useDashboard();
-  const timeZone = useAccount().data?.timeZone ?? "UTC";
+  const account = useAccount().data;
   const [days, setDays] = useDays();
   const isNew = dashboard.data?.metrics.totalRequests === 0;
   return (
     <>
-      <PageHeader title="Overview">{!isNew && <PeriodChoice days={days} onChange={setDays} />}</PageHeader>
+      <PageHeader {...headOf("/")}>{!isNew && <PeriodChoice days={days} onChange={setDays} />}</PageHeader>
       <div className={styles.stack}>
         <Loaded query={dashboard} skeleton={<LimitMetersSkeleton />}>
           {({ limits }) => (
@@ -30,10 +31,10 @@ export function OverviewPage() {
           )}
         </Loaded>
         {isNew ? (
-          <Begin />
+          <Begin email={account?.email ?? ""} />
         ) : (
           <>
-            <UsageSection whose="own" days={days} timeZone={timeZone} isLinked />
+            <UsageSection whose="own" days={days} timeZone={account?.timeZone ?? "UTC"} isLinked />
             {dashboard.data !== undefined && <NewestRequests requests={dashboard.data.recentRequests} />}
           </>
         )}

@@ -1,6 +1,7 @@
 import type { Terms } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { IconCheck } from "@/shared/icons";
+import { SkeletonRows } from "@/shared/SkeletonRows";
 import styles from "./plan.module.css";
 import { featureName, priceOf, TERMS } from "./terms";
 
@@ -53,6 +54,15 @@ export function PlanComparison({ plans, own }: PlanComparisonProps) {
         </tbody>
       </table>
     </section>
+  );
+}
+
+/** Stands in for the default catalogue. */
+export function ComparisonOutline() {
+  return (
+    <div className={styles.outline}>
+      <SkeletonRows rows={7} />
+    </div>
   );
 }
 

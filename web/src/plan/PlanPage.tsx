@@ -1,13 +1,12 @@
-import { Skeleton } from "@mantine/core";
 import { useOwnPlan, usePlans } from "@/api/plans";
-import { Meters } from "@/overview/LimitMeters";
+import { Meters, MetersOutline } from "@/overview/LimitMeters";
 import { Refusal } from "@/overview/Refusal";
+import { headOf } from "@/places";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
-import { SkeletonRows } from "@/shared/SkeletonRows";
 import { TimeAgo } from "@/shared/TimeAgo";
-import { PlanComparison } from "./PlanComparison";
+import { ComparisonOutline, PlanComparison } from "./PlanComparison";
 import styles from "./plan.module.css";
 import { priceOf } from "./terms";
 
@@ -17,10 +16,7 @@ export function PlanPage() {
   const plans = usePlans();
   return (
     <>
-      <PageHeader
-        title="Plan"
-        about="What you may use, what is left of it, and what the other plans allow."
-      />
+      <PageHeader {...headOf("/plan")} />
       <div className={styles.stack}>
         <Loaded query={own} skeleton={<OwnOutline />}>
           {({ plan, limits }) => (
@@ -52,7 +48,7 @@ export function PlanPage() {
           )}
         </Loaded>
         <Panel title="All plans" flush>
-          <Loaded query={plans} skeleton={<SkeletonRows rows={6} />}>
+          <Loaded query={plans} skeleton={<ComparisonOutline />}>
             {(found) => <PlanComparison plans={found} own={own.data?.plan.name} />}
           </Loaded>
         </Panel>
@@ -65,7 +61,17 @@ export function PlanPage() {
 function OwnOutline() {
   return (
     <Panel>
-      <Skeleton height={110} />
+      <div className={styles.own}>
+        <div>
+          <p className={styles.soft}>Your plan</p>
+          <p className={styles.name}>&nbsp;</p>
+          <p>&nbsp;</p>
+          <p className={styles.soft}>&nbsp;</p>
+        </div>
+        <div className={styles.meters}>
+          <MetersOutline />
+        </div>
+      </div>
     </Panel>
   );
 }

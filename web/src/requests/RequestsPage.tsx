@@ -1,5 +1,6 @@
 import { useDashboard } from "@/api/dashboard";
 import { useRequests } from "@/api/requests";
+import { headOf } from "@/places";
 import { PageHeader } from "@/shared/PageHeader";
 import { DownloadMenu } from "./DownloadMenu";
 import { filtersOf } from "./narrowed";
@@ -16,7 +17,7 @@ export function RequestsPage() {
   const requests = useRequests(filters);
   return (
     <>
-      <PageHeader title="Requests" about="Every chat request that was tracked for you, newest first.">
+      <PageHeader {...headOf("/requests")}>
         <DownloadMenu filters={filters} />
       </PageHeader>
       <RequestFilterBar search={search} narrow={narrow} widen={widen} howMany={howMany} known={known} />

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { useSessions } from "@/api/sessions";
 import type { ChatSession } from "@/api/types";
+import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
 import { count, fromNow, money, NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
@@ -17,7 +18,7 @@ export function SessionsPage() {
   const sessions = useSessions();
   return (
     <>
-      <PageHeader title="Sessions" about="Conversations: requests that came with the same session id." />
+      <PageHeader {...headOf("/sessions")} />
       <Panel flush>
         <Loaded query={sessions} skeleton={<SkeletonRows rows={10} />}>
           {({ pages }) => {

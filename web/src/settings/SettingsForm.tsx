@@ -1,12 +1,13 @@
-import { Button, SegmentedControl, Select, TextInput, useMantineColorScheme } from "@mantine/core";
-import { type ReactNode, useState } from "react";
+import { Button, SegmentedControl, Select, useMantineColorScheme } from "@mantine/core";
+import { useState } from "react";
 import { useChangeSettings } from "@/api/settings";
 import type { Settings } from "@/api/types";
 import { ErrorState } from "@/shared/ErrorState";
 import { PERIODS } from "@/shared/period";
+import { Row } from "./Row";
 import styles from "./settings.module.css";
 
-type Changeable = Pick<Settings, "name" | "timeZone" | "theme" | "daysShown">;
+type Changeable = Pick<Settings, "timeZone" | "theme" | "daysShown">;
 
 const THEMES = [
   { value: "auto", label: "As the system" },
@@ -33,18 +34,6 @@ export function SettingsForm({ kept }: { kept: Settings }) {
         save();
       }}
     >
-      <Row label="E-mail" about="Who you are here. Whoever runs this service can change it.">
-        <TextInput aria-label="E-mail" value={kept.email ?? ""} readOnly variant="filled" />
-      </Row>
-      <Row label="Name" about="Shown in place of your address.">
-        <TextInput
-          aria-label="Name"
-          value={shown.name ?? ""}
-          maxLength={200}
-          error={faultOf("name")}
-          onChange={({ currentTarget: { value } }) => set({ name: value.trim() === "" ? null : value })}
-        />
-      </Row>
       <Row label="Time zone" about="Your days and months begin at midnight there.">
         <Select
           aria-label="Time zone"
@@ -86,23 +75,11 @@ export function SettingsForm({ kept }: { kept: Settings }) {
       </Row>
       {change.error !== null && change.error.faults.length === 0 && <ErrorState problem={change.error} />}
       <footer className={styles.foot}>
-        <Button type="submit" size="sm" disabled={!hasChanges} loading={change.isPending}>
+        <Button type="submit" size="xs" disabled={!hasChanges} loading={change.isPending}>
           Save changes
         </Button>
         <span role="status">{change.isSuccess && !hasChanges ? "Saved." : ""}</span>
       </footer>
     </form>
-  );
-}
-
-function Row({ label, about, children }: { label: string; about: string; children: ReactNode }) {
-  return (
-    <div className={styles.row}>
-      <div>
-        <p className={styles.label}>{label}</p>
-        <p className={styles.note}>{about}</p>
-      </div>
-      <div className={styles.field}>{children}</div>
-    </div>
   );
 }

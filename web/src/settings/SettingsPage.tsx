@@ -1,21 +1,26 @@
 import { Skeleton } from "@mantine/core";
+import { useAccount } from "@/api/account";
 import { useSettings } from "@/api/settings";
 import { Loaded } from "@/shared/Loaded";
-import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
+import { ProfilePanel } from "./ProfilePanel";
 import { SettingsForm } from "./SettingsForm";
+import { SettingsFrame } from "./SettingsFrame";
 
-/** How one wants the app to be. */
+/** Who one is here, and how one wants the app to be. */
 export function SettingsPage() {
   const settings = useSettings();
+  const account = useAccount();
   return (
-    <>
-      <PageHeader title="Settings" />
-      <Panel>
-        <Loaded query={settings} skeleton={<Skeleton height={360} />}>
+    <SettingsFrame path="/settings">
+      <Loaded query={account} skeleton={<Skeleton height={320} />}>
+        {(known) => <ProfilePanel account={known} />}
+      </Loaded>
+      <Panel title="Preferences">
+        <Loaded query={settings} skeleton={<Skeleton height={280} />}>
           {(kept) => <SettingsForm kept={kept} />}
         </Loaded>
       </Panel>
-    </>
+    </SettingsFrame>
   );
 }

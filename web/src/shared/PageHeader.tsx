@@ -1,5 +1,4 @@
 import { type ReactNode, useEffect } from "react";
-import styles from "./shared.module.css";
 
 interface PageHeaderProps {
   title: string;
@@ -15,12 +14,12 @@ export function PageHeader({ title, tab = title, about, children }: PageHeaderPr
     document.title = `${tab} · tollkeeper`;
   }, [tab]);
   return (
-    <div className={styles.pageHead}>
+    <div className="frame-head">
       <div>
         <h1>{title}</h1>
         {about !== undefined && <p>{about}</p>}
       </div>
-      {children && <div className={styles.pageActions}>{children}</div>}
+      {children && <div className="frame-actions">{children}</div>}
     </div>
   );
 }

@@ -6,20 +6,20 @@ import styles from "./Stat.module.css";
 interface StatProps {
   label: string;
   value: ReactNode;
-  /** How it has changed, and whether more is good, bad, or neither. */
+  /** How it has changed (null: nobody knows, but there is room for it), and whether more is good, bad, or neither. */
   change?: Change | null;
   more?: "good" | "bad";
   note?: ReactNode;
 }
 
 /** One number that one looks for first, and how it has changed. */
-export function Stat({ label, value, change = null, more, note }: StatProps) {
+export function Stat({ label, value, change, more, note }: StatProps) {
   return (
     <div className={styles.stat}>
       <dt>{label}</dt>
       <dd className={styles.value}>{value}</dd>
-      <dd className={styles.note}>
-        {change !== null && <Changed change={change} {...(more === undefined ? {} : { more })} />}
+      <dd className={styles.note} data-lines={change === undefined ? 1 : 2}>
+        {change && <Changed change={change} {...(more === undefined ? {} : { more })} />}
         {note !== undefined && <span>{note}</span>}
       </dd>
     </div>

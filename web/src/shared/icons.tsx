@@ -96,3 +96,14 @@ export const IconWarning = path("M8 2.2L14.5 13.5h-13zM8 6.5v3.2M8 11.6v.01");
 export const IconTable = path("M2.5 3h11v10h-11zM2.5 6.5h11M6.5 6.5V13");
 export const IconChart = IconOverview;
 export const IconStar = path("M8 2l1.8 3.8 4.2.5-3.1 2.9.8 4.1L8 11.3l-3.7 2 .8-4.1L2 6.3l4.2-.500z");
+export const IconKey = path("M9.3 6.7a3 3 0 1 0-4.6 2.6 3 3 0 0 0 4.6-2.6zM9.3 6.7H14v2.5M11.8 6.7v2");
+export const IconActivity = path("M1.8 8.5h2.7L6.3 3l3.4 10 1.8-4.5h2.7");
+export const IconRotate = path("M13 8a5 5 0 1 1-1.5-3.6L13 6M13 2.8V6H9.8");
+export const IconPasskey = drawing(
+  <>
+    <circle cx="6" cy="5" r="2.5" />
+    <path d="M1.8 13.2c.3-2.6 2-4 4.2-4 .9 0 1.7.2 2.4.7" />
+    <circle cx="11.8" cy="8.6" r="1.7" />
+    <path d="M11.8 10.3v3.4l1.2-1M11.8 12.4" />
+  </>,
+);

@@ -1,5 +1,6 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useSettings } from "@/api/settings";
+import type { Settings } from "@/api/types";
 
 /** How far a page can look back, in days; one is the last 24 hours. */
 export const PERIODS = [1, 7, 14, 30, 90] as const;
@@ -15,13 +16,18 @@ export function period(search: Record<string, unknown>): { days?: string } {
 
 const isOne = (days: number): days is Days => PERIODS.some((each) => each === days);
 
-/** How many days are looked at: as the address says, else as the settings do. */
+/** How many days: as the address says, else as the settings do. */
+export function daysOf(asked: string | undefined, settings: Pick<Settings, "daysShown"> | undefined): Days {
+  const days = Number(asked);
+  return isOne(days) ? days : (settings?.daysShown ?? 30);
+}
+
+/** How many days are looked at, and how that is changed: as the address says, else as the settings do. */
 export function useDays(): [Days, (days: Days) => void] {
   const { days } = useSearch({ strict: false }) as { days?: string };
   const settings = useSettings();
   const navigate = useNavigate();
-  const asked = Number(days);
-  const shown = isOne(asked) ? asked : (settings.data?.daysShown ?? 30);
+  const shown = daysOf(days, settings.data);
   const show = (chosen: Days) =>
     void navigate({
       to: ".",

@@ -2,6 +2,7 @@ import { Menu } from "@mantine/core";
 import { signOut } from "@/api/account";
 import type { Account } from "@/api/types";
 import { IconSort } from "@/shared/icons";
+import { Portrait } from "@/shared/Portrait";
 import styles from "./Shell.module.css";
 
 /** Who is signed in, and the way out. */
@@ -11,9 +12,7 @@ export function AccountMenu({ account }: { account: Account }) {
     <Menu position="top-start" width={224}>
       <Menu.Target>
         <button type="button" className={styles.account}>
-          <span className={styles.initial} aria-hidden="true">
-            {[...name][0]?.toUpperCase()}
-          </span>
+          <Portrait of={account} />
           <span className="visually-hidden">Account of </span>
           <span className={styles.who}>
             <span>{name}</span>

@@ -1,10 +1,9 @@
 import { Link } from "@tanstack/react-router";
-import styles from "./Shell.module.css";
 
 /** The sign of the house; it leads home. */
 export function Brand() {
   return (
-    <Link to="/" className={styles.mark}>
+    <Link to="/" className="frame-mark">
       <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true">
         <rect width="32" height="32" rx="8" fill="var(--accent)" />
         <path

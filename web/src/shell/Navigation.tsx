@@ -1,8 +1,11 @@
 import { Link } from "@tanstack/react-router";
 import type { ComponentType } from "react";
 import type { Account } from "@/api/types";
+import { OPERATORS, OWN, PLACES } from "@/places";
 import {
+  IconActivity,
   IconGlobe,
+  IconKey,
   IconModels,
   IconOverview,
   IconPlan,
@@ -14,29 +17,22 @@ import {
   IconVariables,
 } from "@/shared/icons";
 import { AccountMenu } from "./AccountMenu";
-import styles from "./Shell.module.css";
 
-interface Place {
-  to: string;
-  label: string;
-  Icon: ComponentType;
-}
-
-const OWN: Place[] = [
-  { to: "/", label: "Overview", Icon: IconOverview },
-  { to: "/requests", label: "Requests", Icon: IconRequests },
-  { to: "/sessions", label: "Sessions", Icon: IconSessions },
-  { to: "/plan", label: "Plan", Icon: IconPlan },
-  { to: "/variables", label: "Variables", Icon: IconVariables },
-  { to: "/settings", label: "Settings", Icon: IconSettings },
-];
-const OPERATORS: Place[] = [
-  { to: "/admin", label: "All usage", Icon: IconGlobe },
-  { to: "/admin/users", label: "Users", Icon: IconUsers },
-  { to: "/admin/plans", label: "Plans", Icon: IconPlan },
-  { to: "/admin/models", label: "Models", Icon: IconModels },
-  { to: "/admin/system", label: "System", Icon: IconSystem },
-];
+const ICONS: Record<(typeof OWN | typeof OPERATORS)[number], ComponentType> = {
+  "/": IconOverview,
+  "/requests": IconRequests,
+  "/sessions": IconSessions,
+  "/plan": IconPlan,
+  "/variables": IconVariables,
+  "/settings": IconSettings,
+  "/admin": IconGlobe,
+  "/admin/users": IconUsers,
+  "/admin/plans": IconPlan,
+  "/admin/models": IconModels,
+  "/admin/keys": IconKey,
+  "/admin/activity": IconActivity,
+  "/admin/system": IconSystem,
+};
 
 interface NavigationProps {
   account: Account | undefined;
@@ -47,7 +43,7 @@ interface NavigationProps {
 export function Navigation({ account, onChosen }: NavigationProps) {
   const isOperator = account?.role === "admin";
   return (
-    <div className={styles.navigation}>
+    <div className="frame-navigation">
       <nav aria-label="Main">
         <Places title={isOperator ? "Your account" : undefined} places={OWN} onChosen={onChosen} />
         {isOperator && <Places title="Operator" places={OPERATORS} onChosen={onChosen} />}
@@ -59,27 +55,30 @@ export function Navigation({ account, onChosen }: NavigationProps) {
 
 interface PlacesProps {
   title: string | undefined;
-  places: Place[];
+  places: readonly (keyof typeof ICONS)[];
   onChosen: () => void;
 }
 
 function Places({ title, places, onChosen }: PlacesProps) {
   return (
     <>
-      {title !== undefined && <p className={styles.group}>{title}</p>}
-      <ul className={styles.places}>
-        {places.map(({ to, label, Icon }) => (
-          <li key={to}>
-            <Link
-              to={to}
-              activeOptions={{ exact: to === "/" || to === "/admin", includeSearch: false }}
-              onClick={onChosen}
-            >
-              <Icon />
-              {label}
-            </Link>
-          </li>
-        ))}
+      {title !== undefined && <p className="frame-group">{title}</p>}
+      <ul className="frame-places">
+        {places.map((to) => {
+          const Icon = ICONS[to];
+          return (
+            <li key={to}>
+              <Link
+                to={to}
+                activeOptions={{ exact: to === "/" || to === "/admin", includeSearch: false }}
+                onClick={onChosen}
+              >
+                <Icon />
+                {PLACES[to].title}
+              </Link>
+            </li>
+          );
+        })}
       </ul>
     </>
   );

@@ -1,7 +1,8 @@
 import { Drawer } from "@mantine/core";
 import { Outlet, useRouterState } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useAccount } from "@/api/account";
+import { useIsConfirming } from "@/api/confirmation";
 import { useLiveDashboard } from "@/api/dashboard";
 import type { Account } from "@/api/types";
 import type { Status } from "@/live/stream";
@@ -13,13 +14,17 @@ import styles from "./Shell.module.css";
 import { TopBar } from "./TopBar";
 import { useKeptTheme } from "./useKeptTheme";
 
+const ConfirmItIsYou = lazy(async () => ({
+  default: (await import("@/confirm/ConfirmItIsYou")).ConfirmItIsYou,
+}));
+
 /** What is around every page. */
 export function Shell() {
   const account = useAccount();
   if (account.data !== undefined) return <SignedIn account={account.data} />;
   if (account.error !== null)
     return (
-      <main className={styles.lost}>
+      <main className="frame-lost">
         <ErrorState problem={account.error} retry={() => void account.refetch()} />
       </main>
     );
@@ -35,15 +40,16 @@ function SignedIn({ account }: { account: Account }) {
 function Frame({ account, live }: { account: Account | undefined; live: Status }) {
   const [isOpen, setIsOpen] = useState(false);
   const main = useFocusOnNewPage();
+  const isConfirming = useIsConfirming();
   const navigation = <Navigation account={account} onChosen={() => setIsOpen(false)} />;
   return (
-    <div className={styles.shell}>
+    <div className="frame">
       <a className={styles.skip} href="#main">
         Skip to the content
       </a>
       <TopBar onMenu={() => setIsOpen(true)} live={live} />
-      <aside className={styles.side} aria-label="Sidebar">
-        <div className={styles.brand}>
+      <aside className="frame-side" aria-label="Sidebar">
+        <div className="frame-brand">
           <Brand />
           <LiveSign status={live} />
         </div>
@@ -52,9 +58,14 @@ function Frame({ account, live }: { account: Account | undefined; live: Status }
       <Drawer opened={isOpen} onClose={() => setIsOpen(false)} size={280} title={<Brand />} padding="md">
         {navigation}
       </Drawer>
-      <main id="main" ref={main} tabIndex={-1} className={styles.main}>
-        <div className={styles.page}>{account !== undefined && <Outlet />}</div>
+      <main id="main" ref={main} tabIndex={-1} className="frame-main">
+        <div className="frame-page">{account !== undefined && <Outlet />}</div>
       </main>
+      {isConfirming && (
+        <Suspense fallback={null}>
+          <ConfirmItIsYou />
+        </Suspense>
+      )}
     </div>
   );
 }

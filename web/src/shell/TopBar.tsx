@@ -3,12 +3,11 @@ import type { Status } from "@/live/stream";
 import { IconMenu } from "@/shared/icons";
 import { Brand } from "./Brand";
 import { LiveSign } from "./LiveSign";
-import styles from "./Shell.module.css";
 
 /** On narrow screens, where the navigation has no room. */
 export function TopBar({ onMenu, live }: { onMenu: () => void; live: Status }) {
   return (
-    <nav className={styles.top} aria-label="Top">
+    <nav className="frame-top" aria-label="Top">
       <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Menu" onClick={onMenu}>
         <IconMenu size={18} />
       </ActionIcon>

@@ -1,13 +1,16 @@
 import { Skeleton } from "@mantine/core";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useAnalytics, type Whose } from "@/api/analytics";
 import type { Dimension } from "@/api/types";
+import { ChartFrame } from "@/shared/ChartFrame";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
 import { Panel } from "@/shared/Panel";
-import { type Days, lastDays, lastHours, periodName } from "@/shared/period";
+import { type Days, periodName } from "@/shared/period";
+import { askedOf } from "./asked";
 import { Breakdown } from "./Breakdown";
 import { LatencyChart } from "./LatencyChart";
+import { MeasureChoice } from "./MeasureChoice";
 import type { Measure } from "./measure";
 import { UsageChart } from "./UsageChart";
 import { UsageStats, UsageStatsSkeleton } from "./UsageStats";
@@ -34,19 +37,18 @@ export function UsageSection({
   const [measure, setMeasure] = useState<Measure>("requests");
   const than = `the ${periodName(days)} before`;
   const isHours = days === 1;
-  const asked = isHours
-    ? { ...lastHours(), granularity: "hour" as const }
-    : { ...lastDays(days, timeZone), granularity: "day" as const };
+  const asked = askedOf(days, timeZone);
   // Of one user nothing but the model is known by the hour.
   const isSecondKnown = !isHours || whose === "all";
   const byModel = useAnalytics(whose, { ...asked, groupBy: "model" });
+  useEffect(loadCharts, []);
   const bySecond = useAnalytics(whose, { ...asked, groupBy: second }, isSecondKnown);
   return (
     <div className={styles.stack}>
       <p className={styles.period}>
         <strong>Last {periodName(days)}</strong> compared with {than}
       </p>
-      <Loaded query={byModel} skeleton={<UsageSkeleton />}>
+      <Loaded query={byModel} skeleton={<UsageOutline />}>
         {(analytics) => (
           <div className={styles.stack}>
             <UsageStats totals={analytics.totals} before={analytics.before} than={than} />
@@ -77,6 +79,12 @@ export function UsageSection({
   );
 }
 
+/** Their code comes while the numbers are on their way. */
+function loadCharts(): void {
+  void import("./Bars");
+  void import("./Lines");
+}
+
 function ByDayOnly() {
   return (
     <Panel title="By category">
@@ -87,13 +95,25 @@ function ByDayOnly() {
   );
 }
 
-function UsageSkeleton() {
+/** Stands in for it, as high as it is where there is much. */
+function UsageOutline() {
+  const chart = { rows: [], columns: [], children: <Skeleton height="100%" /> };
   return (
     <div className={styles.stack}>
       <UsageStatsSkeleton />
-      <div className={styles.chartSkeleton}>
-        <Skeleton height={280} />
+      <ChartFrame
+        title="Usage over time"
+        actions={<MeasureChoice measure="requests" onChange={() => undefined} />}
+        {...chart}
+      />
+      <div className={styles.pair}>
+        {[0, 1].map((each) => (
+          <Panel key={each}>
+            <Skeleton height={324} />
+          </Panel>
+        ))}
       </div>
+      <ChartFrame title="Response time" {...chart} />
     </div>
   );
 }

@@ -62,7 +62,7 @@ export function UsageStatsSkeleton() {
   return (
     <Stats>
       {LABELS.map((label) => (
-        <Stat key={label} label={label} value={<Skeleton height={20} width={72} mt={6} />} />
+        <Stat key={label} label={label} change={null} value={<Skeleton height={20} width={72} my={5} />} />
       ))}
     </Stats>
   );

@@ -1,6 +1,7 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useVariables } from "@/api/variables";
+import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
 import { IconPlus } from "@/shared/icons";
 import { Loaded } from "@/shared/Loaded";
@@ -25,7 +26,7 @@ export function VariablesPage() {
   );
   return (
     <>
-      <PageHeader title="Variables" about="Names and values that your apps read. Secrets are encrypted.">
+      <PageHeader {...headOf("/variables")}>
         <FileMenu
           variables={variables.data ?? []}
           onEdit={() => setText({ start: null })}

@@ -66,6 +66,7 @@ class ActOfAllShown(ActShown, frozen=True, kw_only=True):
             ip_address=act.ip_address,
             device=act.user_agent and device_of(act.user_agent),
             user_agent=act.user_agent,
+            device=device_of(act.user_agent) if act.user_agent else None,
             user_id=act.user_id and str(act.user_id),
             email=act.email,
         )

@@ -1,6 +1,7 @@
 import { SegmentedControl } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useModels } from "@/api/admin";
+import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
@@ -31,10 +32,7 @@ export function ModelsPage() {
   const opened = models.data?.find(({ model }) => model === open);
   return (
     <>
-      <PageHeader
-        title="Models"
-        about="What requests named, and what their tokens cost. What has no price is counted as such, never as free."
-      >
+      <PageHeader {...headOf("/admin/models")}>
         <SegmentedControl
           size="xs"
           aria-label="Which models"

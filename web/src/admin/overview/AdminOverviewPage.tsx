@@ -1,5 +1,5 @@
-import { Skeleton } from "@mantine/core";
 import { useOverview } from "@/api/admin";
+import { headOf } from "@/places";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { PeriodChoice } from "@/shared/PeriodChoice";
@@ -7,7 +7,7 @@ import { useDays } from "@/shared/period";
 import { UsageSection } from "@/usage/UsageSection";
 import { LivePanel } from "./LivePanel";
 import styles from "./overview.module.css";
-import { TodayStats } from "./TodayStats";
+import { TodayOutline, TodayStats } from "./TodayStats";
 import { TopUsers } from "./TopUsers";
 
 /** Everybody's usage: now, today, and over time. */
@@ -16,11 +16,11 @@ export function AdminOverviewPage() {
   const [days, setDays] = useDays();
   return (
     <>
-      <PageHeader title="All usage" about="Of all users. Days are days of UTC.">
+      <PageHeader {...headOf("/admin")}>
         <PeriodChoice days={days} onChange={setDays} />
       </PageHeader>
       <div className={styles.stack}>
-        <Loaded query={overview} skeleton={<Skeleton height={180} />}>
+        <Loaded query={overview} skeleton={<Outline />}>
           {(found) => (
             <div className={styles.now}>
               <LivePanel live={found.live} />
@@ -32,5 +32,14 @@ export function AdminOverviewPage() {
         <TopUsers days={days} />
       </div>
     </>
+  );
+}
+
+function Outline() {
+  return (
+    <div className={styles.now}>
+      <LivePanel />
+      <TodayOutline />
+    </div>
   );
 }

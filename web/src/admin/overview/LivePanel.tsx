@@ -1,3 +1,4 @@
+import { Skeleton } from "@mantine/core";
 import type { Overview } from "@/api/types";
 import { count } from "@/shared/format";
 import { Panel } from "@/shared/Panel";
@@ -5,8 +6,10 @@ import styles from "./overview.module.css";
 
 const HEIGHT = 64;
 
-/** The last minute, second by second. */
-export function LivePanel({ live }: Pick<Overview, "live">) {
+const NOT_YET = { startsPerMinute: null, finishesPerMinute: null, pending: null, series: [] };
+
+/** The last minute, second by second; without numbers its outline. */
+export function LivePanel({ live = NOT_YET }: { live?: Overview["live"] | typeof NOT_YET }) {
   const most = Math.max(1, ...live.series.map(({ starts }) => starts));
   return (
     <Panel title="Right now">
@@ -42,11 +45,11 @@ export function LivePanel({ live }: Pick<Overview, "live">) {
   );
 }
 
-function Figure({ label, value }: { label: string; value: number }) {
+function Figure({ label, value }: { label: string; value: number | null }) {
   return (
     <div>
       <dt>{label}</dt>
-      <dd>{count(value)}</dd>
+      <dd>{value === null ? <Skeleton height={20} width={40} my={5} /> : count(value)}</dd>
     </div>
   );
 }

@@ -1,3 +1,4 @@
+import { Skeleton } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import type { Overview } from "@/api/types";
 import { compact, costOf, count, percent, withoutPrice } from "@/shared/format";
@@ -37,6 +38,19 @@ export function TodayStats({ overview: { today, yesterday, activeUsers, users } 
             : `${count(users.total - users.active)} switched off`
         }
       />
+    </Stats>
+  );
+}
+
+const LABELS = ["Requests today", "Failed today", "Tokens today", "Cost today", "Active users", "All users"];
+
+/** Stands in for it. */
+export function TodayOutline() {
+  return (
+    <Stats>
+      {LABELS.map((label) => (
+        <Stat key={label} label={label} value={<Skeleton height={20} width={56} my={5} />} />
+      ))}
     </Stats>
   );
 }

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { usePlansWithUsers } from "@/api/admin";
 import type { TermsWithUsers } from "@/api/types";
+import { headOf } from "@/places";
 import { PlanComparison } from "@/plan/PlanComparison";
 import { count } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
@@ -14,11 +15,7 @@ export function AdminPlansPage() {
   const plans = usePlansWithUsers();
   return (
     <>
-      <PageHeader
-        title="Plans"
-        tab="Plans of all"
-        about="The catalogue as it is in force. What a user has is a copy of it, from when they got it."
-      />
+      <PageHeader {...headOf("/admin/plans")} tab="Plans of all" />
       <div className={styles.stack}>
         <Loaded query={plans} skeleton={<SkeletonRows rows={8} />}>
           {(found) => (

@@ -1,5 +1,6 @@
 import { useSystem } from "@/api/admin";
 import type { System } from "@/api/types";
+import { headOf } from "@/places";
 import { OkBadge } from "@/shared/badges";
 import { bytes, count, dateOf, NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
@@ -16,7 +17,7 @@ export function SystemPage() {
   const system = useSystem();
   return (
     <>
-      <PageHeader title="System" about="The service, its database, and what it keeps." />
+      <PageHeader {...headOf("/admin/system")} />
       <Loaded query={system} skeleton={<SkeletonRows rows={12} />}>
         {(found) => (
           <div className={styles.stack}>

@@ -1,6 +1,7 @@
 import { Select } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type UsersAsked, usePlansWithUsers, useUsers } from "@/api/admin";
+import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
@@ -30,7 +31,7 @@ export function UsersPage() {
   const users = useUsers(search);
   return (
     <>
-      <PageHeader title="Users" about="Who uses your app, what they use, and what they may." />
+      <PageHeader {...headOf("/admin/users")} />
       <UserFilters search={search} ask={ask} />
       <Panel flush>
         <Loaded query={users} skeleton={<SkeletonRows rows={10} />}>

@@ -1,0 +1,83 @@
+"""The web app's page: for the signed-in the app, with what is known of them; for everyone else what this is."""
+
+from __future__ import annotations
+
+from string import Template
+from typing import Final
+
+from litestar import get
+
+from tollkeeper.accounts import passkeys, preferences, users
+from tollkeeper.errors import NobodyKnown, NotAllowed, NotFound, NotUnderstood
+from tollkeeper.http.account import AccountShown
+from tollkeeper.http.caller import Caller
+from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.pages import asset, page
+from tollkeeper.http.preferences import SettingsShown
+from tollkeeper.http.wire import Heard, encode
+
+_SIGNED_IN: Final = Operation("signed-in")
+
+# Every page of the web app; which of them it shows, it knows itself.
+APP_PATHS: Final = [
+    "/",
+    "/requests",
+    "/sessions",
+    "/sessions/{session:str}",
+    "/plan",
+    "/variables",
+    "/settings",
+    "/settings/security",
+    "/settings/keys",
+    "/settings/activity",
+    "/settings/data",
+    "/admin",
+    "/admin/users",
+    "/admin/users/{user:str}",
+    "/admin/plans",
+    "/admin/models",
+    "/admin/keys",
+    "/admin/activity",
+    "/admin/system",
+]
+
+
+class Known(Heard, frozen=True, kw_only=True):
+    """What the page brings along, in the shapes of the API, so that its scripts need not wait for it."""
+
+    account: AccountShown
+    settings: SettingsShown
+
+
+@get(APP_PATHS, opt=Operation("public", in_api=False).as_opt())
+async def app(request: Exchange) -> Answer:
+    """The web app for whoever is signed in; for everyone else what this is, and how to come back to this path."""
+    caller = await _signed_in(request)
+    if caller is None:
+        return _welcome(request)
+    if request.assets is None:
+        return page("tollkeeper", asset("not_built.html"))
+    database = request.backend.database
+    settings = SettingsShown.of(await preferences.show(database, caller.user_id))
+    user = await users.show(database, caller.user_id)
+    held = await passkeys.count(database, caller.user_id)
+    known = encode(Known(account=AccountShown.of(user, passkeys=held), settings=settings))
+    return request.assets.page(request.scope["path_template"], role=user.role, known=known)
+
+
+def _welcome(request: Exchange) -> Answer:
+    """Offer the ways to sign in that are set up here."""
+    backend = request.backend
+    # `plain`: cookies may go over plain HTTP, so there is nothing to warn of.
+    ways = {"github": backend.github is not None, "mail": backend.has_mail, "plain": backend.insecure_cookies}
+    body = Template(asset("welcome.html")).substitute({way: str(there).lower() for way, there in ways.items()})
+    return page("Sign in to tollkeeper", body, styles=("welcome.css",), script=asset("welcome.js"))
+
+
+async def _signed_in(request: Exchange) -> Caller | None:
+    try:
+        caller = await request.callers.identify(request, _SIGNED_IN)
+    except (NobodyKnown, NotAllowed, NotFound, NotUnderstood):
+        return None
+    return caller if caller.kind == "person" else None

@@ -1,0 +1,115 @@
+import { Button, Menu, Select, TextInput } from "@mantine/core";
+import { useAccount } from "@/api/account";
+import { type ActivityAsked, activityAddress, type Whose } from "@/api/activity";
+import { firstDay, lastDay } from "@/requests/units";
+import { IconDown, IconDownload } from "@/shared/icons";
+import { SearchField } from "@/shared/SearchField";
+import styles from "./activity.module.css";
+import { choices } from "./words";
+
+interface ActivityFiltersProps {
+  whose: Whose;
+  asked: ActivityAsked;
+  ask: (changes: ActivityAsked, isSameStep?: boolean) => void;
+}
+
+/** What a list of acts is narrowed to, and all that matches as a file. */
+export function ActivityFilters({ whose, asked, ask }: ActivityFiltersProps) {
+  const isNarrowed = Object.keys(asked).length > 0;
+  return (
+    <search className={styles.bar} aria-label="Filters">
+      <Select
+        className={styles.action ?? ""}
+        size="xs"
+        aria-label="What was done"
+        placeholder="What was done"
+        clearable
+        searchable
+        data={choices(whose === "all")}
+        value={asked.action ?? null}
+        onChange={(action) => ask({ action: action ?? "" })}
+      />
+      {whose === "all" && (
+        <>
+          <SearchField
+            className={styles.person}
+            label="Whose account"
+            hint="Account: whole address"
+            value={asked.user}
+            onSearch={(user, isSameStep) => ask({ user }, isSameStep)}
+          />
+          <SearchField
+            className={styles.person}
+            label="Who did it"
+            hint="Who: address, key:ID …"
+            value={asked.actor}
+            onSearch={(actor, isSameStep) => ask({ actor }, isSameStep)}
+          />
+        </>
+      )}
+      <Days asked={asked} ask={ask} />
+      {isNarrowed && (
+        <Button
+          variant="subtle"
+          color="gray"
+          size="xs"
+          onClick={() => ask({ action: "", from: "", to: "", user: "", actor: "" })}
+        >
+          Clear
+        </Button>
+      )}
+      <Download whose={whose} asked={asked} />
+    </search>
+  );
+}
+
+/** From a day on, and up to one: whole days of the user's zone. */
+function Days({ asked, ask }: Pick<ActivityFiltersProps, "asked" | "ask">) {
+  const timeZone = useAccount().data?.timeZone ?? "UTC";
+  const ends = [
+    { name: "from", label: "From", unit: firstDay(timeZone) },
+    { name: "to", label: "Up to", unit: lastDay(timeZone) },
+  ] as const;
+  return ends.map(({ name, label, unit }) => (
+    <TextInput
+      key={name + (asked[name] ?? "")}
+      size="xs"
+      type="date"
+      aria-label={label}
+      leftSection={<span className={styles.end}>{label}</span>}
+      leftSectionWidth={name === "from" ? 44 : 52}
+      defaultValue={unit.shown(asked[name] ?? "")}
+      onBlur={({ currentTarget: { value } }) =>
+        value !== unit.shown(asked[name] ?? "") && ask({ [name]: unit.asked(value) })
+      }
+      onKeyDown={({ key, currentTarget }) => key === "Enter" && currentTarget.blur()}
+    />
+  ));
+}
+
+function Download({ whose, asked }: Pick<ActivityFiltersProps, "whose" | "asked">) {
+  return (
+    <div className={styles.download}>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<IconDownload />}
+            rightSection={<IconDown size={12} />}
+          >
+            Download
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item component="a" href={activityAddress(whose, asked, "csv")} download="activity.csv">
+            CSV, for spreadsheets
+          </Menu.Item>
+          <Menu.Item component="a" href={activityAddress(whose, asked, "jsonl")} download="activity.jsonl">
+            JSON lines, for programs
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+    </div>
+  );
+}

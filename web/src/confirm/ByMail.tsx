@@ -1,0 +1,58 @@
+import { Button, TextInput } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { askForCode, signInByCode } from "@/api/account";
+import { confirmation } from "@/api/confirmation";
+import dialog from "@/shared/Dialog.module.css";
+import { ErrorState } from "@/shared/ErrorState";
+import { hour } from "@/shared/format";
+
+/** Sign in anew by the code of a mail. */
+export function ByMail({ email, onDone }: { email: string; onDone: () => void }) {
+  const ask = useMutation({ mutationFn: () => askForCode(email) });
+  const enter = useMutation({ mutationFn: (code: string) => signInByCode(email, code), onSuccess: onDone });
+  const [code, setCode] = useState("");
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (ask.data === undefined) ask.mutate();
+    else enter.mutate(code.trim());
+  };
+  const problem = ask.error ?? (ask.data === undefined ? enter.error : null);
+  return (
+    <form onSubmit={submit}>
+      {ask.data !== undefined && (
+        <TextInput
+          label="Code"
+          description={`A mail with it is on its way to ${email}. It holds until ${hour(ask.data)}.`}
+          placeholder="XXXX-XXXX"
+          autoComplete="one-time-code"
+          autoFocus
+          maxLength={40}
+          value={code}
+          error={enter.error?.detail}
+          onChange={({ currentTarget }) => setCode(currentTarget.value)}
+        />
+      )}
+      {problem !== null && <ErrorState problem={problem} />}
+      <div className={dialog.buttons}>
+        {ask.data === undefined ? (
+          <Button type="submit" size="xs" data-autofocus loading={ask.isPending}>
+            Send me a code
+          </Button>
+        ) : (
+          <>
+            <Button type="submit" size="xs" disabled={code.trim() === ""} loading={enter.isPending}>
+              Confirm
+            </Button>
+            <Button size="xs" variant="default" loading={ask.isPending} onClick={() => ask.mutate()}>
+              Send another
+            </Button>
+          </>
+        )}
+        <Button size="xs" variant="subtle" color="gray" onClick={() => confirmation.answer(false)}>
+          Cancel
+        </Button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,74 @@
+import type { FetchInfiniteQueryOptions, FetchQueryOptions } from "@tanstack/react-query";
+import { accountQuery } from "./api/account";
+import { type ActivityAsked, type Whose as ActivityOf, activityQuery } from "./api/activity";
+import { modelsQuery, overviewQuery, type UsersAsked, usersQuery } from "./api/admin";
+import { analyticsQuery } from "./api/analytics";
+import type { Problem } from "./api/call";
+import { client } from "./api/client";
+import { dashboardQuery } from "./api/dashboard";
+import { type Whose as KeysOf, keysQuery } from "./api/keys";
+import { loginsQuery } from "./api/logins";
+import { passkeysQuery } from "./api/passkeys";
+import { ownPlanQuery, plansQuery } from "./api/plans";
+import { requestsQuery } from "./api/requests";
+import { sessionQuery, sessionsQuery } from "./api/sessions";
+import { settingsQuery } from "./api/settings";
+import type { Account, Settings } from "./api/types";
+import { filtersOf, type Narrowed } from "./requests/narrowed";
+import { daysOf } from "./shared/period";
+import { askedOf } from "./usage/asked";
+
+/** Take what the service has written into the page: who is signed in, and their settings. */
+export function readKnown(): void {
+  const told = document.getElementById("known")?.textContent;
+  if (!told) return;
+  const { account, settings } = JSON.parse(told) as { account: Account; settings: Settings };
+  client.setQueryData(accountQuery.queryKey, account);
+  client.setQueryData(settingsQuery.queryKey, settings);
+}
+
+/** What a page asks for, asked before it is drawn, and as soon as somebody points at a link to it. */
+export const early = {
+  overview: ({ days }: { days?: string }) => {
+    begin(dashboardQuery);
+    const asked = askedOf(daysOf(days, client.getQueryData(settingsQuery.queryKey)), zone());
+    begin(analyticsQuery("own", { ...asked, groupBy: "model" }));
+    if (asked.granularity === "day") begin(analyticsQuery("own", { ...asked, groupBy: "category" }));
+  },
+  requests: (search: Narrowed) => beginPages(requestsQuery(filtersOf(search))),
+  sessions: () => beginPages(sessionsQuery),
+  session: (id: string) => beginPages(sessionQuery(id)),
+  plan: () => {
+    begin(ownPlanQuery);
+    begin(plansQuery);
+  },
+  security: () => {
+    begin(passkeysQuery);
+    beginPages(loginsQuery);
+  },
+  keys: (whose: KeysOf) => beginPages(keysQuery(whose)),
+  activity: (whose: ActivityOf, asked: ActivityAsked) => beginPages(activityQuery(whose, asked)),
+  allUsage: ({ days }: { days?: string }) => {
+    begin(overviewQuery);
+    const asked = askedOf(daysOf(days, client.getQueryData(settingsQuery.queryKey)), "UTC");
+    begin(analyticsQuery("all", { ...asked, groupBy: "model" }));
+    begin(analyticsQuery("all", { ...asked, groupBy: "plan" }));
+  },
+  users: (asked: UsersAsked) => beginPages(usersQuery(asked)),
+  models: () => begin(modelsQuery),
+};
+
+const zone = (): string => client.getQueryData<Account>(accountQuery.queryKey)?.timeZone ?? "UTC";
+
+// Nobody waits for it here, and what fails is told by the page that asks again.
+function begin<Content, Shown, Key extends readonly unknown[]>(
+  query: FetchQueryOptions<Content, Problem, Shown, Key>,
+): void {
+  void client.prefetchQuery(query);
+}
+
+function beginPages<Content, Shown, Key extends readonly unknown[], Position>(
+  query: FetchInfiniteQueryOptions<Content, Problem, Shown, Key, Position>,
+): void {
+  void client.prefetchInfiniteQuery(query);
+}

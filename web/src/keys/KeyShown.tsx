@@ -1,0 +1,55 @@
+import { Button } from "@mantine/core";
+import { useState } from "react";
+import type { KeyMade } from "@/api/types";
+import { Dialog } from "@/shared/Dialog";
+import dialog from "@/shared/Dialog.module.css";
+import { exactTime } from "@/shared/format";
+import { IconCheck, IconCopy, IconWarning } from "@/shared/icons";
+import styles from "./keys.module.css";
+
+/** A key, this once. */
+export function KeyShown({ made, onClose }: { made: KeyMade; onClose: () => void }) {
+  const [isCopied, setIsCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(made.key);
+    setIsCopied(true);
+  };
+  return (
+    <Dialog title={`Key “${made.name}”`} size="lg" isSticky onClose={onClose}>
+      <div className={dialog.fields}>
+        <p className={dialog.warning}>
+          <IconWarning />
+          <span>Copy it now. It is shown this once, and nobody can read it afterwards.</span>
+        </p>
+        <output className={styles.key} aria-label="The key">
+          {made.key}
+        </output>
+        {made.replaces != null && (
+          <p className={dialog.about}>
+            The old key works until {exactTime(made.replaces.expiresAt)}. Put the new one in its place by
+            then.
+          </p>
+        )}
+        <p className={dialog.about}>
+          Send it with every request as <code>Authorization: Bearer …</code>, and keep it out of code and
+          logs.
+        </p>
+      </div>
+      <div className={dialog.buttons}>
+        {navigator.clipboard && (
+          <Button
+            size="xs"
+            data-autofocus
+            leftSection={isCopied ? <IconCheck size={14} /> : <IconCopy size={14} />}
+            onClick={() => void copy()}
+          >
+            {isCopied ? "Copied" : "Copy key"}
+          </Button>
+        )}
+        <Button size="xs" variant="default" onClick={onClose}>
+          Done
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,11 @@
+import { SettingsFrame } from "@/settings/SettingsFrame";
+import { DeleteAccount } from "./DeleteAccount";
+
+/** What one can take along, and how one leaves. */
+export function DataPage() {
+  return (
+    <SettingsFrame path="/settings/data">
+      <DeleteAccount />
+    </SettingsFrame>
+  );
+}

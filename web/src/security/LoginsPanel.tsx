@@ -1,0 +1,132 @@
+import { Button } from "@mantine/core";
+import { useState } from "react";
+import { useEndLogin, useEndOtherLogins, useLogins } from "@/api/logins";
+import type { LoginSession } from "@/api/types";
+import { Tag } from "@/shared/badges";
+import { Dialog } from "@/shared/Dialog";
+import dialog from "@/shared/Dialog.module.css";
+import { ErrorState } from "@/shared/ErrorState";
+import { exactTime } from "@/shared/format";
+import { Loaded } from "@/shared/Loaded";
+import { MoreRows } from "@/shared/MoreRows";
+import { Panel } from "@/shared/Panel";
+import { SkeletonRows } from "@/shared/SkeletonRows";
+import { type Column, Table } from "@/shared/Table";
+import { TimeAgo } from "@/shared/TimeAgo";
+import styles from "./security.module.css";
+
+const WAYS: Record<LoginSession["signedInBy"], string> = {
+  email: "by e-mail",
+  github: "by GitHub",
+  link: "by the operator's link",
+  passkey: "by passkey",
+};
+
+/** Browsers that are signed in, and how to sign them out from here. */
+export function LoginsPanel() {
+  const logins = useLogins();
+  const end = useEndLogin();
+  const [isAsking, setIsAsking] = useState(false);
+  const all = logins.data?.pages.flatMap(({ items }) => items) ?? [];
+  const endAll = all.length > 1 && (
+    <Button size="xs" variant="default" onClick={() => setIsAsking(true)}>
+      Sign out all others …
+    </Button>
+  );
+  return (
+    <>
+      <Panel title="Where you are signed in" flush actions={endAll}>
+        {end.error !== null && <ErrorState problem={end.error} />}
+        <Loaded query={logins} skeleton={<SkeletonRows rows={3} />}>
+          {() => (
+            <Table
+              rows={all}
+              columns={columns(end.mutate, end.isPending ? end.variables : undefined)}
+              keyOf={({ id }) => id}
+              className={styles.table}
+            />
+          )}
+        </Loaded>
+        <MoreRows {...logins} />
+      </Panel>
+      {isAsking && <EndOthers onClose={() => setIsAsking(false)} />}
+    </>
+  );
+}
+
+const columns = (end: (id: string) => void, ending: string | undefined): Column<LoginSession>[] => [
+  {
+    label: "Browser",
+    kind: "wide",
+    title: ({ userAgent }) => userAgent ?? undefined,
+    of: ({ device, isCurrent }) => (
+      <>
+        <span className={styles.device}>{device}</span> {isCurrent && <Tag tone="accent">this browser</Tag>}
+      </>
+    ),
+  },
+  { label: "Address", isSoft: true, of: ({ ipAddress }) => ipAddress ?? "unknown address" },
+  {
+    label: "Signed in",
+    isSoft: true,
+    title: ({ createdAt, expiresAt }) =>
+      `${exactTime(createdAt)}; until ${exactTime(expiresAt)} at the latest`,
+    of: ({ createdAt, signedInBy }) => (
+      <>
+        <TimeAgo at={createdAt} /> {WAYS[signedInBy]}
+      </>
+    ),
+  },
+  {
+    label: "Last seen",
+    isSoft: true,
+    isExtra: true,
+    isNone: true,
+    of: ({ lastSeenAt }) => <TimeAgo at={lastSeenAt} />,
+  },
+  {
+    label: "Actions",
+    heading: <span className="visually-hidden">Actions</span>,
+    of: ({ id, device, isCurrent }) => (
+      <div className={styles.actions}>
+        {!isCurrent && (
+          <Button
+            size="compact-xs"
+            variant="default"
+            aria-label={`Sign out ${device}`}
+            loading={ending === id}
+            onClick={() => end(id)}
+          >
+            Sign out
+          </Button>
+        )}
+      </div>
+    ),
+  },
+];
+
+function EndOthers({ onClose }: { onClose: () => void }) {
+  const end = useEndOtherLogins();
+  return (
+    <Dialog title="Sign out all other browsers?" onClose={onClose}>
+      <p>
+        Each of them has to sign in again, and open links and codes no longer work. This browser stays signed
+        in.
+      </p>
+      {end.error !== null && <ErrorState problem={end.error} />}
+      <div className={dialog.buttons}>
+        <Button
+          color="red"
+          size="xs"
+          loading={end.isPending}
+          onClick={() => end.mutate(undefined, { onSuccess: onClose })}
+        >
+          Sign out all others
+        </Button>
+        <Button variant="default" size="xs" onClick={onClose}>
+          Cancel
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

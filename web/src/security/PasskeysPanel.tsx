@@ -1,0 +1,113 @@
+import { ActionIcon, Button, Tooltip } from "@mantine/core";
+import { useState } from "react";
+import { knowsPasskeys, usePasskeys } from "@/api/passkeys";
+import type { Passkey } from "@/api/types";
+import { Tag } from "@/shared/badges";
+import { EmptyState } from "@/shared/EmptyState";
+import { IconEdit, IconPlus, IconTrash } from "@/shared/icons";
+import { Loaded } from "@/shared/Loaded";
+import { Panel } from "@/shared/Panel";
+import { SkeletonRows } from "@/shared/SkeletonRows";
+import { type Column, Table } from "@/shared/Table";
+import { TimeAgo } from "@/shared/TimeAgo";
+import { AddPasskey, RemovePasskey, RenamePasskey } from "./PasskeyDialogs";
+import styles from "./security.module.css";
+
+type Doing = { what: "add" } | { what: "rename" | "remove"; passkey: Passkey } | null;
+
+/** Passkeys: one's devices that sign in without a mail. */
+export function PasskeysPanel() {
+  const passkeys = usePasskeys();
+  const [doing, setDoing] = useState<Doing>(null);
+  const close = () => setDoing(null);
+  const add = knowsPasskeys() && (
+    <Button
+      size="xs"
+      leftSection={<IconPlus size={14} />}
+      disabled={passkeys.data === undefined}
+      onClick={() => setDoing({ what: "add" })}
+    >
+      Add a passkey
+    </Button>
+  );
+  return (
+    <>
+      <Panel title="Passkeys" flush actions={add}>
+        <Loaded query={passkeys} skeleton={<SkeletonRows rows={2} />}>
+          {(found) =>
+            found.length === 0 ? (
+              <EmptyState title="No passkeys">
+                {knowsPasskeys()
+                  ? "With a passkey you sign in by fingerprint, face or the code of your device, and wait for no mail. Nobody can phish it."
+                  : "This browser knows no passkeys, or this page did not come over a secure connection."}
+              </EmptyState>
+            ) : (
+              <Table
+                rows={found}
+                columns={columns(setDoing)}
+                keyOf={({ id }) => id}
+                className={styles.table}
+              />
+            )
+          }
+        </Loaded>
+      </Panel>
+      {doing?.what === "add" && <AddPasskey onClose={close} />}
+      {doing?.what === "rename" && <RenamePasskey of={doing.passkey} onClose={close} />}
+      {doing?.what === "remove" && <RemovePasskey of={doing.passkey} onClose={close} />}
+    </>
+  );
+}
+
+const columns = (act: (doing: Doing) => void): Column<Passkey>[] => [
+  {
+    label: "Name",
+    kind: "wide",
+    title: ({ name }) => name,
+    of: ({ name, isSynced }) => (
+      <>
+        <span className={styles.device}>{name}</span> {isSynced && <Tag>synced</Tag>}
+      </>
+    ),
+  },
+  {
+    label: "Last used",
+    isSoft: true,
+    of: ({ lastUsedAt }) => (lastUsedAt === null ? "Never used" : <TimeAgo at={lastUsedAt} />),
+  },
+  {
+    label: "Added",
+    isSoft: true,
+    isExtra: true,
+    isNone: true,
+    of: ({ createdAt }) => <TimeAgo at={createdAt} />,
+  },
+  {
+    label: "Actions",
+    heading: <span className="visually-hidden">Actions</span>,
+    of: (passkey) => (
+      <div className={styles.actions}>
+        <Tooltip label="Rename">
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={`Rename ${passkey.name}`}
+            onClick={() => act({ what: "rename", passkey })}
+          >
+            <IconEdit />
+          </ActionIcon>
+        </Tooltip>
+        <Tooltip label="Remove">
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={`Remove ${passkey.name}`}
+            onClick={() => act({ what: "remove", passkey })}
+          >
+            <IconTrash />
+          </ActionIcon>
+        </Tooltip>
+      </div>
+    ),
+  },
+];

@@ -1,0 +1,21 @@
+import type { Account } from "@/api/types";
+import styles from "./Portrait.module.css";
+
+interface PortraitProps {
+  of: Pick<Account, "name" | "email" | "image">;
+  size?: number;
+}
+
+/** Somebody's picture, or how their name begins. Their name stands beside it. */
+export function Portrait({ of: { name, email, image }, size = 28 }: PortraitProps) {
+  if (image !== null) return <img className={styles.picture} src={image} width={size} height={size} alt="" />;
+  return (
+    <span
+      className={styles.initial}
+      style={{ width: size, height: size, fontSize: size * 0.46 }}
+      aria-hidden="true"
+    >
+      {[...(name ?? email)][0]?.toUpperCase()}
+    </span>
+  );
+}
