@@ -17,7 +17,7 @@ from tollkeeper.activity import OPERATOR, Actor
 
 from .conftest import Person, Site
 
-ACT = ["id", "at", "actor", "action", "detail", "ipAddress", "device", "userAgent"]
+ACT = ["id", "at", "actor", "action", "detail", "ipAddress", "userAgent", "device"]
 
 
 @pytest.fixture

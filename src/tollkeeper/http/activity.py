@@ -66,7 +66,6 @@ class ActShown(Heard, frozen=True, kw_only=True):
     action: str
     detail: dict[str, Any]
     ip_address: str | None
-    device: str | None
     user_agent: str | None
     device: str | None
 
@@ -85,7 +84,6 @@ class ActShown(Heard, frozen=True, kw_only=True):
             action=act.action,
             detail=act.detail,
             ip_address=act.ip_address if is_own else None,
-            device=device_of(act.user_agent) if is_own and act.user_agent else None,
             user_agent=act.user_agent if is_own else None,
             device=device_of(act.user_agent) if is_own and act.user_agent else None,
         )
@@ -102,7 +100,6 @@ class ActLine(Heard, frozen=True, kw_only=True):
     action: str
     detail: dict[str, Any]
     ip_address: str | None
-    device: str | None
     user_agent: str | None
 
     @classmethod
@@ -118,7 +115,6 @@ class ActLine(Heard, frozen=True, kw_only=True):
             action=shown.action,
             detail=shown.detail,
             ip_address=shown.ip_address,
-            device=shown.device,
             user_agent=shown.user_agent,
         )
 
