@@ -277,8 +277,8 @@ def test_a_reader_who_leaves_early_is_no_error(tollkeeper: Tollkeeper) -> None:
 
 COMMANDS = [
     [],
-    *([command] for command in ("serve", "demo", "migrate", "import", "export", "verify", "doctor")),
-    *(["user", verb] for verb in ("add", "list", "show", "set", "link")),
+    *([command] for command in ("serve", "demo", "migrate", "import", "export", "verify", "scrub", "doctor")),
+    *(["user", verb] for verb in ("add", "list", "show", "set", "link", "delete")),
     *(["plan", verb] for verb in ("list", "apply", "set")),
     *(["key", verb] for verb in ("create", "list", "revoke", "rotate", "pattern")),
     *(["secrets", verb] for verb in ("status", "rotate")),
