@@ -222,3 +222,33 @@ def test_a_trace_may_begin_at_another_time(told: Callable[..., Told], tmp_path: 
     assert told("export", *user, "--format", "csv", "--output", output).code == 0
     with output.open(newline="") as file:
         assert next(csv.DictReader(file))["startedAt"] == "2025-06-01T12:00:05Z"
+
+
+async def test_texts_are_imported_as_the_setting_says(
+    tollkeeper: Tollkeeper, tmp_path: Path, as_owner: asyncpg.Connection
+) -> None:
+    row = {"user": "rose@example.com", "startedAt": "2026-01-02T03:04:05Z", "status": "completed"}
+    row |= {
+        "prompt": "ask rose@example.com, K-1234",
+        "response": "sk-0123456789abcdef0123",
+        "metadata": {"a": "b@c.io"},
+    }
+    file = tmp_path / "own.jsonl"
+    file.write_text(json.dumps(row))
+    redacted = {"TOLLKEEPER_TEXT_POLICY": "redacted", "TOLLKEEPER_REDACT_PATTERNS": "K-[0-9]{4}"}
+    for number, (environment, kept) in enumerate(
+        (
+            (redacted, ("ask [email], [redacted]", "[key]", '{"a": "[email]"}')),
+            ({"TOLLKEEPER_TEXT_POLICY": "none"}, (None, None, None)),
+            ({}, (row["prompt"], row["response"], '{"a": "b@c.io"}')),
+        )
+    ):
+        email = f"rose-{number}@example.com"
+        told = tollkeeper.run("import", "tollkeeper", file, "--user", email, "--json", **environment)
+        assert json.loads(told.stdout)["imported"] == 1, told.stderr
+        again = tollkeeper.run("import", "tollkeeper", file, "--user", email, "--json")
+        assert json.loads(again.stdout)["skipped"] == 1
+        found = await as_owner.fetch(
+            "SELECT prompt, response, metadata::text FROM chat_requests WHERE user_id = tk_user_of($1)", email
+        )
+        assert [tuple(each) for each in found] == [kept]
