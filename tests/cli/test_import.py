@@ -227,22 +227,19 @@ def test_a_trace_may_begin_at_another_time(told: Callable[..., Told], tmp_path: 
 async def test_texts_are_imported_as_the_setting_says(
     tollkeeper: Tollkeeper, tmp_path: Path, as_owner: asyncpg.Connection
 ) -> None:
-    row = {"user": "rose@example.com", "startedAt": "2026-01-02T03:04:05Z", "status": "completed"}
-    row |= {
-        "prompt": "ask rose@example.com, K-1234",
-        "response": "sk-0123456789abcdef0123",
-        "metadata": {"a": "b@c.io"},
-    }
+    prompt, response = "ask rose@example.com, K-1234", "sk-0123456789abcdef0123"
+    row: dict[str, Any] = {"user": "rose@example.com", "startedAt": "2026-01-02T03:04:05Z", "status": "completed"}
     file = tmp_path / "own.jsonl"
-    file.write_text(json.dumps(row))
-    redacted = {"TOLLKEEPER_TEXT_POLICY": "redacted", "TOLLKEEPER_REDACT_PATTERNS": "K-[0-9]{4}"}
-    for number, (environment, kept) in enumerate(
+    file.write_text(json.dumps(row | {"prompt": prompt, "response": response, "metadata": {"a": "b@c.io"}}))
+    cases: list[tuple[dict[str, str], tuple[str | None, ...]]] = [
         (
-            (redacted, ("ask [email], [redacted]", "[key]", '{"a": "[email]"}')),
-            ({"TOLLKEEPER_TEXT_POLICY": "none"}, (None, None, None)),
-            ({}, (row["prompt"], row["response"], '{"a": "b@c.io"}')),
-        )
-    ):
+            {"TOLLKEEPER_TEXT_POLICY": "redacted", "TOLLKEEPER_REDACT_PATTERNS": "K-[0-9]{4}"},
+            ("ask [email], [redacted]", "[key]", '{"a": "[email]"}'),
+        ),
+        ({"TOLLKEEPER_TEXT_POLICY": "none"}, (None, None, None)),
+        ({}, (prompt, response, '{"a": "b@c.io"}')),
+    ]
+    for number, (environment, kept) in enumerate(cases):
         email = f"rose-{number}@example.com"
         told = tollkeeper.run("import", "tollkeeper", file, "--user", email, "--json", **environment)
         assert json.loads(told.stdout)["imported"] == 1, told.stderr
