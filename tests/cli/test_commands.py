@@ -141,6 +141,10 @@ def test_a_plan_file_is_shown_first_and_applied_when_told(
     told = tollkeeper.run("plan", "apply", file)
     assert "daily_requests: 3 -> 4" in told.stdout
     assert "--yes" in told.stderr
+    assert "text_policy" not in told.stdout
+    file.write_text("[plans.tiny]\nrank = 5\ntext_policy = 'redacted'\nretain_text_days = 30\n")
+    assert "text_policy: all -> redacted" in tollkeeper.run("plan", "apply", file, "--yes").stdout
+    assert "redacted (30 days)" in tollkeeper.run("plan", "list").stdout
     email = a_user("planned")
     assert tollkeeper.json("plan", "set", email, "tiny", "--until", "2999-01-01")["expiresAt"] == "2999-01-01T00:00:00Z"
     assert tollkeeper.json("user", "show", email)["plan"] == "tiny"
