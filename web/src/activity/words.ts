@@ -1,4 +1,5 @@
 import type { AnyAct } from "@/api/activity";
+import { scopeWords } from "@/keys/scopes";
 import { dateOf, duration } from "@/shared/format";
 
 type Detail = Record<string, unknown>;
@@ -37,7 +38,10 @@ const TOLD: Record<string, Told> = {
     words: "Passkey refused",
     more: () => "its signature was older than the last one: it may have been copied",
   },
-  "key.created": { words: "API key created", more: ({ scopes }) => list(scopes) },
+  "key.created": {
+    words: "API key created",
+    more: ({ scopes }) => scopeWords(Array.isArray(scopes) ? scopes : []),
+  },
   "key.rotated": {
     words: "API key rotated",
     more: ({ overlap_seconds: seconds }) =>

@@ -10,6 +10,7 @@ import { PeriodChoice } from "@/shared/PeriodChoice";
 import { useDays } from "@/shared/period";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { UsageSection } from "@/usage/UsageSection";
+import { DeleteUser } from "./DeleteUser";
 import { UserControls } from "./UserControls";
 import { UsersRequests } from "./UsersRequests";
 import styles from "./users.module.css";
@@ -47,6 +48,7 @@ function Found({ user }: { user: DirectoryEntry }) {
         {dashboard.data !== undefined && <LimitMeters limits={dashboard.data.limits} isOwn={false} />}
         <UsageSection whose={{ user: user.id }} days={days} timeZone={user.timeZone} />
         <UsersRequests userId={user.id} known={dashboard.data} />
+        <DeleteUser user={user} />
       </div>
     </>
   );
