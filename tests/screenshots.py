@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,6 +99,8 @@ async def _take(chromium: Browser, shown: Demo, kept: StorageState, shots: Seque
 async def _settled(page: Page) -> None:
     """Wait until all that was asked for is shown, charts and fonts too."""
     await page.get_by_role("heading", level=1).wait_for()
+    # The name is set by the page's own script: without it there is only the frame around it.
+    await expect(page).to_have_title(re.compile(" \N{MIDDLE DOT} tollkeeper$"))
     await expect(page.locator("[aria-busy=true]")).to_have_count(0)
     await page.evaluate("document.fonts.ready")
     # What is drawn when it comes into view, and the sign that says "Live".

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bench.figures import Measure
-from bench.measures import batch, footprint, growth, latency, one_user, pages, pairs, reads, streams
+from bench.measures import batch, footprint, growth, latency, live, one_user, pages, pairs, reads, streams
 
 ALL: Final[tuple[Measure, ...]] = (
     pairs.MEASURE,
@@ -16,6 +16,7 @@ ALL: Final[tuple[Measure, ...]] = (
     growth.MEASURE,
     reads.MEASURE,
     streams.MEASURE,
+    live.MEASURE,
     pages.MEASURE,
     footprint.MEASURE,
 )

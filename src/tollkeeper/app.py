@@ -8,21 +8,23 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from ipaddress import ip_network
 from typing import Final
 from uuid import uuid4
 
 from tollkeeper import jobs
-from tollkeeper.accounts import masterkey, variables
+from tollkeeper.accounts import first_operator, keyring, masterkey
 from tollkeeper.accounts.github import GitHub
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
-from tollkeeper.errors import Misconfigured, Unavailable
+from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Readiness
 from tollkeeper.http.routes import asgi_app
 from tollkeeper.location import courier, located, master_keys
+from tollkeeper.metering.keeping import Keeping
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.settings import Settings
@@ -64,12 +66,11 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         _patient(settings, addresses) as patient,
         Postman(courier(settings)) as postman,
     ):
-        keys = master_keys(settings)
-        sealer = Sealer(keys)
-        if missing := await variables.master_keys_in_use(database) - sealer.versions:
-            raise Misconfigured(f"secrets are sealed under version {min(missing)} of the master key, which is not here")
+        keys = master_keys(settings, make=not await keyring.known(database))
+        await keyring.admit(database, keys)
+        sealer = Sealer(keys, reload=partial(master_keys, settings))
         readiness = Readiness()
-        public_url = settings.public_url or f"http://localhost:{settings.port}"
+        public_url = public_url_of(settings)
         backend = Backend(
             database=database,
             patient=patient,
@@ -86,14 +87,27 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             is_embedded=settings.database_url is None,
             keep_rows_days=settings.retain_rows_days,
             keep_text_days=settings.retain_text_days,
+            text_policy=settings.text_policy,
             insecure_cookies=settings.insecure_cookies,
             trusted_proxies=tuple(map(ip_network, settings.trusted_proxies)),
             metrics_token=settings.metrics_token,
             public_url=public_url,
             readiness=readiness,
         )
-        async with jobs.beating(database, backend.node, backend.pulse):
+        async with jobs.beating(database, backend.node, backend.pulse, sealer):
             yield Application(asgi_app(backend), backend, readiness)
+
+
+async def first_operator_url(settings: Settings, addresses: Addresses) -> str | None:
+    """Make the link by which somebody becomes the first operator; ``None`` where there is one."""
+    async with Database.open(addresses.service, size=1, transaction_pooler=settings.transaction_pooler) as database:
+        token = await first_operator.make_link(database, pepper=masterkey.pepper_of(master_keys(settings)))
+    return None if token is None else f"{public_url_of(settings)}/sign-in/first/{token}"
+
+
+def public_url_of(settings: Settings) -> str:
+    """Say where people reach the service."""
+    return settings.public_url or f"http://localhost:{settings.port}"
 
 
 @asynccontextmanager
@@ -123,7 +137,11 @@ async def opened(
             size=connections or settings.database_connections,
             transaction_pooler=settings.transaction_pooler,
         ) as database,
-        Ledger(database, pending_for=timedelta(seconds=settings.pending_seconds)) as ledger,
+        Ledger(
+            database,
+            pending_for=timedelta(seconds=settings.pending_seconds),
+            keeping=Keeping.of(settings.text_policy, settings.redact_patterns),
+        ) as ledger,
     ):
         yield database, ledger
 

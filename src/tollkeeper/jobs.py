@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from tollkeeper.accounts import logins
+from tollkeeper.accounts import asks, logins
+from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
 from tollkeeper.metering import leaving, nodes, retention
@@ -67,9 +68,17 @@ async def at_work(
 
 
 @asynccontextmanager
-async def beating(database: Database, node: Node, pulse: Pulse) -> AsyncGenerator[None]:
-    """Let everybody know that this process serves, and how busy it is, for as long as the block lasts."""
-    async with _doing(Job("say that this node lives", BEAT_SECONDS, lambda: nodes.beat(database, node, pulse))):
+async def beating(database: Database, node: Node, pulse: Pulse, sealer: Sealer) -> AsyncGenerator[None]:
+    """Let everybody know that this process serves, and how busy it is, for as long as the block lasts.
+
+    Each time it looks for new versions of the master key: none seals before all nodes have said that they have it.
+    """
+
+    async def beat() -> None:
+        sealer.refresh()
+        await nodes.beat(database, node, pulse, master_keys=sealer.fingerprints.values())
+
+    async with _doing(Job("say that this node lives", BEAT_SECONDS, beat)):
         yield
     with suppress(Unavailable):
         await nodes.leave(database, node)
@@ -98,6 +107,8 @@ def all_jobs(
         Job("forget old sums by the hour", _AN_HOUR, lambda: _forget_old_hours(database)),
         Job("finish what deletions began", _A_MINUTE, lambda: _finish_leaving(database)),
         Job("forget old sign-ins", _A_DAY, lambda: logins.forget(database)),
+        Job("forget who asked to sign in", _AN_HOUR, lambda: asks.forget(database)),
+        Job("clear texts as plans say", _AN_HOUR, lambda: _clear_by_plan(database, owner_dsn)),
     )
     if keep is None or keep == Keep():
         return jobs
@@ -133,6 +144,17 @@ async def _finish_leaving(database: Database) -> None:
     """Take what is left of users who were deleted: of long histories, and where a node was stopped in between."""
     for user_id in await leaving.unfinished(database):
         await leaving.finish(database, database, user_id, seconds=_A_DAY)
+
+
+async def _clear_by_plan(database: Database, owner_dsn: str) -> None:
+    """Clear the texts of requests under plans that keep them for less long. Most days and houses there are none."""
+    due = await retention.plans_to_clear(database)
+    if not due:
+        return
+    async with Database.open(owner_dsn, size=1, statement_timeout=_A_DAY, lock_timeout=retention.LOCK_SECONDS) as owner:
+        for plan, before in due:
+            if texts := await retention.prune_texts(owner, before, actor=_ACTOR, plan=plan):
+                log.info("texts of %d requests under the plan %s cleared", texts, plan)
 
 
 async def _prune(ledger: Ledger, owner_dsn: str, keep: Keep) -> None:

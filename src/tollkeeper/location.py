@@ -31,13 +31,23 @@ async def located(settings: Settings) -> AsyncGenerator[Addresses]:
         yield addresses
 
 
-def master_keys(settings: Settings) -> dict[int, bytes]:
-    """Read the master keys; without a setting they stand in the data directory, made if they are not there."""
-    if settings.master_key is not None:
-        return masterkey.parse(settings.master_key, told_by="TOLLKEEPER_MASTER_KEY")
-    data = Path(settings.data)
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return masterkey.load_or_make(data / "master.key")
+def master_keys(settings: Settings, *, make: bool = False) -> dict[int, bytes]:
+    """Read the master keys; without a setting they stand in the data directory, on demand made if they are not there.
+
+    None may be made for a database that knows some already (``keyring.known``).
+    """
+    path = master_key_file(settings)
+    if path is None:
+        return masterkey.parse(settings.master_key or "", told_by="TOLLKEEPER_MASTER_KEY")
+    if not make:
+        return masterkey.load(path)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return masterkey.load_or_make(path)
+
+
+def master_key_file(settings: Settings) -> Path | None:
+    """Say where the master keys stand; nowhere if a key store hands them over."""
+    return Path(settings.data) / "master.key" if settings.master_key is None else None
 
 
 def courier(settings: Settings) -> Courier:

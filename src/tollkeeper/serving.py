@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 import uvicorn
 
-from tollkeeper.app import Application, prepared, running, working
+from tollkeeper.app import Application, first_operator_url, prepared, running, working
 from tollkeeper.connection import LimitedConnection, sweep
 from tollkeeper.errors import Misconfigured
 from tollkeeper.settings import Settings
@@ -66,18 +66,23 @@ class Orders(msgspec.Struct):
     socket: int
 
 
-def run(settings: Settings, *, ready: Ready = lambda _: None) -> None:
-    """Serve until a signal says to stop; ``ready`` is called with the address as soon as requests are answered."""
-    _in_loop(serve(settings, ready=ready))
+def run(settings: Settings, *, ready: Ready = lambda _: None, welcome: Ready | None = None) -> None:
+    """Serve until a signal says to stop; ``ready`` is called with the address as soon as requests are answered.
+
+    ``welcome`` is called before that with the link of the first operator, if there is none.
+    """
+    _in_loop(serve(settings, ready=ready, welcome=welcome))
 
 
-async def serve(settings: Settings, *, ready: Ready = lambda _: None) -> None:
+async def serve(settings: Settings, *, ready: Ready = lambda _: None, welcome: Ready | None = None) -> None:
     """Serve until a signal says to stop: SIGTERM lets balancers notice first, SIGINT does not wait for them."""
     start_logging(settings)
     stop = Stop()
     with _signals_tell(stop), listening(settings) as listener:
         settings = replace(settings, public_url=settings.public_url or address_of(listener))
         async with prepared(settings) as addresses:
+            if welcome is not None and (url := await first_operator_url(settings, addresses)):
+                welcome(url)
             if settings.workers > 1:
                 await _serve_with_workers(settings, addresses, listener, stop, ready)
             else:

@@ -10,10 +10,12 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 from tollkeeper.errors import Misconfigured
+from tollkeeper.metering import own_patterns
+from tollkeeper.metering.texts import POLICIES
 
 PREFIX: Final = "TOLLKEEPER_"
 
@@ -133,6 +135,12 @@ def _networks(text: str) -> tuple[str, ...]:
         raise ValueError("must be addresses or networks such as 10.0.0.0/8, parted by commas") from None
 
 
+def _patterns(text: str) -> tuple[str, ...]:
+    patterns = tuple(text.split())
+    own_patterns.read(patterns)
+    return patterns
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the operator decided, or the defaults."""
@@ -186,6 +194,19 @@ class Settings:
         "Not set: as old as their requests.",
         _whole(1, 36_500),
         default=None,
+    )
+    text_policy: Literal["all", "redacted", "none"] = _setting(
+        "What is kept of prompts, responses, error messages and metadata: `all`, `redacted` (without keys, e-mail "
+        "addresses and card numbers) or `none`. Plans may keep less ([more](privacy-of-texts.md)).",
+        _one_of(*POLICIES),
+        default="all",
+    )
+    redact_patterns: tuple[str, ...] = _setting(
+        "What else is taken out of texts that are `redacted`: regular expressions, parted by spaces, which say how "
+        "long all in them may be ([more](privacy-of-texts.md#patterns-of-your-own)).",
+        _patterns,
+        shown="none",
+        default=(),
     )
     insecure_cookies: bool = _setting(
         "Allows sign-in over plain HTTP on addresses other than localhost: anyone on the way can read the session.",

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tollkeeper.accounts import keys, logins, users, variables
+from tollkeeper.accounts import keys, logins, passkeys, users, variables
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import NobodyKnown
@@ -25,6 +25,8 @@ async def test_no_key_secret_or_token_can_be_read_from_any_table(db: Database, o
     service = await keys.create(db, kind="service", name="x", pepper=PEPPER, actor=OPERATOR)
     used, unused = [await logins.make_link(db, user.id, pepper=PEPPER, actor=OPERATOR) for _ in range(2)]
     session = await logins.redeem(db, used.token, pepper=PEPPER)
+    party = passkeys.RelyingParty("localhost", "http://localhost:8080")
+    open_one = await passkeys.prepare(db, party, user.id, browser=bytes(32), pepper=PEPPER)
     secret = variables.NewVariable("TOKEN", CANARY, "secret")
     await variables.put(db, user.id, secret, sealer=SEALER, actor=Actor(str(user.id)))
     await variables.reveal(db, user.id, "TOKEN", sealer=SEALER, actor=Actor(str(user.id)))
@@ -34,7 +36,7 @@ async def test_no_key_secret_or_token_can_be_read_from_any_table(db: Database, o
 
     dump = await _dump(owner)
     assert str(user.id) in dump
-    for plain in (mine.key, service.key, used.token, unused.token, session.token, CANARY):
+    for plain in (mine.key, service.key, used.token, unused.token, session.token, open_one.name, CANARY):
         body = plain.removeprefix("tk_user_").removeprefix("tk_service_")
         pieces = [body[place : place + 10] for place in range(len(body) - 9)]
         assert [each for each in pieces if each in dump or each.encode().hex() in dump] == []

@@ -201,6 +201,28 @@ async def test_signing_out_everywhere_spares_one_sign_in_and_voids_open_links(db
     assert await logins.end_all(db, user.id, actor=Actor(str(user.id))) == 1
 
 
+async def test_two_who_sign_out_everywhere_at_once_do_not_lock_up(db: Database, user: users.User) -> None:
+    sessions = [await _signed_in(db, user) for _ in range(20)]
+    ended = await asyncio.gather(*(logins.end_all(db, user.id, actor=OPERATOR, but=each.id) for each in sessions[:8]))
+    assert sum(ended) == 20
+    assert await logins.listed(db, user.id) == []
+
+
+async def test_what_was_over_already_is_not_counted(db: Database, owner: Any, user: users.User) -> None:
+    await _signed_in(db, user)
+    await set_clock(owner, NOW + timedelta(days=14))
+    await _signed_in(db, user)
+    assert await logins.end_all(db, user.id, actor=OPERATOR) == 1
+
+
+async def test_the_newest_sign_ins_come_first_page_by_page(db: Database, user: users.User) -> None:
+    sessions = [(await _signed_in(db, user)).id for _ in range(5)]
+    first = await logins.listed(db, user.id, limit=3)
+    second = await logins.listed(db, user.id, limit=3, before=first[-1].id)
+    assert {each.id for each in (*first, *second)} == set(sessions)
+    assert len(first) == 3
+
+
 async def test_an_unknown_user_gets_no_link(db: Database) -> None:
     with pytest.raises(NotFound):
         await logins.make_link(db, uuid4(), pepper=PEPPER, actor=OPERATOR)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tollkeeper.accounts.masterkey import load_or_make, parse, pepper_of
+from tollkeeper.accounts.masterkey import add_version, fingerprint_of, load, load_or_make, parse, pepper_of
 from tollkeeper.errors import Misconfigured
 
 
@@ -90,6 +90,54 @@ def test_short_weak_or_ambiguous_keys_are_refused_without_quoting_them(text: str
         parse(text)
     quoted = text.rsplit(":", maxsplit=1)[-1].strip()
     assert not quoted or quoted not in str(refused.value)
+
+
+def test_a_version_is_added_whole_and_the_rest_of_the_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    before = load_or_make(path)
+    text = path.read_text()
+    assert (add_version(path), add_version(path)) == (2, 3)
+    keys = load(path)
+    assert keys.keys() == {1, 2, 3}
+    assert keys[1] == before[1]
+    assert len(set(keys.values())) == 3
+    assert path.read_text().startswith(text)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["master.key"]
+
+
+def test_a_version_is_added_behind_the_link_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    load_or_make(tmp_path / "kept" / "master.key")
+    link = tmp_path / "master.key"
+    link.symlink_to(tmp_path / "kept" / "master.key")
+    add_version(link)
+    assert link.is_symlink()
+    assert load(tmp_path / "kept" / "master.key").keys() == {1, 2}
+
+
+def test_who_reads_while_a_version_is_added_reads_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    load_or_make(path)
+    with ThreadPoolExecutor(4) as threads:
+        reading = [threads.submit(lambda: [len(load(path)) for _ in range(300)]) for _ in range(3)]
+        for _ in range(50):
+            add_version(path)
+        seen = [each.result() for each in reading]
+    assert all(counts == sorted(counts) for counts in seen)
+    assert len(load(path)) == 51
+
+
+def test_a_file_that_is_gone_is_told_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="bring it back"):
+        load(tmp_path / "master.key")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fingerprint_tells_keys_apart_and_is_none_of_them() -> None:
+    old, new = secrets.token_bytes(32), secrets.token_bytes(32)
+    assert fingerprint_of(old) == fingerprint_of(old) != fingerprint_of(new)
+    assert fingerprint_of(old) not in {old, pepper_of({1: old})}
 
 
 def test_the_pepper_outlives_a_rotation_and_is_not_the_key() -> None:

@@ -1,26 +1,40 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from webauthn import helpers
 
 from tests.accounts.clock import set_clock
 from tests.authenticator import Authenticator, Key
-from tollkeeper.accounts import logins, passkeys, tokens, users
+from tollkeeper.accounts import logins, passkeys, users
 from tollkeeper.accounts.logins import LoginSession, Visit
-from tollkeeper.accounts.passkeys import Passkey, RelyingParty
+from tollkeeper.accounts.passkeys import Ceremony, Passkey, RelyingParty
 from tollkeeper.activity import Actor
-from tollkeeper.errors import AccountInactive, Contradiction, Invalid, NotFound, PasskeyRefused, TollkeeperError
+from tollkeeper.errors import (
+    AccountInactive,
+    Contradiction,
+    Invalid,
+    NotFound,
+    PasskeyRefused,
+    TollkeeperError,
+    TooManyAttempts,
+)
 from tollkeeper.store.database import Database
 
 PEPPER = bytes(range(32))
 NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
 PARTY = RelyingParty("usage.example.com", "https://usage.example.com")
-BROWSER = tokens.fresh()
+BROWSER = secrets.token_bytes(32)
+HERE = Visit("192.0.2.1")
 
 
 @pytest.fixture
@@ -43,14 +57,14 @@ def flip(text: str) -> str:
 
 
 async def make(
-    db: Database, user: users.User, device: Authenticator, name: str = "My phone", browser: str = BROWSER
+    db: Database, user: users.User, device: Authenticator, name: str = "My phone", browser: bytes = BROWSER
 ) -> Passkey:
     ceremony = await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
     return await keep(db, user, ceremony.name, device.make(ceremony.options), name=name, browser=browser)
 
 
 async def keep(
-    db: Database, user: users.User, ceremony: str, credential: Any, *, name: str = "x", browser: str = BROWSER
+    db: Database, user: users.User, ceremony: str, credential: Any, *, name: str = "x", browser: bytes = BROWSER
 ) -> Passkey:
     return await passkeys.add(
         db,
@@ -65,14 +79,18 @@ async def keep(
     )
 
 
-async def enter(db: Database, ceremony: str, credential: Any, browser: str = BROWSER) -> LoginSession:
+async def ask(db: Database, browser: bytes = BROWSER) -> Ceremony:
+    return await passkeys.ask(db, PARTY, browser=browser, pepper=PEPPER, visit=HERE)
+
+
+async def enter(db: Database, ceremony: str, credential: Any, browser: bytes = BROWSER) -> LoginSession:
     return await passkeys.sign_in(
-        db, PARTY, ceremony=ceremony, credential=credential, browser=browser, pepper=PEPPER, visit=Visit("192.0.2.1")
+        db, PARTY, ceremony=ceremony, credential=credential, browser=browser, pepper=PEPPER, visit=HERE
     )
 
 
 async def use(db: Database, device: Authenticator, key: Key | None = None) -> LoginSession:
-    ceremony = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    ceremony = await ask(db)
     return await enter(db, ceremony.name, device.use(ceremony.options, key))
 
 
@@ -106,7 +124,7 @@ async def test_what_browsers_are_asked_for(db: Database, user: users.User, devic
         "residentKey": "required", "requireResidentKey": True, "userVerification": "required",
     }  # fmt: skip
     assert (wanted["attestation"], wanted["timeout"], len(wanted["excludeCredentials"])) == ("none", 300_000, 1)
-    asked = (await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)).options
+    asked = (await ask(db)).options
     assert asked == {
         "challenge": asked["challenge"],
         "timeout": 300_000,
@@ -136,15 +154,15 @@ async def test_a_challenge_is_good_once_for_five_minutes_in_its_browser_and_unti
     db: Database, owner: Any, user: users.User, device: Authenticator
 ) -> None:
     await make(db, user, device)
-    first, second = [await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER) for _ in range(2)]
+    first, second = [await ask(db) for _ in range(2)]
     with pytest.raises(PasskeyRefused):
         await enter(db, first.name, device.use(first.options))
     with pytest.raises(PasskeyRefused):
-        await enter(db, second.name, device.use(second.options), browser=tokens.fresh())
+        await enter(db, second.name, device.use(second.options), browser=secrets.token_bytes(32))
     await enter(db, second.name, device.use(second.options))
     with pytest.raises(PasskeyRefused):
         await enter(db, second.name, device.use(second.options))
-    late = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    late = await ask(db)
     await set_clock(owner, NOW + timedelta(minutes=5))
     with pytest.raises(PasskeyRefused):
         await enter(db, late.name, device.use(late.options))
@@ -154,7 +172,7 @@ async def test_of_many_who_come_with_one_signature_one_is_signed_in(
     db: Database, owner: Any, user: users.User, device: Authenticator
 ) -> None:
     await make(db, user, device)
-    ceremony = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    ceremony = await ask(db)
     signed = device.use(ceremony.options)
     verdicts = await asyncio.gather(*(enter(db, ceremony.name, signed) for _ in range(50)), return_exceptions=True)
     assert sum(isinstance(each, LoginSession) for each in verdicts) == 1
@@ -164,7 +182,7 @@ async def test_of_many_who_come_with_one_signature_one_is_signed_in(
 
 async def test_a_failed_try_uses_the_challenge_up(db: Database, user: users.User, device: Authenticator) -> None:
     await make(db, user, device)
-    ceremony = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    ceremony = await ask(db)
     signed = device.use(ceremony.options)
     with pytest.raises(PasskeyRefused):
         await enter(db, ceremony.name, signed | {"response": {}})
@@ -206,8 +224,8 @@ async def test_two_who_sign_with_one_count_at_once_are_not_both_let_in(
     await make(db, user, device)
     tries: list[Any] = []
     for _ in range(10):
-        browser = tokens.fresh()
-        ceremony = await passkeys.ask(db, PARTY, browser=browser, pepper=PEPPER)
+        browser = secrets.token_bytes(32)
+        ceremony = await ask(db, browser)
         device.keys[0].count = 5
         tries.append(enter(db, ceremony.name, device.use(ceremony.options), browser=browser))
     verdicts = await asyncio.gather(*tries, return_exceptions=True)
@@ -257,7 +275,7 @@ async def test_a_passkey_of_another_or_of_nobody_signs_nobody_in(
 async def test_ceremonies_are_not_taken_for_each_other(db: Database, user: users.User, device: Authenticator) -> None:
     await make(db, user, device)
     eve = await users.add(db, "eve@example.com")
-    asked = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    asked = await ask(db)
     with pytest.raises(Invalid):
         await keep(db, user, asked.name, device.make({"user": {"id": "AAAA"}, **asked.options}))
     prepared = await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
@@ -266,13 +284,13 @@ async def test_ceremonies_are_not_taken_for_each_other(db: Database, user: users
     with pytest.raises(Invalid):
         await keep(db, eve, prepared.name, device.make(prepared.options))
     with pytest.raises(Invalid):
-        await keep(db, user, prepared.name, device.make(prepared.options), browser=tokens.fresh())
+        await keep(db, user, prepared.name, device.make(prepared.options), browser=secrets.token_bytes(32))
     assert await passkeys.count(db, user.id) == 1
 
 
 @pytest.mark.parametrize("credential", [{}, {"id": 5}, {"id": "x", "rawId": "x", "type": "public-key", "response": []}])
 async def test_a_credential_that_is_none_is_refused(db: Database, user: users.User, credential: Any) -> None:
-    asked = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+    asked = await ask(db)
     with pytest.raises(PasskeyRefused):
         await enter(db, asked.name, credential)
     prepared = await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
@@ -286,7 +304,7 @@ async def test_a_flipped_bit_or_a_cut_end_is_refused(
 ) -> None:
     await make(db, user, device)
     for spoil in (cut, flip):
-        ceremony = await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER)
+        ceremony = await ask(db)
         signed = device.use(ceremony.options)
         signed["response"][field] = spoil(signed["response"][field])
         with pytest.raises(PasskeyRefused):
@@ -352,7 +370,7 @@ async def test_of_many_who_fill_the_last_room_one_does(db: Database, user: users
         await make(db, user, device)
     tries: list[Any] = []
     for _ in range(8):
-        browser = tokens.fresh()
+        browser = secrets.token_bytes(32)
         ceremony = await passkeys.prepare(db, PARTY, user.id, browser=browser, pepper=PEPPER)
         tries.append(keep(db, user, ceremony.name, device.make(ceremony.options), browser=browser))
     verdicts = await asyncio.gather(*tries, return_exceptions=True)
@@ -363,8 +381,48 @@ async def test_of_many_who_fill_the_last_room_one_does(db: Database, user: users
 
 async def test_ceremonies_that_nobody_ended_go_by_themselves(db: Database, owner: Any, user: users.User) -> None:
     for _ in range(40):
-        await passkeys.ask(db, PARTY, browser=tokens.fresh(), pepper=PEPPER)
+        await ask(db, secrets.token_bytes(32))
     await set_clock(owner, NOW + timedelta(minutes=6))
     for _ in range(5):
         await passkeys.prepare(db, PARTY, user.id, browser=BROWSER, pepper=PEPPER)
     assert await owner.fetchval("SELECT count(*) FROM passkey_ceremonies") == 1
+
+
+async def test_a_network_begins_only_so_many_sign_ins(db: Database, owner: Any, user: users.User) -> None:
+    assert user
+    verdicts = await asyncio.gather(*(ask(db) for _ in range(320)), return_exceptions=True)
+    assert sum(isinstance(each, Ceremony) for each in verdicts) == 300
+    assert sum(isinstance(each, TooManyAttempts) for each in verdicts) == 20
+    await passkeys.ask(db, PARTY, browser=BROWSER, pepper=PEPPER, visit=Visit("198.51.100.1"))
+    await set_clock(owner, NOW + timedelta(seconds=1))
+    verdicts = await asyncio.gather(*(ask(db) for _ in range(10)), return_exceptions=True)
+    assert sum(isinstance(each, Ceremony) for each in verdicts) == 5
+
+
+def test_whatever_is_sent_is_judged(device: Authenticator) -> None:
+    chance = random.Random(7)
+    options = {"user": {"id": "AAAA"}, "challenge": "x" * 43}
+    made = device.make(options)
+    row: Any = {"user_id": UUID(bytes=bytes(16)), "public_key": passkeys._made(PARTY, "x" * 43, made).public_key}  # type: ignore[union-attr]
+    device.keys[0].user = bytes(16)
+    used = device.use(options)
+
+    def spoiled(credential: dict[str, Any], field: str) -> dict[str, Any]:
+        raw = bytearray(urlsafe_b64decode(credential["response"][field] + "=="))
+        for _ in range(chance.randint(1, 3)):
+            raw[chance.randrange(len(raw))] = chance.randrange(256)
+        raw = raw[: chance.randint(0, 2 * len(raw))]
+        return credential | {"response": credential["response"] | {field: urlsafe_b64encode(raw).decode()}}
+
+    def is_taken(credential: dict[str, Any]) -> bool:
+        given = passkeys._judged(lambda: helpers.parse_authentication_credential_json(credential))
+        return given is not None and passkeys._judged(lambda: passkeys._used(PARTY, "x" * 43, given, row)) is not None
+
+    assert is_taken(used)
+    for _ in range(500):
+        field = chance.choice(["clientDataJSON", "authenticatorData", "signature", "userHandle"])
+        worse = spoiled(used, field)
+        same = urlsafe_b64decode(worse["response"][field]) == urlsafe_b64decode(used["response"][field] + "==")
+        assert is_taken(worse) == same
+        forged = spoiled(made, "attestationObject")
+        passkeys._judged(lambda forged=forged: passkeys._made(PARTY, "x" * 43, forged))

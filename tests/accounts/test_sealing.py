@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.accounts.sealing import SealBroken, Sealed, Sealer
+from tollkeeper.accounts.masterkey import fingerprint_of
+from tollkeeper.accounts.sealing import KeyNotHere, SealBroken, Sealed, Sealer
 from tollkeeper.errors import Misconfigured
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
@@ -46,19 +47,57 @@ def test_every_flipped_bit_and_every_cut_is_seen() -> None:
 def test_after_a_rotation_the_new_key_seals_and_the_old_one_still_opens() -> None:
     before = Sealer({1: OLD}).seal("hush", user_id=ALICE, key="TOKEN")
     rotated = Sealer({1: OLD, 2: NEW})
-    assert rotated.versions == {1, 2}
     assert rotated.open(before, user_id=ALICE, key="TOKEN") == "hush"
     assert rotated.seal("hush", user_id=ALICE, key="TOKEN").version == 2
-    assert Sealer({1: OLD, 2: NEW}, current=1).seal("hush", user_id=ALICE, key="TOKEN").version == 1
+    assert rotated.seal("hush", user_id=ALICE, key="TOKEN", version=1).version == 1
 
 
 def test_a_wrong_or_absent_master_key_opens_nothing() -> None:
     sealed = Sealer({1: OLD}).seal("hush", user_id=ALICE, key="TOKEN")
-    for sealer in (Sealer({1: NEW}), Sealer({2: OLD})):
-        with pytest.raises(SealBroken):
+    for sealer, refusal in ((Sealer({1: NEW}), SealBroken), (Sealer({2: OLD}), KeyNotHere)):
+        with pytest.raises(refusal):
             sealer.open(sealed, user_id=ALICE, key="TOKEN")
     both = Sealer({1: OLD, 2: OLD})
     with pytest.raises(SealBroken):
         both.open(Sealed(sealed.content, 2), user_id=ALICE, key="TOKEN")
-    with pytest.raises(Misconfigured):
-        Sealer({1: OLD}, current=2)
+    with pytest.raises(KeyNotHere):
+        Sealer({1: OLD}).seal("hush", user_id=ALICE, key="TOKEN", version=2)
+
+
+def test_a_version_that_is_not_here_is_looked_for_once_it_is_needed() -> None:
+    sealed = Sealer({1: OLD, 2: NEW}).seal("hush", user_id=ALICE, key="TOKEN")
+    file: dict[int, bytes] = {1: OLD}
+    sealer = Sealer(file, reload=lambda: file)
+    with pytest.raises(KeyNotHere) as refused:
+        sealer.open(sealed, user_id=ALICE, key="TOKEN")
+    assert (refused.value.status, refused.value.retry_after_seconds) == (503, 1)
+    file[2] = NEW
+    assert sealer.open(sealed, user_id=ALICE, key="TOKEN") == "hush"
+
+
+def test_a_key_that_is_here_stays_whatever_becomes_of_its_file() -> None:
+    sealed = Sealer({1: OLD}).seal("hush", user_id=ALICE, key="TOKEN")
+    for file in ({1: NEW}, {2: NEW}):
+        sealer = Sealer({1: OLD}, reload=lambda file=file: file)
+        sealer.refresh()
+        assert sealer.open(sealed, user_id=ALICE, key="TOKEN") == "hush"
+
+
+def test_a_file_that_can_no_longer_be_read_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    def unreadable() -> dict[int, bytes]:
+        raise Misconfigured("others may read the master key")
+
+    sealer = Sealer({1: OLD}, reload=unreadable)
+    for _ in range(3):
+        sealer.refresh()
+    assert [each.getMessage() for each in caplog.records] == [
+        "the master key is not read anew: others may read the master key"
+    ]
+
+
+def test_nothing_is_sealed_under_another_key_of_the_same_version() -> None:
+    sealer = Sealer({1: OLD})
+    sealer.refuse_unless(1, fingerprint_of(OLD))
+    for version, fingerprint in ((1, fingerprint_of(NEW)), (2, fingerprint_of(OLD)), (2, b"")):
+        with pytest.raises(KeyNotHere):
+            sealer.refuse_unless(version, fingerprint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,38 @@ def test_a_service_key_works_until_it_is_revoked(serving: Serving) -> None:
     assert made["key"] not in str(listed)
     assert serving.tollkeeper.json("key", "revoke", made["id"]) == {"id": made["id"], "revoked": True}
     assert serving.tollkeeper.json("key", "revoke", made["id"], code=1)["status"] == 404
+
+
+def test_a_key_is_rotated_and_bound_to_a_place(serving: Serving) -> None:
+    tollkeeper = serving.tollkeeper
+    made = tollkeeper.json("key", "create", "--service", "shop", "--address", "203.0.113.0/24", "--address", "::1")
+    assert made["addresses"] == ["203.0.113.0/24", "::1/128"]
+    assert _post(serving, made["key"], "keyed@example.com") == 403
+    rotated = tollkeeper.json("key", "rotate", made["id"], "--overlap-hours", "1")
+    assert (rotated["replaces"]["id"], rotated["addresses"]) == (made["id"], made["addresses"])
+    assert rotated["key"] != made["key"]
+    listed = {key["id"]: key for key in tollkeeper.json("key", "list")["items"]}
+    assert (listed[made["id"]]["status"], listed[rotated["id"]]["replaces"]) == ("replaced", made["id"])
+    assert tollkeeper.json("key", "rotate", made["id"], code=1)["status"] == 409
+    assert (
+        "--overlap-hours must be from 0 to 720"
+        in tollkeeper.run("key", "rotate", made["id"], "--overlap-hours", "721").stderr
+    )
+
+
+def test_the_pattern_finds_keys_and_nothing_else(told: Callable[..., Told]) -> None:
+    made = told("key", "create", "--service", "shop", "--json").json
+    pattern = told("key", "pattern", "--json").json["pattern"]
+    assert told("key", "pattern").out.strip() == pattern
+    assert re.findall(pattern, f"KEY={made['key']}\ntk_user_short tk_other_{'x' * 43}_{'y' * 6}") == [made["key"]]
+
+
+def test_the_state_of_the_master_key_is_told(told: Callable[..., Told], tollkeeper: Tollkeeper) -> None:
+    found = told("secrets", "status", "--json").json
+    assert (found["ok"], found["keptIn"]) == (True, str(tollkeeper.data / "master.key"))
+    (first,) = found["versions"]
+    assert (first["version"], first["isHere"], first["isSealing"], first["isNeeded"]) == (1, True, True, True)
+    assert "VERSION" in told("secrets", "status").out
 
 
 def test_a_user_key_is_the_users(serving: Serving, a_user: Callable[[str], str]) -> None:
@@ -247,7 +280,8 @@ COMMANDS = [
     *([command] for command in ("serve", "demo", "migrate", "import", "export", "verify", "doctor")),
     *(["user", verb] for verb in ("add", "list", "show", "set", "link")),
     *(["plan", verb] for verb in ("list", "apply", "set")),
-    *(["key", verb] for verb in ("create", "list", "revoke")),
+    *(["key", verb] for verb in ("create", "list", "revoke", "rotate", "pattern")),
+    *(["secrets", verb] for verb in ("status", "rotate")),
     *(["price", verb] for verb in ("set", "list", "remove")),
 ]
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +79,7 @@ class Site:
     key: str = ""
     started: int = 0
 
-    async def start(self, *, port: int = 0, **settings: object) -> Node:
+    async def start(self, *, port: int = 0, environment: Mapping[str, str] | None = None, **settings: object) -> Node:
         """Start one more node and wait until it answers."""
         self.started += 1
         log = self.data.with_name(f"{self.data.name}-{self.started}.log")
@@ -87,7 +87,7 @@ class Site:
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
                 *(COMMAND, "serve", "--port", str(port), "--json", *options),
-                env=self._environment(),
+                env=self._environment() | dict(environment or {}),
                 stdout=PIPE,
                 stderr=errors,
             )
@@ -98,14 +98,21 @@ class Site:
         self.nodes.append(node)
         return node
 
-    async def run(self, *words: object, code: int = 0) -> Any:
+    async def run(self, *words: object, code: int = 0, environment: Mapping[str, str] | None = None) -> Any:
         """Run a command beside the nodes; gives the document that it prints."""
-        process = await asyncio.create_subprocess_exec(
-            *(COMMAND, *map(str, words), "--json"), env=self._environment(), stdout=PIPE, stderr=PIPE
-        )
+        process = await self.begin(*words, environment=environment)
         said, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
         assert process.returncode == code, (said + errors).decode()
         return msgspec.json.decode(said)
+
+    async def begin(self, *words: object, environment: Mapping[str, str] | None = None) -> Process:
+        """Start a command beside the nodes."""
+        return await asyncio.create_subprocess_exec(
+            *(COMMAND, *map(str, words), "--json"),
+            env=self._environment() | dict(environment or {}),
+            stdout=PIPE,
+            stderr=PIPE,
+        )
 
     async def furnish(self, plans: str = PLANS) -> None:
         """Make a service's key, the plans and a price as the operator makes them."""

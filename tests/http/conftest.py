@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,10 +162,9 @@ class Site:
         return heard.json
 
 
-@pytest.fixture(scope="module")
-async def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Site]:
-    """The service, on a database of this file's own."""
-    settings = Settings(port=0, data=str(tmp_path_factory.mktemp("data")), database_connections=4)
+@asynccontextmanager
+async def a_site(server: Server, settings: Settings) -> AsyncGenerator[Site]:
+    """Run the service on a database of its own."""
     async with a_database(server, template="tollkeeper") as addresses, running(settings, addresses) as application:
         with listening(settings) as listener:
             async with (
@@ -176,6 +176,14 @@ async def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> A
                 scopes = keys.SCOPES["service"]
                 yield Site(made.url, application, addresses, client, owner, await made.service_key(*scopes))
                 await owner.close()
+
+
+@pytest.fixture(scope="module")
+async def service(server: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Site]:
+    """The service, on a database of this file's own."""
+    settings = Settings(port=0, data=str(tmp_path_factory.mktemp("data")), database_connections=4)
+    async with a_site(server, settings) as site:
+        yield site
 
 
 @pytest.fixture

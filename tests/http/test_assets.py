@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 
 import aiohttp
@@ -84,3 +85,45 @@ async def test_no_file_is_named_by_a_request(service: Site) -> None:
     for path in ("index.html", "..%2findex.html", "%2e%2e%2fhttp%2fpages.py", "x", "%00"):
         heard = await service.call("GET", f"/assets/{path}")
         assert heard.status in {400, 404}, path
+
+
+async def test_the_page_says_before_any_script_what_it_is_and_whose(service: Site, alice: Person) -> None:
+    _, text = await _page(service, alice, "/requests")
+    assert "<h1>Requests</h1>" in text
+    assert '<a href="/requests" aria-current="page">' in text
+    assert "/admin" not in text
+    known = re.findall(r'<script type="application/json" id="known"[^>]*>(.*?)</script>', text)
+    told = json.loads(known[0])
+    assert told["account"] == (await service.call("GET", "/api/account", by=alice.by_cookie)).json["account"]
+    assert told["settings"] == (await service.call("GET", "/api/user/settings", by=alice.by_cookie)).json["settings"]
+    assert {path for path in _loaded(text) if "RequestsPage" in path}
+
+
+async def test_a_name_cannot_end_what_it_is_written_in(service: Site, alice: Person) -> None:
+    name = "</script><script>alert(1)</script><!--"
+    changed = await service.call("PUT", "/api/user/settings", by=alice.by_cookie, says={"name": name})
+    assert changed.status == 200
+    _, text = await _page(service, alice)
+    assert "alert(1)</script>" not in text
+    known = re.findall(r'id="known"[^>]*>(.*?)</script>', text)
+    assert json.loads(known[0])["settings"]["name"] == name
+
+
+async def test_browsers_get_large_answers_as_gzip_and_programs_do_not(service: Site, alice: Person) -> None:
+    for headers, encoding in ((alice.by_cookie, "gzip"), (alice.by_key, None)):
+        asked = {**headers, "Accept-Encoding": "gzip, br"}
+        async with (
+            aiohttp.ClientSession(auto_decompress=False) as client,
+            client.get(f"{service.url}/api/user/dashboard", headers=asked) as answer,
+        ):
+            body = await answer.read()
+            assert (answer.status, answer.headers.get("Content-Encoding")) == (200, encoding)
+            assert int(answer.headers["Content-Length"]) == len(body)
+            plain = gzip.decompress(body) if encoding else body
+            assert json.loads(plain)["user"]["email"] == alice.email
+    refused = {**alice.by_cookie, "Accept-Encoding": "gzip;q=0"}
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"{service.url}/api/user/dashboard", headers=refused) as told,
+    ):
+        assert "Content-Encoding" not in told.headers

@@ -229,18 +229,32 @@ async def test_32_levels_and_1000_keys_are_read(service: Site, alice: Person) ->
     await service.start(alice, metadata={f"k{n}": n for n in range(900)})
 
 
-async def test_a_million_elements_and_colliding_keys_are_refused_quickly(service: Site, alice: Person) -> None:
-    for raw in (
-        b'{"prompt": ' + b"[" + b"1," * 10**6 + b"1]}",
-        b'{"prompt": ' + b"[" + b"-0," * 10**6 + b"1]}",
-        b'{"prompt": ' + b"[" + b"[]," * 10**6 + b"1]}",
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"prompt": [' + b"1," * 10**6 + b"1]}",
+        b'{"prompt": [' + b"-0," * 10**6 + b"1]}",
+        b'{"prompt": [' + b"[]," * 10**6 + b"1]}",
         b"{" + b",".join(b'"%d": 1' % n for n in range(10**5)) + b"}",
-    ):
-        # Of this process, in which the service runs: others may keep the machine busy.
+    ],
+    ids=["ones", "minus zeros", "lists", "keys"],
+)
+async def test_a_million_values_are_refused_for_little_more_than_reading_them(
+    service: Site, alice: Person, raw: bytes
+) -> None:
+    refused: list[float] = []
+    read: list[float] = []
+    # In turn and more than once: whatever else this process does disturbs some of them, and not the least.
+    for _ in range(3):
         began = time.process_time()
         heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
+        refused.append(time.process_time() - began)
         assert heard.status in {400, 422}
-        assert time.process_time() - began < 2.0
+        began = time.process_time()
+        json.loads(raw)
+        read.append(time.process_time() - began)
+    # Seen is 2. Looking closely at each value would take 50 times as long as reading it.
+    assert min(refused) < 12 * min(read)
 
 
 async def test_a_body_above_8_mib_is_413_at_once(service: Site, alice: Person) -> None:

@@ -13,143 +13,14 @@ from litestar import get
 from tollkeeper.accounts import keys, logins, users
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Misconfigured
-from tollkeeper.http.app_page import APP_PATHS
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import operation_of
 from tollkeeper.http.routes import ROUTES, asgi_app
 
 from .conftest import JSON, Person, Site
+from .matrix import BRING, CALLS, FOR_ANYONE_KNOWN, FOR_OPERATORS, FOR_PERSONS, FOR_SERVICES, NEEDS, PUBLIC
 
 UNSAFE = ("POST", "PUT", "DELETE")
-PAGES = {("GET", path.replace(":str}", "}")) for path in APP_PATHS}
-CALLS: dict[tuple[str, str], Any] = {
-    ("POST", "/api/chat/track"): {"prompt": "x"},
-    ("PUT", "/api/chat/track"): {"requestId": "not-there", "status": "completed"},
-    ("POST", "/api/chat/track/batch"): [],
-    ("GET", "/api/chat/requests"): None,
-    ("GET", "/api/chat/requests/{reference}"): None,
-    ("GET", "/api/chat/sessions"): None,
-    ("GET", "/api/chat/sessions/{session}"): None,
-    ("GET", "/api/user/dashboard"): None,
-    ("GET", "/api/user/dashboard/stream"): None,
-    ("POST", "/api/user/dashboard"): None,
-    ("GET", "/api/user/analytics"): None,
-    ("GET", "/api/admin/analytics"): None,
-    ("GET", "/api/admin/analytics/users"): None,
-    ("GET", "/api/user/plan"): None,
-    ("GET", "/api/user/settings"): None,
-    ("PUT", "/api/user/settings"): {"theme": "dark"},
-    ("GET", "/api/plans"): None,
-    ("GET", "/api/user/variables"): None,
-    ("GET", "/api/user/variables/{key}"): None,
-    ("POST", "/api/user/variables"): {"key": "K", "value": "v"},
-    ("PUT", "/api/user/variables"): {"variables": {"K": "v"}},
-    ("DELETE", "/api/user/variables/{key}"): None,
-    ("GET", "/api/account"): None,
-    ("PATCH", "/api/account"): {"name": "x"},
-    ("POST", "/api/account/sign-out"): None,
-    ("GET", "/api/account/sessions"): None,
-    ("DELETE", "/api/account/sessions"): None,
-    ("DELETE", "/api/account/sessions/{session}"): None,
-    ("GET", "/api/account/passkeys"): None,
-    ("POST", "/api/account/passkeys/options"): None,
-    ("POST", "/api/account/passkeys"): {"ceremony": "x" * 43, "credential": {}, "name": "x"},
-    ("PATCH", "/api/account/passkeys/{passkey}"): {"name": "x"},
-    ("DELETE", "/api/account/passkeys/{passkey}"): None,
-    ("POST", "/api/sign-in/passkey/options"): None,
-    ("POST", "/api/sign-in/passkey"): {"ceremony": "x" * 43, "credential": {}},
-    ("GET", "/api/account/keys"): None,
-    ("POST", "/api/account/keys"): {"name": "x"},
-    ("DELETE", "/api/account/keys/{id}"): None,
-    ("POST", "/api/account/keys/{id}/rotate"): {},
-    ("GET", "/api/account/activity"): None,
-    ("DELETE", "/api/account"): {"confirm": "not-mine@example.com"},
-    ("GET", "/api/admin/activity"): None,
-    ("GET", "/api/admin/overview"): None,
-    ("GET", "/api/admin/users"): None,
-    ("GET", "/api/admin/users/{user}"): None,
-    ("PUT", "/api/admin/users/{user}"): {"note": "x"},
-    ("DELETE", "/api/admin/users/{user}"): None,
-    ("GET", "/api/admin/users/{user}/dashboard"): None,
-    ("GET", "/api/admin/users/{user}/requests"): None,
-    ("GET", "/api/admin/users/{user}/requests/{reference}"): None,
-    ("GET", "/api/admin/plans"): None,
-    ("GET", "/api/admin/models"): None,
-    ("GET", "/api/admin/models/{model}/prices"): None,
-    ("PUT", "/api/admin/models/{model}/prices"): {"input": "1", "output": "1"},
-    ("DELETE", "/api/admin/models/{model}/prices/{effective_from}"): None,
-    ("POST", "/api/admin/models/{model}/reprice"): {},
-    ("GET", "/api/admin/system"): None,
-    ("GET", "/api/admin/keys"): None,
-    ("POST", "/api/admin/keys"): {"name": "x"},
-    ("DELETE", "/api/admin/keys/{id}"): None,
-    ("POST", "/api/admin/keys/{id}/rotate"): {},
-    ("GET", "/metrics"): None,
-    ("GET", "/healthz"): None,
-    ("GET", "/readyz"): None,
-    ("GET", "/openapi.json"): None,
-    ("GET", "/docs"): None,
-    ("GET", "/assets/{name}"): None,
-    ("GET", "/problems/{slug}"): None,
-    ("GET", "/sign-in/{token}"): None,
-    ("POST", "/sign-in/{token}"): None,
-    **dict.fromkeys(PAGES),
-}
-PUBLIC = {
-    ("GET", "/healthz"),
-    ("GET", "/readyz"),
-    ("GET", "/openapi.json"),
-    ("GET", "/docs"),
-    ("GET", "/assets/{name}"),
-    ("GET", "/problems/{slug}"),
-    ("GET", "/sign-in/{token}"),
-    ("POST", "/sign-in/{token}"),
-    ("POST", "/api/sign-in/passkey/options"),
-    ("POST", "/api/sign-in/passkey"),
-} | PAGES
-NEEDS: dict[tuple[str, str], str] = {
-    ("POST", "/api/chat/track"): "track",
-    ("PUT", "/api/chat/track"): "track",
-    ("POST", "/api/chat/track/batch"): "track",
-    ("GET", "/api/chat/requests"): "dashboard:read",
-    ("GET", "/api/chat/requests/{reference}"): "dashboard:read",
-    ("GET", "/api/chat/sessions"): "dashboard:read",
-    ("GET", "/api/chat/sessions/{session}"): "dashboard:read",
-    ("GET", "/api/user/dashboard"): "dashboard:read",
-    ("GET", "/api/user/dashboard/stream"): "dashboard:read",
-    ("POST", "/api/user/dashboard"): "dashboard:read",
-    ("GET", "/api/user/analytics"): "dashboard:read",
-    ("GET", "/api/user/plan"): "dashboard:read",
-    ("GET", "/api/user/settings"): "dashboard:read",
-    ("GET", "/api/user/variables"): "variables:read",
-    ("GET", "/api/user/variables/{key}"): "variables:read",
-    ("POST", "/api/user/variables"): "variables:write",
-    ("PUT", "/api/user/variables"): "variables:write",
-    ("DELETE", "/api/user/variables/{key}"): "variables:write",
-    ("GET", "/metrics"): "metrics",
-}
-FOR_ANYONE_KNOWN = {("GET", "/api/account"), ("GET", "/api/plans")}
-FOR_SERVICES = {("POST", "/api/chat/track/batch")}
-FOR_PERSONS = {
-    ("PATCH", "/api/account"),
-    ("POST", "/api/account/sign-out"),
-    ("GET", "/api/account/sessions"),
-    ("DELETE", "/api/account/sessions"),
-    ("DELETE", "/api/account/sessions/{session}"),
-    ("GET", "/api/account/passkeys"),
-    ("POST", "/api/account/passkeys/options"),
-    ("POST", "/api/account/passkeys"),
-    ("PATCH", "/api/account/passkeys/{passkey}"),
-    ("DELETE", "/api/account/passkeys/{passkey}"),
-    ("PUT", "/api/user/settings"),
-    ("GET", "/api/account/keys"),
-    ("POST", "/api/account/keys"),
-    ("DELETE", "/api/account/keys/{id}"),
-    ("POST", "/api/account/keys/{id}/rotate"),
-    ("GET", "/api/account/activity"),
-    ("DELETE", "/api/account"),
-}
-FOR_OPERATORS = {call for call in CALLS if call[1].startswith("/api/admin/")}
 
 
 def routes() -> set[tuple[str, str]]:
@@ -196,7 +67,7 @@ async def answer(service: Site, call: tuple[str, str], by: dict[str, str]) -> in
 async def test_nobody_hears_401_unless_the_route_is_public(service: Site, call: tuple[str, str]) -> None:
     # Not from this machine, as far as /metrics can tell.
     status = await answer(service, call, JSON | {"X-Forwarded-For": "203.0.113.1"})
-    if call in {("POST", "/sign-in/{token}"), ("POST", "/api/sign-in/passkey")}:
+    if call in BRING:
         assert status == 401
     elif call in PUBLIC:
         assert status in {200, 404}

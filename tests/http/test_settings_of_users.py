@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tollkeeper.activity import Actor
-from tollkeeper.metering import plans
+from tollkeeper.http.plans import OwnPlanAnswer
+from tollkeeper.metering import own_plan, plans
 
 from .conftest import Person, Site
 
 PLAN = [
     "name", "rank", "dailyRequests", "monthlyRequests", "maxTokensPerRequest", "monthlyTokens", "monthlyCost",
-    "features", "pricePerMonth", "billingCycle",
+    "features", "pricePerMonth", "billingCycle", "textPolicy", "retainTextDays",
 ]  # fmt: skip
 AT_FIRST = {
     "name": None,
@@ -53,6 +55,8 @@ async def test_the_catalogue_is_for_whoever_is_known(service: Site, alice: Perso
         "features": [],
         "pricePerMonth": 2000,
         "billingCycle": "monthly",
+        "textPolicy": "all",
+        "retainTextDays": None,
     }
     assert pro["features"] == ["chat", "code_generation", "analysis"]
 
@@ -70,6 +74,28 @@ async def test_a_users_plan_is_their_own_terms_and_what_of_them_is_used(service:
     dashboard = (await service.call("GET", "/api/user/dashboard", by=ana.by_key)).json
     assert told["limits"] == dashboard["limits"]
     assert (told["limits"]["dailyUsed"], told["limits"]["dailyLimit"]) == (1, 3)
+
+
+async def test_what_is_kept_of_texts_is_told_as_it_is_now(service: Site) -> None:
+    name = await service.plan("private", text_policy="redacted", retain_text_days=7)
+    ana, operator = await service.person(name), await service.operator()
+
+    async def told() -> list[tuple[str, int | None]]:
+        own = (await service.call("GET", "/api/user/plan", by=ana.by_key)).json["plan"]
+        both = [own]
+        for path, by in (("/api/plans", ana.by_key), ("/api/admin/plans", operator.by_cookie)):
+            both += [each for each in (await service.call("GET", path, by=by)).json["plans"] if each["name"] == name]
+        return [(each["textPolicy"], each["retainTextDays"]) for each in both]
+
+    assert await told() == [("redacted", 7)] * 3
+    await service.owner.execute("UPDATE plans SET text_policy = 'none', retain_text_days = NULL WHERE name = $1", name)
+    assert await told() == [("none", None)] * 3
+    await service.owner.execute("UPDATE plans SET text_policy = 'all', retain_text_days = 90 WHERE name = $1", name)
+    # What holds for a user is what the house keeps too; operators see what they said of the plan.
+    backend = replace(service.application.backend, text_policy="redacted", keep_text_days=30)
+    own = await own_plan.read(backend.database, backend.ledger, ana.id)
+    shown = OwnPlanAnswer.of(own, backend).plan
+    assert (shown.text_policy, shown.retain_text_days) == ("redacted", 30)
 
 
 async def test_a_plan_that_has_expired_is_free(service: Site, alice: Person) -> None:

@@ -109,3 +109,69 @@ async def test_numbers_keep_their_digits(service: Site, alice: Person) -> None:
     raw = b'{"key": "N", "value": 12345678901234567890.10}'
     heard = await service.call("POST", PATH, by=alice.by_key, raw=raw)
     assert b'"value":12345678901234567890.10' in heard.body
+
+
+async def test_revealing_asks_a_person_for_a_recent_sign_in_and_a_key_for_its_scope(service: Site) -> None:
+    ana = await service.person()
+    await service.call("POST", PATH, by=ana.by_key, says=SECRET)
+    await service.owner.execute(
+        "UPDATE sessions SET created_at = created_at - interval '16 minutes' WHERE user_id = $1", ana.id
+    )
+    for path in (f"{PATH}/OPENAI_KEY?reveal=true", f"{PATH}?format=env&reveal=true"):
+        assert (await service.call("GET", path, by=ana.by_cookie)).is_problem(403, "sign-in-again")
+        assert (await service.call("GET", path, by=ana.by_key)).status == 200
+        assert (await service.call("GET", path, by=service.as_service(ana.email))).is_problem(403, "not-allowed")
+    assert (await service.call("GET", f"{PATH}?format=env", by=ana.by_cookie)).status == 200
+
+
+async def test_variables_come_as_a_file_and_go_back_as_one(service: Site, alice: Person) -> None:
+    by = alice.by_key
+    kept = {"A": "two words", "N": 5, "FLAG": True, "J": {"a": [1, "it's"]}}
+    await service.call("PUT", PATH, by=by, says={"variables": kept})
+    await service.call("POST", PATH, by=by, says=SECRET)
+    masked = await service.call("GET", f"{PATH}?format=env", by=by)
+    assert masked.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert masked.headers["Content-Disposition"] == 'attachment; filename="tollkeeper.env"'
+    assert b"# for the demo\n# OPENAI_KEY=****1234 " in masked.body
+    assert b"sk-example" not in masked.body
+    whole = await service.call("GET", f"{PATH}?format=env&reveal=true", by=by)
+    assert b"\nOPENAI_KEY=sk-example-1234\n" in whole.body
+    before = (await service.call("GET", PATH, by=by)).json["variables"]
+    as_text = by | {"Content-Type": "text/plain; charset=utf-8"}
+    for file in (masked, whole):
+        assert (await service.call("PUT", PATH, by=as_text, raw=file.body)).status == 200
+        after = (await service.call("GET", PATH, by=by)).json["variables"]
+        assert [each | {"updatedAt": 0} for each in after] == [each | {"updatedAt": 0} for each in before]
+    noted = await service.owner.fetchval(
+        "SELECT detail::text FROM activity WHERE user_id = $1 AND action = 'variables.revealed'", alice.id
+    )
+    assert noted == '{"keys": ["OPENAI_KEY"]}'
+
+
+async def test_a_faulty_file_changes_nothing_and_names_its_lines_but_no_value(service: Site, alice: Person) -> None:
+    await service.call("POST", PATH, by=alice.by_key, says={"key": "N", "value": 5})
+    before = await service.rows()
+    as_text = alice.by_key | {"Content-Type": "text/plain"}
+    for raw, lines in (
+        (b"GOOD=1\n1BAD=canary\n\nN=canary\nGOOD=2\n", {"line 2", "line 4", "line 5"}),
+        (b"GOOD=1\ncanary\n", {"line 2"}),
+        (b"GOOD='canary\n", {"line 1"}),
+        (b"GOOD=" + b"canary" * 20_000, {"line 1"}),
+        (b"\n".join(b"K%d=canary" % n for n in range(201)), {"variables"}),
+    ):
+        heard = await service.call("PUT", PATH, by=as_text, raw=raw)
+        assert heard.is_problem(422, "invalid"), heard.body
+        assert heard.faulty == lines
+        assert b"canary" not in heard.body
+    assert (await service.call("PUT", PATH, by=as_text, raw=b"A=\xff")).is_problem(400, "not-understood")
+    assert (await service.call("PUT", PATH, by=as_text, raw=b'{"variables": {}}')).status == 415
+    assert await service.rows() == before
+    assert (await service.call("GET", f"{PATH}?reveal=true", by=alice.by_key)).faulty == {"reveal"}
+
+
+async def test_a_page_may_send_json_as_the_text_that_its_browser_takes_it_for(service: Site, alice: Person) -> None:
+    by = alice.by_cookie | {"Content-Type": "text/plain;charset=UTF-8"}
+    assert (await service.call("PUT", PATH, by=by, raw=b' {"variables": {"A": "json"}}')).status == 200
+    assert (await service.call("PUT", PATH, by=by, raw=b"B=file\n")).status == 200
+    found = (await service.call("GET", PATH, by=by)).json["variables"]
+    assert {each["key"]: each["value"] for each in found} == {"A": "json", "B": "file"}

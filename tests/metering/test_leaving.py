@@ -147,8 +147,8 @@ async def test_tracking_that_races_a_leaving_is_refused_clearly_and_counts_for_n
     ):
         for place in range(16):
             tasks.create_task(track((one, other)[place % 2], random.Random(place)))
-        while await owner.fetchval("SELECT total_completed FROM usage WHERE user_id = $1", user) < 30:
-            await asyncio.sleep(0.05)
+        while await owner.fetchval("SELECT total_completed FROM usage WHERE user_id = $1", user) < 30:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # until it is under way
         assert await leave(db, user)
     assert refused <= {NotFound, AccountInactive}
     assert await rows_of(owner, user) <= STAYS
@@ -239,7 +239,7 @@ async def test_the_log_keeps_what_was_done_and_nothing_that_tells_of_who_left(
     await activity.note(db, user_id=other, actor=own, action="user.changed", detail={"role": "user"})
     acting = Actor(str(other), "203.0.113.77", "canary", acted_by=user)
     await activity.note(db, user_id=other, actor=acting, action="variables.put", detail={"keys": ["A"]})
-    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="stays"):
+    with pytest.raises(asyncpg.PostgresError, match="stays"):
         await owner.execute("SELECT tk_forget_activity($1)", user)
     await leave(db, user, operator)
     # Too late: it would stay for ever.
@@ -259,6 +259,6 @@ async def test_of_two_operators_who_leave_at_once_one_stays(db: Database) -> Non
         await users.change(db, each, actor=ACTOR, admin=True)
     attempts = [leaving.begin(db, each, actor=ACTOR, may_be_last=False) for each in both]
     told = await asyncio.gather(*attempts, return_exceptions=True)
-    assert sorted(type(each) for each in told if each) == [Contradiction]
+    assert [type(each) for each in told if each] == [Contradiction]
     with pytest.raises(NotFound):
         await leaving.begin(db, UUID(int=7), actor=ACTOR, may_be_last=True)

@@ -70,6 +70,11 @@ def test_what_is_left_out_or_minus_one_is_unlimited_and_zero_is_none() -> None:
         ("[plans.tiny]\nrank = 1\nfeatures = ['chat', 'chat']", "plans.tiny.features"),
         ("[plans.tiny]\nrank = 1\nprice_per_month = -1", "plans.tiny.price_per_month"),
         ("[plans.tiny]\nrank = 1\nbilling_cycle = 'weekly'", "plans.tiny.billing_cycle"),
+        ("[plans.tiny]\nrank = 1\ntext_policy = 'some'", "plans.tiny.text_policy"),
+        ("[plans.tiny]\nrank = 1\ntext_policy = true", "plans.tiny.text_policy"),
+        ("[plans.tiny]\nrank = 1\nretain_text_days = 0", "plans.tiny.retain_text_days"),
+        ("[plans.tiny]\nrank = 1\nretain_text_days = 1.5", "plans.tiny.retain_text_days"),
+        ("[plans.tiny]\nrank = 1\nretain_text_days = 36_501", "plans.tiny.retain_text_days"),
         ("[plans]\ntiny = 1", "plans.tiny"),
     ],
 )
@@ -109,6 +114,18 @@ async def test_the_difference_is_told_before_anything_changes_and_the_same_is_ap
     assert await plans.apply(db, file) == list(told.values())
     assert [each.name for each in await plans.catalogue(db)] == ["free", "tiny", "pro", "enterprise"]
     assert {each.kind for each in await plans.difference(db, file)} == {"same", "absent"}
+
+
+async def test_what_is_kept_of_texts_is_part_of_a_plan(db: Database) -> None:
+    (tiny,) = plans.parse(TINY + "text_policy = 'none'\nretain_text_days = 30")
+    assert (tiny.text_policy, tiny.retain_text_days) == ("none", 30)
+    await plans.apply(db, [tiny])
+    assert tiny in await plans.catalogue(db)
+    told = {each.name: each for each in await plans.difference(db, plans.parse(TINY + "retain_text_days = -1"))}
+    assert told["tiny"].changes == (
+        plans.FieldChange("text_policy", "none", "all"),
+        plans.FieldChange("retain_text_days", 30, None),
+    )
 
 
 async def test_plans_may_swap_ranks_but_not_take_that_of_an_absent_one(db: Database) -> None:

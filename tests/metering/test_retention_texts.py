@@ -223,7 +223,7 @@ _VERSIONS = "SELECT id, xmin FROM chat_requests WHERE started_at < $1 ORDER BY 1
 async def test_who_was_interrupted_goes_on(keeper: Database, owner: asyncpg.Connection, old: UUID) -> None:
     places = await keeper.all("begin_clearing", before=NOW)
     assert [place["partition"] for place in places][-1] == "chat_requests_default"
-    await keeper.one("clear_texts", partition="chat_requests_default", from_block=0, to_block=10)
+    await keeper.one("clear_texts", partition="chat_requests_default", from_block=0, to_block=10, plan=None)
     assert (await retained(keeper)).texts_from is None
     assert old
     assert await prune_texts(keeper, APRIL, actor=Actor("x")) == 3

@@ -6,11 +6,14 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests import browser
 from tests.faults.nodes import Site
 from tests.web.visitors import Served, Visitor, visiting
+
+# As patient as everything else that waits for a page: machines are busy.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

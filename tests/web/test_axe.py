@@ -47,7 +47,7 @@ async def test_axe_finds_nothing_on_any_page(
             await visitor.go(path)
             await _has_no_faults(visitor, path)
     async with visiting(chromium, served, scheme=scheme, signed_in=signed_in) as visitor:
-        for path in (*PAGES, "/sessions/talk", *OPERATORS_PAGES):
+        for path in (*PAGES, "/sessions/talk", *OPERATORS_PAGES, await visitor.looked_at()):
             await visitor.open(path)
             await visitor.page.wait_for_timeout(300)
             await _has_no_faults(visitor, path)
@@ -70,7 +70,11 @@ async def test_axe_finds_nothing_in_what_opens(
             ("/settings/security", "Add a passkey"),
             ("/settings/activity", "Download"),
             ("/settings/data", "Delete account"),
+            ("/variables", "Edit PLAIN"),
+            ("/variables", ".env"),
+            ("/requests", "Download"),
             ("/admin/models?open=gpt-4o", None),
+            (await visitor.looked_at(), "Switch off"),
         ):
             await visitor.open(path)
             if opens is not None:

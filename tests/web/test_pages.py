@@ -8,18 +8,30 @@ from typing import Any, Literal
 import pytest
 from playwright.async_api import Browser, StorageState
 
-from tests.web.visitors import PAGES, Served, Visitor, visiting
+from tests.web.visitors import OPERATORS_PAGES, PAGES, Served, Visitor, visiting
 from tollkeeper.http.pages import kinds
 
 _NONE = "\N{EN DASH}"
+# How far the page can be scrolled sideways, and what lies beyond its edges. What lies in a part that scrolls by itself,
+# or that is cut off there, is in reach or meant.
+_BEYOND = """() => {
+  const wide = document.documentElement.clientWidth;
+  const isHeld = (each) => each !== null && each !== document.body
+    && (getComputedStyle(each).overflowX !== "visible" || isHeld(each.parentElement));
+  const beyond = [...document.querySelectorAll("body *")].filter((each) => {
+    const { left, right, width } = each.getBoundingClientRect();
+    return width > 0 && (right > wide + 1 || left < -1) && !isHeld(each.parentElement);
+  });
+  return [document.documentElement.scrollWidth - wide, beyond.map((each) => each.outerHTML.slice(0, 150))];
+}"""
 _TINY = {"tokensInput": 40, "tokensOutput": 20, "duration": 900}
 _LARGE = {"tokensInput": 900_000, "tokensOutput": 250_000, "duration": 12_400, "userRating": 4}
 
 
 @pytest.fixture(scope="module")
 async def email(served: Served) -> str:
-    """Someone with every kind of request."""
-    email = await served.user("pro")
+    """An operator with every kind of request."""
+    email = await served.operator()
 
     async def track(request: str, model: str | None, prompt: str, **says: Any) -> None:
         start = {"prompt": prompt, "requestId": request, "sessionId": "talk", "category": "test"}
@@ -43,12 +55,9 @@ async def signed_in(chromium: Browser, served: Served, email: str) -> StorageSta
         return await visitor.context.storage_state()
 
 
-async def _fits(visitor: Visitor, path: str) -> None:
-    """Nothing in the page lies out of reach on the right."""
-    wide, shown = await visitor.page.evaluate(
-        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    )
-    assert wide <= shown, path
+async def _fits(visitor: Visitor, place: str) -> None:
+    """Nothing in the page lies out of reach."""
+    assert await visitor.page.evaluate(_BEYOND) == [0, []], place
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -62,11 +71,33 @@ async def test_every_page_fits_and_asks_nobody_else_and_has_nothing_to_complain_
             await _fits(visitor, path)
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
     async with visiting(chromium, served, width=width, scheme=scheme, signed_in=signed_in) as visitor:
-        for path in (*PAGES, "/sessions/talk"):
+        for path in (*PAGES, "/sessions/talk", *OPERATORS_PAGES, await visitor.looked_at()):
             await visitor.open(path)
             await _fits(visitor, path)
             paper = await visitor.page.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (max(map(int, re.findall(r"\d+", paper))) < 60) == (scheme == "dark")
+        assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+async def test_what_opens_fits_too(chromium: Browser, served: Served, signed_in: StorageState, width: int) -> None:
+    async with visiting(chromium, served, width=width, signed_in=signed_in) as visitor:
+        await visitor.page.emulate_media(reduced_motion="reduce")
+        for path, opens in (
+            ("/requests?open=large", None),
+            ("/requests", "More"),
+            ("/requests", "Download"),
+            ("/variables", "New variable"),
+            ("/variables", ".env"),
+            ("/admin/models?open=gpt-4o", None),
+            (await visitor.looked_at(), "Switch off"),
+        ):
+            await visitor.open(path)
+            if opens is not None:
+                await visitor.page.get_by_role("button", name=opens).first.click()
+            await visitor.page.locator("[role=dialog], [role=menu], form").first.wait_for()
+            await visitor.page.wait_for_timeout(300)
+            await _fits(visitor, f"{path} {opens}")
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
 
 

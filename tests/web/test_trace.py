@@ -7,12 +7,13 @@ import math
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Locator
+from playwright.async_api import Browser, Locator, expect
 
 from tests.faults.nodes import Site
 from tests.web.visitors import Served, Visitor, visiting
@@ -25,7 +26,11 @@ _CAMPUS = "campus@example.com"
 _OPERATOR = "operator@example.com"
 # Of fewer a percentile is hardly one.
 _LEAST = 8
-_COMPACT = "(amount) => Intl.NumberFormat('en-US', {notation: 'compact', maximumFractionDigits: 1}).format(amount)"
+_CELLS = "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
+_COMPACT = (
+    "(amount) => Intl.NumberFormat('en-US', amount < 10000 ? {} : {notation: 'compact', maximumFractionDigits: 1})"
+    ".format(amount)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +43,23 @@ async def traced(open_dir: Path) -> AsyncGenerator[Served]:
         began = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%dT00:00:00")
         await site.run("user", "add", _OPERATOR, "--plan", "pro")
         await site.run("user", "set", _OPERATOR, "--admin")
+        await site.run("price", "set", _prices(site.data.with_name("web-trace-prices.toml")))
         await site.run("import", "burstgpt", _BURSTGPT, "--user", _CAMPUS, "--starting-at", began)
         await site.run("import", "tollkeeper", _timed(site.data.with_name("web-trace.jsonl")), "--user", _OPERATOR)
         yield Served(site, f"http://localhost:{node.port}", made["key"])
     finally:
         await site.close()
+
+
+def _prices(path: Path) -> Path:
+    """Write the prices that the trace's expected costs were computed with; gives the path."""
+    priced = {model: each["priced_as"] for model, each in _EXPECTED["per_model"].items()}
+    path.write_text("".join(f'[prices."{model}"]\ninput = {i}\noutput = {o}\n' for model, (_, i, o) in priced.items()))
+    return path
+
+
+def _nanos(usd: str) -> int:
+    return int(Decimal(usd) * 10**9)
 
 
 def _timed(path: Path) -> Path:
@@ -88,11 +105,14 @@ async def test_the_overview_shows_what_the_trace_is_expected_to_have(chromium: B
         said = await visitor.fetch("/api/user/analytics?groupBy=model")
         assert (said["totals"]["requests"], said["totals"]["failed"]) == (_EXPECTED["rows"], _EXPECTED["failures"])
         assert said["totals"]["tokensUsed"] == tokens
+        assert said["totals"]["costNanos"] == _nanos(_EXPECTED["total_cost_usd"])
+        assert shown["Cost"].split("\n")[0] == f"${float(_EXPECTED['total_cost_usd']):.2f}"
         for group in said["groups"]:
             each, totals = _EXPECTED["per_model"][group["key"]], group["totals"]
             assert [totals[name] for name in ("requests", "failed", "tokensInput", "tokensOutput")] == [
                 each[name] for name in ("requests", "failed", "input_tokens", "output_tokens")
             ]
+            assert totals["costNanos"] == _nanos(each["cost_usd"])
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
 
 
@@ -111,6 +131,49 @@ async def test_operators_see_the_sum_of_all_users(chromium: Browser, traced: Ser
         assert shown["Tokens"].split("\n")[0] == await visitor.page.evaluate(_COMPACT, everybody["tokensUsed"])
         top = await _bars(visitor, "Top users")
         assert (top[_CAMPUS], top[_OPERATOR]) == (str(_EXPECTED["rows"]), str(own["requests"]))
+        assert await _bars(visitor, "By plan") == {"free": str(_EXPECTED["rows"]), "pro": str(own["requests"])}
+        await visitor.page.get_by_role("combobox", name="By what").click()
+        await visitor.page.get_by_role("option", name="Cost").click()
+        spent = f"${float(_EXPECTED['total_cost_usd']):.2f}"
+        await expect(visitor.page.get_by_role("region", name="Top users")).to_contain_text(f"{_CAMPUS}{spent}")
+
+        now = await visitor.fetch("/api/admin/overview")
+        terms = await visitor.page.locator("dl:has(dt:text('Active users')) > div").all_inner_texts()
+        told = {name: rest for name, *rest in (text.split("\n") for text in terms)}
+        assert told["All users"] == [str(now["users"]["total"]), "none switched off"] == ["2", "none switched off"]
+        assert told["Active users"][1] == f"{now['activeUsers']['week']} in 7 days, {now['activeUsers']['month']} in 30"
+        assert now["activeUsers"]["week"] == 2
+        assert told["Requests today"] == [
+            f"{now['today']['requests']:,}",
+            f"{now['yesterday']['requests']:,} yesterday",
+        ]
+        assert told["Failed today"][0] == str(now["today"]["failed"])
+        assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
+async def test_models_are_shown_with_what_all_users_used_of_them(chromium: Browser, traced: Served) -> None:
+    async with visiting(chromium, traced) as visitor:
+        await visitor.sign_in(_OPERATOR)
+        asked = (
+            f"from={datetime.now(UTC).date() - timedelta(days=89)}&to={datetime.now(UTC).date() + timedelta(days=1)}"
+        )
+        mine = (await visitor.fetch(f"/api/user/analytics?groupBy=model&{asked}"))["groups"]
+        expected = {each["key"]: (each["totals"]["requests"], each["totals"]["costNanos"]) for each in mine}
+        for model, each in _EXPECTED["per_model"].items():
+            requests, cost = expected.get(model, (0, 0))
+            expected[model] = (requests + each["requests"], cost + _nanos(each["cost_usd"]))
+        said = (await visitor.fetch("/api/admin/models"))["items"]
+        assert {each["model"]: (each["requests"], each["costNanos"]) for each in said} == expected
+
+        await visitor.open("/admin/models")
+        rows = await visitor.page.locator("main tbody tr").evaluate_all(_CELLS)
+        assert [(row[0].split(" ")[0], row[3], row[4]) for row in rows] == [
+            (each["model"], f"{each['requests']:,}", f"{each['unpriced']:,}") for each in said
+        ]
+        for row, each in zip(rows, said, strict=True):
+            assert row[5] == await visitor.page.evaluate(_COMPACT, each["tokensUsed"])
+            if each["costNanos"] >= 10**8:
+                assert row[6] == f"${each['cost'] / 100:,.2f}"
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
 
 

@@ -10,7 +10,17 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Route, StorageState, WebError
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Locator,
+    Page,
+    Route,
+    StorageState,
+    WebError,
+)
 
 from tests.faults.nodes import Site
 
@@ -30,8 +40,11 @@ OPERATORS_PAGES = (
 )
 
 # Told in the console, where everything else that goes wrong in a page is told.
-_TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
-  console.error(`violates ${event.effectiveDirective}: ${event.blockedURI} ${event.sample}`));"""
+_TELL_HARM = """document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`violates ${event.effectiveDirective}: ${event.blockedURI} ${event.sample}`));
+Object.defineProperty(window, "__xss", { get() { console.error("foreign code has run"); return () => {}; } });"""
+_IS_SETTLED = """() =>
+  document.title.endsWith(" \N{MIDDLE DOT} tollkeeper") && !document.querySelector("[aria-busy=true]")"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,16 @@ class Served:
             assert answer.ok, await answer.text()
             return await answer.json()
 
+    async def record(self, items: list[dict[str, Any]]) -> None:
+        """Record requests that have ended, of any users, as an app's backend does afterwards; each must be taken."""
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.key}"}) as client,
+            client.post(f"{self.url}/api/chat/track/batch", json=items) as answer,
+        ):
+            assert answer.ok, await answer.text()
+            verdicts = (await answer.json())["results"]
+        assert {each["verdict"] for each in verdicts} == {"recorded"}, verdicts
+
 
 # Neither frozen nor slotted, for Playwright hangs marks of its own on whoever listens to it.
 @dataclass(eq=False)
@@ -110,9 +133,16 @@ class Visitor:
         await self.settled()
 
     async def settled(self) -> None:
-        """Wait until the page shows what it asked for."""
+        """Wait until the page is drawn by its own script, which names it, and shows what it asked for."""
         await self.page.get_by_role("heading", level=1).wait_for()
-        await self.page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
+        await self.page.wait_for_function(_IS_SETTLED)
+
+    async def follow(self, link: Locator) -> None:
+        """Go by a link to another page: until that has come, the old one is still there, heading and all."""
+        before = await self.page.title()
+        await link.click()
+        await self.page.wait_for_function("(before) => document.title !== before", arg=before)
+        await self.settled()
 
     async def open(self, path: str) -> None:
         """Open a page of the app, and wait until it shows what it asked for."""
@@ -140,12 +170,17 @@ class Visitor:
         """What a script in the page gets."""
         return await self.page.evaluate("async (path) => (await fetch(path)).json()", path)
 
+    async def looked_at(self) -> str:
+        """Where operators look at the one who is signed in here."""
+        answer = await self.context.request.get(f"{self.served.url}/api/account")
+        return f"/admin/users/{(await answer.json())['account']['id']}"
+
     async def watch(self) -> None:
         """Note all troubles, and let nothing out to others."""
         self.context.on("console", self._on_console)
         self.context.on("weberror", self._on_error)
         self.context.on("dialog", self._on_dialog)
-        await self.context.add_init_script(_TELL_VIOLATIONS)
+        await self.context.add_init_script(_TELL_HARM)
         await self.context.route("**/*", self._on_request)
 
     def _on_console(self, message: ConsoleMessage) -> None:

@@ -40,7 +40,7 @@ export const PLACES = {
   "/settings/data": { title: "Settings", file: "leaving/DataPage.tsx" },
   "/admin": {
     title: "All usage",
-    about: "Of all users. Days are days of UTC.",
+    about: "What all users use, right now and over time. Days are days of UTC.",
     file: "admin/overview/AdminOverviewPage.tsx",
   },
   "/admin/users": {

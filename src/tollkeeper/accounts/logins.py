@@ -66,7 +66,10 @@ class LoginSession:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who comes with a login session that holds now. ``is_recent``: signed in within the last 15 minutes."""
+    """Who comes with a login session that holds now. ``is_recent``: signed in within the last 15 minutes.
+
+    ``acted_by``: the operator who acts as that user.
+    """
 
     token_hash: bytes
     id: UUID
@@ -76,6 +79,7 @@ class SignedIn:
     created_at: datetime
     expires_at: datetime
     is_recent: bool
+    acted_by: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@
     # lines like this one say what it is
     1:BASE64 of 32 random bytes
 
-A key is rotated by adding a line with a higher version, which seals from then on; older ones still open. The oldest
-also makes the pepper of keys and sign-ins, so it stays.
+A key is rotated (``rotation``) by adding a line with a higher version; older ones still open. The oldest also makes the
+pepper of keys and sign-ins, so it stays.
 """
 
 from __future__ import annotations
@@ -35,18 +35,42 @@ _HIGHEST_VERSION: Final = 2**31 - 1
 _ENTRY = re.compile(r"(?P<version>[1-9][0-9]{0,9}):(?P<key>[A-Za-z0-9+/_-]+={0,2})")
 _INTRODUCTION: Final = """\
 # tollkeeper's master key. Secrets of users, API keys and sign-ins depend on it, and nothing can restore it:
-# keep a copy apart from the database's backups. To rotate, add a line with the next version; keep the older ones.
+# keep a copy apart from the database's backups. `tollkeeper secrets rotate` adds a version; the first one always stays.
 """
 
 
 def load_or_make(path: Path) -> dict[int, bytes]:
     """Read the keys by version, made first if there is no file yet; ``Misconfigured`` if the file is not fit.
 
-    Whoever calls must ask ``variables.master_keys_in_use`` whether secrets are sealed under keys that are not here.
+    Whoever calls must know that the database has none yet, and ask ``keyring.admit`` whether it takes these.
     """
     if not path.exists():
         _make(path)
+    return load(path)
+
+
+def load(path: Path) -> dict[int, bytes]:
+    """Read the keys by version; ``Misconfigured`` if the file is not there or not fit."""
+    if not path.exists():
+        raise Misconfigured(f"the master key {path} is not there: bring it back from your copy")
     return parse(_read_private(path), told_by=str(path))
+
+
+def add_version(path: Path) -> int:
+    """Add a new random key to the file, whole or not at all, and give its version; one process at a time."""
+    text = _read_private(path)
+    version = max(parse(text, told_by=str(path))) + 1
+    if version > _HIGHEST_VERSION:
+        raise Misconfigured(f"{path} has the highest version that there can be")
+    target = path.resolve()
+    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        _write_private(unfinished, f"{text.rstrip()}\n{_line(version)}")
+        unfinished.replace(target)
+        _make_durable(target.parent)
+    except OSError as error:
+        raise Misconfigured(f"the master key cannot be written to {path}: {error.strerror}") from error
+    return version
 
 
 def parse(text: str, *, told_by: str = "the master key") -> dict[int, bytes]:
@@ -63,6 +87,11 @@ def parse(text: str, *, told_by: str = "the master key") -> dict[int, bytes]:
 def pepper_of(keys: Mapping[int, bytes]) -> bytes:
     """Derive the pepper of API keys and sign-ins from the oldest key, so that rotation changes none of them."""
     return derived(keys[min(keys)], purpose=b"tollkeeper pepper")
+
+
+def fingerprint_of(key: bytes) -> bytes:
+    """Derive what tells a key from another and says nothing of it."""
+    return derived(key, purpose=b"tollkeeper fingerprint")
 
 
 def derived(key: bytes, *, purpose: bytes) -> bytes:
@@ -89,7 +118,7 @@ def _entry(entry: str, told_by: str) -> tuple[int, bytes]:
 
 def _make(path: Path) -> None:
     """Write a new file whole or not at all; where another process was faster, its file counts."""
-    text = f"{_INTRODUCTION}1:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}\n"
+    text = _INTRODUCTION + _line(1)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         _write_private(unfinished, text)
@@ -102,6 +131,10 @@ def _make(path: Path) -> None:
         _make_durable(path.parent)
     except OSError as error:
         raise Misconfigured(f"the master key cannot be written to {path}: {error.strerror}") from error
+
+
+def _line(version: int) -> str:
+    return f"{version}:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}\n"
 
 
 def _write_private(path: Path, text: str) -> None:

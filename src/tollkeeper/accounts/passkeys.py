@@ -21,8 +21,10 @@ from webauthn.helpers import structs
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 
 from tollkeeper import activity
-from tollkeeper.accounts import logins, users
+from tollkeeper.accounts import allowances, logins, users
+from tollkeeper.accounts.allowances import Allowance
 from tollkeeper.accounts.logins import NOWHERE, LoginSession, Visit
+from tollkeeper.accounts.networks import network_of
 from tollkeeper.accounts.text import one_line
 from tollkeeper.accounts.tokens import fresh, hashed, peppered
 from tollkeeper.activity import Actor
@@ -42,6 +44,8 @@ _ALGORITHMS: Final = [
 ]
 _MOST_KEY_BYTES: Final = 2048
 _MOST_ID_BYTES: Final = 1023
+# A large office behind one address, on a Monday morning: so many at once, and one more after each pause.
+_FROM_NETWORK: Final = (300, timedelta(seconds=0.2))
 # So many nobody ended are taken away by each who begins one: more than come.
 _FORGOTTEN_AT_ONCE: Final = 10
 _Verified = TypeVar("_Verified")
@@ -83,8 +87,14 @@ class Passkey:
     last_used_at: datetime | None
 
 
-async def ask(database: Database, party: RelyingParty, *, browser: str, pepper: bytes) -> Ceremony:
-    """Begin a sign-in: any passkey of this site will do. ``browser`` is a text that only this browser knows."""
+async def ask(database: Database, party: RelyingParty, *, browser: bytes, pepper: bytes, visit: Visit) -> Ceremony:
+    """Begin a sign-in: any passkey of this site will do. ``browser`` is the hash of what only this browser knows.
+
+    ``TooManyAttempts`` where a network begins so many that they can be no people's.
+    """
+    network = network_of(visit.ip_address) or "nowhere"
+    wanted = [Allowance(f"passkey from {network}", *_FROM_NETWORK)]
+    await allowances.take(database, wanted, pepper=pepper, detail="too many tries to sign in came from your network")
     name = await _open(database, browser, pepper=pepper)
     options = webauthn.generate_authentication_options(
         rp_id=party.host,
@@ -95,7 +105,7 @@ async def ask(database: Database, party: RelyingParty, *, browser: str, pepper: 
     return Ceremony(name, helpers.options_to_json_dict(options))
 
 
-async def prepare(database: Database, party: RelyingParty, user_id: UUID, *, browser: str, pepper: bytes) -> Ceremony:
+async def prepare(database: Database, party: RelyingParty, user_id: UUID, *, browser: bytes, pepper: bytes) -> Ceremony:
     """Begin to make a passkey of a user. Devices that have one already make no other."""
     user = await users.show(database, user_id)
     known = await database.all("credentials_of_user", user_id=user_id)
@@ -127,7 +137,7 @@ async def add(
     ceremony: str,
     credential: Mapping[str, Any],
     name: str,
-    browser: str,
+    browser: bytes,
     pepper: bytes,
     actor: Actor,
 ) -> Passkey:
@@ -167,7 +177,7 @@ async def sign_in(
     *,
     ceremony: str,
     credential: Mapping[str, Any],
-    browser: str,
+    browser: bytes | None,
     pepper: bytes,
     visit: Visit = NOWHERE,
 ) -> LoginSession:
@@ -233,11 +243,6 @@ async def remove(database: Database, user_id: UUID, passkey_id: UUID, *, actor: 
         await activity.note(tx, user_id=user_id, actor=actor, action="passkey.removed", detail=detail)
 
 
-async def forget(database: Statements) -> int:
-    """Delete some ceremonies that nobody ended; says how many."""
-    return await database.value("forget_ceremonies", most=_FORGOTTEN_AT_ONCE)
-
-
 @dataclass(frozen=True, slots=True)
 class _Made:
     id: bytes
@@ -247,30 +252,29 @@ class _Made:
     is_synced: bool
 
 
-async def _open(database: Database, browser: str, *, pepper: bytes, user_id: UUID | None = None) -> str:
+async def _open(database: Database, browser: bytes, *, pepper: bytes, user_id: UUID | None = None) -> str:
     name = fresh()
     await database.run(
         "open_ceremony",
-        browser_hash=peppered(browser, pepper=pepper),
+        browser_hash=browser,
         challenge_hash=peppered(name, pepper=pepper),
         user_id=user_id,
         valid_for=VALID_FOR,
     )
-    await forget(database)
+    await database.run("forget_ceremonies", most=_FORGOTTEN_AT_ONCE)
     return name
 
 
 async def _close(
-    database: Database, ceremony: str, browser: str, *, pepper: bytes, user_id: UUID | None = None
+    database: Database, ceremony: str, browser: bytes | None, *, pepper: bytes, user_id: UUID | None = None
 ) -> bool:
     """End a ceremony before anything is judged: a second try with the same challenge there is not."""
     try:
         challenge_hash = hashed(ceremony, pepper=pepper)
-        browser_hash = peppered(browser, pepper=pepper)
-    except (NobodyKnown, UnicodeEncodeError):
+    except NobodyKnown:
         return False
     closed = await database.value(
-        "close_ceremony", browser_hash=browser_hash, challenge_hash=challenge_hash, user_id=user_id
+        "close_ceremony", browser_hash=browser, challenge_hash=challenge_hash, user_id=user_id
     )
     return closed is not None
 

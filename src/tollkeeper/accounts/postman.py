@@ -48,7 +48,7 @@ class Postman:
 
     async def __aexit__(self, *_: object) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._waiting.join(), _LAST_SECONDS)
+            await asyncio.wait_for(self.idle(), _LAST_SECONDS)
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
@@ -62,6 +62,10 @@ class Postman:
         """Take a letter, which is written behind the scenes too. A crash loses it: whoever waits for it asks again."""
         self.refuse_if_away()
         self._waiting.put_nowait(write)
+
+    async def idle(self) -> None:
+        """Wait until all that was taken is delivered or given up."""
+        await self._waiting.join()
 
     async def _work(self) -> None:
         while True:

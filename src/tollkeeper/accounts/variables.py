@@ -103,6 +103,21 @@ async def reveal(database: Database, user_id: UUID, key: str, *, sealer: Sealer,
     return _variable(row, text=secret)
 
 
+async def reveal_all(database: Database, user_id: UUID, *, sealer: Sealer, actor: Actor) -> list[Variable]:
+    """Show all variables of a user by name, secrets whole, and note which were. ``SealBroken`` as in ``reveal``."""
+    async with database.transaction() as tx:
+        rows = await tx.all("variables_with_seals", user_id=user_id)
+        secrets = {
+            row["key"]: sealer.open(Sealed(row["sealed"], row["sealed_with"]), user_id=user_id, key=row["key"])
+            for row in rows
+            if row["type"] == "secret"
+        }
+        if secrets:
+            detail = {"keys": sorted(secrets)}
+            await activity.note(tx, user_id=user_id, actor=actor, action="variables.revealed", detail=detail)
+    return [_variable(row, text=secrets.get(row["key"])) for row in rows]
+
+
 async def put(database: Database, user_id: UUID, given: NewVariable, *, sealer: Sealer, actor: Actor) -> Put:
     """Create or update one variable; errors name the fields ``key``, ``value``, ``type``, ``description``."""
     return (await _put(database, user_id, [("", given)], sealer=sealer, actor=actor))[0]
@@ -130,11 +145,6 @@ async def delete(database: Database, user_id: UUID, key: str, *, actor: Actor) -
         await activity.note(tx, user_id=user_id, actor=actor, action="variable.deleted", detail={"key": key})
 
 
-async def master_keys_in_use(database: Statements) -> frozenset[int]:
-    """Say which versions of the master key secrets are sealed under: all must be there to start."""
-    return frozenset(row["version"] for row in await database.all("master_keys_in_use"))
-
-
 async def _put(
     database: Database, user_id: UUID, given: Sequence[tuple[str, NewVariable]], *, sealer: Sealer, actor: Actor
 ) -> list[Put]:
@@ -157,7 +167,8 @@ async def _written(tx: Transaction, user_id: UUID, checked: Sequence[_Checked], 
     described = [each.key for each in checked if each.description is not msgspec.UNSET]
     rows: list[Record] = []
     if changed := [each for each in checked if each.text is not None]:
-        sealed = [_sealed(each, user_id, sealer) for each in changed]
+        version = await _version(tx, sealer) if any(each.type == "secret" for each in changed) else None
+        sealed = [_sealed(each, user_id, sealer, version) for each in changed]
         rows += await tx.all(
             "put_variables",
             user_id=user_id,
@@ -225,10 +236,19 @@ def _type(given: NewVariable, kept: Record | None, place: str) -> Type:
     raise Invalid.field(f"{place}type", f"must be one of {', '.join(TYPES)}")
 
 
-def _sealed(checked: _Checked, user_id: UUID, sealer: Sealer) -> Sealed | None:
+async def _version(tx: Transaction, sealer: Sealer) -> int | None:
+    """Say under which version all nodes seal until the commit; before the first one has started nobody says so."""
+    row = await tx.one("sealing_now")
+    if row is None:
+        return None
+    sealer.refuse_unless(row["version"], row["fingerprint"])
+    return row["version"]
+
+
+def _sealed(checked: _Checked, user_id: UUID, sealer: Sealer, version: int | None) -> Sealed | None:
     if checked.type != "secret" or checked.text is None:
         return None
-    return sealer.seal(checked.text, user_id=user_id, key=checked.key)
+    return sealer.seal(checked.text, user_id=user_id, key=checked.key, version=version)
 
 
 def _hint(checked: _Checked) -> str | None:

@@ -27,6 +27,7 @@ _COMMANDS: Final = (
     ("user", "users:app", "Users: add, list, show, set, link, delete."),
     ("plan", "plans:app", "Plans: list, apply, set."),
     ("key", "keys:app", "API keys: create, list, revoke, rotate, pattern."),
+    ("secrets", "secrets:app", "The master key: status, rotate."),
     ("price", "prices:app", "Your own prices of models: set, list, remove."),
     ("import", "importing:import_", "Book requests that were made elsewhere."),
     ("export", "exporting:export", "Write all requests as JSONL or CSV."),

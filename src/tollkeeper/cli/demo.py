@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from tollkeeper.accounts import logins, users
+from tollkeeper.accounts import keyring, logins, users
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak, told_at
 from tollkeeper.cli.house import House, connected, settings_of
@@ -55,7 +55,7 @@ async def demo(
     settings = settings_of(common, host=host, port=port, workers=workers)
     async with located(settings) as addresses:
         async with connected(settings, addresses, statement_seconds=_SECONDS) as database:
-            house = House(settings, addresses, database)
+            house = House(settings, addresses, database, await keyring.known(database))
             shown = await _loaded(house)
             user_id = await house.user_id(shown.liveliest)
             link = await logins.make_link(database, user_id, pepper=house.pepper, actor=OPERATOR)

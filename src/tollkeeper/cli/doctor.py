@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from tollkeeper.accounts import masterkey, variables
+from tollkeeper.accounts import keyring
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
 from tollkeeper.cli.house import settings_of
 from tollkeeper.errors import TollkeeperError
-from tollkeeper.location import located
+from tollkeeper.location import located, master_keys
 from tollkeeper.metering.retention import retained
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
@@ -93,18 +93,11 @@ def _key(settings: Settings) -> Found:
     if settings.master_key is None and not path.exists():
         return "warn", f"{path} is not there yet: it is made with the first key or sign-in"
     try:
-        keys = _master_keys(settings)
+        keys = master_keys(settings)
     except TollkeeperError as error:
         return "fail", error.detail
     where = path if settings.master_key is None else "TOLLKEEPER_MASTER_KEY"
     return "ok", f"{where} has {len(keys)} version{'s'[: len(keys) > 1]}; keep a copy apart from backups"
-
-
-def _master_keys(settings: Settings) -> dict[int, bytes]:
-    if settings.master_key is not None:
-        return masterkey.parse(settings.master_key, told_by="TOLLKEEPER_MASTER_KEY")
-    path = Path(settings.data) / "master.key"
-    return masterkey.load_or_make(path) if path.exists() else {}
 
 
 def _has_cluster(data: Path) -> bool:
@@ -200,9 +193,9 @@ async def _retention(database: Database, _: Settings) -> Found:
 
 
 async def _secrets(database: Database, settings: Settings) -> Found:
-    missing = await variables.master_keys_in_use(database) - _master_keys(settings).keys()
-    if missing:
-        return "fail", f"secrets are sealed under version {min(missing)} of the master key, which is not here"
+    if not await keyring.known(database) and not await keyring.needed(database):
+        return "ok", "none is kept yet"
+    await keyring.refuse_unfit(database, master_keys(settings))
     return "ok", "every secret that is kept can be opened"
 
 

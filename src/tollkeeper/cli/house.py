@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from tollkeeper.accounts import masterkey, users
+from tollkeeper.accounts import keyring, masterkey, users
 from tollkeeper.cli.answers import Common, Misused, Paged
 from tollkeeper.errors import NotFound
 from tollkeeper.location import located, master_keys
@@ -42,11 +42,17 @@ class House:
     settings: Settings
     addresses: Addresses
     database: Database
+    known_keys: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
 
     @property
     def pepper(self) -> bytes:
-        """Under which keys and links are hashed; makes the master key if there is none yet."""
-        return masterkey.pepper_of(master_keys(self.settings))
+        """Under which keys and links are hashed; makes the master key if there is none yet.
+
+        ``Misconfigured`` if the database knows another.
+        """
+        keys = master_keys(self.settings, make=not self.known_keys)
+        keyring.refuse_others(keys, self.known_keys)
+        return masterkey.pepper_of(keys)
 
     async def user_id(self, email: str) -> UUID:
         """Find a user by their address; ``NotFound`` if nobody has it."""
@@ -73,7 +79,7 @@ async def opened(common: Common, *, statement_seconds: float = 30.0) -> AsyncGen
         located(settings) as addresses,
         connected(settings, addresses, statement_seconds=statement_seconds) as database,
     ):
-        yield House(settings, addresses, database)
+        yield House(settings, addresses, database, await keyring.known(database))
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from tollkeeper.cli.progress import progress
 from tollkeeper.errors import Invalid, NotUnderstood
 from tollkeeper.metering import own_prices
 from tollkeeper.metering.importing import Importer, Past, Refused, in_sets
+from tollkeeper.metering.keeping import Keeping
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.store.database import Database
 from tollkeeper.traces import RELATIVE_START, PastRequest, count_rows, read
@@ -54,6 +55,8 @@ async def import_(
     common: Common = DEFAULTS,
 ) -> Answer:
     """Book the requests of a file at their own times. They are never refused, and count in their own days and months.
+
+    Texts are kept as TOLLKEEPER_TEXT_POLICY and the users' plans say.
 
     The same file again changes nothing, and an import that was interrupted goes on where it was: a row is known by
     format, user, row number and content. Users who are not there yet are added, on the plan free.
@@ -141,7 +144,8 @@ class Books:
 @asynccontextmanager
 async def books_of(house: House, email_of: Callable[[PastRequest], str]) -> AsyncGenerator[Books]:
     """Open the books of a house; ``email_of`` says whose a row is."""
-    ledger = Ledger(house.database, pending_for=_PENDING_FOR)
+    keeping = Keeping.of(house.settings.text_policy, house.settings.redact_patterns)
+    ledger = Ledger(house.database, pending_for=_PENDING_FOR, keeping=keeping)
     own_models = frozenset(each.model for each in await own_prices.listed(house.database))
     async with Database.open(house.addresses.owner, size=1, statement_timeout=_SECONDS) as owner:
         yield Books(house.database, Importer(ledger, owner), email_of, own_models)

@@ -23,7 +23,17 @@ async def list_(*, common: Common = DEFAULTS) -> Answer:
     """List the catalogue, by rank."""
     async with opened(common) as house:
         catalogue = await plans.catalogue(house.database)
-    header = ("PLAN", "A DAY", "A MONTH", "TOKENS EACH", "TOKENS A MONTH", "CENTS A MONTH", "PRICE", "FEATURES")
+    header = (
+        "PLAN",
+        "A DAY",
+        "A MONTH",
+        "TOKENS EACH",
+        "TOKENS A MONTH",
+        "CENTS A MONTH",
+        "PRICE",
+        "TEXTS",
+        "FEATURES",
+    )
     document = {"items": [_document(plan) for plan in catalogue]}
     return Answer(document, table(header, (_row(plan) for plan in catalogue)))
 
@@ -38,7 +48,8 @@ async def apply(
 ) -> Answer:
     """Show what a file of plans would change in the catalogue, and with --yes change it.
 
-    Nobody's terms change: they are a snapshot of the plan as it was when it was taken. No plan is ever removed.
+    Nobody's terms change: they are a snapshot of the plan as it was when it was taken. Only what is kept of texts
+    changes at once for everybody on a plan. No plan is ever removed.
     """
     wanted = plans.parse(text_of(file))
     async with opened(common) as house:
@@ -81,7 +92,17 @@ def _row(plan: Plan) -> tuple[object, ...]:
         _cents(plan),
     )
     price = f"{plan.price_per_month} ({plan.billing_cycle})"
-    return (plan.name, *("unlimited" if limit is None else limit for limit in limits), price, " ".join(plan.features))
+    return (
+        plan.name,
+        *("unlimited" if limit is None else limit for limit in limits),
+        price,
+        _texts(plan),
+        " ".join(plan.features),
+    )
+
+
+def _texts(plan: Plan) -> str:
+    return plan.text_policy if plan.retain_text_days is None else f"{plan.text_policy} ({plan.retain_text_days} days)"
 
 
 def _document(plan: Plan) -> dict[str, Any]:

@@ -47,10 +47,14 @@ def serve(
 
     settings = settings_of(common, host=host, port=port, workers=workers)
 
-    def ready(url: str) -> None:
-        speak(Answer({"url": url, **_place(settings)}, where(settings, url)), as_json=common.json)
+    first: list[str] = []
 
-    serving.run(settings, ready=ready)
+    def ready(url: str) -> None:
+        document = {"url": url, **_place(settings), "firstOperatorUrl": first[0] if first else None}
+        text = where(settings, url) + "".join(f"\n\nNobody is operator yet. Become it, once: {each}" for each in first)
+        speak(Answer(document, text), as_json=common.json)
+
+    serving.run(settings, ready=ready, welcome=first.append)
 
 
 def where(settings: Settings, url: str) -> str:

@@ -67,6 +67,12 @@ class AccountShown(Heard, frozen=True, kw_only=True):
         )
 
 
+class ActingAs(Heard, frozen=True, kw_only=True):
+    """It is an operator, who sees what the user sees."""
+
+    by: str
+
+
 class AccountFound(Heard, frozen=True, kw_only=True):
     """Who calls, by what, and what it allows."""
 
@@ -74,6 +80,7 @@ class AccountFound(Heard, frozen=True, kw_only=True):
     account: AccountShown
     caller: Literal["person", "user_key", "service_key"]
     scopes: list[str]
+    acting_as: ActingAs | None
 
 
 class SignedOut(Heard, frozen=True, kw_only=True):
@@ -131,4 +138,5 @@ async def change_account(request: Exchange) -> Answer:
 async def _about(request: Exchange, user: User) -> Answer:
     caller, count = request.caller, await passkeys.count(request.backend.database, user.id)
     shown = AccountShown.of(user, passkeys=count)
-    return Answer.of(AccountFound(account=shown, caller=caller.kind, scopes=sorted(caller.scopes)))
+    acting_as = caller.acted_by and ActingAs(by=(await users.show(request.backend.database, caller.acted_by)).email)
+    return Answer.of(AccountFound(account=shown, caller=caller.kind, scopes=sorted(caller.scopes), acting_as=acting_as))

@@ -17,6 +17,7 @@ from litestar import get
 from tollkeeper.errors import NotFound
 from tollkeeper.http.exchange import Answer, Exchange, Header
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.packing import reads
 
 # What the build writes in place of a nonce.
 _PLACEHOLDER: Final = "__NONCE__"
@@ -29,7 +30,6 @@ _TYPES: Final = {
 }
 # The best first.
 _ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
-_REFUSED: Final = re.compile(r"q=0(\.0*)?$")
 _FOR_EVER: Final[Header] = (b"cache-control", b"public, max-age=31536000, immutable")
 _HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
 _PARAMETER: Final = re.compile(r"\{(\w+)(?::str)?\}")
@@ -54,7 +54,7 @@ class Asset:
         """Answer with what is smallest of what the caller reads."""
         headers = [(b"content-type", self.kind), _FOR_EVER, (b"vary", b"accept-encoding")]
         for encoding, body in self.packed:
-            if _reads(accepted, encoding):
+            if reads(accepted, encoding):
                 return Answer(body, headers=(*headers, (b"content-encoding", encoding.encode())))
         return Answer(self.plain, headers=headers)
 
@@ -150,14 +150,6 @@ def _read(folder: Traversable) -> Iterator[tuple[str, Asset]]:
         if kind is not None:
             packed = (_Packed(encoding, found[name + end]) for encoding, end in _ENCODINGS if name + end in found)
             yield name, Asset(kind, plain, tuple(packed))
-
-
-def _reads(accepted: str, encoding: str) -> bool:
-    for part in accepted.split(","):
-        name, _, weight = part.partition(";")
-        if name.strip().lower() == encoding:
-            return not _REFUSED.match(weight.strip())
-    return False
 
 
 @get("/assets/{name:str}", opt=Operation("public", in_api=False).as_opt())

@@ -11,6 +11,7 @@ from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
+from tollkeeper.metering.texts import TextPolicy
 from tollkeeper.store.database import Database
 
 Network = IPv4Network | IPv6Network
@@ -38,6 +39,7 @@ class Backend:
     ``sign_up``: who may have an account that has none.
     ``github``: how people sign in by it, where that is set up.
     ``keep_rows_days``, ``keep_text_days``: how long requests and their texts are kept; ``None``: for ever.
+    ``text_policy``: what is kept of texts, whatever plans say.
     """
 
     database: Database
@@ -55,6 +57,7 @@ class Backend:
     is_embedded: bool = False
     keep_rows_days: int | None = None
     keep_text_days: int | None = None
+    text_policy: TextPolicy = "all"
     insecure_cookies: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     metrics_token: str | None = None

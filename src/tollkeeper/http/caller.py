@@ -28,13 +28,15 @@ INSECURE_COOKIE: Final = "tollkeeper-insecure"
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OF_PERSONS: Final = frozenset({"track", "dashboard:read", "variables:read", "variables:write", "variables:reveal"})
+# Secrets are the user's alone.
+_OF_WHO_ACTS: Final = _OF_PERSONS - {"variables:reveal"}
 _LONGEST_CREDENTIAL: Final = 200
 
 
 class Caller(msgspec.Struct, frozen=True):
     """Who calls and as whom. ``credential`` is the id of the key or login session.
 
-    ``is_recent``: a person who signed in within the last 15 minutes.
+    ``is_recent``: a person who signed in within the last 15 minutes. ``acted_by``: the operator who acts as this one.
     A service key that acts for many users has its own id as ``user_id``, which is no user's.
     """
 
@@ -44,6 +46,7 @@ class Caller(msgspec.Struct, frozen=True):
     credential: UUID
     role: Literal["user", "admin"] = "user"
     is_recent: bool = False
+    acted_by: UUID | None = None
 
     @property
     def is_trusted(self) -> bool:
@@ -56,7 +59,7 @@ class Callers:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._cookie = INSECURE_COOKIE if backend.insecure_cookies else COOKIE
+        self._cookie = (INSECURE_COOKIE if backend.insecure_cookies else COOKIE).encode()
         self._keys = Lookup(partial(keys.hashed, pepper=backend.pepper), self._find_keys)
         self._logins = Lookup(partial(tokens.hashed, pepper=backend.pepper), self._find_logins)
         self._users = Lookup(_canonical, self._find_users)
@@ -93,6 +96,8 @@ class Callers:
             _refuse_without(operation, caller.scopes, "person")
             if operation.permission == "admin" and caller.role != "admin":
                 raise NotAllowed("only an operator may do this")
+            if operation.recent and caller.acted_by is not None:
+                raise NotAllowed("this is for the user alone, and not for an operator who acts as them")
             if operation.recent and not caller.is_recent:
                 raise SignInAgain("sign in again: this asks for a sign-in of the last 15 minutes")
             return caller
@@ -145,6 +150,8 @@ class Callers:
             raise NobodyKnown("this sign-in is over: sign in again")
         if not found.is_active:
             raise AccountInactive("the account has been switched off by the operator")
+        if found.acted_by is not None:
+            return Caller(found.user_id, "person", _OF_WHO_ACTS, found.id, found.role, acted_by=found.acted_by)
         return Caller(found.user_id, "person", _OF_PERSONS, found.id, found.role, found.is_recent)
 
     async def _named_user(self, exchange: Exchange, operation: Operation) -> UUID:

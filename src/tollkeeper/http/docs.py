@@ -190,6 +190,7 @@ def _content(operation: Operation, takes: type[Said]) -> Iterator[tuple[str, dic
     if operation.takes_many:
         lines = {"type": "string", "description": "The same items, one on each line."}
         yield from ((kind, {"schema": lines}) for kind in ("application/x-ndjson", "application/jsonl"))
+    yield from ((kind, {"schema": {"type": "string"}}) for kind in operation.also_takes)
 
 
 def _tag(path: str) -> str:

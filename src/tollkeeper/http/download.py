@@ -40,14 +40,12 @@ class Download(Answer):
 
     __slots__ = ("_chunks",)
 
-    def __init__(self, chunks: AsyncGenerator[bytes], *, form: Format, name: str) -> None:
+    def __init__(self, chunks: AsyncGenerator[bytes], *, kind: str, name: str) -> None:
         super().__init__(b"")
         self._chunks = chunks
-        kind = f"{CONTENT_TYPES[form]}; charset=utf-8"
-        kind += "; header=present" if form == "csv" else ""
         self.answer_headers = [
             (b"content-type", kind.encode()),
-            (b"content-disposition", f'attachment; filename="{name}.{form}"'.encode()),
+            (b"content-disposition", f'attachment; filename="{name}"'.encode()),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
@@ -68,7 +66,8 @@ class Download(Answer):
 async def as_download(pages: AsyncGenerator[list[Item]], *, form: Format, name: str, kind: Line[Item]) -> Download:
     """Make a file of a list. Its first items are read at once, so that what keeps us from it is still answered."""
     first = await anext(pages, list[Item]())
-    return Download(_chunks(first, pages, form, kind), form=form, name=name)
+    content = f"{CONTENT_TYPES[form]}; charset=utf-8{'; header=present' if form == 'csv' else ''}"
+    return Download(_chunks(first, pages, form, kind), kind=content, name=f"{name}.{form}")
 
 
 async def _gone(receive: Receive) -> None:

@@ -17,6 +17,7 @@ from tollkeeper.errors import NotReadable, NotUnderstood, Unavailable
 from tollkeeper.http import shapes
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import MOST_BYTES, decode, too_large
+from tollkeeper.http.packing import is_packed, pack
 from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import encode
 
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 Header: TypeAlias = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
+_AS_GZIP: Final[Header] = (b"content-encoding", b"gzip")
+_BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
 _LONGEST_USER_AGENT: Final = 1000
-_LONGEST_COOKIE: Final = 200
 _ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
 
 
@@ -55,8 +57,13 @@ class Answer(ASGIResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it, as an ASGI application."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.answer_headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+        body, headers = self.body, self.answer_headers
+        if is_packed(scope, body):
+            body = pack(body)
+            kept = [header for header in headers if header[0] != b"content-length"]
+            headers = [*kept, _AS_GZIP, _BY_ENCODING, (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Answer:
         """Be an answer of an exception handler too."""
@@ -92,6 +99,7 @@ class Exchange(Request[Any, Any, Any]):
             str(caller.user_id) if caller.kind == "person" else f"key:{caller.credential}",
             address_of_client(self, self.backend.trusted_proxies),
             self.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
+            caller.acted_by,
         )
 
     @property
@@ -123,15 +131,6 @@ class Exchange(Request[Any, Any, Any]):
         """One header; of several with the same name the last."""
         return self._given.get(name)
 
-    def cookie(self, name: str) -> str | None:
-        """One cookie, cut; of several with the same name the first."""
-        wanted = name.encode()
-        for part in (self.header(b"cookie") or b"").split(b";"):
-            given, _, value = part.strip().partition(b"=")
-            if given == wanted:
-                return value[:_LONGEST_COOKIE].decode("ascii", "replace")
-        return None
-
     def header_text(self, name: bytes, *, most: int) -> str | None:
         """One header as text for the record, cut, with what is not UTF-8 replaced."""
         value = self._given.get(name)
@@ -157,12 +156,15 @@ class Exchange(Request[Any, Any, Any]):
         """How the body is compressed; ``identity`` is not at all."""
         return self._given.get(b"content-encoding", b"").strip().lower() or b"identity"
 
-    async def said(self, shape: type[Shape], *, most: int = MOST_BYTES) -> Shape:
-        """Read the JSON body, which has at most so many bytes. ``body`` and ``shapes`` name what is wrong with it."""
+    async def said(self, shape: type[Shape], *, most: int = MOST_BYTES, raw: bytes | None = None) -> Shape:
+        """Read the JSON body, which has at most so many bytes, unless it was read already.
+
+        ``body`` and ``shapes`` name what is wrong with it.
+        """
         caller = self.scope.get("caller")
         if (caller is None or caller.kind != "person") and self.body_type != b"application/json":
             raise NotReadable("the body must be sent as application/json")
-        return shapes.shaped(decode(await self.raw(most=most)), shape)
+        return shapes.shaped(decode(await self.raw(most=most) if raw is None else raw), shape)
 
     def asked(self, shape: type[Shape]) -> Shape:
         """Read the query string."""

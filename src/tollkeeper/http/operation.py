@@ -29,6 +29,7 @@ class Operation:
     and they name no user in the header.
     ``recent``: a signed-in person must have signed in within the last 15 minutes.
     ``files``: content types that a good answer may have instead.
+    ``also_takes``: content types that a body may have instead of JSON.
     """
 
     permission: Permission
@@ -44,6 +45,7 @@ class Operation:
     in_api: bool = True
     recent: bool = False
     files: Sequence[str] = ()
+    also_takes: Sequence[str] = ()
 
     def as_opt(self) -> dict[str, Any]:
         """Attach it to a route."""

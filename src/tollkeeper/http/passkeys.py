@@ -9,19 +9,25 @@ from msgspec import Meta
 
 from tollkeeper.accounts import passkeys, tokens
 from tollkeeper.accounts.passkeys import LONGEST_NAME, Ceremony, Passkey, RelyingParty
-from tollkeeper.errors import AccountInactive, Contradiction, NotAllowed, NotFound, PasskeyRefused, Unavailable
+from tollkeeper.errors import (
+    AccountInactive,
+    Contradiction,
+    NotAllowed,
+    NotFound,
+    PasskeyRefused,
+    TooManyAttempts,
+    Unavailable,
+)
 from tollkeeper.http.caller import refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.signed_in import Next, SignedIn, answer_signed_in, host_cookie, visit_of
+from tollkeeper.http.signed_in import Next, SignedIn, answer_signed_in, browser_of, browser_or_new, visit_of
 from tollkeeper.http.wire import Heard, Instant, instant
 
 _PATH: Final = "/api/account/passkeys"
 _ONE: Final = _PATH + "/{passkey:str}"
 _ENTER: Final = "/api/sign-in/passkey"
-_COOKIE: Final = "__Host-tollkeeper-passkey"
-_INSECURE_COOKIE: Final = "tollkeeper-passkey-insecure"
 # Devices say a few hundred bytes, and some add a certificate or two.
 _MOST_BYTES: Final = 2**16
 
@@ -141,7 +147,7 @@ ASK: Final = Operation(
     summary="Begin to sign in with a passkey",
     query=Said,
     gives={200: CeremonyBegun},
-    problems=(NotAllowed, Unavailable),
+    problems=(NotAllowed, TooManyAttempts, Unavailable),
 )
 ENTER: Final = Operation(
     "public",
@@ -168,9 +174,9 @@ async def prepare_passkey(request: Exchange) -> Answer:
     For who signed in within the last 15 minutes. A ceremony is over when its session begins another.
     """
     request.asked(Said)
-    backend, caller = request.backend, request.caller
+    backend = request.backend
     begun = await passkeys.prepare(
-        backend.database, _party(request), caller.user_id, browser=str(caller.credential), pepper=backend.pepper
+        backend.database, _party(request), request.caller.user_id, browser=_session(request), pepper=backend.pepper
     )
     return Answer.of(CeremonyBegun.of(begun))
 
@@ -180,15 +186,15 @@ async def add_passkey(request: Exchange) -> Answer:
     """From then on it signs in, on this and (if it is synced) on other devices."""
     request.asked(Said)
     said = await request.said(KeepPasskey, most=_MOST_BYTES)
-    backend, caller = request.backend, request.caller
+    backend = request.backend
     added = await passkeys.add(
         backend.database,
         _party(request),
-        caller.user_id,
+        request.caller.user_id,
         ceremony=said.ceremony,
         credential=said.credential,
         name=said.name,
-        browser=str(caller.credential),
+        browser=_session(request),
         pepper=backend.pepper,
         actor=request.actor,
     )
@@ -223,9 +229,10 @@ async def ask_for_passkey(request: Exchange) -> Answer:
     request.asked(Said)
     refuse_foreign_page(request)
     backend = request.backend
-    browser = tokens.fresh()
-    begun = await passkeys.ask(backend.database, _party(request), browser=browser, pepper=backend.pepper)
-    cookie = host_cookie(request, _cookie(request), browser, max_age=int(passkeys.VALID_FOR.total_seconds()))
+    browser, cookie = browser_or_new(request)
+    begun = await passkeys.ask(
+        backend.database, _party(request), browser=browser, pepper=backend.pepper, visit=visit_of(request)
+    )
     return Answer.of(CeremonyBegun.of(begun), headers=(cookie,))
 
 
@@ -241,16 +248,17 @@ async def enter_by_passkey(request: Exchange) -> Answer:
         _party(request),
         ceremony=said.ceremony,
         credential=said.credential,
-        browser=request.cookie(_cookie(request)) or "",
+        browser=browser_of(request),
         pepper=backend.pepper,
         visit=visit_of(request),
     )
     return answer_signed_in(request, session, leads_to=said.next)
 
 
+def _session(request: Exchange) -> bytes:
+    """What a signed-in browser is known by: a passkey is made within one session."""
+    return tokens.peppered(str(request.caller.credential), pepper=request.backend.pepper)
+
+
 def _party(request: Exchange) -> RelyingParty:
     return RelyingParty.at(request.backend.public_url)
-
-
-def _cookie(request: Exchange) -> str:
-    return _INSECURE_COOKIE if request.backend.insecure_cookies else _COOKIE

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from litestar import get
 
 from tollkeeper.errors import NotFound
+from tollkeeper.http.backend import Backend
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
@@ -14,6 +15,7 @@ from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, cents, inst
 from tollkeeper.metering import own_plan, plans
 from tollkeeper.metering.own_plan import OwnPlan
 from tollkeeper.metering.plans import Plan
+from tollkeeper.metering.texts import TextPolicy
 
 
 def shown(plan: Plan) -> dict[str, Any]:
@@ -29,11 +31,16 @@ def shown(plan: Plan) -> dict[str, Any]:
         "features": list(plan.features),
         "price_per_month": plan.price_per_month,
         "billing_cycle": plan.billing_cycle,
+        "text_policy": plan.text_policy,
+        "retain_text_days": plan.retain_text_days,
     }
 
 
 class PlanShown(Heard, frozen=True, kw_only=True):
-    """What a plan allows. A limit of null is none at all, 0 allows nothing; money in cents."""
+    """What a plan allows, and what is kept of texts under it.
+
+    A limit of null is none at all, 0 allows nothing; money in cents. `retainTextDays` of null: as long as requests.
+    """
 
     name: str
     rank: int
@@ -45,6 +52,8 @@ class PlanShown(Heard, frozen=True, kw_only=True):
     features: list[str]
     price_per_month: int
     billing_cycle: Literal["monthly", "yearly"]
+    text_policy: TextPolicy
+    retain_text_days: int | None
 
     @classmethod
     def of(cls, plan: Plan) -> PlanShown:
@@ -53,7 +62,7 @@ class PlanShown(Heard, frozen=True, kw_only=True):
 
 
 class OwnPlanShown(PlanShown, frozen=True, kw_only=True):
-    """The user's own terms: they stay as they were agreed when the catalogue changes."""
+    """The user's own terms: they stay as they were agreed when the catalogue changes, but for what is kept of texts."""
 
     starts_at: Instant
     expires_at: Instant | None
@@ -74,10 +83,11 @@ class OwnPlanAnswer(Heard, frozen=True, kw_only=True):
     limits: LimitsShown
 
     @classmethod
-    def of(cls, own: OwnPlan) -> OwnPlanAnswer:
+    def of(cls, own: OwnPlan, backend: Backend) -> OwnPlanAnswer:
         """Show a user's plan."""
         expires_at = own.expires_at and instant(own.expires_at)
-        terms = OwnPlanShown(**shown(own.plan), starts_at=instant(own.starts_at), expires_at=expires_at)
+        plan = own.plan.within(backend.text_policy, backend.keep_text_days)
+        terms = OwnPlanShown(**shown(plan), starts_at=instant(own.starts_at), expires_at=expires_at)
         return cls(plan=terms, limits=LimitsShown.of(own.limits))
 
 
@@ -95,8 +105,10 @@ SHOW_OWN: Final = Operation(
 async def show_plans(request: Exchange) -> Answer:
     """The operator's catalogue, by rank: what a user may have, not what one has."""
     request.asked(Said)
-    found = await plans.catalogue(request.backend.database)
-    return Answer.of(PlansAnswer(plans=[PlanShown.of(each) for each in found]))
+    backend = request.backend
+    found = await plans.catalogue(backend.database)
+    within = [each.within(backend.text_policy, backend.keep_text_days) for each in found]
+    return Answer.of(PlansAnswer(plans=[PlanShown.of(each) for each in within]))
 
 
 @get("/api/user/plan", opt=SHOW_OWN.as_opt())
@@ -104,4 +116,5 @@ async def show_own_plan(request: Exchange) -> Answer:
     """The user's own terms, which need not be those of the catalogue any more."""
     request.asked(Said)
     backend = request.backend
-    return Answer.of(OwnPlanAnswer.of(await own_plan.read(backend.database, backend.ledger, request.caller.user_id)))
+    own = await own_plan.read(backend.database, backend.ledger, request.caller.user_id)
+    return Answer.of(OwnPlanAnswer.of(own, backend))

@@ -13,6 +13,7 @@ from litestar.types import ASGIApp
 from tollkeeper.errors import Misconfigured
 from tollkeeper.http import (
     account,
+    acting,
     activity,
     admin,
     analytics,
@@ -22,6 +23,7 @@ from tollkeeper.http import (
     chat,
     dashboard,
     docs,
+    first_operator,
     health,
     keys,
     leaving,
@@ -34,6 +36,7 @@ from tollkeeper.http import (
     preferences,
     problems,
     sign_in,
+    takeout,
     variables,
 )
 from tollkeeper.http.backend import Backend
@@ -88,6 +91,8 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     sign_in.sign_in_by_mail,
     sign_in.go_to_github,
     sign_in.come_from_github,
+    first_operator.show_first_operator,
+    first_operator.become_first_operator,
     sign_in.show_sign_in,
     sign_in.sign_in,
     keys.list_keys,
@@ -95,7 +100,10 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     keys.revoke_key,
     keys.rotate_key,
     activity.list_activity,
+    takeout.export_account,
     leaving.delete_account,
+    acting.act,
+    acting.stop_acting,
     admin.activity.list_all_activity,
     admin.overview.show_overview,
     admin.users.list_users,

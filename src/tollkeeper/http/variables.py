@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from litestar import delete, get, post, put
 from msgspec import UNSET, Meta, UnsetType
 
-from tollkeeper.accounts import variables
+from tollkeeper.accounts import dotenv, variables
+from tollkeeper.accounts.dotenv import Entry
 from tollkeeper.accounts.variables import NewVariable, Variable
-from tollkeeper.errors import Contradiction, Invalid, NotAllowed, NotFound
+from tollkeeper.errors import Contradiction, Invalid, NotAllowed, NotFound, NotUnderstood, SignInAgain
 from tollkeeper.http import examples
 from tollkeeper.http.body import Fault, inner, invalid
-from tollkeeper.http.exchange import Answer, Exchange, path_text
+from tollkeeper.http.caller import Caller
+from tollkeeper.http.exchange import Answer, Exchange, Header, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
@@ -24,6 +27,10 @@ Type = Literal["string", "number", "boolean", "json", "secret"]
 
 _PATH: Final = "/api/user/variables"
 _PLACED: Final = re.compile(r"variables\[(\d+)\]")
+_AS_FILE: Final[tuple[Header, ...]] = (
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"content-disposition", b'attachment; filename="tollkeeper.env"'),
+)
 
 
 class PutVariable(Said, frozen=True, kw_only=True):
@@ -61,6 +68,52 @@ class PutVariables(Said, frozen=True, kw_only=True):
             names = list(self.variables)
             told = [Fault(_by_name(each["field"], names), each["message"]) for each in error.fields["errors"]]
             raise invalid(told) from None
+
+
+@dataclass(frozen=True, slots=True)
+class FileOfVariables:
+    """Several variables as a ``.env`` file: all are kept or none."""
+
+    entries: list[Entry]
+
+    @classmethod
+    def of(cls, raw: bytes) -> FileOfVariables:
+        """Read the file; ``Invalid`` names a line that is none."""
+        try:
+            return cls(dotenv.read(raw.decode()))
+        except UnicodeDecodeError as error:
+            raise NotUnderstood(f"the file is not UTF-8: {error.reason} at byte {error.start}") from None
+
+    def as_new_variables(self) -> list[NewVariable]:
+        """Say the same inside."""
+        return [NewVariable(each.key, each.value) for each in self.entries]
+
+    @contextmanager
+    def faults_by_name(self) -> Generator[None]:
+        """Name faulty variables by their lines."""
+        try:
+            yield
+        except Invalid as error:
+            raise invalid([self._by_line(each["field"], each["message"]) for each in error.fields["errors"]]) from None
+
+    def _by_line(self, field: str, message: str) -> Fault:
+        placed = _PLACED.match(field)
+        if placed is None:
+            return Fault(field, message)
+        part = field[placed.end() :].lstrip(".")
+        return Fault(f"line {self.entries[int(placed[1])].line}", f"{part}: {message}")
+
+
+class ListQuery(Said, frozen=True, kw_only=True):
+    """As what variables are to be given; in a file secrets may stand whole."""
+
+    format: Literal["json", "env"] = "json"
+    reveal: bool = False
+
+    def contradictions(self) -> Iterable[Fault]:
+        """In a list secrets are masked."""
+        if self.reveal and self.format != "env":
+            yield Fault("reveal", "only goes with format=env; one secret is shown by its name")
 
 
 class RevealQuery(Said, frozen=True, kw_only=True):
@@ -112,20 +165,32 @@ class Deleted(Heard, frozen=True, kw_only=True):
     success: Literal[True] = True
 
 
+def _refuse_to_reveal(caller: Caller) -> None:
+    if "variables:reveal" not in caller.scopes or caller.kind == "service_key":
+        raise NotAllowed("secrets are revealed to a signed-in person or a user key with the scope variables:reveal")
+    if caller.kind == "person" and not caller.is_recent:
+        raise SignInAgain("sign in again: this asks for a sign-in of the last 15 minutes")
+
+
 def _by_name(field: str, names: list[str]) -> str:
     placed = _PLACED.match(field)
     return inner("variables", names[int(placed[1])]) if placed else field
 
 
 LIST: Final = Operation(
-    "variables:read", summary="List the user's variables", query=Said, gives={200: VariablesShown}, problems=(NotFound,)
+    "variables:read",
+    summary="List the user's variables",
+    query=ListQuery,
+    gives={200: VariablesShown},
+    files=("text/plain",),
+    problems=(NotFound, NotAllowed, SignInAgain),
 )
 SHOW: Final = Operation(
     "variables:read",
     summary="Show one variable",
     query=RevealQuery,
     gives={200: VariableFound},
-    problems=(NotFound, NotAllowed),
+    problems=(NotFound, NotAllowed, SignInAgain),
 )
 PUT_ONE: Final = Operation(
     "variables:write",
@@ -145,6 +210,7 @@ PUT_MANY: Final = Operation(
     gives={200: VariablesShown},
     problems=(Contradiction,),
     examples=examples.PUT_VARIABLES,
+    also_takes=("text/plain",),
     creates_user=True,
 )
 DELETE: Final = Operation(
@@ -154,22 +220,34 @@ DELETE: Final = Operation(
 
 @get(_PATH, opt=LIST.as_opt())
 async def list_variables(request: Exchange) -> Answer:
-    """All by name, secrets masked."""
-    request.asked(Said)
-    found = await variables.listed(request.backend.database, request.caller.user_id)
+    """All by name, secrets masked. With `format=env` a `.env` file, with `reveal=true` secrets and all.
+
+    Who may reveal one secret may reveal all; without that a secret is a comment in the file.
+    """
+    query = request.asked(ListQuery)
+    backend, user_id = request.backend, request.caller.user_id
+    if query.reveal:
+        _refuse_to_reveal(request.caller)
+        found = await variables.reveal_all(backend.database, user_id, sealer=backend.sealer, actor=request.actor)
+    else:
+        found = await variables.listed(backend.database, user_id)
+    if query.format == "env":
+        return Answer(dotenv.written(found, revealed=query.reveal).encode(), headers=_AS_FILE)
     return Answer.of(VariablesShown(variables=[VariableShown.of(each) for each in found]))
 
 
 @get(_PATH + "/{key:str}", opt=SHOW.as_opt())
 async def show_variable(request: Exchange) -> Answer:
-    """A secret is shown whole with `?reveal=true`: to a person, or a user key with the scope `variables:reveal`."""
+    """A secret is shown whole with `?reveal=true`.
+
+    Only to a person who signed in within the last 15 minutes, or to a user key with the scope `variables:reveal`.
+    """
     query = request.asked(RevealQuery)
     backend, caller, key = request.backend, request.caller, path_text(request, "key")
     if not query.reveal:
         found = await variables.one(backend.database, caller.user_id, key)
-    elif "variables:reveal" not in caller.scopes or caller.kind == "service_key":
-        raise NotAllowed("secrets are revealed to a signed-in person or a user key with the scope variables:reveal")
     else:
+        _refuse_to_reveal(caller)
         found = await variables.reveal(
             backend.database, caller.user_id, key, sealer=backend.sealer, actor=request.actor
         )
@@ -190,9 +268,15 @@ async def put_variable(request: Exchange) -> Answer:
 
 @put(_PATH, opt=PUT_MANY.as_opt())
 async def put_variables(request: Exchange) -> Answer:
-    """`{"variables": {"KEY": "value"}}`, or a list of variables in full."""
+    """`{"variables": {"KEY": "value"}}`, or a list of variables in full, or a `.env` file as `text/plain`.
+
+    From a file, new variables are strings, and others keep their type: a secret stays one. Errors name the line.
+    """
     request.asked(Said)
-    said = await request.said(PutVariables)
+    raw = await request.raw()
+    # Browsers say text/plain of any text, so a page's JSON says it too; no line of a file begins with a brace.
+    is_file = request.body_type == b"text/plain" and not raw.lstrip().startswith(b"{")
+    said = FileOfVariables.of(raw) if is_file else await request.said(PutVariables, raw=raw)
     backend, caller = request.backend, request.caller
     with said.faults_by_name():
         done = await variables.put_many(

@@ -6,33 +6,45 @@ together, and verdicts become answers or errors.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import timedelta
-from typing import Self
+from typing import Final, Self, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from tollkeeper.errors import Contradiction, Invalid, TollkeeperError, Unavailable
 from tollkeeper.metering import refusals
+from tollkeeper.metering.keeping import Keeping, is_other_policy
 from tollkeeper.metering.lane import Bounds, Lane
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.pricing import document_of
 from tollkeeper.metering.requests import NewRequest, Outcome, Settled, Started
-from tollkeeper.store.database import Database, Record, StatementFailed, Statements, Transaction
+from tollkeeper.store.database import Database, Record, StatementFailed, Statements, Transaction, TryAgain
 
-_OUT_OF_RANGE = "22003"
+Done = TypeVar("Done")
+
+_OUT_OF_RANGE: Final = "22003"
 # What an item weighs in a lane beside its texts.
-_ITEM_BYTES = 500
+_ITEM_BYTES: Final = 500
+_ATTEMPTS: Final = 4
 
 
 class Ledger:
     """Admits and settles. Every answer is given after its commit; an error leaves nothing behind."""
 
-    def __init__(self, database: Database, *, pending_for: timedelta, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        pending_for: timedelta,
+        bounds: Bounds | None = None,
+        keeping: Keeping | None = None,
+    ) -> None:
         self._database = database
         self._pending_for = pending_for
+        self._keeping = keeping or Keeping()
         self.starts = Lane[NewRequest, Record](self._decide_starts, is_again=_is_again, bounds=bounds)
         self.finishes = Lane[Outcome, Record](self._decide_finishes, is_again=_is_again, bounds=bounds)
         self._lanes = AsyncExitStack()
@@ -57,12 +69,16 @@ class Ledger:
 
     async def preview(self, request: NewRequest) -> Started:
         """Say what ``start`` would do, by doing it and rolling back."""
+
+        async def rehearse(tx: Transaction) -> None:
+            raise _Rehearsed((await self._start_all(tx, [request]))[0])
+
         try:
             with _countable():
-                async with self._database.transaction() as tx:
-                    raise _Rehearsed((await _start(tx, [request], self._pending_for))[0])  # noqa: TRY301
+                await self._in_a_transaction(rehearse)
         except _Rehearsed as rehearsed:
             return _started(request, rehearsed.verdict)
+        raise AssertionError("a rehearsal ends with its verdict")
 
     async def finish(self, outcome: Outcome) -> Settled:
         """Settle a pending (or expired) request once, rate a finished one, or fill in its response.
@@ -78,12 +94,16 @@ class Ledger:
 
         They are never refused, count in their own days and months, and one that was booked before changes nothing.
         """
-        async with self._database.transaction() as tx:
-            verdicts = await _book(tx, past, self._pending_for)
+
+        async def book(tx: Transaction) -> list[Record]:
+            verdicts = await self._book(tx, past)
             for (request, _), verdict in zip(past, verdicts, strict=True):
                 # "again": its twin is in this very set.
                 if verdict["verdict"] not in {"admitted", "replayed", "again"}:
                     raise refusals.of_start(request, verdict)
+            return verdicts
+
+        verdicts = await self._in_a_transaction(book)
         return [verdict["verdict"] == "admitted" for verdict in verdicts]
 
     async def book(
@@ -95,8 +115,7 @@ class Ledger:
         from being booked. ``None``: its twin is in this very set, so it is to be decided with the next.
         """
         with _countable():
-            async with self._database.transaction() as tx:
-                verdicts = await _book(tx, entries, self._pending_for)
+            verdicts = await self._in_a_transaction(lambda tx: self._book(tx, entries))
         return [_told(request, verdict) for (request, _), verdict in zip(entries, verdicts, strict=True)]
 
     async def expire(self, *, most: int = 1000) -> int:
@@ -112,10 +131,100 @@ class Ledger:
         await self._database.value("bring_current", user_ids=list(user_ids))
 
     async def _decide_starts(self, requests: Sequence[NewRequest]) -> Sequence[Record]:
-        return await _start(self._database, requests, self._pending_for)
+        return await self._start(self._database, requests)
 
     async def _decide_finishes(self, outcomes: Sequence[Outcome]) -> Sequence[Record]:
-        return await _finish(self._database, outcomes, [None] * len(outcomes), measure=True)
+        return await self._finish(self._database, outcomes, [None] * len(outcomes), measure=True)
+
+    async def _in_a_transaction(self, act: Callable[[Transaction], Awaitable[Done]]) -> Done:
+        """Let all hold or none; anew with other texts when a plan keeps others than those that were sent."""
+        for _ in range(_ATTEMPTS):
+            with suppress(_OtherTexts):
+                async with self._database.transaction() as tx:
+                    return await act(tx)
+        raise TryAgain("what plans keep of texts kept changing")
+
+    async def _book(self, tx: Transaction, entries: Sequence[tuple[NewRequest, Outcome | None]]) -> list[Record]:
+        """Start a set and finish those members that were admitted and have an outcome."""
+        verdicts = await self._start_all(tx, [request for request, _ in entries])
+        ended = [
+            (outcome, verdict["id"])
+            for (_, outcome), verdict in zip(entries, verdicts, strict=True)
+            if outcome and verdict["verdict"] == "admitted"
+        ]
+        if ended:
+            outcomes, ids = zip(*ended, strict=True)
+            finished = await self._finish(tx, outcomes, ids, measure=False)
+            if any(map(is_other_policy, finished)):
+                raise _OtherTexts
+            for verdict in finished:
+                if verdict["verdict"] != "finished":
+                    raise Contradiction(f"a new record was {verdict['verdict']} instead of finished")
+        return verdicts
+
+    async def _start_all(self, tx: Transaction, requests: Sequence[NewRequest]) -> list[Record]:
+        verdicts = await self._start(tx, requests)
+        if any(map(is_other_policy, verdicts)):
+            raise _OtherTexts
+        return verdicts
+
+    async def _start(self, database: Statements, requests: Sequence[NewRequest]) -> list[Record]:
+        verdicts = await database.all(
+            "start",
+            user_ids=[each.user_id for each in requests],
+            client_ids=[each.client_id for each in requests],
+            idempotency_keys=[each.idempotency_key for each in requests],
+            import_keys=[each.import_key for each in requests],
+            hashes=[_hash_if_named(each) for each in requests],
+            started_at=[each.started_at for each in requests],
+            session_ids=[each.session_id for each in requests],
+            models=[each.model for each in requests],
+            request_types=[each.request_type for each in requests],
+            categories=[each.category for each in requests],
+            complexities=[each.complexity for each in requests],
+            input_tokens=[each.estimated_input_tokens for each in requests],
+            max_tokens=[each.max_tokens for each in requests],
+            rates=[_rates(each) for each in requests],
+            pending_for=self._pending_for,
+            **await self._keeping.starts(database, requests),
+        )
+        self._keeping.learn(requests, verdicts)
+        return verdicts
+
+    async def _finish(
+        self, database: Statements, outcomes: Sequence[Outcome], ids: Sequence[UUID | None], *, measure: bool
+    ) -> list[Record]:
+        references = [known or each.request for each, known in zip(outcomes, ids, strict=True)]
+        verdicts = await database.all(
+            "finish",
+            user_ids=[each.user_id for each in outcomes],
+            ids=[each if isinstance(each, UUID) else None for each in references],
+            client_ids=[None if isinstance(each, UUID) else each for each in references],
+            hashes=[each.payload_hash() for each in outcomes],
+            statuses=[each.status for each in outcomes],
+            models=[each.model for each in outcomes],
+            rates=[_rates(each) for each in outcomes],
+            tokens_used=[each.tokens_used for each in outcomes],
+            tokens_input=[each.tokens_input for each in outcomes],
+            tokens_output=[each.tokens_output for each in outcomes],
+            tokens_cached=[each.tokens_cached for each in outcomes],
+            tokens_cache_write=[each.tokens_cache_write for each in outcomes],
+            tokens_reasoning=[each.tokens_reasoning for each in outcomes],
+            reported_nanos=[each.reported_nanos for each in outcomes],
+            durations=[each.duration_ms for each in outcomes],
+            rated=[each.rated for each in outcomes],
+            ratings=[each.rating for each in outcomes],
+            trusted=[each.trusted for each in outcomes],
+            completed_at=[each.completed_at for each in outcomes],
+            measure=measure,
+            **await self._keeping.finishes(database, outcomes),
+        )
+        self._keeping.learn(outcomes, verdicts)
+        return verdicts
+
+
+class _OtherTexts(Exception):
+    """Nothing was decided: a plan keeps other texts than those that were sent. Which ones is known by now."""
 
 
 class _Rehearsed(Exception):
@@ -124,80 +233,6 @@ class _Rehearsed(Exception):
     def __init__(self, verdict: Record) -> None:
         super().__init__()
         self.verdict = verdict
-
-
-async def _start(database: Statements, requests: Sequence[NewRequest], pending_for: timedelta) -> list[Record]:
-    return await database.all(
-        "start",
-        user_ids=[each.user_id for each in requests],
-        client_ids=[each.client_id for each in requests],
-        idempotency_keys=[each.idempotency_key for each in requests],
-        import_keys=[each.import_key for each in requests],
-        hashes=[_hash_if_named(each) for each in requests],
-        started_at=[each.started_at for each in requests],
-        prompts=[each.prompt for each in requests],
-        session_ids=[each.session_id for each in requests],
-        models=[each.model for each in requests],
-        request_types=[each.request_type for each in requests],
-        categories=[each.category for each in requests],
-        complexities=[each.complexity for each in requests],
-        input_tokens=[each.estimated_input_tokens for each in requests],
-        max_tokens=[each.max_tokens for each in requests],
-        rates=[_rates(each) for each in requests],
-        metadata=[each.metadata for each in requests],
-        ip_addresses=[each.ip_address for each in requests],
-        user_agents=[each.user_agent for each in requests],
-        pending_for=pending_for,
-    )
-
-
-async def _finish(
-    database: Database | Transaction, outcomes: Sequence[Outcome], ids: Sequence[UUID | None], *, measure: bool
-) -> list[Record]:
-    references = [known or each.request for each, known in zip(outcomes, ids, strict=True)]
-    return await database.all(
-        "finish",
-        user_ids=[each.user_id for each in outcomes],
-        ids=[each if isinstance(each, UUID) else None for each in references],
-        client_ids=[None if isinstance(each, UUID) else each for each in references],
-        hashes=[each.payload_hash() for each in outcomes],
-        statuses=[each.status for each in outcomes],
-        responses=[each.response for each in outcomes],
-        errors=[each.error_message for each in outcomes],
-        models=[each.model for each in outcomes],
-        rates=[_rates(each) for each in outcomes],
-        tokens_used=[each.tokens_used for each in outcomes],
-        tokens_input=[each.tokens_input for each in outcomes],
-        tokens_output=[each.tokens_output for each in outcomes],
-        tokens_cached=[each.tokens_cached for each in outcomes],
-        tokens_cache_write=[each.tokens_cache_write for each in outcomes],
-        tokens_reasoning=[each.tokens_reasoning for each in outcomes],
-        reported_nanos=[each.reported_nanos for each in outcomes],
-        durations=[each.duration_ms for each in outcomes],
-        rated=[each.rated for each in outcomes],
-        ratings=[each.rating for each in outcomes],
-        trusted=[each.trusted for each in outcomes],
-        completed_at=[each.completed_at for each in outcomes],
-        measure=measure,
-    )
-
-
-async def _book(
-    tx: Transaction, entries: Sequence[tuple[NewRequest, Outcome | None]], pending_for: timedelta
-) -> list[Record]:
-    """Start a set and finish those members that were admitted and have an outcome."""
-    verdicts = await _start(tx, [request for request, _ in entries], pending_for)
-    ended = [
-        (outcome, verdict["id"])
-        for (_, outcome), verdict in zip(entries, verdicts, strict=True)
-        if outcome and verdict["verdict"] == "admitted"
-    ]
-    if ended:
-        outcomes, ids = zip(*ended, strict=True)
-        for verdict in await _finish(tx, outcomes, ids, measure=False):
-            if verdict["verdict"] != "finished":
-                raise Contradiction(f"a new record was {verdict['verdict']} instead of finished")
-    return verdicts
 
 
 @contextmanager
@@ -224,7 +259,7 @@ def _size(text: str | None) -> int:
 
 
 def _is_again(verdict: Record) -> bool:
-    return verdict["verdict"] == "again"
+    return verdict["verdict"] == "again" or is_other_policy(verdict)
 
 
 def _started(request: NewRequest, verdict: Record) -> Started:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -81,8 +81,11 @@ class Pulse:
             counter[math.floor(self._clock() + self._ahead)] += requests
 
 
-async def beat(database: Database, node: Node, pulse: Pulse) -> None:
-    """Say that the node lives and what it counted. What the database does not take is lost: it decides nothing."""
+async def beat(database: Database, node: Node, pulse: Pulse, *, master_keys: Collection[bytes] = ()) -> None:
+    """Say that the node lives, what it counted, and which master keys it has, by their fingerprints.
+
+    What the database does not take of the counts is lost: they decide nothing.
+    """
     counted = pulse.take()
     now = await database.value(
         "beat",
@@ -90,6 +93,7 @@ async def beat(database: Database, node: Node, pulse: Pulse) -> None:
         host=node.host,
         pid=node.pid,
         version=node.version,
+        master_keys=list(master_keys),
         seconds=[second for second, _, _ in counted],
         starts=[starts for _, starts, _ in counted],
         finishes=[finishes for _, _, finishes in counted],

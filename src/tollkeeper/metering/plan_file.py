@@ -12,31 +12,47 @@
     features = ["chat", "code_generation"]   # left out: everything, as ["*"]
     price_per_month = 900          # cents; left out: 0
     billing_cycle = "monthly"      # or "yearly"
+    text_policy = "redacted"       # or "none"; left out: "all"
+    retain_text_days = 30          # left out or -1: as long as the setting says
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.money import MAX_CENTS, nanos_of_cents
+from tollkeeper.metering.texts import POLICIES, TextPolicy, stricter
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _HIGHEST_RANK: Final = 1_000_000
 _MOST: Final = 10**12
+_MOST_DAYS: Final = 36_500
 _MOST_FEATURES: Final = 200
 _LONGEST_FEATURE: Final = 206  # a model's name after "model:"
 _LIMITS: Final = ("daily_requests", "monthly_requests", "max_tokens_per_request", "monthly_tokens")
-_FIELDS: Final = ("rank", *_LIMITS, "monthly_cost_cents", "features", "price_per_month", "billing_cycle")
+_FIELDS: Final = (
+    "rank",
+    *_LIMITS,
+    "monthly_cost_cents",
+    "features",
+    "price_per_month",
+    "billing_cycle",
+    "text_policy",
+    "retain_text_days",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan of the catalogue. None is unlimited, 0 is none; ``price_per_month`` in cents."""
+    """A plan of the catalogue. None is unlimited, 0 is none; ``price_per_month`` in cents.
+
+    What is kept of texts, and for how long, is no part of what users agree to have: it holds as the catalogue says now.
+    """
 
     name: str
     rank: int
@@ -48,6 +64,15 @@ class Plan:
     features: tuple[str, ...]
     price_per_month: int
     billing_cycle: Literal["monthly", "yearly"]
+    text_policy: TextPolicy = "all"
+    retain_text_days: int | None = None
+
+    def within(self, text_policy: TextPolicy, retain_text_days: int | None) -> Plan:
+        """Say what is kept of texts under this plan in a house that itself keeps no more than that."""
+        days = [each for each in (self.retain_text_days, retain_text_days) if each is not None]
+        return replace(
+            self, text_policy=stricter(self.text_policy, text_policy), retain_text_days=min(days, default=None)
+        )
 
 
 def parse(toml: str) -> list[Plan]:
@@ -89,6 +114,8 @@ def _plan(name: str, given: Any) -> Plan:
         features=_features(table.get("features", ["*"]), f"{place}.features"),
         price_per_month=_whole(table.get("price_per_month", 0), f"{place}.price_per_month", most=MAX_CENTS),
         billing_cycle=_billing_cycle(table.get("billing_cycle", "monthly"), f"{place}.billing_cycle"),
+        text_policy=_text_policy(table.get("text_policy", "all"), f"{place}.text_policy"),
+        retain_text_days=_days(table.get("retain_text_days", -1), f"{place}.retain_text_days"),
     )
 
 
@@ -131,6 +158,21 @@ def _billing_cycle(given: Any, field: str) -> Literal["monthly", "yearly"]:
     if given == "monthly" or given == "yearly":  # noqa: PLR1714 - only so does the type narrow
         return given
     raise Invalid.field(field, "must be monthly or yearly")
+
+
+def _text_policy(given: Any, field: str) -> TextPolicy:
+    for policy in POLICIES:
+        if given == policy:
+            return policy
+    raise Invalid.field(field, "must be all, redacted or none")
+
+
+def _days(given: Any, field: str) -> int | None:
+    if _is_unlimited(given):
+        return None
+    if given == 0:
+        raise Invalid.field(field, 'must be 1 or more; what keeps no text is text_policy = "none"')
+    return _whole(given, field, most=_MOST_DAYS)
 
 
 def _table(given: Any, field: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Plans: the operator's catalogue, and which of them a user is on.
 
-A user's terms are a snapshot of a plan: a change of the catalogue changes nobody's terms, only those taken later.
+A user's terms are a snapshot of a plan: a change of the catalogue changes nobody's terms, only those taken later. What
+is kept of texts is no part of them: that holds as the catalogue says now.
 """
 
 from __future__ import annotations
@@ -163,6 +164,8 @@ def _as_in_file(plan: Plan) -> dict[str, Any]:
         "features": list(plan.features),
         "price_per_month": plan.price_per_month,
         "billing_cycle": plan.billing_cycle,
+        "text_policy": plan.text_policy,
+        "retain_text_days": plan.retain_text_days,
     }
 
 
@@ -178,4 +181,6 @@ def _columns(plans: Sequence[Plan]) -> dict[str, list[Any]]:
         "features": [list(plan.features) for plan in plans],
         "prices_per_month": [plan.price_per_month for plan in plans],
         "billing_cycles": [plan.billing_cycle for plan in plans],
+        "text_policies": [plan.text_policy for plan in plans],
+        "retain_text_days": [plan.retain_text_days for plan in plans],
     }

@@ -29,6 +29,7 @@ __all__ = [
     "boundaries",
     "months_to_go",
     "planned",
+    "plans_to_clear",
     "prune_rows",
     "prune_texts",
     "retained",
@@ -182,32 +183,44 @@ async def prune_texts(
     before: datetime,
     *,
     actor: Actor,
+    plan: str | None = None,
     begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
 ) -> int:
-    """Clear the texts of requests that began before an instant; says how many had any.
+    """Clear the texts of requests that began before an instant, of all or of those under a plan; says how many had any.
 
     Texts are prompt, response, error message, metadata, address and user agent. Whoever sends one later, to a request
     that old, is answered as ever, and it is not kept. ``begin`` is told how many blocks there are to look through, and
     gives what is told of each lot that is done.
     """
-    places = await _patiently(partial(owner.all, "begin_clearing", before=before))
+    beginning = partial(owner.all, "begin_clearing", before=before)
+    if plan is not None:
+        beginning = partial(owner.all, "begin_clearing_of_plan", plan=plan, before=before)
+    places = await _patiently(beginning)
     advance = begin(sum(place["blocks"] for place in places))
     gone = 0
     for place in places:
         for block in range(0, place["blocks"], _BLOCKS):
-            gone += await _cleared(owner, place["partition"], block)
+            gone += await _cleared(owner, place["partition"], block, plan)
             advance(min(_BLOCKS, place["blocks"] - block))
     if places:
         async with owner.transaction() as tx:
-            await tx.run("texts_cleared", before=places[0]["before"])
+            if plan is None:
+                await tx.run("texts_cleared", before=places[0]["before"])
+            else:
+                await tx.run("texts_of_plan_cleared", plan=plan, before=places[0]["before"])
             await activity.note(
                 tx,
                 user_id=None,
                 actor=actor,
                 action="texts.pruned",
-                detail={"requests": gone, "before": places[0]["before"].isoformat()},
+                detail={"requests": gone, "before": places[0]["before"].isoformat()} | ({"plan": plan} if plan else {}),
             )
     return gone
+
+
+async def plans_to_clear(database: Statements) -> list[tuple[str, datetime]]:
+    """Say of which plans texts may have become too old, and before which instant those are."""
+    return [(row["plan"], row["before"]) for row in await database.all("plans_to_clear")]
 
 
 async def _sealed(owner: Database, actor: Actor, month: str | None) -> int:
@@ -227,11 +240,13 @@ async def _sealed(owner: Database, actor: Actor, month: str | None) -> int:
     return await _patiently(seal)
 
 
-async def _cleared(owner: Database, partition: str, block: int) -> int:
+async def _cleared(owner: Database, partition: str, block: int, plan: str | None) -> int:
     """Clear some blocks. Rows that others hold are met again."""
 
     async def clear() -> tuple[int, bool]:
-        found = await owner.one("clear_texts", partition=partition, from_block=block, to_block=block + _BLOCKS)
+        found = await owner.one(
+            "clear_texts", partition=partition, from_block=block, to_block=block + _BLOCKS, plan=plan
+        )
         return (found["cleared"], found["is_done"]) if found else (0, True)
 
     gone = 0

@@ -1,9 +1,9 @@
 """Scrubbing: what was deleted leaves the files of the database as well.
 
-PostgreSQL only marks a deleted row as dead. Its bytes stay in the table's file until something else is written there, in
-the planner's statistics until the next ANALYZE, and in the write-ahead log for as long as its segments are kept, and
-again in those that are kept to be filled anew. So every table is rewritten, the statistics are made anew, and (where we
-are the server's superuser, as with the embedded one) every segment of the log is filled or removed.
+PostgreSQL only marks a deleted row as dead. Its bytes stay in the table's file until something else is written there,
+in the planner's statistics until the next ANALYZE (of a table that has become empty, for ever), and in the log for as
+long as its segments are kept, and in those that are kept to be filled anew. So every table is rewritten, the
+statistics are made anew, and (where we are the superuser, as with the embedded one) the log is filled or removed.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ async def scrub(
     Whoever uses a table waits while it is rewritten. ``begin`` is told how many tables there are, and gives what is
     told of each that is done. Raises ``Unavailable`` when a table is in use, or somebody reads, all the time.
     """
+    if admin_dsn is not None:
+        async with _connected(admin_dsn) as admin:
+            await _do(admin, _FORGET_STATISTICS)
     async with _connected(owner_dsn) as owner:
         await _nobody_sees_the_past(owner)
         statements = [row["statement"] for row in await _all(owner, _REWRITES)]
@@ -134,7 +137,12 @@ SELECT count(*)
  WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
    AND age(a.backend_xmin) > age(($1::text::xid8)::xid)
 """
-# Statistics of partitioned tables are of no partition, and all statistics stand in a table of their own, so that comes last.
+_FORGET_STATISTICS: Final = """
+DELETE FROM pg_statistic AS s
+ USING pg_class AS c
+ WHERE c.oid = s.starelid AND c.relnamespace = 'public'::regnamespace
+"""
+# Partitioned tables have statistics of their own, and all statistics stand in one table: so that comes last.
 _REWRITES: Final = """
 SELECT s.statement
   FROM (SELECT 1 AS place, c.relname, format('VACUUM (FULL, ANALYZE) %s', c.oid::regclass) AS statement

@@ -10,14 +10,16 @@ const END = (origin: string) => `curl -X PUT ${origin}/api/chat/track \\
   -d '{"requestId": "first-1", "status": "completed", "tokensInput": 9, "tokensOutput": 12}'`;
 
 /** How it begins, for whom nothing was tracked yet. */
-export function Begin() {
+export function Begin({ email }: { email: string }) {
+  const key = `tollkeeper key create --user ${email}`;
   return (
     <Panel title="Track your first request">
       <p className={styles.soft}>
         Nothing was tracked for you yet. An app tells when a chat request starts and how it ended; numbers and
-        charts of your usage then appear here by themselves. A key comes from whoever runs this service.
+        charts of your usage then appear here by themselves.
       </p>
       <ol className={styles.steps}>
+        <Step title="A key, which whoever runs this service makes for you" command={key} />
         <Step title="When a request starts" command={START(location.origin)} />
         <Step title="When it has ended" command={END(location.origin)} />
       </ol>

@@ -15,7 +15,7 @@ import { Refusal } from "./Refusal";
 /** One's own usage at a glance. */
 export function OverviewPage() {
   const dashboard = useDashboard();
-  const timeZone = useAccount().data?.timeZone ?? "UTC";
+  const account = useAccount().data;
   const [days, setDays] = useDays();
   const isNew = dashboard.data?.metrics.totalRequests === 0;
   return (
@@ -31,10 +31,10 @@ export function OverviewPage() {
           )}
         </Loaded>
         {isNew ? (
-          <Begin />
+          <Begin email={account?.email ?? ""} />
         ) : (
           <>
-            <UsageSection whose="own" days={days} timeZone={timeZone} isLinked />
+            <UsageSection whose="own" days={days} timeZone={account?.timeZone ?? "UTC"} isLinked />
             {dashboard.data !== undefined && <NewestRequests requests={dashboard.data.recentRequests} />}
           </>
         )}

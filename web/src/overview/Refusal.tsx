@@ -13,6 +13,8 @@ interface Reached {
   /** What a plan allows of it; null is no limit. */
   allowed: (terms: Terms) => number | null;
   limit: number;
+  write: (amount: number) => string;
+  unit: string;
 }
 
 /** Why no request is let through now, until when, and what would change it. */
@@ -38,7 +40,7 @@ export function Refusal({ limits, isOnPlan = false }: { limits: Limits; isOnPlan
         <h2>{reached.title}</h2>
         <p>
           {reached.used}. New requests are refused; the limit resets <TimeAgo at={reached.resetsAt} />.
-          {better !== undefined && ` The plan ${better.name} would allow more.`}
+          {better !== undefined && ` The ${better.name} plan ${more(reached.allowed(better), reached)}.`}
         </p>
       </div>
       {!isOnPlan && (
@@ -50,6 +52,9 @@ export function Refusal({ limits, isOnPlan = false }: { limits: Limits; isOnPlan
   );
 }
 
+const more = (allowed: number | null, { write, unit }: Reached): string =>
+  allowed === null ? "has no such limit" : `allows ${write(allowed)}${unit}`;
+
 function reachedOf(limits: Limits): Reached {
   const { daily, monthly } = limits.resetsAt;
   switch (limits.reason) {
@@ -60,6 +65,8 @@ function reachedOf(limits: Limits): Reached {
         resetsAt: daily,
         allowed: (terms) => terms.dailyRequests,
         limit: limits.dailyLimit ?? 0,
+        write: count,
+        unit: " a day",
       };
     case "tokens":
       return {
@@ -68,6 +75,8 @@ function reachedOf(limits: Limits): Reached {
         resetsAt: monthly,
         allowed: (terms) => terms.monthlyTokens,
         limit: limits.monthlyTokensLimit ?? 0,
+        write: compact,
+        unit: " tokens a month",
       };
     case "cost":
       return {
@@ -76,6 +85,8 @@ function reachedOf(limits: Limits): Reached {
         resetsAt: monthly,
         allowed: (terms) => terms.monthlyCost,
         limit: limits.monthlyCostLimit ?? 0,
+        write: money,
+        unit: " a month",
       };
     default:
       return {
@@ -84,6 +95,8 @@ function reachedOf(limits: Limits): Reached {
         resetsAt: monthly,
         allowed: (terms) => terms.monthlyRequests,
         limit: limits.monthlyLimit ?? 0,
+        write: count,
+        unit: " a month",
       };
   }
 }

@@ -52,6 +52,7 @@ const columns = (isHere: boolean): Column<ChatRequest>[] => [
   {
     label: "Time",
     kind: "number",
+    isExtra: true,
     isNone: (request) => request.duration == null,
     of: (request) => duration(request.duration),
   },

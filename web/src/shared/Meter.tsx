@@ -27,18 +27,28 @@ export function Meter({ label, used, limit, write, resetsAt, note }: MeterProps)
       {limit === null ? (
         <div className={styles.open} />
       ) : (
-        <meter
-          aria-label={label}
-          aria-valuetext={said}
-          min={0}
-          max={Math.max(limit, 1)}
-          low={limit * NEAR}
-          high={limit}
-          optimum={0}
-          value={limit === 0 ? 1 : used}
-        >
-          {said}
-        </meter>
+        <>
+          {/* Browsers draw it in parts of their own, which do not fill its height: it is heard, and ours is seen. */}
+          <meter
+            className="visually-hidden"
+            aria-label={label}
+            aria-valuetext={said}
+            min={0}
+            max={Math.max(limit, 1)}
+            low={limit * NEAR}
+            high={limit}
+            optimum={0}
+            value={limit === 0 ? 1 : used}
+          >
+            {said}
+          </meter>
+          <div className={styles.track} aria-hidden="true">
+            <div
+              data-tone={used >= limit ? "full" : used >= limit * NEAR ? "near" : "fine"}
+              style={{ width: `${limit === 0 ? 100 : Math.min(100, (100 * used) / limit)}%` }}
+            />
+          </div>
+        </>
       )}
       <p className={styles.note}>
         {limit !== null && (used < limit ? `${write(limit - used)} left` : "Used up")}

@@ -18,12 +18,10 @@ export function Stat({ label, value, change, more, note }: StatProps) {
     <div className={styles.stat}>
       <dt>{label}</dt>
       <dd className={styles.value}>{value}</dd>
-      {change !== undefined && (
-        <dd className={styles.note}>
-          {change !== null && <Changed change={change} {...(more === undefined ? {} : { more })} />}
-        </dd>
-      )}
-      <dd className={styles.note}>{note}</dd>
+      <dd className={styles.note} data-lines={change === undefined ? 1 : 2}>
+        {change && <Changed change={change} {...(more === undefined ? {} : { more })} />}
+        {note !== undefined && <span>{note}</span>}
+      </dd>
     </div>
   );
 }

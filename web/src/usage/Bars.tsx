@@ -25,7 +25,7 @@ export default function Bars({ rows, series, write, axis }: BarsProps) {
       withBarValueLabel={false}
       maxBarWidth={40}
       barProps={{ isAnimationActive: false }}
-      barChartProps={{ barCategoryGap: "22%", accessibilityLayer: false }}
+      barChartProps={{ margin: { top: 8 }, barCategoryGap: "22%", accessibilityLayer: false }}
       xAxisProps={{ interval: "equidistantPreserveStart", minTickGap: 28, tickMargin: 8 }}
       yAxisProps={{ width: 52, tickFormatter: axis, tickCount: 4, allowDecimals: false }}
       tooltipAnimationDuration={0}

@@ -26,7 +26,7 @@ export default function Lines({ rows, series, write }: LinesProps) {
       dotProps={{ r: 2, strokeWidth: 0 }}
       activeDotProps={{ r: 4, strokeWidth: 0 }}
       lineProps={{ isAnimationActive: false }}
-      lineChartProps={{ accessibilityLayer: false }}
+      lineChartProps={{ margin: { top: 8 }, accessibilityLayer: false }}
       xAxisProps={{ interval: "equidistantPreserveStart", minTickGap: 28, tickMargin: 8 }}
       yAxisProps={{ width: 60, tickFormatter: write, tickCount: 4 }}
       tooltipAnimationDuration={0}

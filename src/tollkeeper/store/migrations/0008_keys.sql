@@ -15,9 +15,10 @@ COMMENT ON TABLE master_keys IS 'Which versions of the master key there are; of 
 
 CREATE TABLE sealing (
     is_the_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_the_only_row),
-    version         integer NOT NULL REFERENCES master_keys (version)
+    version         integer NOT NULL REFERENCES master_keys (version),
+    fingerprint     bytea   NOT NULL
 );
 COMMENT ON TABLE sealing IS 'Under which version secrets are sealed now. Whoever seals holds the row until the commit, so that no old seal comes after a change.';
 
-ALTER TABLE nodes ADD COLUMN master_keys integer[] NOT NULL DEFAULT '{}';
-COMMENT ON COLUMN nodes.master_keys IS 'Which versions of the master key the process can open.';
+ALTER TABLE nodes ADD COLUMN master_keys bytea[] NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN nodes.master_keys IS 'Fingerprints of the versions of the master key that the process has.';

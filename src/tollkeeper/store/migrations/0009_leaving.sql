@@ -38,3 +38,9 @@ COMMENT ON TABLE left_rollups IS 'What requests of deleted users had added to ov
 ALTER TABLE sessions ADD COLUMN acted_from uuid REFERENCES sessions (id) ON DELETE CASCADE;
 COMMENT ON COLUMN sessions.acted_from IS 'The login session of the operator who acts as this user; null: the user themselves.';
 CREATE INDEX sessions_acted_from ON sessions (acted_from) WHERE acted_from IS NOT NULL;
+
+CREATE TABLE first_operator_links (
+    token_hash bytea       PRIMARY KEY CHECK (octet_length(token_hash) = 32),
+    expires_at timestamptz NOT NULL
+);
+COMMENT ON TABLE first_operator_links IS 'Links that make somebody the first operator, told on the console at the start, as long as there is none.';

@@ -7,6 +7,10 @@ CREATE OR REPLACE FUNCTION tk_key(p_user uuid, p_namespace text, p_key text) RET
     SELECT k.* FROM request_keys AS k WHERE k.user_id = p_user AND k.namespace = p_namespace AND k.key = p_key LIMIT 1
     $$;
 
+-- As it was called before: with another parameter it is another function, and a call could mean either.
+DROP FUNCTION IF EXISTS tk_start(uuid[], text[], text[], text[], bytea[], timestamptz[], text[], text[], text[], text[], text[], text[],
+                                 bigint[], bigint[], jsonb[], jsonb[], text[], text[], interval);
+
 CREATE OR REPLACE FUNCTION tk_start(
     p_users          uuid[],
     p_keys           text[],        -- the client's own request id
@@ -26,7 +30,8 @@ CREATE OR REPLACE FUNCTION tk_start(
     p_metadata       jsonb[],
     p_ip_addresses   text[],
     p_user_agents    text[],
-    p_pending_for    interval       -- how long until an unfinished request expires
+    p_pending_for    interval,      -- how long until an unfinished request expires
+    p_kept           text[] DEFAULT NULL   -- of which plan's text policy these texts are; null: all, any: fit for every one
 ) RETURNS TABLE (
     verdict    text,
     id         uuid,
@@ -46,6 +51,8 @@ DECLARE
     v_now       timestamptz := tk_lock(p_users);
     v_size      integer := cardinality(p_users);
     v_own       boolean := EXISTS (SELECT FROM model_prices);
+    -- What is kept of the texts of whoever is on a plan, of the plans that do not keep all.
+    v_policies  jsonb := (SELECT jsonb_object_agg(p.name, p.text_policy) FROM plans AS p WHERE p.text_policy <> 'all');
     -- Whether any two items have a name in common: seldom, and only then is each looked for among those before it.
     v_twins     boolean := EXISTS (SELECT FROM unnest(p_users, p_keys) AS k (u, key)
                                     WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1)
@@ -79,6 +86,7 @@ DECLARE
     -- the user at hand
     i           record;
     u           usage;
+    v_policy    text;
     v_held      bigint;   -- reserved and booked tokens of the month
     v_spent     bigint;   -- reserved and booked money of the month
     v_at        timestamptz;
@@ -96,8 +104,8 @@ BEGIN
                coalesce(k.payload_hash, k2.payload_hash, k3.payload_hash) AS known_hash,
                coalesce(k.answer, k2.answer, k3.answer) AS known_answer
           FROM unnest(p_users, p_keys, p_idempotency, p_imports, p_hashes, p_started_at, p_models, p_types,
-                      p_input_tokens, p_max_tokens, p_rates) WITH ORDINALITY
-               AS o (user_id, key, idempotency, import, hash, started_at, model, type, input_tokens, max_tokens, rates, ord)
+                      p_input_tokens, p_max_tokens, p_rates, p_kept) WITH ORDINALITY
+               AS o (user_id, key, idempotency, import, hash, started_at, model, type, input_tokens, max_tokens, rates, kept, ord)
           JOIN usage AS w ON w.user_id = o.user_id
           LEFT JOIN LATERAL tk_key(o.user_id, 'request', o.key) AS k ON true
           LEFT JOIN LATERAL tk_key(o.user_id, 'idempotency', o.idempotency) AS k2 ON true
@@ -107,6 +115,7 @@ BEGIN
     LOOP
         IF u.user_id IS DISTINCT FROM i.user_id THEN
             u := i.usage;
+            v_policy := coalesce(v_policies ->> u.plan_name, 'all');
             v_held := u.month_tokens + u.reserved_tokens;
             v_spent := u.month_cost_nanos + u.reserved_nanos;
             v_seen := '{}';
@@ -160,6 +169,10 @@ BEGIN
             END IF;
         END IF;
 
+        IF v_verdict = 'admitted' AND coalesce(i.kept, 'all') NOT IN (v_policy, 'any') THEN
+            v_verdict := 'keeps-' || v_policy;   -- decided again with the texts that are fit for it
+        END IF;
+
         IF v_verdict = 'admitted' THEN
             IF v_at >= u.day_starts_at AND v_at < u.day_ends_at THEN
                 u.day_requests := u.day_requests + 1;
@@ -193,7 +206,7 @@ BEGIN
             v_month[n] := u.month_requests;
             v_month_tokens[n] := u.reserved_tokens;
             v_month_nanos[n] := u.reserved_nanos;
-        ELSIF v_verdict NOT IN ('replayed', 'key-reused', 'again') THEN
+        ELSIF v_verdict NOT IN ('replayed', 'key-reused', 'again') AND v_verdict NOT LIKE 'keeps-%' THEN
             -- An unpriced model fits no plan that limits money: null is above every limit.
             v_upgrades[i.ord] := tk_upgrade(u, i.type, i.model, v_token, v_held,
                                             CASE WHEN v_rate IS NOT NULL THEN v_spent + v_nano END);

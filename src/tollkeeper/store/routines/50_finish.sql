@@ -1,5 +1,10 @@
 -- Settlement: finishes, ratings and patches of a set, each once.
 
+-- As it was called before.
+DROP FUNCTION IF EXISTS tk_finish(uuid[], uuid[], text[], bytea[], text[], text[], text[], text[], jsonb[], bigint[], bigint[], bigint[],
+                                  bigint[], bigint[], bigint[], bigint[], bigint[], boolean[], smallint[], boolean[], timestamptz[],
+                                  boolean);
+
 CREATE OR REPLACE FUNCTION tk_finish(
     p_users        uuid[],
     p_ids          uuid[],        -- our id, or
@@ -22,7 +27,9 @@ CREATE OR REPLACE FUNCTION tk_finish(
     p_ratings      smallint[],
     p_trusted      boolean[],     -- a service: its cost counts, its failures give the unit back
     p_completed_at timestamptz[], -- of past requests; null: now
-    p_measure      boolean        -- of past requests a missing duration stays unknown
+    p_measure      boolean,       -- of past requests a missing duration stays unknown
+    p_kept         text[] DEFAULT NULL,  -- of which plan's text policy these texts are; null: all, any: fit for every one
+    p_response_hashes bytea[] DEFAULT NULL  -- of responses as they were sent, where what comes here is not that
 ) RETURNS SETOF tk_verdict
     LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan
@@ -30,6 +37,7 @@ CREATE OR REPLACE FUNCTION tk_finish(
     AS $$
 DECLARE
     v_now      timestamptz := tk_lock(p_users);
+    v_policies jsonb := (SELECT jsonb_object_agg(p.name, p.text_policy) FROM plans AS p WHERE p.text_policy <> 'all');
     v_verdicts tk_verdict[];
     v_changes  tk_change[];
     v_patch    record;
@@ -38,21 +46,24 @@ BEGIN
         SELECT o.*, coalesce(o.given_id, k.request_id) AS id
           FROM unnest(p_users, p_ids, p_keys, p_hashes, p_statuses, p_responses, p_errors, p_models, p_rates, p_tokens, p_input,
                       p_output, p_cached, p_cache_write, p_reasoning, p_reported, p_durations, p_rated, p_ratings, p_trusted,
-                      p_completed_at) WITH ORDINALITY
+                      p_completed_at, p_kept, p_response_hashes) WITH ORDINALITY
                AS o (user_id, given_id, key, hash, status, response, error, model, rates, tokens, input, output, cached,
-                     cache_write, reasoning, reported, duration, rated, rating, trusted, completed_at, ord)
+                     cache_write, reasoning, reported, duration, rated, rating, trusted, completed_at, kept, response_hash, ord)
           LEFT JOIN LATERAL tk_key(o.user_id, 'request', o.key) AS k ON true
     ), found AS (
         SELECT i.*, r AS row, a.user_rating AS old_rating, u AS usage,
                CASE WHEN r.id IS NULL THEN 'unknown'
                     WHEN row_number() OVER (PARTITION BY i.user_id, i.id ORDER BY i.ord) > 1 THEN 'again'
                     WHEN i.status IS NULL AND i.rated AND r.status = 'pending' THEN 'still-pending'
-                    WHEN i.status IS NULL AND i.response IS NOT NULL AND r.response IS DISTINCT FROM i.response
-                         AND r.response IS NOT NULL THEN 'already-finished'
+                    WHEN i.status IS NULL AND num_nonnulls(i.response, i.response_hash) > 0
+                         AND tk_response_hash(r.response, r.response_hash) <> tk_response_hash(i.response, i.response_hash)
+                    THEN 'already-finished'
+                    WHEN i.status IS NOT NULL AND r.status <> 'pending' AND (r.error_code IS DISTINCT FROM 'expired' OR r.late)
+                    THEN CASE WHEN r.finish_hash = i.hash THEN 'replayed' ELSE 'already-finished' END
+                    WHEN coalesce(i.kept, 'all') NOT IN (coalesce(v_policies ->> u.plan_name, 'all'), 'any')
+                    THEN 'keeps-' || coalesce(v_policies ->> u.plan_name, 'all')
                     WHEN i.status IS NULL THEN 'patched'
-                    WHEN r.status = 'pending' OR (r.error_code = 'expired' AND NOT r.late) THEN 'finished'
-                    WHEN r.finish_hash = i.hash THEN 'replayed'
-                    ELSE 'already-finished' END AS verdict
+                    ELSE 'finished' END AS verdict
           FROM item AS i
           -- One row each, by its key: with a limit no plan walks the partitions instead.
           LEFT JOIN LATERAL (SELECT q.* FROM chat_requests AS q WHERE q.user_id = i.user_id AND q.id = i.id LIMIT 1) AS r ON true
@@ -107,16 +118,18 @@ BEGIN
         INSERT INTO chat_requests AS r (
                    user_id, id, request_type, plan_name, version, started_on, started_at, expires_at, created_at,
                    status, response, model, error_message, late, refunded, outside_plan, over_reserved, tokens_used, cost_nanos,
-                   cost_source, computed_nanos, reported_nanos, duration, unit_prices, finish_hash, finish_limits, completed_at)
+                   cost_source, computed_nanos, reported_nanos, duration, unit_prices, finish_hash, finish_limits, completed_at,
+                   response_hash)
         SELECT d.user_id, d.id, (d.row).request_type, (d.row).plan_name, (d.row).version, (d.row).started_on,
                (d.row).started_at, (d.row).expires_at, (d.row).created_at,
-               d.status, coalesce(d.response, (d.row).response), d.final_model, d.error, d.late, d.refunded,
+               d.status, CASE WHEN d.response_hash IS NULL THEN coalesce(d.response, (d.row).response) ELSE d.response END, d.final_model, d.error, d.late, d.refunded,
                d.model IS NOT NULL AND NOT tk_includes_model((d.usage).features, d.model),
                (d.row).max_tokens IS NOT NULL AND coalesce(d.tokens, 0) > (d.row).reserved_tokens,
                d.tokens, d.cost, d.source, d.computed, d.reported, d.took,
                CASE WHEN d.model IS NULL OR d.model = (d.row).model THEN (d.row).unit_prices
                     ELSE coalesce(tk_own_rates(d.model, (d.row).started_at), d.rates) END,
-               d.hash, d.limits, d.ended_at
+               d.hash, d.limits, d.ended_at,
+               CASE WHEN d.response IS NULL THEN coalesce(d.response_hash, (d.row).response_hash) ELSE d.response_hash END
           FROM decided AS d
          WHERE d.verdict = 'finished'
             ON CONFLICT (user_id, id) DO UPDATE
@@ -126,7 +139,8 @@ BEGIN
                tokens_used = excluded.tokens_used, cost_nanos = excluded.cost_nanos, cost_source = excluded.cost_source,
                computed_nanos = excluded.computed_nanos, reported_nanos = excluded.reported_nanos,
                duration = excluded.duration, unit_prices = excluded.unit_prices, finish_hash = excluded.finish_hash,
-               finish_limits = excluded.finish_limits, completed_at = excluded.completed_at
+               finish_limits = excluded.finish_limits, completed_at = excluded.completed_at,
+               response_hash = excluded.response_hash
     ), analysed AS (
         INSERT INTO request_analytics AS a (id, user_id, request_id, request_type, category, complexity, response_time,
                                             tokens_input, tokens_output, tokens_cached, tokens_cache_write, tokens_reasoning,
@@ -186,9 +200,9 @@ BEGIN
       FROM decided AS d;
 
     FOR v_patch IN SELECT v.ord, v.id FROM unnest(v_verdicts) AS v WHERE v.verdict = 'patched' LOOP
-        UPDATE chat_requests AS r SET response = p_responses[v_patch.ord]
+        UPDATE chat_requests AS r SET response = p_responses[v_patch.ord], response_hash = p_response_hashes[v_patch.ord]
          WHERE r.user_id = p_users[v_patch.ord] AND r.id = v_patch.id AND r.response IS NULL
-           AND p_responses[v_patch.ord] IS NOT NULL;
+           AND num_nonnulls(p_responses[v_patch.ord], p_response_hashes[v_patch.ord]) > 0;
         UPDATE request_analytics AS a SET user_rating = p_ratings[v_patch.ord]
          WHERE a.user_id = p_users[v_patch.ord] AND a.id = v_patch.id AND p_rated[v_patch.ord];
         -- A response that is filled in is no change of a number, but of what the dashboard shows.
@@ -199,6 +213,13 @@ BEGIN
     END IF;
     RETURN QUERY SELECT * FROM unnest(v_verdicts);
 END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_response_hash(p_response text, p_hash bytea) RETURNS bytea
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- Tells a response as it was sent, whether or not it was kept like that; null if there was none.
+    SELECT coalesce(p_hash, sha256(convert_to(p_response, 'UTF8')))
     $$;
 
 CREATE OR REPLACE FUNCTION tk_own_rates(p_model text, p_at timestamptz) RETURNS jsonb

@@ -33,6 +33,9 @@ BEGIN
                            'request_analytics' || v_name, 'chat_requests' || v_name);
             PERFORM tk_refuse_texts('chat_requests' || v_name, r.texts_refused_from) FROM retention AS r
               WHERE v_month AT TIME ZONE 'UTC' < r.texts_refused_from;
+            PERFORM tk_refuse_texts_of_plans('chat_requests' || v_name, t.latest)
+               FROM (SELECT max(p.texts_refused_from) AS latest FROM plan_texts AS p) AS t
+              WHERE v_month AT TIME ZONE 'UTC' < t.latest;
             v_made := v_made + 1;
         END IF;
         v_month := v_month + interval '1 month';
@@ -245,6 +248,25 @@ BEGIN
     NEW.metadata := NULL;
     NEW.ip_address := NULL;
     NEW.user_agent := NULL;
+    NEW.response_hash := NULL;
+    RETURN NEW;
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_keep_no_text_of_plan() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM plan_texts AS t
+                WHERE t.plan_name = NEW.plan_name AND NEW.id < tk_first_uuid7(t.texts_refused_from)) THEN
+        NEW.prompt := NULL;
+        NEW.response := NULL;
+        NEW.error_message := NULL;
+        NEW.metadata := NULL;
+        NEW.ip_address := NULL;
+        NEW.user_agent := NULL;
+        NEW.response_hash := NULL;
+    END IF;
     RETURN NEW;
 END
     $$;
@@ -257,6 +279,16 @@ BEGIN
     -- when the lock is ours, and whoever comes later meets it: so nothing slips past the clearing.
     EXECUTE format('CREATE OR REPLACE TRIGGER keep_no_text BEFORE INSERT OR UPDATE ON %I FOR EACH ROW '
                    'WHEN (NEW.id < %L) EXECUTE FUNCTION tk_keep_no_text()', p_table, tk_first_uuid7(p_before));
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_refuse_texts_of_plans(p_table text, p_before timestamptz) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- The same for requests under plans that keep texts for less long; each plan's own instant stands in plan_texts.
+    EXECUTE format('CREATE OR REPLACE TRIGGER keep_no_text_of_plan BEFORE INSERT OR UPDATE ON %I FOR EACH ROW '
+                   'WHEN (NEW.id < %L) EXECUTE FUNCTION tk_keep_no_text_of_plan()', p_table, tk_first_uuid7(p_before));
 END
     $$;
 
@@ -291,7 +323,46 @@ BEGIN
 END
     $$;
 
-CREATE OR REPLACE FUNCTION tk_clear_texts(p_table text, p_from_block bigint, p_to_block bigint)
+CREATE OR REPLACE FUNCTION tk_begin_clearing_of(p_plan text, p_before timestamptz)
+    RETURNS TABLE (partition text, blocks bigint, before timestamptz)
+    LANGUAGE plpgsql
+    AS $$
+#variable_conflict use_column
+DECLARE
+    v_since  timestamptz;
+    v_before timestamptz;
+    v_latest timestamptz;
+    v_name   text;
+BEGIN
+    -- As tk_begin_clearing, of requests under one plan.
+    PERFORM tk_one_at_a_time();
+    IF p_before > tk_now() THEN
+        RAISE EXCEPTION 'texts of the future cannot be pruned' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM pg_advisory_xact_lock(x'706172746974696F'::bigint);
+    SELECT coalesce(max(t.texts_from), '-infinity'), greatest(max(t.texts_refused_from), p_before) INTO v_since, v_before
+      FROM plan_texts AS t WHERE t.plan_name = p_plan;
+    IF v_before <= v_since THEN
+        RETURN;
+    END IF;
+    INSERT INTO plan_texts AS t (plan_name, texts_refused_from) VALUES (p_plan, v_before)
+        ON CONFLICT (plan_name) DO UPDATE SET texts_refused_from = excluded.texts_refused_from, updated_at = tk_now();
+    SELECT max(t.texts_refused_from) INTO v_latest FROM plan_texts AS t;
+    FOR v_name IN SELECT m.name FROM request_months AS m WHERE m.ends_at > v_since AND m.starts_at < v_before
+                   UNION ALL SELECT 'chat_requests_default' ORDER BY 1 LOOP
+        PERFORM tk_refuse_texts_of_plans(v_name, v_latest);
+        partition := v_name;
+        before := v_before;
+        blocks := pg_relation_size(v_name::regclass) / current_setting('block_size')::bigint;
+        RETURN NEXT;
+    END LOOP;
+END
+    $$;
+
+-- As it was called before: with another parameter it is another function.
+DROP FUNCTION IF EXISTS tk_clear_texts(text, bigint, bigint);
+
+CREATE OR REPLACE FUNCTION tk_clear_texts(p_table text, p_from_block bigint, p_to_block bigint, p_plan text)
     RETURNS TABLE (cleared bigint, is_done boolean)
     LANGUAGE plpgsql
     AS $$
@@ -306,13 +377,16 @@ BEGIN
         RETURN;
     END IF;
     SELECT format('SELECT q.ctid FROM ONLY %I AS q WHERE q.ctid >= %L AND q.ctid < %L AND q.id < %L '
-                  'AND num_nonnulls(q.prompt, q.response, q.error_message, q.metadata, q.ip_address, q.user_agent) > 0',
-                  p_table, format('(%s,0)', p_from_block), format('(%s,0)', p_to_block), tk_first_uuid7(r.texts_refused_from))
-      INTO v_due FROM retention AS r;
+                  'AND num_nonnulls(q.prompt, q.response, q.error_message, q.metadata, q.ip_address, q.user_agent, q.response_hash) > 0',
+                  p_table, format('(%s,0)', p_from_block), format('(%s,0)', p_to_block), tk_first_uuid7(b.before))
+           || CASE WHEN p_plan IS NULL THEN '' ELSE format(' AND q.plan_name = %L', p_plan) END
+      INTO v_due
+      FROM (SELECT r.texts_refused_from AS before FROM retention AS r WHERE p_plan IS NULL
+             UNION ALL SELECT t.texts_refused_from FROM plan_texts AS t WHERE t.plan_name = p_plan) AS b;
     -- Whom others hold is passed over: nobody waits for us who holds what we wait for. They clear it themselves (the
     -- trigger), or it is found again.
     EXECUTE format('UPDATE ONLY %I AS r SET prompt = NULL, response = NULL, error_message = NULL, metadata = NULL, '
-                   'ip_address = NULL, user_agent = NULL WHERE r.ctid = ANY (ARRAY(%s FOR NO KEY UPDATE SKIP LOCKED))',
+                   'ip_address = NULL, user_agent = NULL, response_hash = NULL WHERE r.ctid = ANY (ARRAY(%s FOR NO KEY UPDATE SKIP LOCKED))',
                    p_table, v_due);
     GET DIAGNOSTICS cleared = ROW_COUNT;
     EXECUTE format('SELECT NOT EXISTS (%s)', v_due) INTO is_done;

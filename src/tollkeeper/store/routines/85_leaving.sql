@@ -28,7 +28,13 @@ BEGIN
        SET leaving_since = coalesce(leaving_since, v_now), name = NULL, image = NULL, note = NULL, role = 'user', updated_at = v_now
      WHERE id = p_user;
     UPDATE usage SET is_active = false, version = version + 1 WHERE user_id = p_user AND is_active;
+    -- What somebody asked for or was invited to by this address tells of it as well.
+    DELETE FROM sign_in_asks AS k USING user_identities AS i
+     WHERE i.user_id = p_user AND i.kind = 'email' AND lower(k.address) = i.value;
+    DELETE FROM invitations AS v USING user_identities AS i
+     WHERE i.user_id = p_user AND i.kind = 'email' AND lower(v.address) = i.value;
     DELETE FROM user_identities WHERE user_id = p_user;
+    DELETE FROM passkeys WHERE user_id = p_user;
     DELETE FROM sign_in_links WHERE user_id = p_user;
     DELETE FROM sessions WHERE user_id = p_user;
     DELETE FROM api_keys WHERE user_id = p_user;

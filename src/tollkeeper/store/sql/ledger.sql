@@ -4,7 +4,8 @@ SELECT *
   FROM tk_start(:user_ids::uuid[], :client_ids::text[], :idempotency_keys::text[], :import_keys::text[], :hashes::bytea[],
                 :started_at::timestamptz[], :prompts::text[], :session_ids::text[], :models::text[], :request_types::text[],
                 :categories::text[], :complexities::text[], :input_tokens::bigint[], :max_tokens::bigint[], :rates::jsonb[],
-                :metadata::jsonb[], :ip_addresses::text[], :user_agents::text[], :pending_for::interval);
+                :metadata::jsonb[], :ip_addresses::text[], :user_agents::text[], :pending_for::interval,
+                :kept::text[]);
 
 -- name: finish
 -- Settle, rate or patch a set of requests; routines/50_finish.sql tells how.
@@ -13,7 +14,8 @@ SELECT *
                  :errors::text[], :models::text[], :rates::jsonb[], :tokens_used::bigint[], :tokens_input::bigint[],
                  :tokens_output::bigint[], :tokens_cached::bigint[], :tokens_cache_write::bigint[],
                  :tokens_reasoning::bigint[], :reported_nanos::bigint[], :durations::bigint[], :rated::boolean[],
-                 :ratings::smallint[], :trusted::boolean[], :completed_at::timestamptz[], :measure::boolean);
+                 :ratings::smallint[], :trusted::boolean[], :completed_at::timestamptz[], :measure::boolean,
+                 :kept::text[], :response_hashes::bytea[]);
 
 -- name: bring_current$
 -- Roll over the windows, plans and deadlines of some users that have passed; answers the database's instant.

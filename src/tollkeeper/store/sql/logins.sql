@@ -54,16 +54,23 @@ SELECT :session_hash::bytea, account.user_id, :signed_in_by, :network::text, :br
 RETURNING id, user_id, expires_at;
 
 -- name: look_up_logins
--- Which of these hashes are sign-ins that hold now, and whose. Notes every five minutes that one is in use, but waits for
--- nobody to do so.
+-- Which of these hashes are sign-ins that hold now, and whose. One in which an operator acts as a user holds as long as the
+-- operator's own. Notes every five minutes that one is in use, but waits for nobody to do so.
 WITH found AS MATERIALIZED (
     SELECT s.token_hash, s.id, s.user_id, a.role, u.is_active, s.created_at, s.expires_at, s.last_seen_at,
-           s.created_at > tk_now() - :recent::interval AS is_recent
+           s.created_at > tk_now() - :recent::interval AS is_recent, o.user_id AS acted_by
       FROM sessions AS s
       JOIN accounts AS a ON a.id = s.user_id
       JOIN usage AS u ON u.user_id = s.user_id
+      -- By its key, once for each sign-in: with a limit no plan can look at all of them instead.
+      LEFT JOIN LATERAL (SELECT own.user_id
+                           FROM sessions AS own
+                           JOIN accounts AS b ON b.id = own.user_id AND b.role = 'admin'
+                           JOIN usage AS w ON w.user_id = own.user_id AND w.is_active
+                          WHERE own.id = s.acted_from AND own.ended_at IS NULL AND own.expires_at > tk_now()
+                          LIMIT 1) AS o ON true
      WHERE s.token_hash = ANY (:hashes::bytea[]) AND s.ended_at IS NULL AND s.expires_at > tk_now()
-       AND s.last_seen_at > tk_now() - :idle::interval
+       AND s.last_seen_at > tk_now() - :idle::interval AND (s.acted_from IS NULL OR o.user_id IS NOT NULL)
 ), stale AS MATERIALIZED (
     SELECT s.id
       FROM sessions AS s
@@ -73,14 +80,15 @@ WITH found AS MATERIALIZED (
 ), noted AS (
     UPDATE sessions AS s SET last_seen_at = tk_now() FROM stale WHERE s.id = stale.id
 )
-SELECT f.token_hash, f.id, f.user_id, f.role, f.is_active, f.created_at, f.expires_at, f.is_recent FROM found AS f;
+SELECT f.token_hash, f.id, f.user_id, f.role, f.is_active, f.created_at, f.expires_at, f.is_recent, f.acted_by
+  FROM found AS f;
 
 -- name: logins_of_user
 -- Some of the sign-ins of a user that hold now, the newest first.
 SELECT s.id, s.signed_in_by, s.ip_address, s.user_agent, s.created_at, s.last_seen_at, s.expires_at
   FROM sessions AS s
  WHERE s.user_id = :user_id AND s.id < coalesce(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-   AND s.ended_at IS NULL AND s.expires_at > tk_now() AND s.last_seen_at > tk_now() - :idle::interval
+   AND s.ended_at IS NULL AND s.expires_at > tk_now() AND s.last_seen_at > tk_now() - :idle::interval AND s.acted_from IS NULL
  ORDER BY s.id DESC
  LIMIT :most;
 

@@ -3,9 +3,9 @@
 -- name: beat$
 -- Say that a node lives and what it has counted since it last did; forget what is old. Answers the database's instant.
 WITH here AS (
-    INSERT INTO nodes AS n (id, host, pid, version, started_at, seen_at)
-    VALUES (:node_id::uuid, :host, :pid, :version, tk_now(), tk_now())
-        ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+    INSERT INTO nodes AS n (id, host, pid, version, master_keys, started_at, seen_at)
+    VALUES (:node_id::uuid, :host, :pid, :version, :master_keys::bytea[], tk_now(), tk_now())
+        ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, master_keys = excluded.master_keys
     RETURNING n.seen_at
 ), counted AS (
     INSERT INTO node_seconds AS s (node_id, second_at, starts, finishes)

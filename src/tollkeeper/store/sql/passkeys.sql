@@ -14,15 +14,11 @@ DELETE FROM passkey_ceremonies AS c
    AND c.user_id IS NOT DISTINCT FROM :user_id::uuid AND c.expires_at > tk_now()
 RETURNING true;
 
--- name: forget_ceremonies$
+-- name: forget_ceremonies!
 -- Delete some ceremonies that nobody ended, whosever they are. Whoever begins one takes a few away.
-WITH gone AS (
-    DELETE FROM passkey_ceremonies AS c
-     WHERE c.browser_hash IN (SELECT o.browser_hash FROM passkey_ceremonies AS o
-                               WHERE o.expires_at <= tk_now() LIMIT :most FOR UPDATE SKIP LOCKED)
-    RETURNING 1
-)
-SELECT count(*) FROM gone;
+DELETE FROM passkey_ceremonies AS c
+ WHERE c.browser_hash IN (SELECT o.browser_hash FROM passkey_ceremonies AS o
+                           WHERE o.expires_at <= tk_now() LIMIT :most FOR UPDATE SKIP LOCKED);
 
 -- name: add_passkey^
 -- Keep a new passkey. Answers nothing if its device has made the same before.

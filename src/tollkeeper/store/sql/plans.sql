@@ -3,9 +3,13 @@
 -- name: plans
 -- The whole catalogue, by rank.
 SELECT p.name, p.rank, p.daily_requests, p.monthly_requests, p.max_tokens_per_request, p.monthly_tokens, p.monthly_cost_nanos,
-       p.features, p.price_per_month, p.billing_cycle
+       p.features, p.price_per_month, p.billing_cycle, p.text_policy, p.retain_text_days
   FROM plans AS p
  ORDER BY p.rank;
+
+-- name: some_plan_keeps_less$
+-- Whether the catalogue has a plan that does not keep all texts.
+SELECT EXISTS (SELECT FROM plans AS p WHERE p.text_policy <> 'all');
 
 -- name: plan_exists$
 -- Whether the catalogue has a plan of that name.
@@ -21,14 +25,15 @@ UPDATE plans AS p
 -- name: put_plans!
 -- Add plans to the catalogue or change them there; features is one array of arrays, since drivers send no lists of lists. The terms that users have stay as they are.
 INSERT INTO plans AS p (name, rank, daily_requests, monthly_requests, max_tokens_per_request, monthly_tokens, monthly_cost_nanos,
-                        features, price_per_month, billing_cycle)
+                        features, price_per_month, billing_cycle, text_policy, retain_text_days)
 SELECT g.name, g.rank, g.daily_requests, g.monthly_requests, g.max_tokens_per_request, g.monthly_tokens, g.monthly_cost_nanos,
-       :features::jsonb -> (g.place - 1)::integer, g.price_per_month, g.billing_cycle
+       :features::jsonb -> (g.place - 1)::integer, g.price_per_month, g.billing_cycle, g.text_policy, g.retain_text_days
   FROM unnest(:names::text[], :ranks::integer[], :daily_requests::bigint[], :monthly_requests::bigint[],
               :max_tokens_per_request::bigint[], :monthly_tokens::bigint[], :monthly_cost_nanos::bigint[],
-              :prices_per_month::integer[], :billing_cycles::text[]) WITH ORDINALITY
+              :prices_per_month::integer[], :billing_cycles::text[], :text_policies::text[],
+              :retain_text_days::integer[]) WITH ORDINALITY
        AS g (name, rank, daily_requests, monthly_requests, max_tokens_per_request, monthly_tokens, monthly_cost_nanos,
-             price_per_month, billing_cycle, place)
+             price_per_month, billing_cycle, text_policy, retain_text_days, place)
     ON CONFLICT (name) DO UPDATE
    SET rank                   = excluded.rank,
        daily_requests         = excluded.daily_requests,
@@ -39,6 +44,8 @@ SELECT g.name, g.rank, g.daily_requests, g.monthly_requests, g.max_tokens_per_re
        features               = excluded.features,
        price_per_month        = excluded.price_per_month,
        billing_cycle          = excluded.billing_cycle,
+       text_policy            = excluded.text_policy,
+       retain_text_days       = excluded.retain_text_days,
        updated_at             = tk_now();
 
 -- name: new_terms$
@@ -61,6 +68,7 @@ SELECT t.id, t.plan_name, t.plan_rank, t.starts_at, t.expires_at
 -- The terms that a user has, and what of them is used, unless something of theirs is due.
 SELECT t.plan_name AS name, t.plan_rank AS rank, t.daily_requests, t.monthly_requests, t.max_tokens_per_request,
        t.monthly_tokens, t.monthly_cost_nanos, t.features, t.price_per_month, t.billing_cycle, t.starts_at, t.expires_at,
+       coalesce(p.text_policy, 'all') AS text_policy, p.retain_text_days,
        tk_limits(u.version, u.day_requests, u.month_requests, u.month_tokens + u.reserved_tokens,
                  u.month_cost_nanos + u.reserved_nanos, u) AS limits,
        u.due_at <= tk_now() AS is_due
@@ -68,4 +76,5 @@ SELECT t.plan_name AS name, t.plan_rank AS rank, t.daily_requests, t.monthly_req
   -- By its key: with a limit no plan made on an empty table walks all terms instead.
  CROSS JOIN LATERAL (SELECT k.* FROM plan_terms AS k
                       WHERE k.user_id = u.user_id AND k.id = u.plan_terms_id LIMIT 1) AS t
+  LEFT JOIN plans AS p ON p.name = t.plan_name
  WHERE u.user_id = :user_id;

@@ -39,7 +39,7 @@ SELECT count(*) AS requests,
                     + coalesce(pg_column_size(r.ip_address), 0) + coalesce(pg_column_size(r.user_agent), 0)), 0)::bigint AS bytes
   FROM chat_requests AS r
  WHERE r.id < tk_first_uuid7(:before::timestamptz)
-   AND num_nonnulls(r.prompt, r.response, r.error_message, r.metadata, r.ip_address, r.user_agent) > 0;
+   AND num_nonnulls(r.prompt, r.response, r.error_message, r.metadata, r.ip_address, r.user_agent, r.response_hash) > 0;
 
 -- name: close_month$
 -- Take a month out of the ledger: closed, pending (a request of it is; nothing happened) or gone.
@@ -58,10 +58,31 @@ SELECT tk_seal();
 SELECT b.partition, b.blocks, b.before
   FROM tk_begin_clearing(:before::timestamptz) AS b;
 
+-- name: begin_clearing_of_plan
+-- Take in no more texts before an instant of requests under a plan. Answers the partitions to be cleared.
+SELECT b.partition, b.blocks, b.before
+  FROM tk_begin_clearing_of(:plan::text, :before::timestamptz) AS b;
+
 -- name: clear_texts^
--- Clear the texts in some blocks of a partition; answers how many requests had any, and whether none is left there.
+-- Clear the texts in some blocks of a partition, under one plan or all; answers how many requests had any, and whether none is left there.
 SELECT c.cleared, c.is_done
-  FROM tk_clear_texts(:partition::text, :from_block::bigint, :to_block::bigint) AS c;
+  FROM tk_clear_texts(:partition::text, :from_block::bigint, :to_block::bigint, :plan::text) AS c;
+
+-- name: plans_to_clear
+-- Which plans let texts live for less long than all do, and have some that may be too old by now; and before which instant they are.
+SELECT p.name AS plan, b.before
+  FROM plans AS p
+ CROSS JOIN LATERAL (SELECT date_trunc('day', tk_now() - make_interval(days => p.retain_text_days), 'UTC') AS before) AS b
+ CROSS JOIN retention AS r
+  LEFT JOIN plan_texts AS t ON t.plan_name = p.name
+ WHERE b.before > coalesce(greatest(r.texts_from, t.texts_from), '-infinity')
+ ORDER BY p.name;
+
+-- name: texts_of_plan_cleared!
+-- Note that all texts before an instant of requests under a plan are gone.
+UPDATE plan_texts AS t
+   SET texts_from = greatest(t.texts_from, :before::timestamptz), updated_at = tk_now()
+ WHERE t.plan_name = :plan;
 
 -- name: texts_cleared!
 -- Note that all texts before an instant are gone.

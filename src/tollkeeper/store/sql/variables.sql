@@ -13,6 +13,13 @@ SELECT v.key, v.type, v.value, v.hint, v.sealed, v.sealed_with, v.description, v
   FROM variables AS v
  WHERE v.user_id = :user_id AND v.key = :key;
 
+-- name: variables_with_seals
+-- All variables of a user, by name, secrets with what is sealed.
+SELECT v.key, v.type, v.value, v.hint, v.sealed, v.sealed_with, v.description, v.created_at, v.updated_at
+  FROM variables AS v
+ WHERE v.user_id = :user_id
+ ORDER BY v.key;
+
 -- name: variable_types
 -- What a user keeps, without the values. Asked under the lock, so that it still holds when the set is written.
 SELECT v.key, v.type, v.hint
@@ -53,9 +60,3 @@ RETURNING v.key, v.type, v.value, v.hint, v.description, v.created_at, v.updated
 DELETE FROM variables AS v
  WHERE v.user_id = :user_id AND v.key = :key
 RETURNING v.key;
-
--- name: master_keys_in_use
--- Under which versions of the master key secrets are sealed. Of all users: asked once, at the start.
-SELECT DISTINCT v.sealed_with AS version
-  FROM variables AS v
- WHERE v.sealed_with IS NOT NULL;

@@ -1,0 +1,46 @@
+"""Answers as gzip: what a browser reads of dashboards, lists and analytics. Nothing of it slows tracking."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Any, Final
+
+from tollkeeper.http.operation import operation_of
+
+# Less gains nothing.
+_LEAST_BYTES: Final = 1024
+# The fastest: a tenth of the size in a millisecond, and what is smaller still takes three times as long.
+_LEVEL: Final = 1
+_GZIP: Final = zlib.MAX_WBITS | 16
+_REFUSED: Final = re.compile(r"q=0(\.0*)?$")
+# Secrets are never packed beside what somebody else may have written.
+_READS: Final = {"dashboard:read", "admin"}
+
+
+def reads(accepted: str, encoding: str) -> bool:
+    """Whether a caller with this ``Accept-Encoding`` reads an encoding."""
+    for part in accepted.split(","):
+        name, _, weight = part.partition(";")
+        if name.strip().lower() == encoding:
+            return not _REFUSED.match(weight.strip())
+    return False
+
+
+def is_packed(scope: Any, body: bytes) -> bool:
+    """Whether an answer goes out as gzip: a large one, to a signed-in person's browser that reads it."""
+    if len(body) < _LEAST_BYTES or scope["method"] != "GET" or "caller" not in scope:
+        return False
+    if scope["caller"].kind != "person":
+        return False
+    operation = operation_of(scope["route_handler"].opt)
+    if operation is None or operation.permission not in _READS:
+        return False
+    accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    return reads(accepted[:200].decode("latin-1"), "gzip")
+
+
+def pack(body: bytes) -> bytes:
+    """Compress a body as gzip."""
+    packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    return packing.compress(body) + packing.flush()

@@ -1,0 +1,92 @@
+-- Everything that is kept of a user, for them to take along: each file of the download is one of these statements, besides
+-- requests and activity. Columns are named one by one: no hash and nothing sealed leaves the house.
+
+-- name: takeout_profile
+-- Who they are, with their plan.
+SELECT u.id, u.email, u.name, u.image, u.github_id, u.role, u.is_active, u.plan, u.plan_expires_at, u.time_zone,
+       u.last_login_at, u.created_at, u.updated_at
+  FROM users AS u
+ WHERE u.id = :user_id;
+
+-- name: takeout_identities
+-- What identifies them.
+SELECT i.kind, i.shown_as AS value, i.created_at
+  FROM user_identities AS i
+ WHERE i.user_id = :user_id
+ ORDER BY i.kind;
+
+-- name: takeout_preferences
+-- How they want to be shown things.
+SELECT p.settings, p.updated_at
+  FROM preferences AS p
+ WHERE p.user_id = :user_id;
+
+-- name: takeout_usage
+-- What they may and have used.
+SELECT u.plan_name, u.plan_expires_at, u.daily_requests, u.monthly_requests, u.max_tokens_per_request, u.monthly_tokens,
+       u.monthly_cost_nanos, u.features, u.day_zone, u.month_zone, u.day_starts_at, u.day_ends_at, u.month_starts_at,
+       u.month_ends_at, u.day_requests, u.month_requests, u.month_tokens, u.month_cost_nanos AS month_cost_nanos_used,
+       u.total_requests, u.total_completed, u.total_failed, u.total_tokens_used, u.total_cost_nanos, u.total_unpriced,
+       u.total_timed, u.total_duration_ms, u.total_rated, u.total_rating, u.version, u.created_at, u.updated_at
+  FROM usage AS u
+ WHERE u.user_id = :user_id;
+
+-- name: takeout_plans
+-- The terms they had and have.
+SELECT t.id, t.plan_name, t.daily_requests, t.monthly_requests, t.max_tokens_per_request, t.monthly_tokens,
+       t.monthly_cost_nanos, t.features, t.price_per_month, t.billing_cycle, t.starts_at, t.expires_at, t.ended_at
+  FROM plan_terms AS t
+ WHERE t.user_id = :user_id
+ ORDER BY t.id;
+
+-- name: takeout_variables
+-- What they keep with us; secrets masked.
+SELECT v.key, v.type, CASE WHEN v.type = 'secret' THEN v.hint ELSE v.value END AS value,
+       v.description, v.created_at, v.updated_at
+  FROM variables AS v
+ WHERE v.user_id = :user_id
+ ORDER BY v.key;
+
+-- name: takeout_keys
+-- Their keys, which nobody can read from here.
+SELECT k.id, k.name, k.shown_as, k.scopes, k.addresses::text[] AS addresses, k.created_at, k.expires_at, k.revoked_at, k.last_used_at
+  FROM api_keys AS k
+ WHERE k.user_id = :user_id
+ ORDER BY k.id;
+
+-- name: takeout_passkeys
+-- Their passkeys, of which we have the public half.
+SELECT p.id, p.name, p.transports, p.is_synced, p.created_at, p.last_used_at
+  FROM passkeys AS p
+ WHERE p.user_id = :user_id
+ ORDER BY p.id;
+
+-- name: takeout_sign_ins
+-- Where they signed in.
+SELECT s.id, s.signed_in_by, s.ip_address, s.user_agent, s.created_at, s.last_seen_at, s.expires_at, s.ended_at
+  FROM sessions AS s
+ WHERE s.user_id = :user_id AND s.acted_from IS NULL
+ ORDER BY s.id;
+
+-- name: takeout_conversations
+-- Their conversations, summed.
+SELECT s.session_id, s.started_at, s.last_at, s.completed, s.failed, s.tokens_used, s.cost_nanos
+  FROM chat_sessions AS s
+ WHERE s.user_id = :user_id
+ ORDER BY s.started_at, s.session_id;
+
+-- name: takeout_sums
+-- Their finished requests summed: since the beginning, by day in their zone, by hour of UTC.
+SELECT r.period, nullif(r.period_start, '-infinity') AS starts_at, r.model, r.category, r.request_type, r.complexity,
+       r.completed, r.failed, r.tokens_used, r.tokens_input, r.tokens_output, r.tokens_cached, r.tokens_cache_write,
+       r.tokens_reasoning, r.cost_nanos, r.unpriced, r.timed, r.duration_ms, r.rated, r.rating
+  FROM usage_rollups AS r
+ WHERE r.user_id = :user_id
+ ORDER BY r.period, r.period_start, r.model, r.category, r.request_type, r.complexity;
+
+-- name: takeout_names
+-- What their requests were called by their programs.
+SELECT k.namespace, k.key, k.request_id, k.created_at
+  FROM request_keys AS k
+ WHERE k.user_id = :user_id
+ ORDER BY k.namespace, k.key;

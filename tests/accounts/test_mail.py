@@ -1,0 +1,226 @@
+"""Mails arrive, and a mail server that is down, slow or mad holds up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.mailbox import Behave, Mailbox, listening, mailbox
+from tollkeeper.accounts import letters
+from tollkeeper.accounts.letters import Letter, NoLetter
+from tollkeeper.accounts.mail import Console, NotDelivered, Refused, Smtp
+from tollkeeper.accounts.postman import Postman
+from tollkeeper.errors import Unavailable
+
+NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
+SITE = "https://usage.example"
+
+
+def a_letter(to: str = "ada@example.com") -> Letter:
+    return letters.sign_in(to, code="WXYZ-2345", token="t" * 43, written_at=NOW, expires_at=NOW, site=SITE)
+
+
+def smtp(port: int) -> Smtp:
+    return Smtp("127.0.0.1", port, "if-offered", "no-reply@usage.example")
+
+
+@pytest.fixture
+async def box() -> AsyncGenerator[Mailbox]:
+    async with mailbox() as box:
+        yield box
+
+
+async def test_a_mail_arrives_as_text_and_as_html(box: Mailbox) -> None:
+    await smtp(box.port).deliver(a_letter())
+    got = await box.next("ada@example.com")
+    told = got.message
+    assert told["From"] == "tollkeeper <no-reply@usage.example>"
+    assert (told["To"], told["Date"]) == ("ada@example.com", "Sun, 10 May 2026 12:00:00 +0000")
+    assert told["Message-ID"].endswith("@usage.example>")
+    assert told["Auto-Submitted"] == "auto-generated"
+    assert "WXYZ-2345" in told["Subject"]
+    assert (got.code, got.link) == ("WXYZ-2345", f"{SITE}/sign-in/email/{'t' * 43}")
+    assert "WXYZ-2345" in got.part("html")
+    assert "<script" not in got.part("html")
+    assert "http" not in got.part("html").replace(SITE, "")  # nothing is loaded from anywhere
+
+
+async def test_an_invitation_is_written_to_who_is_invited(box: Mailbox) -> None:
+    await smtp(box.port).deliver(letters.invitation("ada@example.com", written_at=NOW, expires_at=NOW, site=SITE))
+    got = await box.next("ada@example.com")
+    for kind in ("plain", "html"):
+        assert SITE in got.part(kind)
+        assert "ada@example.com" in got.part(kind)
+
+
+async def test_what_could_be_markup_is_text() -> None:
+    letter = letters.invitation("a&b'<i>@example.com", written_at=NOW, expires_at=NOW, site=SITE)
+    assert "a&amp;b&#x27;&lt;i&gt;@example.com" in letter.html
+    assert "<i>" not in letter.html
+
+
+async def test_domains_in_other_scripts_are_written_as_mail_servers_read_them(box: Mailbox) -> None:
+    await smtp(box.port).deliver(a_letter("ada@bücher.example"))
+    assert await box.next("ada@xn--bcher-kva.example")
+    await smtp(box.port).deliver(a_letter("ädä@example.com"))
+    assert await box.next("ädä@example.com")
+
+
+async def test_an_address_that_cannot_be_mailed_is_refused_for_good(box: Mailbox) -> None:
+    with pytest.raises(Refused):
+        await smtp(box.port).deliver(a_letter("ada@" + "ü" * 64 + ".example"))
+    assert not box.got
+
+
+async def test_refused_for_good_and_for_now_are_told_apart(box: Mailbox) -> None:
+    box.refuses = "550 no such user"
+    with pytest.raises(Refused, match="550"):
+        await smtp(box.port).deliver(a_letter())
+    box.refuses = "450 come back later"
+    with pytest.raises(NotDelivered) as told:
+        await smtp(box.port).deliver(a_letter())
+    assert "ada@example.com" not in str(told.value)
+
+
+async def test_nobodys_letter_goes_to_the_server_and_leaves_nothing_there(box: Mailbox) -> None:
+    await smtp(box.port).deliver(NoLetter("nobody@example.com"))
+    assert not box.got
+    with pytest.raises(NotDelivered):
+        await smtp(1).deliver(NoLetter("nobody@example.com"))
+
+
+async def _hang(reader: Any, _writer: Any) -> None:
+    await reader.read()
+
+
+async def _say(writer: Any, said: bytes, times: int) -> None:
+    for _ in range(times):
+        writer.write(said)
+        await writer.drain()
+
+
+def _says(said: bytes, times: int = 1) -> Behave:
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _say(writer, said, times)
+        await reader.read()
+
+    return behave
+
+
+BAD = {
+    "hangs": _hang,
+    "hangs up": _says(b"", 0),
+    "refuses": _says(b"554 go away\r\n"),
+    "fails": _says(b"220 hello\r\n500 what\r\n"),
+    "is no SMTP server": _says(b"\x00\xff garbage\r\n"),
+    "never ends its line": _says(b"2" * 65_536, 1_600),
+    "never ends its answer": _says(b"220-and more\r\n" * 4_096, 1_600),
+}
+
+
+@pytest.mark.parametrize("how", BAD)
+async def test_a_bad_server_is_given_up_within_seconds(how: str) -> None:
+    async with listening(BAD[how]) as port:
+        began = time.monotonic()
+        with pytest.raises(NotDelivered):
+            await smtp(port).deliver(a_letter())
+        assert time.monotonic() - began < 12
+
+
+async def test_a_server_that_is_not_on_this_machine_must_encrypt(box: Mailbox) -> None:
+    far = Smtp("127.0.0.1", box.port, "starttls", "no-reply@usage.example")
+    with pytest.raises(NotDelivered):
+        await far.deliver(a_letter())
+    with pytest.raises(NotDelivered):
+        await Smtp("127.0.0.1", box.port, "tls", "no-reply@usage.example").deliver(a_letter())
+    assert not box.got
+
+
+async def test_without_a_server_the_console_tells_and_says_who_is_not_known(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    await Console().deliver(a_letter())
+    await Console().deliver(NoLetter("new@example.com"))
+    told = capsys.readouterr().out
+    assert "ada@example.com: WXYZ-2345" in told
+    assert f"{SITE}/sign-in/email/{'t' * 43}" in told
+    assert "tollkeeper user invite new@example.com" in told
+    assert not caplog.records
+
+
+class Flaky:
+    """Fails as often as it is told to."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.delivered: list[Letter | NoLetter] = []
+
+    async def deliver(self, letter: Letter | NoLetter) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise NotDelivered("away")
+        self.delivered.append(letter)
+
+
+async def _until(holds: Any) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+
+
+def _write(letter: Letter | NoLetter) -> Any:
+    async def write() -> Letter | NoLetter:
+        return letter
+
+    return write
+
+
+async def test_a_mail_that_does_not_pass_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    courier = Flaky(2)
+    async with Postman(courier, pauses_seconds=(0.01, 0.01)) as postman:
+        postman.take(_write(a_letter()))
+        await _until(lambda: courier.delivered)
+        postman.refuse_if_away()
+    assert not [record for record in caplog.records if "ada@" in record.getMessage()]
+
+
+@pytest.mark.parametrize("letter", [a_letter(), NoLetter("nobody@example.com")], ids=["known", "unknown"])
+async def test_while_the_server_is_away_nobody_is_promised_a_mail_known_or_not(letter: Letter | NoLetter) -> None:
+    courier = Flaky(3)
+    async with Postman(courier, pauses_seconds=(0.01, 0.01, 0.2)) as postman:
+        postman.take(_write(letter))
+        await _until(lambda: not courier.failures)
+        with pytest.raises(Unavailable) as told:
+            postman.take(_write(letter))
+        assert told.value.retry_after_seconds == 20
+        await _until(lambda: courier.delivered)
+        postman.take(_write(letter))
+
+
+async def test_no_more_wait_than_may_and_whoever_waits_at_the_end_is_served() -> None:
+    courier = Flaky(0)
+    postman = Postman(courier)
+    for _ in range(1_000):
+        postman.take(_write(a_letter()))
+    with pytest.raises(Unavailable):
+        postman.take(_write(a_letter()))
+    async with postman:
+        pass
+    assert len(courier.delivered) == 1_000
+
+
+async def test_one_letter_that_cannot_be_written_stops_no_other() -> None:
+    async def broken() -> Letter:
+        raise RuntimeError
+
+    courier = Flaky(0)
+    async with Postman(courier, pauses_seconds=()) as postman:
+        for _ in range(8):
+            postman.take(broken)
+        postman.take(_write(a_letter()))
+        await _until(lambda: courier.delivered)
