@@ -52,6 +52,7 @@ const TOLD: Record<string, Told> = {
   "key.revoked": { words: "API key revoked" },
   "variables.put": { words: "Variables changed", more: ({ keys }) => list(keys) },
   "variable.revealed": { words: "Secret revealed", more: ({ key }) => text(key) },
+  "variables.revealed": { words: "Secrets revealed", more: ({ keys }) => list(keys) },
   "variable.deleted": { words: "Variable deleted", more: ({ key }) => text(key) },
   "plan.set": {
     words: "Plan changed",
@@ -59,9 +60,15 @@ const TOLD: Record<string, Told> = {
   },
   "user.changed": { words: "Account changed", more: changes },
   "user.added": { words: "Account added", more: ({ plan }) => `on the plan ${text(plan)}` },
+  "account.exported": { words: "Everything downloaded" },
+  "acting.begun": { words: "An operator began to act as the user" },
+  "acting.ended": { words: "The operator stopped acting as the user" },
   "user.deleted": { words: "Account deleted" },
   "invitation.made": { words: "Invitation made", isOfService: true },
   "invitation.withdrawn": { words: "Invitation withdrawn", isOfService: true },
+  "operator.first": { words: "First operator made", isOfService: true },
+  "secrets.rotated": { words: "Master key rotated", isOfService: true },
+  "secrets.resealed": { words: "Secrets sealed anew", isOfService: true },
   "plans.applied": {
     words: "Plans applied",
     more: (detail) => Object.keys(detail).join(", "),

@@ -108,6 +108,11 @@ export function useChangeUser(id: string) {
   });
 }
 
+/** Be a user for half an hour: this browser is then theirs. */
+export function useActAs(id: string) {
+  return useMutation({ mutationFn: () => call(`${userAt(id)}/act`, { method: "POST", body: {} }) });
+}
+
 /** Delete a user with all that is theirs. */
 export function useDeleteUser(id: string) {
   const client = useQueryClient();

@@ -10,6 +10,7 @@ import { PeriodChoice } from "@/shared/PeriodChoice";
 import { useDays } from "@/shared/period";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { UsageSection } from "@/usage/UsageSection";
+import { ActAs } from "./ActAs";
 import { DeleteUser } from "./DeleteUser";
 import { UserControls } from "./UserControls";
 import { UsersRequests } from "./UsersRequests";
@@ -41,6 +42,7 @@ function Found({ user }: { user: DirectoryEntry }) {
         tab={user.email ?? "User"}
         about={<About user={user} />}
       >
+        <ActAs user={user} />
         <PeriodChoice days={days} onChange={setDays} />
       </PageHeader>
       <div className={styles.stack}>
