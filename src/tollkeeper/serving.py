@@ -282,6 +282,10 @@ class _Worker:
             await process.stdin.drain()
         if await process.stdout.readline() == _IS_READY:
             self.is_ready.set()
+        async for line in process.stdout:
+            # What a worker tells the console, as codes to sign in with where there is no mail server.
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
         return await process.wait()
 
 
