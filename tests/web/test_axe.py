@@ -26,6 +26,7 @@ async def signed_in(chromium: Browser, served: Served) -> StorageState:
     await served.call("POST", "/api/chat/track", user=email, says={"prompt": "Pending", "requestId": "second"})
     for key, kind in (("PLAIN", "string"), ("TOKEN", "secret")):
         await served.call("POST", "/api/user/variables", user=email, says={"key": key, "value": "abc", "type": kind})
+    await served.site.run("key", "create", "--user", email, "--name", "program")
     async with visiting(chromium, served) as visitor:
         await visitor.sign_in(email)
         return await visitor.context.storage_state()
@@ -64,6 +65,11 @@ async def test_axe_finds_nothing_in_what_opens(
             ("/", "Show as table: Usage over time"),
             ("/variables", "New variable"),
             ("/variables", "Delete PLAIN"),
+            ("/settings/keys", "New key"),
+            ("/settings/keys", "Rotate program"),
+            ("/settings/security", "Add a passkey"),
+            ("/settings/activity", "Download"),
+            ("/settings/data", "Delete account"),
             ("/variables", "Edit PLAIN"),
             ("/variables", ".env"),
             ("/requests", "Download"),

@@ -27,8 +27,17 @@ from tests.faults.nodes import Site
 _numbers = itertools.count(1)
 
 # The pages of the app: everybody's, and those of operators besides.
-PAGES = ("/", "/requests", "/sessions", "/plan", "/variables", "/settings")
-OPERATORS_PAGES = ("/admin", "/admin/users", "/admin/plans", "/admin/models", "/admin/system")
+SETTINGS = ("/settings", "/settings/security", "/settings/keys", "/settings/activity", "/settings/data")
+PAGES = ("/", "/requests", "/sessions", "/plan", "/variables", *SETTINGS)
+OPERATORS_PAGES = (
+    "/admin",
+    "/admin/users",
+    "/admin/plans",
+    "/admin/models",
+    "/admin/keys",
+    "/admin/activity",
+    "/admin/system",
+)
 
 # Told in the console, where everything else that goes wrong in a page is told.
 _TELL_HARM = """document.addEventListener("securitypolicyviolation", (event) =>

@@ -1,5 +1,5 @@
 import type { FetchInfiniteQueryOptions, FetchQueryOptions } from "@tanstack/react-query";
-import { accountQuery } from "./api/account";
+import { accountOf, accountQuery } from "./api/account";
 import { type ActivityAsked, type Whose as ActivityOf, activityQuery } from "./api/activity";
 import { modelsQuery, overviewQuery, type UsersAsked, usersQuery } from "./api/admin";
 import { analyticsQuery } from "./api/analytics";
@@ -13,7 +13,7 @@ import { ownPlanQuery, plansQuery } from "./api/plans";
 import { requestsQuery } from "./api/requests";
 import { sessionQuery, sessionsQuery } from "./api/sessions";
 import { settingsQuery } from "./api/settings";
-import type { Account, Settings } from "./api/types";
+import type { Account, AccountFound, Settings } from "./api/types";
 import { filtersOf, type Narrowed } from "./requests/narrowed";
 import { daysOf } from "./shared/period";
 import { askedOf } from "./usage/asked";
@@ -22,8 +22,8 @@ import { askedOf } from "./usage/asked";
 export function readKnown(): void {
   const told = document.getElementById("known")?.textContent;
   if (!told) return;
-  const { account, settings } = JSON.parse(told) as { account: Account; settings: Settings };
-  client.setQueryData(accountQuery.queryKey, account);
+  const { settings, ...found } = JSON.parse(told) as AccountFound & { settings: Settings };
+  client.setQueryData(accountQuery.queryKey, accountOf(found));
   client.setQueryData(settingsQuery.queryKey, settings);
 }
 

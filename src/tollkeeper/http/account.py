@@ -11,11 +11,13 @@ from msgspec import UNSET, Meta, UnsetType
 from tollkeeper.accounts import logins, passkeys, pictures, users
 from tollkeeper.accounts.users import LONGEST_NAME, User
 from tollkeeper.http.body import Fault
+from tollkeeper.http.caller import Caller
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard, Instant, instant
+from tollkeeper.store.database import Statements
 
 
 class ChangeAccount(Said, frozen=True, kw_only=True):
@@ -138,5 +140,17 @@ async def change_account(request: Exchange) -> Answer:
 async def _about(request: Exchange, user: User) -> Answer:
     caller, count = request.caller, await passkeys.count(request.backend.database, user.id)
     shown = AccountShown.of(user, passkeys=count)
-    acting_as = caller.acted_by and ActingAs(by=(await users.show(request.backend.database, caller.acted_by)).email)
-    return Answer.of(AccountFound(account=shown, caller=caller.kind, scopes=sorted(caller.scopes), acting_as=acting_as))
+    found = AccountFound(
+        account=shown,
+        caller=caller.kind,
+        scopes=sorted(caller.scopes),
+        acting_as=await acting_as(request.backend.database, caller),
+    )
+    return Answer.of(found)
+
+
+async def acting_as(database: Statements, caller: Caller) -> ActingAs | None:
+    """Name the operator who comes as the user, if it is one."""
+    if caller.acted_by is None:
+        return None
+    return ActingAs(by=(await users.show(database, caller.acted_by)).email)

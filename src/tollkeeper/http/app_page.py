@@ -9,7 +9,7 @@ from litestar import get
 
 from tollkeeper.accounts import passkeys, preferences, users
 from tollkeeper.errors import NobodyKnown, NotAllowed, NotFound, NotUnderstood
-from tollkeeper.http.account import AccountShown
+from tollkeeper.http.account import AccountShown, ActingAs, acting_as
 from tollkeeper.http.caller import Caller
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
@@ -47,6 +47,7 @@ class Known(Heard, frozen=True, kw_only=True):
     """What the page brings along, in the shapes of the API, so that its scripts need not wait for it."""
 
     account: AccountShown
+    acting_as: ActingAs | None
     settings: SettingsShown
 
 
@@ -62,7 +63,8 @@ async def app(request: Exchange) -> Answer:
     settings = SettingsShown.of(await preferences.show(database, caller.user_id))
     user = await users.show(database, caller.user_id)
     held = await passkeys.count(database, caller.user_id)
-    known = encode(Known(account=AccountShown.of(user, passkeys=held), settings=settings))
+    account = AccountShown.of(user, passkeys=held)
+    known = encode(Known(account=account, acting_as=await acting_as(database, caller), settings=settings))
     return request.assets.page(request.scope["path_template"], role=user.role, known=known)
 
 

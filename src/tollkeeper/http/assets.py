@@ -109,8 +109,9 @@ class Assets:
             self.index.replace(_EARLY, "".join(_links(place)))
             .replace(_NAVIGATION, "".join(_navigation(self.places.navigation[role], path)))
             .replace(_HEAD, _head(place))
-            .replace(_KNOWN, _data(known))
             .replace(_PLACEHOLDER, nonce)
+            # Last, and what a user wrote is looked for nothing more.
+            .replace(_KNOWN, _data(known, nonce))
         )
         return Answer(text.encode(), headers=(_HTML, (b"content-security-policy", policy.encode())))
 
@@ -137,10 +138,10 @@ def _head(place: Place) -> str:
     return f"<h1>{html.escape(place.title)}</h1>{about}" if place.title else ""
 
 
-def _data(known: bytes) -> str:
+def _data(known: bytes, nonce: str) -> str:
     """Write JSON into a page: no text in it can end the element that it stands in, or begin another."""
     text = known.decode().replace("<", r"\u003c")
-    return f'<script type="application/json" id="known" nonce="{_PLACEHOLDER}">{text}</script>'
+    return f'<script type="application/json" id="known" nonce="{nonce}">{text}</script>'
 
 
 def _read(folder: Traversable) -> Iterator[tuple[str, Asset]]:

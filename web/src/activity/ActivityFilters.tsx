@@ -34,14 +34,14 @@ export function ActivityFilters({ whose, asked, ask }: ActivityFiltersProps) {
           <SearchField
             className={styles.person}
             label="Whose account"
-            hint="Account: whole address"
+            hint="Account: e-mail or id"
             value={asked.user}
             onSearch={(user, isSameStep) => ask({ user }, isSameStep)}
           />
           <SearchField
             className={styles.person}
             label="Who did it"
-            hint="Who: address, key:ID …"
+            hint="Who: e-mail, id, key:ID"
             value={asked.actor}
             onSearch={(actor, isSameStep) => ask({ actor }, isSameStep)}
           />

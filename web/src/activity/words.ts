@@ -1,4 +1,5 @@
 import type { AnyAct } from "@/api/activity";
+import { scopeWords } from "@/keys/scopes";
 import { dateOf, duration } from "@/shared/format";
 
 type Detail = Record<string, unknown>;
@@ -37,7 +38,10 @@ const TOLD: Record<string, Told> = {
     words: "Passkey refused",
     more: () => "its signature was older than the last one: it may have been copied",
   },
-  "key.created": { words: "API key created", more: ({ scopes }) => list(scopes) },
+  "key.created": {
+    words: "API key created",
+    more: ({ scopes }) => scopeWords(Array.isArray(scopes) ? scopes : []),
+  },
   "key.rotated": {
     words: "API key rotated",
     more: ({ overlap_seconds: seconds }) =>
@@ -48,6 +52,7 @@ const TOLD: Record<string, Told> = {
   "key.revoked": { words: "API key revoked" },
   "variables.put": { words: "Variables changed", more: ({ keys }) => list(keys) },
   "variable.revealed": { words: "Secret revealed", more: ({ key }) => text(key) },
+  "variables.revealed": { words: "Secrets revealed", more: ({ keys }) => list(keys) },
   "variable.deleted": { words: "Variable deleted", more: ({ key }) => text(key) },
   "plan.set": {
     words: "Plan changed",
@@ -55,9 +60,15 @@ const TOLD: Record<string, Told> = {
   },
   "user.changed": { words: "Account changed", more: changes },
   "user.added": { words: "Account added", more: ({ plan }) => `on the plan ${text(plan)}` },
+  "account.exported": { words: "Everything downloaded" },
+  "acting.begun": { words: "An operator began to act as the user" },
+  "acting.ended": { words: "The operator stopped acting as the user" },
   "user.deleted": { words: "Account deleted" },
   "invitation.made": { words: "Invitation made", isOfService: true },
   "invitation.withdrawn": { words: "Invitation withdrawn", isOfService: true },
+  "operator.first": { words: "First operator made", isOfService: true },
+  "secrets.rotated": { words: "Master key rotated", isOfService: true },
+  "secrets.resealed": { words: "Secrets sealed anew", isOfService: true },
   "plans.applied": {
     words: "Plans applied",
     more: (detail) => Object.keys(detail).join(", "),

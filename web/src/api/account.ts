@@ -1,10 +1,13 @@
 import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { call } from "./call";
-import type { Account, MailAsked } from "./types";
+import { call, fileAt } from "./call";
+import type { Account, AccountFound, MailAsked } from "./types";
+
+/** The one who is signed in, and who it is in truth. */
+export const accountOf = ({ account, actingAs }: AccountFound): Account => ({ ...account, actingAs });
 
 export const accountQuery = queryOptions({
   queryKey: ["account"],
-  queryFn: async ({ signal }) => (await call<{ account: Account }>("/api/account", { signal })).account,
+  queryFn: async ({ signal }) => accountOf(await call<AccountFound>("/api/account", { signal })),
   staleTime: 60_000,
 });
 
@@ -16,7 +19,7 @@ export function useChangeAccount() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: async (change: { name?: string | null; image?: string | null }) =>
-      (await call<{ account: Account }>("/api/account", { method: "PATCH", body: change })).account,
+      accountOf(await call<AccountFound>("/api/account", { method: "PATCH", body: change })),
     onSuccess: (account) => {
       client.setQueryData(accountQuery.queryKey, account);
       void client.invalidateQueries({ queryKey: ["settings"] });
@@ -30,6 +33,16 @@ export function useDeleteAccount() {
   return useMutation({
     mutationFn: (confirm: string) =>
       call<{ isComplete: boolean }>("/api/account", { method: "DELETE", body: { confirm } }),
+  });
+}
+
+/** Everything about oneself, as an archive. */
+export const everything = (): Promise<Blob> => fileAt("/api/account/export");
+
+/** Be oneself again. */
+export function useStopActing() {
+  return useMutation({
+    mutationFn: () => call("/api/account/stop-acting", { method: "POST", body: {} }),
   });
 }
 

@@ -108,6 +108,23 @@ export function useChangeUser(id: string) {
   });
 }
 
+/** Be a user for half an hour: this browser is then theirs. */
+export function useActAs(id: string) {
+  return useMutation({ mutationFn: () => call(`${userAt(id)}/act`, { method: "POST", body: {} }) });
+}
+
+/** Delete a user with all that is theirs. */
+export function useDeleteUser(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => call<{ isComplete: boolean }>(userAt(id), { method: "DELETE" }),
+    onSuccess: () => {
+      client.removeQueries({ queryKey: ["admin", "user", id] });
+      void client.invalidateQueries({ queryKey: ["admin", "users"] });
+    },
+  });
+}
+
 /** Every plan, and how many are on it. */
 export function usePlansWithUsers() {
   return useQuery({

@@ -39,21 +39,29 @@ const SIGN_IN = "/api/sign-in";
  * What asks for a new sign-in is called once more after one has signed in anew; so is what came while that went on.
  */
 export async function call<Answer>(path: string, options: Options = {}): Promise<Answer> {
-  const answer = await answerOf(path, options);
-  if (answer.ok) return (await answer.json()) as Answer;
-  const problem = await readProblem(answer);
-  if (path.startsWith(SIGN_IN)) throw problem;
-  if (problem.slug === "sign-in-again" && (await confirmation.asked())) return once<Answer>(path, options);
-  if (answer.status === 401 && (await confirmation.underWay())) return once<Answer>(path, options);
-  if (answer.status === 401) location.reload();
-  throw problem;
+  return (await (await yes(path, options)).json()) as Answer;
 }
 
-/** Call again, and take the answer as it is. */
-async function once<Answer>(path: string, options: Options): Promise<Answer> {
+/** Get a file, in the same way. */
+export async function fileAt(path: string): Promise<Blob> {
+  return (await yes(path, {})).blob();
+}
+
+async function yes(path: string, options: Options): Promise<Response> {
   const answer = await answerOf(path, options);
-  if (answer.ok) return (await answer.json()) as Answer;
-  throw await readProblem(answer);
+  if (answer.ok) return answer;
+  const problem = await readProblem(answer);
+  if (path.startsWith(SIGN_IN)) throw problem;
+  const isAnew =
+    (problem.slug === "sign-in-again" && (await confirmation.asked())) ||
+    (answer.status === 401 && (await confirmation.underWay()));
+  if (isAnew) {
+    const again = await answerOf(path, options);
+    if (again.ok) return again;
+    throw await readProblem(again);
+  }
+  if (answer.status === 401) location.reload();
+  throw problem;
 }
 
 async function answerOf(path: string, { method = "GET", body, signal }: Options): Promise<Response> {

@@ -3,7 +3,9 @@ import type { components } from "./schema.gen";
 /** What the service hears and says, as it describes itself. */
 type Shapes = components["schemas"];
 
-export type Account = Shapes["AccountShown"];
+export type AccountFound = Pick<Shapes["AccountFound"], "account" | "actingAs">;
+/** Who is signed in; `actingAs` where it is an operator who comes as them. */
+export type Account = AccountFound["account"] & Pick<AccountFound, "actingAs">;
 export type Dashboard = Shapes["DashboardShown"];
 export type Limits = Shapes["LimitsShown"];
 export type ChatRequest = Shapes["RequestShown"];

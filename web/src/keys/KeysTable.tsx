@@ -25,7 +25,7 @@ export function KeysTable({ whose, keys }: KeysTableProps) {
   const close = () => setDoing(null);
   return (
     <>
-      <Table rows={keys} columns={columns(whose, setDoing)} keyOf={({ id }) => id} className={styles.table} />
+      <Table rows={keys} columns={columns(setDoing)} keyOf={({ id }) => id} className={styles.table} />
       {doing?.what === "rotate" && <RotateKeyDialog whose={whose} of={doing.key} onClose={close} />}
       {doing?.what === "revoke" && <RevokeKeyDialog whose={whose} of={doing.key} onClose={close} />}
     </>
@@ -34,17 +34,19 @@ export function KeysTable({ whose, keys }: KeysTableProps) {
 
 const isOver = ({ status }: ApiKey): boolean => status === "revoked" || status === "expired";
 
-const columns = (whose: Whose, act: (doing: Doing) => void): Column<ApiKey>[] => [
-  { label: "Name", kind: "wide", title: ({ name }) => name, of: (key) => <Name of={key} whose={whose} /> },
+const columns = (act: (doing: Doing) => void): Column<ApiKey>[] => [
+  { label: "Name", kind: "wide", title: ({ name }) => name, of: (key) => <Name of={key} /> },
   { label: "Status", of: (key) => <Status of={key} /> },
   {
     label: "Last used",
     isSoft: true,
+    unit: ({ lastUsedAt }) => (lastUsedAt == null ? "" : "used"),
     of: ({ lastUsedAt }) => (lastUsedAt == null ? "Never used" : <TimeAgo at={lastUsedAt} />),
   },
   {
     label: "Works until",
     isSoft: true,
+    unit: "it ends",
     isNone: (key) => key.expiresAt === null || isOver(key),
     title: ({ expiresAt }) => (expiresAt === null ? undefined : exactTime(expiresAt)),
     of: (key) => (isOver(key) ? NONE : key.expiresAt === null ? "No end" : <TimeAgo at={key.expiresAt} />),
@@ -63,7 +65,7 @@ const columns = (whose: Whose, act: (doing: Doing) => void): Column<ApiKey>[] =>
   },
 ];
 
-function Name({ of: { name, shownAs, scopes, addresses }, whose }: { of: ApiKey; whose: Whose }) {
+function Name({ of: { name, shownAs, scopes, addresses } }: { of: ApiKey }) {
   const where = addresses.length === 0 ? "" : ` · only from ${addresses.join(", ")}`;
   return (
     <div className={styles.name}>
@@ -71,7 +73,7 @@ function Name({ of: { name, shownAs, scopes, addresses }, whose }: { of: ApiKey;
         <strong>{name}</strong> <code>{shownAs}</code>
       </p>
       <p className={styles.about}>
-        {scopeWords(whose, scopes)}
+        {scopeWords(scopes)}
         {where}
       </p>
     </div>

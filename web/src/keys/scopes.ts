@@ -62,8 +62,8 @@ const SERVICES: ScopeToldOf[] = [
 /** What keys can be allowed to do, in words. */
 export const scopesOf = (whose: Whose): ScopeToldOf[] => (whose === "own" ? OWN : SERVICES);
 
-/** Which scopes a key has, shortly. */
-export function scopeWords(whose: Whose, scopes: readonly string[]): string {
-  const told = scopesOf(whose).filter(({ scope }) => scopes.includes(scope));
-  return told.map(({ label }) => label).join(", ");
+/** What scopes allow, shortly. */
+export function scopeWords(scopes: readonly unknown[]): string {
+  const labels = new Map([...OWN, ...SERVICES].map(({ scope, label }) => [scope as string, label]));
+  return scopes.map((scope) => labels.get(String(scope)) ?? String(scope)).join(", ");
 }

@@ -1,10 +1,8 @@
-import { Button, TextInput } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useAccount, useDeleteAccount } from "@/api/account";
-import { Dialog } from "@/shared/Dialog";
-import dialog from "@/shared/Dialog.module.css";
-import { ErrorState } from "@/shared/ErrorState";
 import { Panel } from "@/shared/Panel";
+import { TypedConfirmation } from "@/shared/TypedConfirmation";
 import styles from "./leaving.module.css";
 
 /** Deleting one's account: what it means, and the way to it. */
@@ -35,38 +33,19 @@ export function DeleteAccount() {
   );
 }
 
-/** Asks for one's address, as nobody types it by mistake. */
 function Asking({ email, onClose }: { email: string; onClose: () => void }) {
   const remove = useDeleteAccount();
-  const [typed, setTyped] = useState("");
-  const isMeant = typed.trim().toLowerCase() === email.toLowerCase();
   return (
-    <Dialog title="Delete your account?" onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (isMeant) remove.mutate(typed.trim(), { onSuccess: () => location.assign("/") });
-        }}
-      >
-        <p className={dialog.about}>This cannot be undone. Type your address to say that it is meant.</p>
-        <TextInput
-          label={email}
-          data-autofocus
-          autoComplete="off"
-          spellCheck={false}
-          value={typed}
-          onChange={({ currentTarget }) => setTyped(currentTarget.value)}
-        />
-        {remove.error !== null && <ErrorState problem={remove.error} />}
-        <div className={dialog.buttons}>
-          <Button type="submit" color="red" size="xs" disabled={!isMeant} loading={remove.isPending}>
-            Delete my account for good
-          </Button>
-          <Button variant="default" size="xs" onClick={onClose}>
-            Cancel
-          </Button>
-        </div>
-      </form>
-    </Dialog>
+    <TypedConfirmation
+      title="Delete your account?"
+      word={email}
+      verb="Delete my account for good"
+      isPending={remove.isPending}
+      problem={remove.error}
+      onMeant={() => remove.mutate(email, { onSuccess: () => location.assign("/") })}
+      onClose={onClose}
+    >
+      This cannot be undone. Type your address to say that it is meant.
+    </TypedConfirmation>
   );
 }

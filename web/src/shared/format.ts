@@ -48,7 +48,8 @@ export const stars = orNone(rating.format);
 /** $1.20; what costs little does not look free. */
 export const money = orNone((cents) => {
   const size = Math.abs(cents);
-  return (size > 0 && size < 10 ? littleMoney : dollars).format(cents / 100);
+  // From 9.95 cents on two digits are whole cents, and $0.10 is not written $0.1.
+  return (size > 0 && size < 9.95 ? littleMoney : dollars).format(cents / 100);
 });
 
 /** The cost of some requests: where none of them has a price it is not free but unknown. */

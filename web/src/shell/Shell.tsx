@@ -7,6 +7,7 @@ import { useLiveDashboard } from "@/api/dashboard";
 import type { Account } from "@/api/types";
 import type { Status } from "@/live/stream";
 import { ErrorState } from "@/shared/ErrorState";
+import { ActingBanner } from "./ActingBanner";
 import { Brand } from "./Brand";
 import { LiveSign } from "./LiveSign";
 import { Navigation } from "./Navigation";
@@ -59,6 +60,7 @@ function Frame({ account, live }: { account: Account | undefined; live: Status }
         {navigation}
       </Drawer>
       <main id="main" ref={main} tabIndex={-1} className="frame-main">
+        {account?.actingAs != null && <ActingBanner account={account} />}
         <div className="frame-page">{account !== undefined && <Outlet />}</div>
       </main>
       {isConfirming && (

@@ -10,6 +10,8 @@ import { PeriodChoice } from "@/shared/PeriodChoice";
 import { useDays } from "@/shared/period";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { UsageSection } from "@/usage/UsageSection";
+import { ActAs } from "./ActAs";
+import { DeleteUser } from "./DeleteUser";
 import { UserControls } from "./UserControls";
 import { UsersRequests } from "./UsersRequests";
 import styles from "./users.module.css";
@@ -40,6 +42,7 @@ function Found({ user }: { user: DirectoryEntry }) {
         tab={user.email ?? "User"}
         about={<About user={user} />}
       >
+        <ActAs user={user} />
         <PeriodChoice days={days} onChange={setDays} />
       </PageHeader>
       <div className={styles.stack}>
@@ -47,6 +50,7 @@ function Found({ user }: { user: DirectoryEntry }) {
         {dashboard.data !== undefined && <LimitMeters limits={dashboard.data.limits} isOwn={false} />}
         <UsageSection whose={{ user: user.id }} days={days} timeZone={user.timeZone} />
         <UsersRequests userId={user.id} known={dashboard.data} />
+        <DeleteUser user={user} />
       </div>
     </>
   );

@@ -1,0 +1,39 @@
+import { Button } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { everything } from "@/api/account";
+import { ErrorState } from "@/shared/ErrorState";
+import { IconDownload } from "@/shared/icons";
+import { Panel } from "@/shared/Panel";
+import { saved } from "@/shared/saved";
+import styles from "./leaving.module.css";
+
+/** Everything about oneself, to take along. */
+export function TakeAlong() {
+  const take = useMutation({
+    mutationFn: everything,
+    onSuccess: (archive) => saved(archive, "tollkeeper-account.zip"),
+  });
+  return (
+    <Panel title="Download everything">
+      <div className={styles.part}>
+        <div>
+          <p>
+            One archive with all that is kept about you: requests with their texts, conversations, sums,
+            plans, variables, keys, sign-ins and activity, each as JSON and as CSV.
+          </p>
+          <p className={styles.soft}>Secrets are masked, and of keys only the beginning is known.</p>
+          {take.error !== null && <ErrorState problem={take.error} />}
+        </div>
+        <Button
+          size="xs"
+          variant="default"
+          leftSection={<IconDownload />}
+          loading={take.isPending}
+          onClick={() => take.mutate()}
+        >
+          Download
+        </Button>
+      </div>
+    </Panel>
+  );
+}
