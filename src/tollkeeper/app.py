@@ -66,7 +66,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         _patient(settings, addresses) as patient,
         Postman(courier(settings)) as postman,
     ):
-        keys = master_keys(settings, make=not await keyring.known(database))
+        keys = await _master_keys(settings, database)
         await keyring.admit(database, keys)
         sealer = Sealer(keys, reload=partial(master_keys, settings))
         readiness = Readiness()
@@ -101,8 +101,14 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
 async def first_operator_url(settings: Settings, addresses: Addresses) -> str | None:
     """Make the link by which somebody becomes the first operator; ``None`` where there is one."""
     async with Database.open(addresses.service, size=1, transaction_pooler=settings.transaction_pooler) as database:
-        token = await first_operator.make_link(database, pepper=masterkey.pepper_of(master_keys(settings)))
+        pepper = masterkey.pepper_of(await _master_keys(settings, database))
+        token = await first_operator.make_link(database, pepper=pepper)
     return None if token is None else f"{public_url_of(settings)}/sign-in/first/{token}"
+
+
+async def _master_keys(settings: Settings, database: Database) -> dict[int, bytes]:
+    """Read the master keys, made where the database knows none yet."""
+    return master_keys(settings, make=not await keyring.known(database))
 
 
 def public_url_of(settings: Settings) -> str:
