@@ -20,6 +20,9 @@ from tests.faults.callers import LONGEST_ANSWER
 from tests.faults.nodes import Node, Site, connected, until
 from tollkeeper.accounts import masterkey
 
+# Commands and nodes are started one after another.
+pytestmark = pytest.mark.timeout(400)
+
 USERS = 4
 SECRETS = 150  # of each user, read and never written
 READERS = WRITERS = 16
@@ -186,7 +189,6 @@ async def test_a_version_that_is_needed_cannot_be_removed(site: Site) -> None:
     for version in (1, 2):
         file.write_text("".join(line for line in whole.splitlines(keepends=True) if not line.startswith(f"{version}:")))
         assert f"version {version} of the master key" in (await site.run("serve", "--port", "0", code=1))["detail"]
-        assert await site.run("secrets", "status", code=1)
     file.unlink()
     assert "bring it back" in (await site.run("serve", "--port", "0", code=1))["detail"]
     assert not file.exists()
