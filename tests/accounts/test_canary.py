@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tollkeeper.accounts import keys, logins, passkeys, users, variables
+from tollkeeper.accounts import keyring, keys, logins, passkeys, users, variables
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import NobodyKnown
@@ -15,7 +15,8 @@ from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 
 PEPPER = bytes(range(32))
-SEALER = Sealer({1: bytes(range(32))})
+MASTER_KEY = bytes(range(100, 132))
+SEALER = Sealer({1: MASTER_KEY})
 CANARY = "canary-9f83b1c2d4e5-tail"
 
 
@@ -30,13 +31,26 @@ async def test_no_key_secret_or_token_can_be_read_from_any_table(db: Database, o
     secret = variables.NewVariable("TOKEN", CANARY, "secret")
     await variables.put(db, user.id, secret, sealer=SEALER, actor=Actor(str(user.id)))
     await variables.reveal(db, user.id, "TOKEN", sealer=SEALER, actor=Actor(str(user.id)))
+    rotated = await keys.rotate(db, mine.id, user_id=user.id, pepper=PEPPER, actor=Actor(str(user.id)))
+    await variables.reveal_all(db, user.id, sealer=SEALER, actor=Actor(str(user.id)))
+    await keyring.admit(db, {1: MASTER_KEY})
     await keys.revoke(db, user.id, mine.id, actor=Actor(str(user.id)))
     with pytest.raises(NobodyKnown):
         await logins.redeem(db, unused.token, pepper=PEPPER)
 
     dump = await _dump(owner)
     assert str(user.id) in dump
-    for plain in (mine.key, service.key, used.token, unused.token, session.token, open_one.name, CANARY):
+    assert MASTER_KEY.hex() not in dump
+    for plain in (
+        mine.key,
+        rotated.new.key,
+        service.key,
+        used.token,
+        unused.token,
+        session.token,
+        open_one.name,
+        CANARY,
+    ):
         body = plain.removeprefix("tk_user_").removeprefix("tk_service_")
         pieces = [body[place : place + 10] for place in range(len(body) - 9)]
         assert [each for each in pieces if each in dump or each.encode().hex() in dump] == []

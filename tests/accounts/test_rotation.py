@@ -33,8 +33,9 @@ class Installation:
     def read(self) -> Callable[[], dict[int, bytes]]:
         return partial(masterkey.load, self.file)
 
-    async def begin(self) -> int:
-        return await rotation.begin(self.database, read=self.read, add=partial(masterkey.add_version, self.file))
+    async def begin(self, *, damaged: int = 0) -> int:
+        add = partial(masterkey.add_version, self.file)
+        return (await rotation.begin(self.database, read=self.read, add=add, damaged=damaged)).version
 
     async def rotate(self, sealer: Sealer) -> rotation.SealedAnew:
         version = await self.begin()
@@ -200,3 +201,15 @@ async def test_a_damaged_secret_is_told_and_holds_up_no_other(place: Installatio
         await place.reveal(alice, "K1", sealer)
     await place.put(alice, "K1", "anew", sealer)
     assert await rotation.left(place.database, 2) == 0
+
+
+async def test_a_damaged_secret_does_not_keep_others_from_a_later_rotation(
+    place: Installation, owner: Any, alice: UUID
+) -> None:
+    sealer = Sealer(place.read(), reload=place.read)
+    for n in range(3):
+        await place.put(alice, f"K{n}", "hush", sealer)
+    await owner.execute("UPDATE variables SET sealed = substr(sealed, 1, 20) WHERE key = 'K1'")
+    await place.rotate(sealer)
+    assert await place.begin(damaged=1) == 3
+    assert await place.rotate(sealer) == rotation.SealedAnew(2, ((alice, "K1"),))

@@ -141,6 +141,10 @@ def test_a_plan_file_is_shown_first_and_applied_when_told(
     told = tollkeeper.run("plan", "apply", file)
     assert "daily_requests: 3 -> 4" in told.stdout
     assert "--yes" in told.stderr
+    assert "text_policy" not in told.stdout
+    file.write_text("[plans.tiny]\nrank = 5\ntext_policy = 'redacted'\nretain_text_days = 30\n")
+    assert "text_policy: all -> redacted" in tollkeeper.run("plan", "apply", file, "--yes").stdout
+    assert "redacted (30 days)" in tollkeeper.run("plan", "list").stdout
     email = a_user("planned")
     assert tollkeeper.json("plan", "set", email, "tiny", "--until", "2999-01-01")["expiresAt"] == "2999-01-01T00:00:00Z"
     assert tollkeeper.json("user", "show", email)["plan"] == "tiny"
@@ -277,8 +281,8 @@ def test_a_reader_who_leaves_early_is_no_error(tollkeeper: Tollkeeper) -> None:
 
 COMMANDS = [
     [],
-    *([command] for command in ("serve", "demo", "migrate", "import", "export", "verify", "doctor")),
-    *(["user", verb] for verb in ("add", "list", "show", "set", "link")),
+    *([command] for command in ("serve", "demo", "migrate", "import", "export", "verify", "scrub", "doctor")),
+    *(["user", verb] for verb in ("add", "list", "show", "set", "link", "delete")),
     *(["plan", verb] for verb in ("list", "apply", "set")),
     *(["key", verb] for verb in ("create", "list", "revoke", "rotate", "pattern")),
     *(["secrets", verb] for verb in ("status", "rotate")),

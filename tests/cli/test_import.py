@@ -222,3 +222,30 @@ def test_a_trace_may_begin_at_another_time(told: Callable[..., Told], tmp_path: 
     assert told("export", *user, "--format", "csv", "--output", output).code == 0
     with output.open(newline="") as file:
         assert next(csv.DictReader(file))["startedAt"] == "2025-06-01T12:00:05Z"
+
+
+async def test_texts_are_imported_as_the_setting_says(
+    tollkeeper: Tollkeeper, tmp_path: Path, as_owner: asyncpg.Connection
+) -> None:
+    prompt, response = "ask rose@example.com, K-1234", "sk-0123456789abcdef0123"
+    row: dict[str, Any] = {"user": "rose@example.com", "startedAt": "2026-01-02T03:04:05Z", "status": "completed"}
+    file = tmp_path / "own.jsonl"
+    file.write_text(json.dumps(row | {"prompt": prompt, "response": response, "metadata": {"a": "b@c.io"}}))
+    cases: list[tuple[dict[str, str], tuple[str | None, ...]]] = [
+        (
+            {"TOLLKEEPER_TEXT_POLICY": "redacted", "TOLLKEEPER_REDACT_PATTERNS": "K-[0-9]{4}"},
+            ("ask [email], [redacted]", "[key]", '{"a": "[email]"}'),
+        ),
+        ({"TOLLKEEPER_TEXT_POLICY": "none"}, (None, None, None)),
+        ({}, (prompt, response, '{"a": "b@c.io"}')),
+    ]
+    for number, (environment, kept) in enumerate(cases):
+        email = f"rose-{number}@example.com"
+        told = tollkeeper.run("import", "tollkeeper", file, "--user", email, "--json", **environment)
+        assert json.loads(told.stdout)["imported"] == 1, told.stderr
+        again = tollkeeper.run("import", "tollkeeper", file, "--user", email, "--json")
+        assert json.loads(again.stdout)["skipped"] == 1
+        found = await as_owner.fetch(
+            "SELECT prompt, response, metadata::text FROM chat_requests WHERE user_id = tk_user_of($1)", email
+        )
+        assert [tuple(each) for each in found] == [kept]

@@ -24,9 +24,9 @@ async def client() -> AsyncGenerator[aiohttp.ClientSession]:
 
 async def enter(pair: Site, client: aiohttp.ClientSession, email: str) -> dict[str, str]:
     """Sign in by the operator's link; gives the headers of the browser's pages."""
-    path = urlsplit((await pair.run("user", "link", email))["url"]).path
+    url: str = (await pair.run("user", "link", email))["url"]
     by = {"Sec-Fetch-Site": "same-origin"}
-    async with client.post(pair.nodes[0].url + path, headers=by, allow_redirects=False) as answer:
+    async with client.post(pair.nodes[0].url + urlsplit(url).path, headers=by, allow_redirects=False) as answer:
         assert answer.status == 303
         return by | {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
 

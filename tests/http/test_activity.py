@@ -17,7 +17,7 @@ from tollkeeper.activity import OPERATOR, Actor
 
 from .conftest import Person, Site
 
-ACT = ["id", "at", "actor", "action", "detail", "ipAddress", "userAgent"]
+ACT = ["id", "at", "actor", "action", "detail", "ipAddress", "userAgent", "device"]
 
 
 @pytest.fixture
@@ -49,7 +49,8 @@ async def test_one_sees_what_was_done_with_ones_account_page_by_page(service: Si
 
 
 async def test_signing_in_and_what_one_does_is_noted_with_whence(service: Site, alice: Person) -> None:
-    by = alice.by_cookie | {"User-Agent": "Canary/1.0"}
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    by = alice.by_cookie | {"User-Agent": agent}
     await service.call("POST", "/api/user/variables", by=by, says={"key": "K", "value": "v"})
     items = (await service.call("GET", "/api/account/activity", by=alice.by_cookie)).json["items"]
     assert [each["action"] for each in items] == [
@@ -59,7 +60,8 @@ async def test_signing_in_and_what_one_does_is_noted_with_whence(service: Site, 
         "key.created",
         "user.added",
     ]
-    assert (items[0]["ipAddress"], items[0]["userAgent"]) == ("127.0.0.1", "Canary/1.0")
+    assert (items[0]["ipAddress"], items[0]["userAgent"]) == ("127.0.0.1", agent)
+    assert items[0]["device"] == "Firefox on Linux"
 
 
 async def test_of_an_operator_one_hears_what_they_did_and_not_who_they_are(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
 import statistics
 import time
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -17,9 +15,9 @@ from tests.conftest import Server
 from tests.mailbox import Mailbox, listening, mailbox
 from tollkeeper.settings import Settings
 
-from .conftest import JSON, Heard, Person, Site, a_site
+from .browsers import Browser, a_browser
+from .conftest import JSON, Person, Site, a_site
 
-_numbers = itertools.count(1)
 ORIGIN = "https://usage.example"
 SAMPLES = 200
 
@@ -46,41 +44,6 @@ async def site(server: Server, box: Mailbox, tmp_path_factory: pytest.TempPathFa
     )
     async with a_site(server, settings) as site:
         yield site
-
-
-@dataclass(slots=True)
-class Browser:
-    """Keeps cookies, and comes from a network of its own."""
-
-    site: Site
-    address: str
-    cookies: dict[str, str]
-
-    async def call(self, method: str, path: str, *, says: Any = None, by: Mapping[str, str] | None = None) -> Heard:
-        headers = {"Sec-Fetch-Site": "same-origin", "X-Forwarded-For": self.address} | dict(by or {})
-        if self.cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        heard = await self.site.call(method, path, says=says, by=headers | (JSON if says is not None else {}))
-        answered: Any = heard.headers
-        for told in answered.getall("Set-Cookie", []):
-            name, _, value = str(told).partition(";")[0].partition("=")
-            self.cookies[name] = value
-        return heard
-
-    async def ask(self, email: str, leads_to: str = "/") -> Heard:
-        return await self.call("POST", "/api/sign-in/email", says={"email": email, "next": leads_to})
-
-    async def type(self, email: str, code: str) -> Heard:
-        return await self.call("POST", "/api/sign-in/code", says={"email": email, "code": code})
-
-    async def who(self) -> str | None:
-        heard = await self.call("GET", "/api/account")
-        return heard.json["account"]["email"] if heard.status == 200 else None
-
-
-def a_browser(site: Site) -> Browser:
-    number = next(_numbers)
-    return Browser(site, f"10.{number // 250}.{number % 250}.7", {})
 
 
 @pytest.fixture
@@ -231,6 +194,14 @@ async def test_who_asks_too_often_hears_when_to_come_again(site: Site, ada: Pers
     # The same for whom nobody knows.
     heard = [(await browser.ask("stranger-x@elsewhere.example")).status for _ in range(6)]
     assert heard == [200] * 5 + [429]
+    await site.owner.execute("DELETE FROM allowances")
+
+
+async def test_a_crowd_that_asks_keeps_no_connection_from_who_tracks(site: Site, ada: Person) -> None:
+    asking = [asyncio.create_task(a_browser(site).ask(f"crowd-{each}@elsewhere.example")) for each in range(150)]
+    for _ in range(20):
+        await site.start(ada)
+    assert {(await each).status for each in asking} == {200}
     await site.owner.execute("DELETE FROM allowances")
 
 

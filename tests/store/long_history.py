@@ -112,7 +112,7 @@ DELETE FROM usage_rollups WHERE period = 'hour' AND period_start < (tk_now() AT 
 """
 
 
-# Three keys and sign-ins of each user, the third of them over; links; variables.
+# Three keys and sign-ins of each user, the third of them over; links; variables; what they did.
 _ACCOUNTS: Final = """
 INSERT INTO api_keys (key_hash, kind, user_id, name, shown_as, scopes, revoked_at)
 SELECT sha256((p.place || '-' || g.n)::bytea), 'user', p.user_id, 'mine', 'tk_...', '{}',
@@ -128,6 +128,9 @@ SELECT sha256((p.place || '-' || g.n)::bytea), p.user_id, tk_now() + interval '1
 INSERT INTO variables (user_id, key, value)
 SELECT p.user_id, 'V' || g.n, 'x'
   FROM people AS p CROSS JOIN generate_series(1, 20) AS g (n);
+INSERT INTO activity (user_id, actor, action, created_at)
+SELECT p.user_id, p.user_id::text, 'thing.done', tk_now()
+  FROM people AS p CROSS JOIN LATERAL generate_series(1, CASE WHEN p.place = 1 THEN 5000 ELSE 3 END) AS g (n);
 """
 _SOME: Final = "SELECT p.user_id FROM people AS p WHERE p.place = ANY ($1) ORDER BY p.place"
 

@@ -68,6 +68,7 @@ async def filled(admin: asyncpg.Connection, *, long: int) -> Marks:
     return Marks(people, *row)
 
 
+_ANY_ACT: Final = {"action": None, "since": None, "until": None, "most": PAGE}
 _ANYBODY: Final = {"text": None, "plan": None, "is_active": None}
 
 
@@ -113,6 +114,13 @@ LISTS: Final = (
         Look("middle", each, 8 * PAGE, lambda m: _ANYBODY | {"after": m.people.other, "most": PAGE})
         for each in ("directory_by_age", "directory_by_age_backwards")
     ),
+    # An act, and the addresses of whom it was about and who did it.
+    Look("first", "activity_of_user", 4 * PAGE, lambda m: _user(m) | _ANY_ACT | {"actor": None, "below": None}),
+    Look("last", "activity_of_user", 4 * PAGE, lambda m: _user(m) | _ANY_ACT | {"actor": None, "below": m.middle}),
+    Look("few", "activity_of_user", 4 * PAGE, lambda m: _ANY_ACT | {
+        "user_id": m.people.other, "actor": None, "below": None}),
+    Look("first", "activity_of_all", 4 * PAGE, lambda _: _ANY_ACT | {"below": None}),
+    Look("last", "activity_of_all", 4 * PAGE, lambda m: _ANY_ACT | {"below": m.middle}),
 )  # fmt: skip
 
 LOOK_UPS: Final = (
@@ -141,6 +149,11 @@ LOOK_UPS: Final = (
     Look("", "begin_login", A_FEW, lambda m: _user(m) | {
         "session_hash": bytes(32), "signed_in_by": "link", "lasts": _MONTH, "ip_address": "", "user_agent": "",
         "network": None, "browser_hash": None, "replaces": secret_hash(1, 1)}),
+    Look("", "begin_acting", A_FEW, lambda m: _user(m) | {
+        "operator_id": m.people.other, "session_id": m.middle, "session_hash": bytes(32), "ip_address": "",
+        "user_agent": "", "lasts": _MONTH}),
+    Look("", "stop_acting", A_FEW, lambda m: _user(m) | {
+        "operator_id": m.people.other, "session_id": m.middle, "session_hash": bytes(32)}),
     Look("", "knows_place", A_FEW, lambda _: {
         "address": "Long@example.com", "browser_hash": bytes(32), "network": "192.0.2.0/24"}),
     Look("", "mail_address", A_FEW, lambda _: {"address": "Long@example.com"}),
@@ -188,6 +201,10 @@ NOT_HELD: Final = {
     "directory_by_usage": "for operators, reads all usage rows",
     "users_by_plan": "for operators, reads all usage rows",
     "retention.sql": "the operator's, and tested with what it prunes",
+    "leaving.sql": "once in a user's life, a set at a time",
+    "takeout.sql": "reads everything of one user",
+    "first_operator.sql": "some links, and only while there is no operator",
+    "activity_by_actor": "for operators, reads all that somebody did",
     "invitations.sql": "the operator's list is small, and one is found by its address",
     "take_allowances": "by the keys of what is taken",
     "put_ask": "by the key of its conflict",

@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import asyncpg
@@ -35,9 +35,10 @@ from tests.store.looks import (
     filled,
 )
 from tests.store.plans import Reader
-from tollkeeper.metering import ledger, verify
+from tollkeeper.metering import verify
+from tollkeeper.metering.ledger import Ledger
 from tollkeeper.store.connections import Session
-from tollkeeper.store.database import Transaction
+from tollkeeper.store.database import Database, Transaction
 from tollkeeper.store.queries import SQL, statements
 
 # The ledger takes its time to be written.
@@ -187,11 +188,12 @@ def _of(reader: Reader) -> Transaction:
 
 async def _live(tx: Transaction, user: UUID) -> None:
     """Start two requests, one of them again, finish both, rate one."""
+    book = Ledger(cast("Database", tx), pending_for=PENDING_FOR)  # which uses what it is handed alone
     requests = [a_request(user, client_id=f"live-{n}", session_id="s-0", model=OWN_MODEL) for n in range(2)]
     for given in (requests, requests[:1]):
-        verdicts = await ledger._start(tx, given, PENDING_FOR)
+        verdicts = await book._start(tx, given)
         assert {each["verdict"] for each in verdicts} <= {"admitted", "replayed"}
     outcomes = [an_outcome(user, f"live-{n}", tokens_input=1, tokens_output=1) for n in range(2)]
     for given in (outcomes, [an_outcome(user, "live-0", None, rated=True, rating=4)]):
-        verdicts = await ledger._finish(tx, given, [None] * len(given), measure=True)
+        verdicts = await book._finish(tx, given, [None] * len(given), measure=True)
         assert {each["verdict"] for each in verdicts} <= {"finished", "patched"}

@@ -178,7 +178,7 @@ async def test_the_page_follows_what_happens_and_says_why_it_goes_no_further(chr
     email = await served.newcomer()
     async with visiting(chromium, served) as visitor:
         await visitor.sign_in(email)
-        assert await visitor.page.get_by_text("No requests yet").is_visible()
+        assert await visitor.page.get_by_role("heading", name="Track your first request").is_visible()
         for number in range(10):
             await served.call("POST", "/api/chat/track", user=email, says={"prompt": f"Number {number}"})
         await visitor.page.get_by_text("Number 9").wait_for()
@@ -186,7 +186,7 @@ async def test_the_page_follows_what_happens_and_says_why_it_goes_no_further(chr
         refusal = await visitor.page.locator("section", has_text="Today's requests are used up").inner_text()
         assert "10 of 10" in refusal
         assert "resets" in refusal
-        assert "The plan pro would allow more" in refusal
+        assert "The pro plan allows 50 a day" in refusal
 
 
 async def test_a_problem_is_told_and_another_try_helps(

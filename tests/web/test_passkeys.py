@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, CDPSession, Page
+from playwright.async_api import Browser, Page
 
 from tests.web.visitors import Served, Visitor, visiting
 
@@ -34,14 +34,14 @@ _ENTER = f"async (says) => {{ {_POST} return post('/api/sign-in/passkey', says);
 class Device:
     """The device that Chromium plays for a page."""
 
-    def __init__(self, session: CDPSession, name: str) -> None:
+    def __init__(self, session: Any, name: str) -> None:
         self._session = session
         self._name = name
 
     @classmethod
     async def beside(cls, page: Page, **traits: Any) -> Device:
         """Have one that keeps passkeys and knows its owner."""
-        session = await page.context.new_cdp_session(page)
+        session: Any = await page.context.new_cdp_session(page)
         await session.send("WebAuthn.enable")
         options = {
             "protocol": "ctap2",
@@ -58,6 +58,11 @@ class Device:
         """What it keeps, the secret halves too."""
         told = await self._session.send("WebAuthn.getCredentials", {"authenticatorId": self._name})
         return told["credentials"]
+
+    async def forget_its_owner(self) -> None:
+        """Let it know nobody by a finger or a code from now on."""
+        says = {"authenticatorId": self._name, "isUserVerified": False}
+        await self._session.send("WebAuthn.setUserVerified", says)
 
     async def keep(self, passkey: dict[str, Any]) -> None:
         """Give it a passkey, such as one that was copied from another."""
@@ -119,7 +124,7 @@ async def test_a_device_that_knows_its_owner_no_more_signs_nobody_in(visitor: Vi
     device = await Device.beside(visitor.page)
     await visitor.sign_in(await visitor.served.newcomer())
     await visitor.page.evaluate(_MAKE, "one")
-    await device._session.send("WebAuthn.setUserVerified", {"authenticatorId": device._name, "isUserVerified": False})
+    await device.forget_its_owner()
     await visitor.sign_out()
     await visitor.page.get_by_role("button", name="Use a passkey").click()
     await visitor.page.get_by_text("No passkey was used").wait_for()

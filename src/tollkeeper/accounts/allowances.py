@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from tollkeeper.accounts.tokens import peppered
-from tollkeeper.errors import TooManyAttempts
-from tollkeeper.store.database import Statements
+from tollkeeper.errors import TooManyAttempts, Unavailable
+from tollkeeper.store.database import Database, Statements, Transaction
+
+_MOST_WAITING: Final = 200
+_turn = asyncio.Semaphore(1)
+
+
+class _Line:
+    """How many of this process wait for their turn."""
+
+    waiting = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +30,22 @@ class Allowance:
     subject: str
     at_once: int
     pause: timedelta
+
+
+@asynccontextmanager
+async def taking(database: Database) -> AsyncGenerator[Transaction]:
+    """Open a transaction that takes allowances: one at a time in each process, while the others hold no connection.
+
+    They would wait for the same rows. So strangers who come in crowds keep no connection from those who track.
+    """
+    if _Line.waiting >= _MOST_WAITING:
+        raise Unavailable("too many sign in at once: try again")
+    _Line.waiting += 1
+    try:
+        async with _turn, database.transaction() as tx:
+            yield tx
+    finally:
+        _Line.waiting -= 1
 
 
 async def take(database: Statements, allowances: Sequence[Allowance], *, pepper: bytes, detail: str) -> None:

@@ -71,7 +71,7 @@ async def ask(database: Database, address: str, *, browser: bytes, leads_to: str
     before, what strangers do does not count: nobody can keep another from signing in by asking in their name.
     """
     code, token = _code(), tokens.fresh()
-    async with database.transaction() as tx:
+    async with allowances.taking(database) as tx:
         wanted = await _allowances(tx, address, browser=browser, visit=visit)
         await allowances.take(tx, wanted, pepper=pepper, detail=_TOO_OFTEN)
         row = await tx.one(

@@ -83,7 +83,7 @@ async def leave(
         Allowance(f"github from {network_of(visit.ip_address) or 'nowhere'}", *_FROM_NETWORK),
         Allowance("github", *_OF_ALL),
     ]
-    async with database.transaction() as tx:
+    async with allowances.taking(database) as tx:
         await allowances.take(tx, wanted, pepper=pepper, detail="too many went to GitHub: try again later")
         await tx.run(
             "add_github_ask",

@@ -159,7 +159,7 @@ async def create(
         )
         if row is None:
             raise Invalid.field("expiresAt", "must lie in the future")
-        detail = {"key_id": str(row["id"]), "kind": kind, "scopes": allowed, "addresses": networks}
+        detail = {"key_id": str(row["id"]), "kind": kind, "scopes": allowed, "is_bound": bool(networks)}
         await activity.note(tx, user_id=user_id, actor=actor, action="key.created", detail=detail)
     return NewKey(row["id"], key, kind, label, tuple(allowed), tuple(networks), row["created_at"], expires_at)
 

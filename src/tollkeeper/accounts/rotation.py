@@ -43,6 +43,14 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """Which version all is to be sealed under. ``is_left_over``: it seals already, and was not done everywhere."""
+
+    version: int
+    is_left_over: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """A node that does not have a version yet."""
 
@@ -81,21 +89,24 @@ async def versions(database: Statements, keys: Mapping[int, bytes]) -> list[Vers
     ]
 
 
-async def begin(database: Database, *, read: Callable[[], Mapping[int, bytes]], add: Callable[[], object]) -> int:
+async def begin(
+    database: Database, *, read: Callable[[], Mapping[int, bytes]], add: Callable[[], object], damaged: int = 0
+) -> Begun:
     """Say which version all is to be sealed under: one that was added and does not seal yet, or a new one.
 
-    What an interrupted rotation has left to do is done first. ``read`` reads the keys, ``add`` adds one to them.
+    What an interrupted rotation has left to do is done first, but for so many secrets that are ``damaged``. ``read``
+    reads the keys, ``add`` adds one to them.
     """
     async with database.transaction() as tx:
         sealing = await tx.value("hold_sealing")
         newest = max(read())
         if newest <= sealing:
-            if await tx.value("secrets_under_others", version=sealing):
-                return sealing
+            if await tx.value("secrets_under_others", version=sealing) > damaged:
+                return Begun(sealing, is_left_over=True)
             add()
         keys = read()
         await keyring.note(tx, keys)
-        return max(keys)
+        return Begun(max(keys), is_left_over=False)
 
 
 async def waiting_for(database: Statements, version: int) -> list[Waiting]:

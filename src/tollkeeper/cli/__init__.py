@@ -24,7 +24,7 @@ _COMMANDS: Final = (
     ("serve", "serving:serve", "Serve until stopped."),
     ("demo", "demo:demo", "Serve with real requests of others as sample data."),
     ("migrate", "checking:migrate", "Bring the database to what this version needs."),
-    ("user", "users:app", "Users: add, list, show, set, link, delete."),
+    ("user", "users:app", "Users: add, invite, list, show, set, link, delete."),
     ("plan", "plans:app", "Plans: list, apply, set."),
     ("key", "keys:app", "API keys: create, list, revoke, rotate, pattern."),
     ("secrets", "secrets:app", "The master key: status, rotate."),

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from tollkeeper.accounts import keyring, masterkey, rotation
-from tollkeeper.accounts.rotation import Moved, SealedAnew, Version
+from tollkeeper.accounts.rotation import Begun, Moved, SealedAnew, Version
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, shown, table
@@ -54,17 +54,23 @@ async def rotate(
     the next call goes on with it.
     """
     async with opened(common, statement_seconds=_SECONDS) as house:
-        path, read = master_key_file(house.settings), partial(master_keys, house.settings)
         await keyring.admit(house.database, master_keys(house.settings, make=not house.known_keys))
-        add = _nowhere_to_add if path is None else partial(masterkey.add_version, path)
-        version = await rotation.begin(house.database, read=read, add=add)
-        await _sealing(house, version, wait)
-        with progress("Sealing anew", await rotation.left(house.database, version)) as advance:
-            done = await rotation.seal_anew(
-                house.database, Sealer(read(), reload=read), version, actor=OPERATOR, advance=advance
-            )
-        found = await rotation.versions(house.database, read())
-    return _told(_place(house), version, done, found)
+        begun, done = await _rotated(house, wait)
+        if begun.is_left_over and done.broken and not done.secrets:
+            # Of an interrupted rotation nothing but that is left, so another one is meant.
+            begun, done = await _rotated(house, wait, damaged=len(done.broken))
+        found = await rotation.versions(house.database, master_keys(house.settings))
+    return _told(_place(house), begun.version, done, found)
+
+
+async def _rotated(house: House, wait: int, *, damaged: int = 0) -> tuple[Begun, SealedAnew]:
+    path, read = master_key_file(house.settings), partial(master_keys, house.settings)
+    add = _nowhere_to_add if path is None else partial(masterkey.add_version, path)
+    begun = await rotation.begin(house.database, read=read, add=add, damaged=damaged)
+    await _sealing(house, begun.version, wait)
+    with progress("Sealing anew", await rotation.left(house.database, begun.version)) as advance:
+        done = await rotation.seal_anew(house.database, Sealer(read()), begun.version, actor=OPERATOR, advance=advance)
+    return begun, done
 
 
 async def _sealing(house: House, version: int, seconds: int) -> None:

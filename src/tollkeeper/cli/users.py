@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tollkeeper.accounts import logins, users
+from tollkeeper.accounts import invitations, logins, users
+from tollkeeper.accounts.invitations import Invitation
 from tollkeeper.accounts.users import User
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import (
@@ -22,12 +23,13 @@ from tollkeeper.cli.answers import (
     table,
     told_at,
 )
-from tollkeeper.cli.house import opened, page_of, uuid_of
+from tollkeeper.cli.house import House, opened, page_of, uuid_of
 from tollkeeper.cli.leaving import delete
-from tollkeeper.errors import NotFound
+from tollkeeper.errors import NotFound, Unavailable
+from tollkeeper.location import courier
 from tollkeeper.metering import plans
 
-app = App(name="user", help="Users: add, list, show, set, link, delete.")
+app = App(name="user", help="Users: add, invite, list, show, set, link, delete.")
 app.command(delete)
 
 Plan = Annotated[str | None, Parameter(help="The plan they are on from now on.")]
@@ -106,6 +108,40 @@ async def set_(
             await plans.set_plan(house.database, user_id, plan, actor=OPERATOR)
             user = await users.show(house.database, user_id)
     return _shown(user)
+
+
+@app.command
+async def invite(
+    email: Email,
+    /,
+    *,
+    plan: Annotated[str, Parameter(help="The plan they begin on.")] = "free",
+    common: Common = DEFAULTS,
+) -> Answer:
+    """Let an address sign up, and tell it by mail where a mail server is set."""
+    async with opened(common) as house:
+        invited = await invitations.invite(house.database, email, plan=plan, actor=OPERATOR)
+        site = house.settings.public_url or f"http://localhost:{house.settings.port}"
+        is_mailed = await _mailed(house, invited, site)
+    by = "A mail tells them so." if is_mailed else "No mail was sent: tell them."
+    note = f"{by} The invitation holds until {told_at(invited.expires_at)}."
+    document = {**shown(invited), "url": site, "mailed": is_mailed}
+    return Answer(document, f"{invited.address} may sign up at {site}", note)
+
+
+async def _mailed(house: House, invited: Invitation, site: str) -> bool:
+    if house.settings.smtp_url is None:
+        return False
+    from tollkeeper.accounts import letters, mail  # noqa: PLC0415 - only this command sends mails
+
+    letter = letters.invitation(
+        invited.address, written_at=invited.created_at, expires_at=invited.expires_at, site=site
+    )
+    try:
+        await courier(house.settings).deliver(letter)
+    except (mail.NotDelivered, mail.Refused) as error:
+        raise Unavailable(f"{invited.address} is invited, but {error}: tell them, or invite them again") from error
+    return True
 
 
 @app.command

@@ -59,7 +59,7 @@ class Callers:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._cookie = (INSECURE_COOKIE if backend.insecure_cookies else COOKIE).encode()
+        self._cookie = INSECURE_COOKIE if backend.insecure_cookies else COOKIE
         self._keys = Lookup(partial(keys.hashed, pepper=backend.pepper), self._find_keys)
         self._logins = Lookup(partial(tokens.hashed, pepper=backend.pepper), self._find_logins)
         self._users = Lookup(_canonical, self._find_users)

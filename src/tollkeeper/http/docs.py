@@ -64,8 +64,9 @@ _SECURITY: Final[dict[str, Any]] = {
         "type": "http",
         "scheme": "bearer",
         "description": (
-            "A key that the operator makes: `tollkeeper key create --user EMAIL` gives a `tk_user_...`, which acts as"
-            " that user; `--service NAME` a `tk_service_...`, which acts as whom the header `Tollkeeper-User` names."
+            "A key that people make for themselves (`POST /api/account/keys`) or the operator for them (`tollkeeper key"
+            " create --user EMAIL`) is a `tk_user_...` and acts as that user; the operator's `--service NAME` makes a"
+            " `tk_service_...`, which acts as whom the header `Tollkeeper-User` names."
         ),
     },
     "session": {

@@ -35,6 +35,7 @@ JSON: Final[Header] = (b"content-type", b"application/json")
 _AS_GZIP: Final[Header] = (b"content-encoding", b"gzip")
 _BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
 _LONGEST_USER_AGENT: Final = 1000
+_LONGEST_COOKIE: Final = 200
 _ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
 
 
@@ -130,6 +131,15 @@ class Exchange(Request[Any, Any, Any]):
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""
         return self._given.get(name)
+
+    def cookie(self, name: str) -> str | None:
+        """One cookie, cut; of several with the same name the first."""
+        wanted = name.encode()
+        for part in (self.header(b"cookie") or b"").split(b";"):
+            given, _, value = part.strip().partition(b"=")
+            if given == wanted:
+                return value[:_LONGEST_COOKIE].decode("ascii", "replace")
+        return None
 
     def header_text(self, name: bytes, *, most: int) -> str | None:
         """One header as text for the record, cut, with what is not UTF-8 replaced."""

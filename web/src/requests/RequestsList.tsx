@@ -39,8 +39,13 @@ export function RequestsList({ requests, isNarrowed, widen, isOwn = true }: Requ
               {found.length === 0 && !searchedTo && (
                 <Nothing isNarrowed={isNarrowed} widen={widen} isOwn={isOwn} />
               )}
-              <MoreRows {...requests}>
-                {searchedTo ? <span>Searched back to {shortTime(searchedTo)}.</span> : undefined}
+              <MoreRows {...requests} label={searchedTo ? "Search on" : "Show more"}>
+                {searchedTo ? (
+                  <span role="status">
+                    {found.length === 0 ? "Nothing matches yet. " : ""}Searched back to{" "}
+                    {shortTime(searchedTo)}.
+                  </span>
+                ) : undefined}
               </MoreRows>
             </div>
           );

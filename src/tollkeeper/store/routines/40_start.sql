@@ -31,7 +31,7 @@ CREATE OR REPLACE FUNCTION tk_start(
     p_ip_addresses   text[],
     p_user_agents    text[],
     p_pending_for    interval,      -- how long until an unfinished request expires
-    p_kept           text[] DEFAULT NULL   -- of which plan's text policy these texts are; null: all, any: fit for every one
+    p_kept           text[] DEFAULT NULL  -- for which text policy of a plan the texts are fit, or any; null: all
 ) RETURNS TABLE (
     verdict    text,
     id         uuid,

@@ -28,7 +28,7 @@ CREATE OR REPLACE FUNCTION tk_finish(
     p_trusted      boolean[],     -- a service: its cost counts, its failures give the unit back
     p_completed_at timestamptz[], -- of past requests; null: now
     p_measure      boolean,       -- of past requests a missing duration stays unknown
-    p_kept         text[] DEFAULT NULL,  -- of which plan's text policy these texts are; null: all, any: fit for every one
+    p_kept         text[] DEFAULT NULL,  -- for which text policy of a plan the texts are fit; null: all
     p_response_hashes bytea[] DEFAULT NULL  -- of responses as they were sent, where what comes here is not that
 ) RETURNS SETOF tk_verdict
     LANGUAGE plpgsql
@@ -122,7 +122,8 @@ BEGIN
                    response_hash)
         SELECT d.user_id, d.id, (d.row).request_type, (d.row).plan_name, (d.row).version, (d.row).started_on,
                (d.row).started_at, (d.row).expires_at, (d.row).created_at,
-               d.status, CASE WHEN d.response_hash IS NULL THEN coalesce(d.response, (d.row).response) ELSE d.response END, d.final_model, d.error, d.late, d.refunded,
+               d.status, CASE WHEN d.response_hash IS NULL THEN coalesce(d.response, (d.row).response) ELSE d.response END,
+               d.final_model, d.error, d.late, d.refunded,
                d.model IS NOT NULL AND NOT tk_includes_model((d.usage).features, d.model),
                (d.row).max_tokens IS NOT NULL AND coalesce(d.tokens, 0) > (d.row).reserved_tokens,
                d.tokens, d.cost, d.source, d.computed, d.reported, d.took,

@@ -377,7 +377,8 @@ BEGIN
         RETURN;
     END IF;
     SELECT format('SELECT q.ctid FROM ONLY %I AS q WHERE q.ctid >= %L AND q.ctid < %L AND q.id < %L '
-                  'AND num_nonnulls(q.prompt, q.response, q.error_message, q.metadata, q.ip_address, q.user_agent, q.response_hash) > 0',
+                  'AND num_nonnulls(q.prompt, q.response, q.error_message, q.metadata, q.ip_address, q.user_agent, '
+                  'q.response_hash) > 0',
                   p_table, format('(%s,0)', p_from_block), format('(%s,0)', p_to_block), tk_first_uuid7(b.before))
            || CASE WHEN p_plan IS NULL THEN '' ELSE format(' AND q.plan_name = %L', p_plan) END
       INTO v_due

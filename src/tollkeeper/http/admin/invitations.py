@@ -1,0 +1,130 @@
+"""Invitations: whom operators let sign up."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from litestar import delete, get, post
+from msgspec import Meta
+
+from tollkeeper.accounts import invitations, letters
+from tollkeeper.accounts.invitations import Invitation
+from tollkeeper.accounts.letters import Letter
+from tollkeeper.errors import Contradiction, NotFound, NotUnderstood
+from tollkeeper.http.exchange import Answer, Exchange, path_text
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.shapes import Said
+from tollkeeper.http.sign_in import Email
+from tollkeeper.http.wire import Heard, Instant, instant
+
+_PATH: Final = "/api/admin/invitations"
+
+
+class Invite(Said, frozen=True, kw_only=True):
+    """Whom to invite, and the plan that they begin on."""
+
+    email: Email
+    plan: Annotated[str, Meta(min_length=1, max_length=50)] = "free"
+
+
+class InvitationShown(Heard, frozen=True, kw_only=True):
+    """An address that may sign up. One that is accepted is in no list any more: it has an account."""
+
+    id: str
+    email: str
+    plan: str
+    created_at: Instant
+    expires_at: Instant
+    is_expired: bool
+
+    @classmethod
+    def of(cls, invitation: Invitation) -> InvitationShown:
+        """Show one."""
+        return cls(
+            id=str(invitation.id),
+            email=invitation.address,
+            plan=invitation.plan,
+            created_at=instant(invitation.created_at),
+            expires_at=instant(invitation.expires_at),
+            is_expired=invitation.is_expired,
+        )
+
+
+class InvitationsFound(Heard, frozen=True, kw_only=True):
+    """Some invitations, the newest first."""
+
+    success: Literal[True] = True
+    items: list[InvitationShown]
+    next_cursor: str | None
+
+
+class Invited(Heard, frozen=True, kw_only=True):
+    """The invitation; ``isMailed``: a mail is on its way, for a mail server is set."""
+
+    success: Literal[True] = True
+    invitation: InvitationShown
+    is_mailed: bool
+
+
+class Withdrawn(Heard, frozen=True, kw_only=True):
+    """The address may no longer sign up by it."""
+
+    success: Literal[True] = True
+
+
+LIST: Final = Operation("admin", summary="List invitations", query=PageQuery, gives={200: InvitationsFound})
+INVITE: Final = Operation(
+    "admin",
+    summary="Invite an address, anew if it was invited before",
+    takes=Invite,
+    query=Said,
+    gives={201: Invited},
+    problems=(NotFound, Contradiction),
+    examples={"onto pro": {"email": "ada@example.com", "plan": "pro"}},
+    recent=True,
+)
+WITHDRAW: Final = Operation(
+    "admin", summary="Withdraw an invitation", query=Said, gives={200: Withdrawn}, problems=(NotFound,)
+)
+
+
+@get(_PATH, opt=LIST.as_opt())
+async def list_invitations(request: Exchange) -> Answer:
+    """Those that nobody has accepted; an expired one stays in the list for 30 days."""
+    query = request.asked(PageQuery)
+    found = await invitations.listed(request.backend.database, limit=query.limit + 1, after=position(query, UUID))
+    items = [InvitationShown.of(each) for each in found[: query.limit]]
+    following = cursor_at(found[query.limit - 1].id) if len(found) > query.limit else None
+    return Answer.of(InvitationsFound(items=items, next_cursor=following))
+
+
+@post(_PATH, opt=INVITE.as_opt(), status_code=201)
+async def invite(request: Exchange) -> Answer:
+    """They sign in with a code like everybody: what they are mailed is no secret, and holds for 14 days."""
+    request.asked(Said)
+    said = await request.said(Invite)
+    backend = request.backend
+    made = await invitations.invite(backend.database, said.email, plan=said.plan, actor=request.actor)
+
+    async def letter() -> Letter:
+        return letters.invitation(
+            made.address, written_at=made.created_at, expires_at=made.expires_at, site=backend.public_url
+        )
+
+    backend.postman.take(letter)
+    answer = Invited(invitation=InvitationShown.of(made), is_mailed=backend.has_mail)
+    return Answer.of(answer, status=201)
+
+
+@delete(_PATH + "/{invitation:str}", opt=WITHDRAW.as_opt(), status_code=200)
+async def withdraw(request: Exchange) -> Answer:
+    """Whoever has signed up by then stays."""
+    request.asked(Said)
+    try:
+        invitation_id = UUID(path_text(request, "invitation"))
+    except ValueError:
+        raise NotUnderstood("an invitation's id is a UUID", field="invitation") from None
+    await invitations.withdraw(request.backend.database, invitation_id, actor=request.actor)
+    return Answer.of(Withdrawn())
