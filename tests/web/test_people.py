@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -95,7 +96,7 @@ async def _mailed_code(served: Served) -> str:
 
 async def _has_device(visitor: Visitor) -> None:
     """Give the browser a device that makes and uses passkeys without a question."""
-    session = await visitor.context.new_cdp_session(visitor.page)
+    session: Any = await visitor.context.new_cdp_session(visitor.page)
     await session.send("WebAuthn.enable")
     await session.send("WebAuthn.addVirtualAuthenticator", {"options": _DEVICE})
 
