@@ -25,7 +25,7 @@ async def test_a_link_signs_in_once_by_its_button_and_not_by_being_opened(servic
     for _ in range(3):
         opened = await service.call("GET", path, by={"Accept": "text/html", "Sec-Fetch-Site": "none"})
         assert opened.status == 200
-        assert b'<form method="post">' in opened.body
+        assert b'<form method="post"' in opened.body
         assert "Set-Cookie" not in opened.headers
     pressed = await service.call("POST", path, by=BROWSER)
     assert (pressed.status, pressed.headers["Location"]) == (303, "/")
