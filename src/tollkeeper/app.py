@@ -101,7 +101,9 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
 async def first_operator_url(settings: Settings, addresses: Addresses) -> str | None:
     """Make the link by which somebody becomes the first operator; ``None`` where there is one."""
     async with Database.open(addresses.service, size=1, transaction_pooler=settings.transaction_pooler) as database:
-        token = await first_operator.make_link(database, pepper=masterkey.pepper_of(master_keys(settings)))
+        keys = master_keys(settings, make=not await keyring.known(database))
+        await keyring.admit(database, keys)
+        token = await first_operator.make_link(database, pepper=masterkey.pepper_of(keys))
     return None if token is None else f"{public_url_of(settings)}/sign-in/first/{token}"
 
 
