@@ -67,7 +67,6 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         Postman(courier(settings)) as postman,
     ):
         keys = await _master_keys(settings, database)
-        await keyring.admit(database, keys)
         sealer = Sealer(keys, reload=partial(master_keys, settings))
         readiness = Readiness()
         public_url = public_url_of(settings)
@@ -107,8 +106,10 @@ async def first_operator_url(settings: Settings, addresses: Addresses) -> str | 
 
 
 async def _master_keys(settings: Settings, database: Database) -> dict[int, bytes]:
-    """Read the master keys, made where the database knows none yet."""
-    return master_keys(settings, make=not await keyring.known(database))
+    """Read the master keys, made where the database knows none yet; the database takes no other than its own."""
+    keys = master_keys(settings, make=not await keyring.known(database))
+    await keyring.admit(database, keys)
+    return keys
 
 
 def public_url_of(settings: Settings) -> str:

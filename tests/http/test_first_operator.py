@@ -8,12 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
+import asyncpg
 import pytest
 
 from tollkeeper.accounts import first_operator, users
 from tollkeeper.activity import Actor
 from tollkeeper.app import first_operator_url
 from tollkeeper.settings import Settings
+from tollkeeper.store.embedded import Addresses
 
 from .conftest import Heard, Person, Site
 
@@ -113,11 +115,11 @@ async def test_what_is_no_address_makes_nobody_and_uses_nothing_up(
 
 
 async def test_the_console_is_told_an_address_of_this_site_and_the_database_a_hash(
-    service: Site, tmp_path: Path
+    dsns: Addresses, owner: asyncpg.Connection, tmp_path: Path
 ) -> None:
-    settings = Settings(data=str(tmp_path), port=8123)
-    url = await first_operator_url(settings, service.addresses)
+    # At the very first start: the master key is made for it.
+    url = await first_operator_url(Settings(data=str(tmp_path), port=8123), dsns)
     assert url is not None
     assert url.startswith("http://localhost:8123/sign-in/first/")
-    kept = await service.owner.fetchval("SELECT string_agg(l::text, ' ') FROM first_operator_links AS l")
+    kept = await owner.fetchval("SELECT string_agg(l::text, ' ') FROM first_operator_links AS l")
     assert url.rpartition("/")[2] not in kept
