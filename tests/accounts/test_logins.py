@@ -40,6 +40,7 @@ async def test_a_link_becomes_a_sign_in(db: Database, owner: Any, user: users.Us
             created_at=NOW,
             expires_at=session.expires_at,
             is_recent=True,
+            acted_by=None,
         )
     ]
     assert (await users.show(db, user.id)).last_login_at == NOW
@@ -181,7 +182,12 @@ async def test_who_is_switched_off_or_gone_is_signed_in_by_nothing(db: Database,
 
 
 async def test_a_sign_in_says_by_what_and_from_which_network(db: Database, owner: Any, user: users.User) -> None:
-    for by, address in (("email", "192.0.2.77"), ("github", "2001:db8:1:2:3::4"), ("passkey", None)):
+    signed_in: tuple[tuple[logins.Way, str | None], ...] = (
+        ("email", "192.0.2.77"),
+        ("github", "2001:db8:1:2:3::4"),
+        ("passkey", None),
+    )
+    for by, address in signed_in:
         await logins.begin(db, user.id, by=by, pepper=PEPPER, visit=logins.Visit(address))
     kept = await owner.fetch("SELECT signed_in_by, network FROM sessions ORDER BY signed_in_by")
     assert [tuple(row) for row in kept] == [
