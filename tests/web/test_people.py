@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import re
+import struct
+import zlib
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
@@ -26,10 +27,19 @@ _DEVICE = {
     "hasUserVerification": True,
     "isUserVerified": True,
 }
-# A picture of two pixels by one, red and blue.
-_PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
-)
+
+
+def _picture() -> bytes:
+    """A PNG of two pixels by one, red and blue."""
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"\0\xff\0\0\0\0\xff")),
+        (b"IEND", b""),
+    )
+    chunks = (
+        struct.pack(">I", len(told)) + name + told + struct.pack(">I", zlib.crc32(name + told)) for name, told in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 @pytest.fixture
@@ -196,7 +206,7 @@ async def test_a_name_and_a_picture_of_ones_own(ada: Visitor) -> None:
     chosen = ada.page.get_by_label("A picture of you")
     await chosen.set_input_files({"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"})
     await ada.page.get_by_role("alert").get_by_text("no picture").wait_for()
-    await chosen.set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": _PICTURE})
+    await chosen.set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": _picture()})
     await _button(ada, "Use this picture").click()
     await _button(ada, "Remove").wait_for()
     kept = (await ada.fetch("/api/account"))["account"]
@@ -263,6 +273,7 @@ async def test_after_a_while_one_is_asked_who_one_is_and_goes_on(ada: Visitor) -
     await _button(form, "Create key").click()
 
     asks = _dialog(ada, "Confirm it is you")
+    await asks.wait_for()
     await ada.page.keyboard.press("Escape")
     await asks.wait_for(state="hidden")
     await form.get_by_role("alert").wait_for()

@@ -35,8 +35,9 @@ function NewKeyForm({ whose, onMade, onClose }: NewKeyDialogProps & { onMade: (m
   const [lifetime, setLifetime] = useState("90");
   const [date, setDate] = useState("");
   const [addresses, setAddresses] = useState("");
+  // One of several addresses is named as such: addresses[1].
   const faultOf = (name: string) =>
-    create.error?.faults.find(({ field }) => field === name || field.startsWith(`${name}.`))?.message;
+    create.error?.faults.find(({ field }) => field.replace(/\W.*$/, "") === name)?.message;
   const isWhole = name.trim() !== "" && scopes.length > 0 && (lifetime !== "date" || date !== "");
   const ask = () =>
     create.mutate(
