@@ -141,7 +141,7 @@ LOOK_UPS: Final = (
         "key_id": m.middle, "overlap": _MONTH, "key_hash": bytes(32), "shown_as": ""}),
     Look("", "revoke_key", A_FEW, lambda m: _user(m) | {"key_id": m.middle}),
     Look("", "look_up_logins", A_FEW, lambda m: _secrets(m) | {"idle": _MONTH, "recent": _MONTH}),
-    Look("", "logins_of_user", A_FEW, lambda m: _user(m) | {"idle": _MONTH}),
+    Look("", "logins_of_user", A_FEW, lambda m: _user(m) | {"idle": _MONTH, "before": None, "most": 20}),
     Look("", "end_login", A_FEW, lambda m: _user(m) | {"session_id": m.middle}),
     Look("", "end_logins", A_FEW, lambda m: _user(m) | {"but": None}),
     Look("", "add_sign_in_link", A_FEW, lambda m: _user(m) | {"token_hash": bytes(32), "valid_for": _MONTH}),

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, ElementHandle, StorageState, expect
 
-from tests.web.visitors import OPERATORS_PAGES, PAGES, Served, Visitor, visiting
+from tests.web.visitors import Served, Visitor, visiting
 
 # How an element is marked, on its own edge or on that of what it covers or lies in.
 _MARK = """(each) => ["", "::before", "::after"].map((part) => getComputedStyle(each, part || null)).map((style) =>
@@ -24,7 +24,7 @@ _SLOWEST_MS = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((
 _NAMES = {
     "/": "Overview", "/requests": "Requests", "/sessions": "Sessions", "/plan": "Plan", "/variables": "Variables",
     "/settings": "Settings", "/admin": "All usage", "/admin/users": "Users", "/admin/plans": "Plans",
-    "/admin/models": "Models", "/admin/system": "System",
+    "/admin/models": "Models", "/admin/keys": "Service keys", "/admin/activity": "Activity", "/admin/system": "System",
 }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ async def test_the_first_thing_leads_past_the_navigation(operator: Visitor) -> N
 
 async def test_every_place_is_reached_by_keyboard_and_shows_that_it_is(operator: Visitor) -> None:
     await operator.open("/settings")
-    for path in (*PAGES, *OPERATORS_PAGES):
+    for path in _NAMES:
         await operator.page.evaluate("() => document.querySelector('[href=\"#main\"]').focus()")
         before = await operator.page.title()
         await _tabbed_to(operator, _NAMES[path])
