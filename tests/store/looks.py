@@ -201,6 +201,7 @@ NOT_HELD: Final = {
     "directory_by_usage": "for operators, reads all usage rows",
     "users_by_plan": "for operators, reads all usage rows",
     "retention.sql": "the operator's, and tested with what it prunes",
+    "passkeys.sql": "a person has at most twenty; found by their user or by an id that is unique",
     "leaving.sql": "once in a user's life, a set at a time",
     "takeout.sql": "reads everything of one user",
     "first_operator.sql": "some links, and only while there is no operator",

@@ -77,10 +77,10 @@ async def test_the_first_thing_leads_past_the_navigation(operator: Visitor) -> N
 
 async def test_every_place_is_reached_by_keyboard_and_shows_that_it_is(operator: Visitor) -> None:
     await operator.open("/settings")
-    for path in _NAMES:
+    for path, name in _NAMES.items():
         await operator.page.evaluate("() => document.querySelector('[href=\"#main\"]').focus()")
         before = await operator.page.title()
-        await _tabbed_to(operator, _NAMES[path])
+        await _tabbed_to(operator, name)
         place = await _focused(operator)
         assert await place.get_attribute("href") == path
         marked = await place.evaluate(_MARK)
@@ -110,6 +110,7 @@ async def test_whatever_has_the_focus_shows_it(operator: Visitor, path: str) -> 
             break
         seen += 1
         # What slides in or fades is looked at when it has come to rest.
+        await operator.page.wait_for_timeout(150)
         last = now, await now.evaluate(_MARK)
     assert seen > 12
     assert unmarked == []
