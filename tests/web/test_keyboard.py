@@ -93,7 +93,7 @@ async def test_every_place_is_reached_by_keyboard_and_shows_that_it_is(operator:
         assert await place.evaluate(_MARK) != marked, path
 
 
-@pytest.mark.parametrize("path", ["/", "/requests", "/variables", "/settings", "/admin/models"])
+@pytest.mark.parametrize("path", ["/", "/requests", "/variables", "/settings", "/admin/users", "/admin/models"])
 async def test_whatever_has_the_focus_shows_it(operator: Visitor, path: str) -> None:
     await operator.open(path)
     last: tuple[ElementHandle, str] | None = None
@@ -101,6 +101,8 @@ async def test_whatever_has_the_focus_shows_it(operator: Visitor, path: str) -> 
     seen = 0
     for _ in range(60):
         await operator.page.keyboard.press("Tab")
+        # What fades in, or out where the focus was, is looked at when it has come to rest.
+        await operator.page.wait_for_timeout(200)
         now = await _focused(operator)
         if last is not None:
             each, marked = last
@@ -109,8 +111,6 @@ async def test_whatever_has_the_focus_shows_it(operator: Visitor, path: str) -> 
         if await now.evaluate(_IS_BODY):
             break
         seen += 1
-        # What slides in or fades is looked at when it has come to rest.
-        await operator.page.wait_for_timeout(400)
         last = now, await now.evaluate(_MARK)
     assert seen > 12
     assert unmarked == []
