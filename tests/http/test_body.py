@@ -19,7 +19,7 @@ TEXT = some.text(some.characters(exclude_categories=["Cs"], exclude_characters="
 VALUES = some.recursive(
     some.none()
     | some.booleans()
-    | some.integers(-(10**17), 10**17)
+    | some.integers(-(10**19) + 1, 10**19)
     | some.floats(allow_nan=False, allow_infinity=False)
     | TEXT,
     lambda each: some.lists(each, max_size=4) | some.dictionaries(TEXT, each, max_size=4),

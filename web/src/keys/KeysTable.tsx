@@ -1,9 +1,9 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
 import { useState } from "react";
 import type { Whose } from "@/api/keys";
 import type { ApiKey } from "@/api/types";
 import { exactTime, NONE } from "@/shared/format";
 import { IconRotate, IconTrash } from "@/shared/icons";
+import { RowAction, RowActions } from "@/shared/RowActions";
 import badges from "@/shared/shared.module.css";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
@@ -98,29 +98,15 @@ function Status({ of: { status } }: { of: ApiKey }) {
 
 function Actions({ of: key, act }: { of: ApiKey; act: (doing: Doing) => void }) {
   return (
-    <div className={styles.actions}>
+    <RowActions>
       {key.status === "active" && (
-        <Tooltip label="Rotate">
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            aria-label={`Rotate ${key.name}`}
-            onClick={() => act({ what: "rotate", key })}
-          >
-            <IconRotate />
-          </ActionIcon>
-        </Tooltip>
+        <RowAction does="Rotate" label={`Rotate ${key.name}`} onClick={() => act({ what: "rotate", key })}>
+          <IconRotate />
+        </RowAction>
       )}
-      <Tooltip label="Revoke">
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          aria-label={`Revoke ${key.name}`}
-          onClick={() => act({ what: "revoke", key })}
-        >
-          <IconTrash />
-        </ActionIcon>
-      </Tooltip>
-    </div>
+      <RowAction does="Revoke" label={`Revoke ${key.name}`} onClick={() => act({ what: "revoke", key })}>
+        <IconTrash />
+      </RowAction>
+    </RowActions>
   );
 }

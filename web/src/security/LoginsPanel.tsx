@@ -10,6 +10,7 @@ import { exactTime } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { Panel } from "@/shared/Panel";
+import { RowActions } from "@/shared/RowActions";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
@@ -88,7 +89,7 @@ const columns = (end: (id: string) => void, ending: string | undefined): Column<
     label: "Actions",
     heading: <span className="visually-hidden">Actions</span>,
     of: ({ id, device, isCurrent }) => (
-      <div className={styles.actions}>
+      <RowActions>
         {!isCurrent && (
           <Button
             size="compact-xs"
@@ -100,7 +101,7 @@ const columns = (end: (id: string) => void, ending: string | undefined): Column<
             Sign out
           </Button>
         )}
-      </div>
+      </RowActions>
     ),
   },
 ];

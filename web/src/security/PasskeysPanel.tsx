@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Tooltip } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useState } from "react";
 import { knowsPasskeys, usePasskeys } from "@/api/passkeys";
 import type { Passkey } from "@/api/types";
@@ -7,6 +7,7 @@ import { EmptyState } from "@/shared/EmptyState";
 import { IconEdit, IconPlus, IconTrash } from "@/shared/icons";
 import { Loaded } from "@/shared/Loaded";
 import { Panel } from "@/shared/Panel";
+import { RowAction, RowActions } from "@/shared/RowActions";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
@@ -86,28 +87,22 @@ const columns = (act: (doing: Doing) => void): Column<Passkey>[] => [
     label: "Actions",
     heading: <span className="visually-hidden">Actions</span>,
     of: (passkey) => (
-      <div className={styles.actions}>
-        <Tooltip label="Rename">
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            aria-label={`Rename ${passkey.name}`}
-            onClick={() => act({ what: "rename", passkey })}
-          >
-            <IconEdit />
-          </ActionIcon>
-        </Tooltip>
-        <Tooltip label="Remove">
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            aria-label={`Remove ${passkey.name}`}
-            onClick={() => act({ what: "remove", passkey })}
-          >
-            <IconTrash />
-          </ActionIcon>
-        </Tooltip>
-      </div>
+      <RowActions>
+        <RowAction
+          does="Rename"
+          label={`Rename ${passkey.name}`}
+          onClick={() => act({ what: "rename", passkey })}
+        >
+          <IconEdit />
+        </RowAction>
+        <RowAction
+          does="Remove"
+          label={`Remove ${passkey.name}`}
+          onClick={() => act({ what: "remove", passkey })}
+        >
+          <IconTrash />
+        </RowAction>
+      </RowActions>
     ),
   },
 ];

@@ -1,8 +1,9 @@
-import { ActionIcon, Button, Modal, Tooltip } from "@mantine/core";
+import { Button, Modal } from "@mantine/core";
 import { useState } from "react";
 import { useDeleteVariable } from "@/api/variables";
 import { ErrorState } from "@/shared/ErrorState";
 import { IconTrash } from "@/shared/icons";
+import { RowAction } from "@/shared/RowActions";
 import styles from "./variables.module.css";
 
 /** Asks first: what is gone is gone. */
@@ -11,16 +12,9 @@ export function DeleteVariable({ name }: { name: string }) {
   const remove = useDeleteVariable();
   return (
     <>
-      <Tooltip label="Delete">
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          aria-label={`Delete ${name}`}
-          onClick={() => setIsAsking(true)}
-        >
-          <IconTrash />
-        </ActionIcon>
-      </Tooltip>
+      <RowAction does="Delete" label={`Delete ${name}`} onClick={() => setIsAsking(true)}>
+        <IconTrash />
+      </RowAction>
       <Modal
         opened={isAsking}
         onClose={() => setIsAsking(false)}

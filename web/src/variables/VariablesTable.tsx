@@ -1,8 +1,8 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
 import { useState } from "react";
 import type { Variable } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { IconEdit } from "@/shared/icons";
+import { RowAction, RowActions } from "@/shared/RowActions";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { DeleteVariable } from "./DeleteVariable";
@@ -67,13 +67,11 @@ function Name({ of: { key, description } }: { of: Variable }) {
 
 function Actions({ of: name, onEdit }: { of: string; onEdit: () => void }) {
   return (
-    <div className={styles.actions}>
-      <Tooltip label="Edit">
-        <ActionIcon variant="subtle" color="gray" aria-label={`Edit the variable ${name}`} onClick={onEdit}>
-          <IconEdit />
-        </ActionIcon>
-      </Tooltip>
+    <RowActions>
+      <RowAction does="Edit" label={`Edit the variable ${name}`} onClick={onEdit}>
+        <IconEdit />
+      </RowAction>
       <DeleteVariable name={name} />
-    </div>
+    </RowActions>
   );
 }
