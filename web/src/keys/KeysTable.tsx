@@ -25,7 +25,7 @@ export function KeysTable({ whose, keys }: KeysTableProps) {
   const close = () => setDoing(null);
   return (
     <>
-      <Table rows={keys} columns={columns(setDoing)} keyOf={({ id }) => id} className={styles.table} />
+      <Table rows={keys} columns={columns(setDoing)} keyOf={({ id }) => id} />
       {doing?.what === "rotate" && <RotateKeyDialog whose={whose} of={doing.key} onClose={close} />}
       {doing?.what === "revoke" && <RevokeKeyDialog whose={whose} of={doing.key} onClose={close} />}
     </>

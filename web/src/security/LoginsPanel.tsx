@@ -44,7 +44,6 @@ export function LoginsPanel() {
               rows={all}
               columns={columns(end.mutate, end.isPending ? end.variables : undefined)}
               keyOf={({ id }) => id}
-              className={styles.table}
             />
           )}
         </Loaded>

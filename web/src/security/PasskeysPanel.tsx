@@ -43,12 +43,7 @@ export function PasskeysPanel() {
                   : "This browser knows no passkeys, or this page did not come over a secure connection."}
               </EmptyState>
             ) : (
-              <Table
-                rows={found}
-                columns={columns(setDoing)}
-                keyOf={({ id }) => id}
-                className={styles.table}
-              />
+              <Table rows={found} columns={columns(setDoing)} keyOf={({ id }) => id} />
             )
           }
         </Loaded>
