@@ -143,7 +143,7 @@ LOOK_UPS: Final = (
     Look("", "look_up_logins", A_FEW, lambda m: _secrets(m) | {"idle": _MONTH, "recent": _MONTH}),
     Look("", "logins_of_user", A_FEW, lambda m: _user(m) | {"idle": _MONTH, "before": None, "most": 20}),
     Look("", "end_login", A_FEW, lambda m: _user(m) | {"session_id": m.middle}),
-    Look("", "end_logins", A_FEW, lambda m: _user(m) | {"but": None}),
+    Look("", "end_logins", A_FEW, lambda m: _user(m) | {"but": None, "idle": _MONTH}),
     Look("", "add_sign_in_link", A_FEW, lambda m: _user(m) | {"token_hash": bytes(32), "valid_for": _MONTH}),
     Look("", "use_sign_in_link", A_FEW, lambda _: {"link_hash": secret_hash(1, 1)}),
     Look("", "begin_login", A_FEW, lambda m: _user(m) | {
@@ -168,7 +168,7 @@ LOOK_UPS: Final = (
     Look("", "own_plan", A_FEW, _user),
     Look("", "settings_of_user", A_FEW, _user),
     Look("", "take_terms", A_FEW, lambda m: _user(m) | {"terms_id": m.middle}),
-    Look("", "describe_user", A_FEW, lambda m: _user(m) | {"given_name": "Ada", "role": None}),
+    Look("", "describe_user", A_FEW, lambda m: _user(m) | {"given_name": "Ada", "image": None, "role": None}),
     Look("", "switch_user", A_FEW, lambda m: _user(m) | {"is_active": False}),
     Look("", "plan_zone_of_user", A_FEW, lambda m: _user(m) | {"time_zone": "Europe/Berlin"}),
     Look("", "directory_entry", A_FEW, _user),
