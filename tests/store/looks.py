@@ -140,7 +140,8 @@ LOOK_UPS: Final = (
     Look("", "rotate_key", A_FEW, lambda m: _user(m) | {
         "key_id": m.middle, "overlap": _MONTH, "key_hash": bytes(32), "shown_as": ""}),
     Look("", "revoke_key", A_FEW, lambda m: _user(m) | {"key_id": m.middle}),
-    Look("", "look_up_logins", A_FEW, lambda m: _secrets(m) | {"idle": _MONTH, "recent": _MONTH}),
+    # Each sign-in with its user, and with the operator who may act in it.
+    Look("", "look_up_logins", 2 * A_FEW, lambda m: _secrets(m) | {"idle": _MONTH, "recent": _MONTH}),
     Look("", "logins_of_user", A_FEW, lambda m: _user(m) | {"idle": _MONTH, "before": None, "most": 20}),
     Look("", "end_login", A_FEW, lambda m: _user(m) | {"session_id": m.middle}),
     Look("", "end_logins", A_FEW, lambda m: _user(m) | {"but": None, "idle": _MONTH}),
