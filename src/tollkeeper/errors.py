@@ -99,6 +99,13 @@ class NotInPlan(NotAllowed):
     title = "Not included in the plan"
 
 
+class NeedsCheckout(NotAllowed):
+    """A plan that users do not take by themselves: it comes through a checkout or from an operator."""
+
+    slug = "not-self-service"
+    title = "Not a plan to take by oneself"
+
+
 class UnpricedModel(NotAllowed):
     """A plan with a money limit admits only models whose price is known."""
 

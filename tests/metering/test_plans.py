@@ -164,7 +164,7 @@ async def test_a_user_moves_to_another_plan_and_what_is_used_stays_used(db: Data
 async def test_a_changed_catalogue_changes_nobodys_terms(db: Database, owner: Any) -> None:
     user = await users.add(db, "a@example.com", plan="pro")
     terms = "SELECT * FROM plan_terms"
-    usage = "SELECT plan_name, plan_rank, daily_requests, monthly_requests, features, version FROM usage"
+    usage = "SELECT plan_name, daily_requests, monthly_requests, features, version FROM usage"
     before = [await owner.fetch(terms), await owner.fetch(usage)]
     await plans.apply(db, plans.parse("[plans.pro]\nrank = 11\ndaily_requests = 1\nmonthly_requests = 1"))
     await _start(db, user, 2)

@@ -232,7 +232,7 @@ async def test_numbers_are_mended_while_twenty_clients_track(
         "UPDATE usage SET daily_requests = NULL, monthly_requests = NULL, max_tokens_per_request = NULL"
     )
     await owner.execute(
-        "UPDATE plan_terms SET daily_requests = NULL, monthly_requests = NULL, max_tokens_per_request = NULL"
+        "UPDATE plan_versions SET daily_requests = NULL, monthly_requests = NULL, max_tokens_per_request = NULL"
     )
     done = asyncio.Event()
 

@@ -136,7 +136,7 @@ async def test_a_clock_that_goes_back_opens_no_window_again(
     back = await started(ledger, user)
     assert (back.limits.daily_used, back.limits.monthly_used) == (2, 2)
     assert back.limits.day_ends_at == datetime(2026, 6, 2, tzinfo=UTC)
-    assert (await records.one(db, user, back.id)).started_at == datetime(2026, 6, 1, tzinfo=UTC)
+    assert (await records.one(db, user, back.id)).started_at == datetime(2026, 6, 1, 0, 1, tzinfo=UTC)
     with pytest.raises(LimitReached):
         await started(ledger, user)
     settled = await ledger.finish(an_outcome(user, back.id))

@@ -33,13 +33,26 @@ def shown(plan: Plan) -> dict[str, Any]:
         "billing_cycle": plan.billing_cycle,
         "text_policy": plan.text_policy,
         "retain_text_days": plan.retain_text_days,
+        "version": plan.version,
+        "requests_per_minute": plan.requests_per_minute,
+        "concurrent_requests": plan.concurrent_requests,
+        "entitlements": dict(plan.entitlements),
+        "period": plan.period,
+        "rollover_percent": plan.rollover_percent,
+        "refund": plan.refund,
+        "on_unavailable": plan.on_unavailable,
+        "price_per_year": plan.price_per_year,
+        "currency": plan.currency,
+        "trial_days": plan.trial_days,
+        "self_service": plan.self_service,
     }
 
 
 class PlanShown(Heard, frozen=True, kw_only=True):
-    """What a plan allows, and what is kept of texts under it.
+    """What a plan allows, what it costs, and what is kept of texts under it.
 
-    A limit of null is none at all, 0 allows nothing; money in cents. `retainTextDays` of null: as long as requests.
+    A limit of null is none at all, 0 allows nothing; money in cents, `pricePerYear` of null: not sold by the year.
+    `retainTextDays` of null: as long as requests. `onUnavailable` is what clients should do while tollkeeper is away.
     """
 
     name: str
@@ -54,6 +67,18 @@ class PlanShown(Heard, frozen=True, kw_only=True):
     billing_cycle: Literal["monthly", "yearly"]
     text_policy: TextPolicy
     retain_text_days: int | None
+    version: int
+    requests_per_minute: int | None
+    concurrent_requests: int | None
+    entitlements: dict[str, bool | int | float | list[str]]
+    period: Literal["calendar", "anniversary"]
+    rollover_percent: int
+    refund: Literal["trusted", "never"]
+    on_unavailable: Literal["closed", "open"]
+    price_per_year: int | None
+    currency: str
+    trial_days: int
+    self_service: bool
 
     @classmethod
     def of(cls, plan: Plan) -> PlanShown:
@@ -62,10 +87,28 @@ class PlanShown(Heard, frozen=True, kw_only=True):
 
 
 class OwnPlanShown(PlanShown, frozen=True, kw_only=True):
-    """The user's own terms: they stay as they were agreed when the catalogue changes, but for what is kept of texts."""
+    """The user's own terms: they stay as they were agreed when the catalogue changes, but for what is kept of texts.
+
+    When they expire, `nextPlan` follows (null: free). What is paid is as `billingCycle` says.
+    """
 
     starts_at: Instant
     expires_at: Instant | None
+    is_trial: bool
+    next_plan: str | None
+    next_billing_cycle: Literal["monthly", "yearly"] | None
+
+    @classmethod
+    def of_own(cls, own: OwnPlan, backend: Backend) -> OwnPlanShown:
+        """Show a user's terms, within what the house keeps of texts."""
+        return cls(
+            **shown(own.plan.within(backend.text_policy, backend.keep_text_days)),
+            starts_at=instant(own.starts_at),
+            expires_at=own.expires_at and instant(own.expires_at),
+            is_trial=own.is_trial,
+            next_plan=own.next_plan,
+            next_billing_cycle=own.next_cycle,
+        )
 
 
 class PlansAnswer(Heard, frozen=True, kw_only=True):
@@ -85,10 +128,7 @@ class OwnPlanAnswer(Heard, frozen=True, kw_only=True):
     @classmethod
     def of(cls, own: OwnPlan, backend: Backend) -> OwnPlanAnswer:
         """Show a user's plan."""
-        expires_at = own.expires_at and instant(own.expires_at)
-        plan = own.plan.within(backend.text_policy, backend.keep_text_days)
-        terms = OwnPlanShown(**shown(plan), starts_at=instant(own.starts_at), expires_at=expires_at)
-        return cls(plan=terms, limits=LimitsShown.of(own.limits))
+        return cls(plan=OwnPlanShown.of_own(own, backend), limits=LimitsShown.of(own.limits))
 
 
 LIST: Final = Operation("signed-in", summary="List the plans that there are", query=Said, gives={200: PlansAnswer})

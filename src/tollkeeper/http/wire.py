@@ -224,10 +224,13 @@ class LimitsShown(Heard, frozen=True, kw_only=True):
     monthly_tokens_limit: int | UnsetType = UNSET
     monthly_cost_used: Cents | UnsetType = UNSET
     monthly_cost_limit: Cents | UnsetType = UNSET
+    per_minute_limit: int | UnsetType = UNSET
+    concurrent_used: int | UnsetType = UNSET
+    concurrent_limit: int | UnsetType = UNSET
 
     @classmethod
     def of(cls, limits: Limits) -> LimitsShown:
-        """Tokens and money are shown where the plan limits them."""
+        """Tokens, money and the limits of the moment are shown where the plan has them."""
         reason = limits.reason
         counts_tokens = limits.tokens_limit is not None
         counts_money = limits.nanos_limit is not None
@@ -245,6 +248,9 @@ class LimitsShown(Heard, frozen=True, kw_only=True):
             monthly_tokens_limit=UNSET if limits.tokens_limit is None else limits.tokens_limit,
             monthly_cost_used=cents_of(limits.nanos_used) if counts_money else UNSET,
             monthly_cost_limit=UNSET if limits.nanos_limit is None else cents_of(limits.nanos_limit),
+            per_minute_limit=UNSET if limits.minute_limit is None else limits.minute_limit,
+            concurrent_used=UNSET if limits.concurrent_limit is None else limits.pending,
+            concurrent_limit=UNSET if limits.concurrent_limit is None else limits.concurrent_limit,
         )
 
 

@@ -14,7 +14,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Limits(msgspec.Struct, frozen=True):
     """Usage and limits of one user at one ``version``. ``None`` as a limit is unlimited, 0 is none.
 
-    Tokens and money (nano-USD) of the month contain what pending requests have reserved.
+    Tokens and money (nano-USD) of the month contain what pending requests have reserved, and the month's limits what
+    grants add to the plan's allowance. ``minute_used`` counts since a minute before ``minute_ends_us``.
     """
 
     version: int
@@ -30,6 +31,12 @@ class Limits(msgspec.Struct, frozen=True):
     day_ends_us: int
     month_ends_us: int
     is_active: bool
+    # Answers that were stored before these were known have none of them.
+    minute_used: int = 0
+    minute_limit: int | None = None
+    minute_ends_us: int = 0
+    pending: int = 0
+    concurrent_limit: int | None = None
 
     @classmethod
     def of(cls, columns: Sequence[Any]) -> Limits:
@@ -48,7 +55,10 @@ class Limits(msgspec.Struct, frozen=True):
 
     @property
     def reason(self) -> str | None:
-        """Why no further request is admitted: ``inactive``, or the first limit that is used up."""
+        """Why no further request is admitted: ``inactive``, or the first limit that is used up.
+
+        Those of the minute and of what is under way are left out: what they say is over before it is read.
+        """
         if not self.is_active:
             return "inactive"
         if _is_used_up(self.daily_used, self.daily_limit):
@@ -64,8 +74,12 @@ class Limits(msgspec.Struct, frozen=True):
         """Whether a small request would be admitted now."""
         return self.reason is None
 
-    def resets_at(self, limit: str) -> datetime:
-        """When the window of ``daily``, ``monthly``, ``tokens`` or ``cost`` ends."""
+    def resets_at(self, limit: str) -> datetime | None:
+        """When the window of a limit ends; ``None`` for ``concurrent``, which ends with a request under way."""
+        if limit == "perMinute":
+            return _EPOCH + timedelta(microseconds=self.minute_ends_us)
+        if limit == "concurrent":
+            return None
         return self.day_ends_at if limit == "daily" else self.month_ends_at
 
     def of_limit(self, limit: str) -> tuple[int, int | None]:
@@ -75,6 +89,8 @@ class Limits(msgspec.Struct, frozen=True):
             "monthly": (self.monthly_used, self.monthly_limit),
             "tokens": (self.tokens_used, self.tokens_limit),
             "cost": (self.nanos_used, self.nanos_limit),
+            "perMinute": (self.minute_used, self.minute_limit),
+            "concurrent": (self.pending, self.concurrent_limit),
         }[limit]
 
 

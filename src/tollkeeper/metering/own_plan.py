@@ -2,28 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from tollkeeper.errors import NotFound, Unavailable
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.plan_file import Plan
-from tollkeeper.store.database import Record, Statements
+from tollkeeper.metering.plan_file import Cycle, Plan
+from tollkeeper.metering.plans import plan_of
+from tollkeeper.store.database import Record, Statements, Transaction
 
 _ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class OwnPlan:
-    """A user's terms, in force since ``starts_at`` and until ``expires_at`` (None: for good)."""
+    """A user's terms, in force since ``starts_at`` and until ``expires_at`` (None: for good).
+
+    ``plan`` is what they agreed to; exceptions and grants are in ``limits`` only. Periods of payment count from
+    ``anchored_at``, in ``zone``. When the terms expire ``next_plan`` follows (None: free); they were given until
+    ``given_until`` at most.
+    """
 
     plan: Plan
     starts_at: datetime
     expires_at: datetime | None
+    is_trial: bool
+    next_plan: str | None
+    next_cycle: Cycle | None
+    given_until: datetime | None
+    anchored_at: datetime
+    zone: str
     limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class PastTerms:
+    """A plan that a user had or has. ``kind`` says how they came to it."""
+
+    id: UUID
+    plan_name: str
+    plan_version: int
+    kind: Literal["given", "upgraded", "downgraded", "cancelled", "renewed", "expired", "migrated"]
+    billing_cycle: Cycle
+    is_trial: bool
+    is_in_force: bool
+    starts_at: datetime
+    ended_at: datetime | None
+
+
+async def history(database: Statements, user_id: UUID, *, limit: int, after: UUID | None) -> list[PastTerms]:
+    """List the plans that a user had, the newest first, behind the one with the id ``after``."""
+    rows = await database.all("terms_of_user", user_id=user_id, after=after, most=limit)
+    return [PastTerms(**row) for row in rows]
+
+
+async def current(tx: Transaction, user_id: UUID) -> OwnPlan:
+    """Read a user's plan within a transaction that has their lock and brought them current."""
+    row = await tx.one("own_plan", user_id=user_id)
+    if row is None:
+        raise NotFound("no such user")
+    return _own_plan(row)
 
 
 async def read(database: Statements, ledger: Ledger, user_id: UUID) -> OwnPlan:
@@ -41,6 +82,9 @@ async def read(database: Statements, ledger: Ledger, user_id: UUID) -> OwnPlan:
 def _own_plan(row: Record) -> OwnPlan:
     columns: dict[str, Any] = {**row}
     del columns["is_due"]
-    limits, starts_at, expires_at = (columns.pop(name) for name in ("limits", "starts_at", "expires_at"))
-    columns["features"] = tuple(columns["features"])
-    return OwnPlan(Plan(**columns), starts_at, expires_at, Limits.of(limits))
+    terms: dict[str, Any] = {name: columns.pop(name) for name in _OF_TERMS}
+    terms["limits"] = Limits.of(terms["limits"])
+    return OwnPlan(plan=plan_of(columns), **terms)
+
+
+_OF_TERMS: Final = tuple(each.name for each in fields(OwnPlan) if each.name != "plan")

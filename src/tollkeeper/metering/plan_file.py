@@ -10,46 +10,91 @@
     monthly_tokens = 1_000_000
     monthly_cost_cents = 500
     features = ["chat", "code_generation"]   # left out: everything, as ["*"]
+    requests_per_minute = 20       # of the clock's minutes
+    concurrent_requests = 4        # under way at once
+    period = "anniversary"         # months from the day on which it was taken; left out: "calendar"
+    rollover_percent = 50          # of what a month leaves unused, for the next; left out: 0
+    refund = "never"               # failed requests keep their unit; left out: "trusted" callers give it back
+    on_unavailable = "open"        # what clients do while tollkeeper is away; left out: "closed"
     price_per_month = 900          # cents; left out: 0
-    billing_cycle = "monthly"      # or "yearly"
+    price_per_year = 9000          # left out: not sold by the year
+    currency = "eur"               # left out: "usd"
+    billing_cycle = "monthly"      # or "yearly": how it is sold unless asked for otherwise
+    trial_days = 14                # left out: 0, none
+    self_service = true            # users may take it by themselves; left out: false
     text_policy = "redacted"       # or "none"; left out: "all"
     retain_text_days = 30          # left out or -1: as long as the setting says
+
+    [plans.tiny.entitlements]      # what else it includes, for the app to ask: booleans, numbers, lists of texts
+    projects = 3
+    regions = ["eu", "us"]
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.money import MAX_CENTS, nanos_of_cents
 from tollkeeper.metering.texts import POLICIES, TextPolicy, stricter
 
+Choice = TypeVar("Choice", bound=str)
+
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _HIGHEST_RANK: Final = 1_000_000
 _MOST: Final = 10**12
 _MOST_DAYS: Final = 36_500
+_MOST_TRIAL_DAYS: Final = 3_650
 _MOST_FEATURES: Final = 200
 _LONGEST_FEATURE: Final = 206  # a model's name after "model:"
-_LIMITS: Final = ("daily_requests", "monthly_requests", "max_tokens_per_request", "monthly_tokens")
-_FIELDS: Final = (
+_MOST_ENTITLEMENTS: Final = 200
+_LONGEST_VALUE: Final = 200
+_ENTITLEMENT = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}")
+_MODEL: Final = "model:"
+_CURRENCY = re.compile(r"[a-z]{3}")
+_LIMITS: Final = (
+    "daily_requests",
+    "monthly_requests",
+    "max_tokens_per_request",
+    "monthly_tokens",
+    "requests_per_minute",
+    "concurrent_requests",
+)
+FIELDS: Final = (
     "rank",
     *_LIMITS,
     "monthly_cost_cents",
     "features",
+    "entitlements",
+    "period",
+    "rollover_percent",
+    "refund",
+    "on_unavailable",
     "price_per_month",
+    "price_per_year",
+    "currency",
     "billing_cycle",
+    "trial_days",
+    "self_service",
     "text_policy",
     "retain_text_days",
 )
 
 
+Entitlement: TypeAlias = "bool | int | float | list[str]"
+Cycle: TypeAlias = Literal["monthly", "yearly"]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan of the catalogue. None is unlimited, 0 is none; ``price_per_month`` in cents.
+    """A plan of the catalogue. None is unlimited, 0 is none; prices in cents, ``price_per_year`` None: not sold so.
+
+    ``version`` counts what users have agreed to since the plan was made; a file of plans says nothing of it.
 
     What is kept of texts, and for how long, is no part of what users agree to have: it holds as the catalogue says now.
     """
@@ -63,9 +108,33 @@ class Plan:
     monthly_cost_nanos: int | None
     features: tuple[str, ...]
     price_per_month: int
-    billing_cycle: Literal["monthly", "yearly"]
+    billing_cycle: Cycle
     text_policy: TextPolicy = "all"
     retain_text_days: int | None = None
+    requests_per_minute: int | None = None
+    concurrent_requests: int | None = None
+    entitlements: Mapping[str, Entitlement] = field(default_factory=dict[str, Entitlement])
+    period: Literal["calendar", "anniversary"] = "calendar"
+    rollover_percent: int = 0
+    refund: Literal["trusted", "never"] = "trusted"
+    on_unavailable: Literal["closed", "open"] = "closed"
+    price_per_year: int | None = None
+    currency: str = "usd"
+    trial_days: int = 0
+    self_service: bool = False
+    version: int = field(default=0, compare=False)
+
+    def includes(self, feature: str) -> bool:
+        """Say whether a feature is included: listed (as everything is by ``*``), or with a value that is not false."""
+        if feature in self.entitlements:
+            return self.entitlements[feature] is not False
+        if feature.startswith(_MODEL) and not any(each.startswith(_MODEL) for each in self.features):
+            return True  # where no model is named, all are
+        return feature in self.features or "*" in self.features
+
+    def value_of(self, feature: str) -> Entitlement | None:
+        """Give the value of a feature; ``None`` if it has none."""
+        return self.entitlements.get(feature)
 
     def within(self, text_policy: TextPolicy, retain_text_days: int | None) -> Plan:
         """Say what is kept of texts under this plan in a house that itself keeps no more than that."""
@@ -99,8 +168,8 @@ def _plan(name: str, given: Any) -> Plan:
     if not _NAME.fullmatch(name):
         raise Invalid.field(place, "must have a name of 1 to 50 characters of a-z 0-9 _ - that begins with a letter")
     table = _table(given, place)
-    for field in table.keys() - set(_FIELDS):
-        raise Invalid.field(f"{place}.{field}", f"is not known here; known are {', '.join(_FIELDS)}")
+    for unknown in table.keys() - set(FIELDS):
+        raise Invalid.field(f"{place}.{unknown}", f"is not known here; known are {', '.join(FIELDS)}")
     if "rank" not in table:
         raise Invalid.field(f"{place}.rank", "must be given: the order in which plans grow")
     return Plan(
@@ -113,9 +182,20 @@ def _plan(name: str, given: Any) -> Plan:
         monthly_cost_nanos=_nanos(table.get("monthly_cost_cents", -1), f"{place}.monthly_cost_cents"),
         features=_features(table.get("features", ["*"]), f"{place}.features"),
         price_per_month=_whole(table.get("price_per_month", 0), f"{place}.price_per_month", most=MAX_CENTS),
-        billing_cycle=_billing_cycle(table.get("billing_cycle", "monthly"), f"{place}.billing_cycle"),
-        text_policy=_text_policy(table.get("text_policy", "all"), f"{place}.text_policy"),
+        billing_cycle=_one_of(table, "billing_cycle", place, ("monthly", "yearly")),
+        text_policy=_one_of(table, "text_policy", place, POLICIES),
         retain_text_days=_days(table.get("retain_text_days", -1), f"{place}.retain_text_days"),
+        requests_per_minute=_limit(table, "requests_per_minute", place),
+        concurrent_requests=_limit(table, "concurrent_requests", place),
+        entitlements=_entitlements(table.get("entitlements", {}), f"{place}.entitlements"),
+        period=_one_of(table, "period", place, ("calendar", "anniversary")),
+        rollover_percent=_whole(table.get("rollover_percent", 0), f"{place}.rollover_percent", most=100),
+        refund=_one_of(table, "refund", place, ("trusted", "never")),
+        on_unavailable=_one_of(table, "on_unavailable", place, ("closed", "open")),
+        price_per_year=_price_per_year(table, place),
+        currency=_currency(table.get("currency", "usd"), f"{place}.currency"),
+        trial_days=_whole(table.get("trial_days", 0), f"{place}.trial_days", most=_MOST_TRIAL_DAYS),
+        self_service=_flag(table.get("self_service", False), f"{place}.self_service"),
     )
 
 
@@ -154,17 +234,60 @@ def _features(given: Any, field: str) -> tuple[str, ...]:
     return tuple(features)
 
 
-def _billing_cycle(given: Any, field: str) -> Literal["monthly", "yearly"]:
-    if given == "monthly" or given == "yearly":  # noqa: PLR1714 - only so does the type narrow
+def _entitlements(given: Any, field: str) -> dict[str, Entitlement]:
+    table = _table(given, field)
+    if len(table) > _MOST_ENTITLEMENTS:
+        raise Invalid.field(field, f"must be at most {_MOST_ENTITLEMENTS}")
+    for name in table:
+        if not _ENTITLEMENT.fullmatch(name):
+            raise Invalid.field(field, "must have names of 1 to 100 characters of A-Z a-z 0-9 _ . : - after a letter")
+    return {name: _entitlement(value, f"{field}.{name}") for name, value in table.items()}
+
+
+def _entitlement(given: Any, field: str) -> Entitlement:
+    if isinstance(given, bool):
         return given
-    raise Invalid.field(field, "must be monthly or yearly")
+    if isinstance(given, int | Decimal) and abs(given) <= _MOST:
+        return given if isinstance(given, int) else float(given)
+    if isinstance(given, list):
+        texts = cast("list[Any]", given)
+        if len(texts) <= _MOST_FEATURES and all(isinstance(each, str) and _is_short(each) for each in texts):
+            return cast("list[str]", texts)
+    raise Invalid.field(
+        field,
+        f"must be true or false, a number up to {_MOST}, or a list of up to {_MOST_FEATURES} texts of up to "
+        f"{_LONGEST_VALUE} printing characters",
+    )
 
 
-def _text_policy(given: Any, field: str) -> TextPolicy:
-    for policy in POLICIES:
-        if given == policy:
-            return policy
-    raise Invalid.field(field, "must be all, redacted or none")
+def _is_short(text: str) -> bool:
+    return len(text) <= _LONGEST_VALUE and text.isprintable()
+
+
+def _one_of(table: dict[str, Any], field: str, place: str, choices: Sequence[Choice]) -> Choice:
+    """Read one of some words; left out it is the first of them."""
+    given = table.get(field, choices[0])
+    for choice in choices:
+        if given == choice:
+            return choice
+    raise Invalid.field(f"{place}.{field}", f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+
+
+def _price_per_year(table: dict[str, Any], place: str) -> int | None:
+    given = table.get("price_per_year")
+    return None if given is None else _whole(given, f"{place}.price_per_year", most=MAX_CENTS)
+
+
+def _currency(given: Any, field: str) -> str:
+    if not isinstance(given, str) or not _CURRENCY.fullmatch(given):
+        raise Invalid.field(field, "must be three small letters, as in usd (ISO 4217)")
+    return given
+
+
+def _flag(given: Any, field: str) -> bool:
+    if not isinstance(given, bool):
+        raise Invalid.field(field, "must be true or false")
+    return given
 
 
 def _days(given: Any, field: str) -> int | None:

@@ -7,7 +7,7 @@ is kept of texts is no part of them: that holds as the catalogue says now.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -16,8 +16,8 @@ from tollkeeper import activity
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.metering.money import cents_of
-from tollkeeper.metering.plan_file import Plan, parse
-from tollkeeper.store.database import Database, Record, StatementFailed, Statements, Transaction
+from tollkeeper.metering.plan_file import FIELDS, Cycle, Plan, parse
+from tollkeeper.store.database import Database, StatementFailed, Statements, Transaction
 
 __all__ = [
     "FieldChange",
@@ -59,14 +59,13 @@ class Terms:
 
     id: UUID
     plan_name: str
-    plan_rank: int
     starts_at: datetime
     expires_at: datetime | None
 
 
 async def catalogue(database: Statements) -> list[Plan]:
     """Show all plans, by rank."""
-    return [_plan(row) for row in await database.all("plans")]
+    return [plan_of({**row}) for row in await database.all("plans")]
 
 
 async def difference(database: Statements, plans: Sequence[Plan]) -> list[PlanDifference]:
@@ -91,7 +90,7 @@ async def apply(database: Database, plans: Sequence[Plan], *, actor: Actor = OPE
         differences = await difference(tx, plans)
         try:
             await tx.run("vacate_ranks", names=[plan.name for plan in plans])
-            await tx.run("put_plans", **_columns(plans))
+            await tx.run("put_plans", plans=[_row(plan) for plan in plans])
         except StatementFailed as error:
             if error.sqlstate != _UNIQUE_VIOLATION:
                 raise
@@ -124,10 +123,8 @@ async def put_on(
     """Put a user on a plan within a transaction that has their lock and brought them current at ``starts_at``."""
     if not await tx.value("plan_exists", plan=plan_name):
         raise NotFound(f"the catalogue has no plan {plan_name!r}")
-    terms_id = await tx.value("new_terms", user_id=user_id, plan=plan_name, starts_at=starts_at, expires_at=expires_at)
-    if terms_id is None:
-        raise NotFound("no such user")
-    await tx.run("take_terms", user_id=user_id, terms_id=terms_id)
+    terms_id = await new_terms(tx, user_id, plan_name, kind="given", starts_at=starts_at, expires_at=expires_at)
+    await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=starts_at)
     terms = await tx.one("terms", user_id=user_id, terms_id=terms_id)
     assert terms is not None  # noqa: S101 - written above
     detail = {"plan": plan_name, "expires_at": expires_at and expires_at.isoformat()}
@@ -135,10 +132,43 @@ async def put_on(
     return Terms(**terms)
 
 
-def _plan(row: Record) -> Plan:
-    columns: dict[str, Any] = {**row}
-    columns["features"] = tuple(row["features"])
+async def new_terms(
+    tx: Transaction,
+    user_id: UUID,
+    plan_name: str,
+    *,
+    kind: str,
+    starts_at: datetime,
+    expires_at: datetime | None = None,
+    cycle: Cycle | None = None,
+    is_trial: bool = False,
+) -> UUID:
+    """Give a user the terms of a plan as the catalogue has them; they hold once they are put in force."""
+    terms_id = await tx.value(
+        "new_terms",
+        user_id=user_id,
+        plan=plan_name,
+        kind=kind,
+        starts_at=starts_at,
+        expires_at=expires_at,
+        cycle=cycle,
+        is_trial=is_trial,
+    )
+    if terms_id is None:
+        raise NotFound("no such user")
+    return terms_id
+
+
+def plan_of(columns: dict[str, Any]) -> Plan:
+    """Read a plan as the database keeps it."""
+    columns["features"] = tuple(columns["features"])
     return Plan(**columns)
+
+
+def changes_between(old: Plan, new: Plan) -> list[FieldChange]:
+    """Say what users would notice who have agreed to one plan and get the other."""
+    ours = {"rank", "trial_days", "self_service", "text_policy", "retain_text_days"}
+    return [each for each in _changes(_as_in_file(old), _as_in_file(new)) if each.field not in ours]
 
 
 def _compared(old: Plan | None, new: Plan) -> PlanDifference:
@@ -153,34 +183,11 @@ def _changes(old: dict[str, Any], new: dict[str, Any]) -> Iterable[FieldChange]:
 
 
 def _as_in_file(plan: Plan) -> dict[str, Any]:
+    """Tell a plan in the words and units of the operator's file."""
     cents = None if plan.monthly_cost_nanos is None else cents_of(plan.monthly_cost_nanos)
-    return {
-        "rank": plan.rank,
-        "daily_requests": plan.daily_requests,
-        "monthly_requests": plan.monthly_requests,
-        "max_tokens_per_request": plan.max_tokens_per_request,
-        "monthly_tokens": plan.monthly_tokens,
-        "monthly_cost_cents": cents,
-        "features": list(plan.features),
-        "price_per_month": plan.price_per_month,
-        "billing_cycle": plan.billing_cycle,
-        "text_policy": plan.text_policy,
-        "retain_text_days": plan.retain_text_days,
-    }
+    told = _row(plan) | {"monthly_cost_cents": cents}
+    return {field: told[field] for field in FIELDS}
 
 
-def _columns(plans: Sequence[Plan]) -> dict[str, list[Any]]:
-    return {
-        "names": [plan.name for plan in plans],
-        "ranks": [plan.rank for plan in plans],
-        "daily_requests": [plan.daily_requests for plan in plans],
-        "monthly_requests": [plan.monthly_requests for plan in plans],
-        "max_tokens_per_request": [plan.max_tokens_per_request for plan in plans],
-        "monthly_tokens": [plan.monthly_tokens for plan in plans],
-        "monthly_cost_nanos": [plan.monthly_cost_nanos for plan in plans],
-        "features": [list(plan.features) for plan in plans],
-        "prices_per_month": [plan.price_per_month for plan in plans],
-        "billing_cycles": [plan.billing_cycle for plan in plans],
-        "text_policies": [plan.text_policy for plan in plans],
-        "retain_text_days": [plan.retain_text_days for plan in plans],
-    }
+def _row(plan: Plan) -> dict[str, Any]:
+    return {each.name: getattr(plan, each.name) for each in fields(plan)} | {"features": list(plan.features)}

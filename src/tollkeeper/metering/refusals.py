@@ -24,6 +24,8 @@ _WHAT = {
     "monthly": "requests of the month",
     "tokens": "tokens of the month",
     "cost": "money of the month",
+    "perMinute": "requests of the minute",
+    "concurrent": "requests that may be under way at once",
 }
 
 

@@ -1,5 +1,27 @@
 """What operators see and do. Every route here is for a signed-in person with the role admin."""
 
-from tollkeeper.http.admin import activity, invitations, keys, models, overview, plans, system, users
+from tollkeeper.http.admin import (
+    activity,
+    exceptions,
+    invitations,
+    keys,
+    models,
+    overview,
+    plan_of_user,
+    plans,
+    system,
+    users,
+)
 
-__all__ = ["activity", "invitations", "keys", "models", "overview", "plans", "system", "users"]
+__all__ = [
+    "activity",
+    "exceptions",
+    "invitations",
+    "keys",
+    "models",
+    "overview",
+    "plan_of_user",
+    "plans",
+    "system",
+    "users",
+]

@@ -1,49 +1,25 @@
 -- Bringing usage rows current: windows that ended, plans that ended, requests whose deadline passed.
 -- Every deciding function does it first, under the lock, so nothing waits for a job.
 
-CREATE OR REPLACE FUNCTION tk_limits(p_version bigint, p_day bigint, p_month bigint, p_tokens bigint, p_nanos bigint, p_usage usage)
+DROP FUNCTION IF EXISTS tk_limits(bigint, bigint, bigint, bigint, bigint, usage);
+
+CREATE OR REPLACE FUNCTION tk_limits(
+    p_version bigint, p_day bigint, p_month bigint, p_tokens bigint, p_nanos bigint, p_pending bigint, p_usage usage)
     RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     -- Read by metering.limits.Limits, in this order. Instants in microseconds since 1970.
     SELECT jsonb_build_array(
                p_version, p_usage.plan_name,
-               p_day, p_usage.daily_requests, p_month, p_usage.monthly_requests,
-               p_tokens, p_usage.monthly_tokens, p_nanos, p_usage.monthly_cost_nanos,
+               p_day, p_usage.daily_requests, p_month, p_usage.monthly_requests + p_usage.extra_requests,
+               p_tokens, p_usage.monthly_tokens + p_usage.extra_tokens,
+               p_nanos, p_usage.monthly_cost_nanos + p_usage.extra_nanos,
                (extract(epoch FROM p_usage.day_ends_at) * 1000000)::bigint,
                (extract(epoch FROM p_usage.month_ends_at) * 1000000)::bigint,
-               p_usage.is_active)
-    $$;
-
-CREATE OR REPLACE FUNCTION tk_take_terms(p_user uuid, p_terms uuid) RETURNS void
-    LANGUAGE sql VOLATILE
-    AS $$
-    -- Put a snapshot of terms in force: the one place where limits reach the usage row.
-    UPDATE usage AS u
-       SET plan_name = t.plan_name, plan_rank = t.plan_rank, plan_terms_id = t.id, plan_expires_at = t.expires_at,
-           daily_requests = t.daily_requests, monthly_requests = t.monthly_requests,
-           max_tokens_per_request = t.max_tokens_per_request,
-           monthly_tokens = t.monthly_tokens, monthly_cost_nanos = t.monthly_cost_nanos,
-           features = ARRAY(SELECT jsonb_array_elements_text(t.features)),
-           due_at = least(u.due_at, coalesce(t.expires_at, 'infinity')),
-           version = u.version + 1
-      FROM plan_terms AS t
-     WHERE u.user_id = p_user AND t.user_id = p_user AND t.id = p_terms
-    $$;
-
-CREATE OR REPLACE FUNCTION tk_new_terms(p_user uuid, p_plan text, p_starts_at timestamptz, p_expires_at timestamptz) RETURNS uuid
-    LANGUAGE sql VOLATILE
-    AS $$
-    -- Snapshot a plan of the catalogue as terms of one user, and end what was open.
-    UPDATE plan_terms SET ended_at = p_starts_at, updated_at = p_starts_at
-     WHERE user_id = p_user AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > p_starts_at);
-    INSERT INTO plan_terms (user_id, id, plan_name, plan_rank, daily_requests, monthly_requests, max_tokens_per_request,
-                            monthly_tokens, monthly_cost_nanos, features, price_per_month, billing_cycle, starts_at, expires_at)
-    SELECT p_user, tk_uuid7(p_starts_at), p.name, p.rank, p.daily_requests, p.monthly_requests, p.max_tokens_per_request,
-           p.monthly_tokens, p.monthly_cost_nanos, p.features, p.price_per_month, p.billing_cycle, p_starts_at, p_expires_at
-      FROM plans AS p
-     WHERE p.name = p_plan
-    RETURNING id
+               p_usage.is_active,
+               p_usage.minute_requests, p_usage.requests_per_minute,
+               (extract(epoch FROM p_usage.minute_starts_at) * 1000000)::bigint + 60000000,
+               p_pending, p_usage.concurrent_requests)
     $$;
 
 CREATE OR REPLACE FUNCTION tk_midnight(p_at timestamptz, p_zone text) RETURNS timestamp
@@ -75,9 +51,13 @@ CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RE
     ), local AS (
         SELECT z.*, z.zone IS DISTINCT FROM z.day_zone AS moved,
                CASE WHEN z.month_over THEN z.zone ELSE z.month_zone END AS new_month_zone,
-               m.midnight, date_trunc('month', m.midnight) AS first
+               m.midnight, coalesce(a.starts_at, m.first AT TIME ZONE z.zone) AS month_begins,
+               coalesce(a.ends_at, (m.first + interval '1 month') AT TIME ZONE z.zone) AS month_ends
           FROM zoned AS z
-          CROSS JOIN LATERAL (SELECT tk_midnight(p_now, z.zone) AS midnight) AS m
+          CROSS JOIN LATERAL (SELECT d.midnight, date_trunc('month', d.midnight) AS first
+                                FROM (SELECT tk_midnight(p_now, z.zone) AS midnight) AS d) AS m
+          LEFT JOIN LATERAL (SELECT p.* FROM tk_period_of(z.month_anchor, 1, z.zone, p_now) AS p
+                              WHERE z.month_over AND z.month_anchor IS NOT NULL) AS a ON true
     )
     UPDATE usage AS u
        SET day_zone        = l.zone,
@@ -90,15 +70,16 @@ CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RE
                                   ELSE u.day_ends_at END,
            day_requests    = CASE WHEN l.day_over THEN 0 ELSE u.day_requests END,
            month_zone      = l.new_month_zone,
-           month_starts_at = CASE WHEN l.month_over THEN greatest(u.month_ends_at, l.first AT TIME ZONE l.zone)
-                                  ELSE u.month_starts_at END,
-           month_ends_at   = CASE WHEN l.month_over THEN (l.first + interval '1 month') AT TIME ZONE l.zone
-                                  ELSE u.month_ends_at END,
+           month_starts_at = CASE WHEN l.month_over THEN greatest(u.month_ends_at, l.month_begins) ELSE u.month_starts_at END,
+           month_ends_at   = CASE WHEN l.month_over THEN l.month_ends ELSE u.month_ends_at END,
            month_requests   = CASE WHEN l.month_over THEN 0 ELSE u.month_requests END,
            month_tokens     = CASE WHEN l.month_over THEN 0 ELSE u.month_tokens END,
            month_cost_nanos = CASE WHEN l.month_over THEN 0 ELSE u.month_cost_nanos END,
            reserved_tokens  = CASE WHEN l.month_over THEN 0 ELSE u.reserved_tokens END,
-           reserved_nanos   = CASE WHEN l.month_over THEN 0 ELSE u.reserved_nanos END
+           reserved_nanos   = CASE WHEN l.month_over THEN 0 ELSE u.reserved_nanos END,
+           burned_requests  = CASE WHEN l.month_over THEN 0 ELSE u.burned_requests END,
+           burned_tokens    = CASE WHEN l.month_over THEN 0 ELSE u.burned_tokens END,
+           burned_nanos     = CASE WHEN l.month_over THEN 0 ELSE u.burned_nanos END
       FROM local AS l
      WHERE u.user_id = l.user_id
     $$;
@@ -124,13 +105,64 @@ BEGIN
     )
     SELECT array_agg(ROW(e.user_id, 1, 0, e.reserved_tokens, e.reserved_nanos, e.started_at, e.started_on, e.plan_name,
                          e.session_id, e.model, e.category, e.request_type, e.complexity,
-                         0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)::tk_change)
+                         0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)::tk_change)
       INTO v_changes
       FROM expired AS e;
     IF v_changes IS NOT NULL THEN
         PERFORM tk_apply(v_changes, p_now);
     END IF;
     RETURN coalesce(cardinality(v_changes), 0);
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_end_month(p_user uuid, p_at timestamptz) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_rollover bigint[];
+BEGIN
+    -- End the month of who has grants or takes over what is left: what was burned is settled under its limits.
+    PERFORM tk_settle_grants(p_user);
+    SELECT ARRAY[(u.monthly_requests - u.month_requests) * u.rollover_percent / 100,
+                 (u.monthly_tokens - u.month_tokens - u.reserved_tokens) * u.rollover_percent / 100,
+                 (u.monthly_cost_nanos - u.month_cost_nanos - u.reserved_nanos) * u.rollover_percent / 100]
+      INTO v_rollover
+      FROM usage AS u WHERE u.user_id = p_user;
+    PERFORM tk_roll_windows(ARRAY[p_user], p_at);
+    INSERT INTO grants (user_id, id, unit, amount, source, reason, expires_at, created_at)
+    SELECT p_user, tk_uuid7(p_at), r.unit, r.amount, 'rollover', '', u.month_ends_at, p_at
+      FROM unnest(ARRAY['requests', 'tokens', 'cost'], v_rollover) AS r (unit, amount)
+      JOIN usage AS u ON u.user_id = p_user
+     WHERE r.amount > 0;
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_live_through(p_user uuid, p_now timestamptz) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    u    usage;
+    v_at timestamptz;
+BEGIN
+    -- What ended of a user's terms, grants and months, in the order in which it did: each under what was in force then.
+    LOOP
+        SELECT w.* INTO u FROM usage AS w WHERE w.user_id = p_user;
+        v_at := least(u.plan_expires_at, u.terms_due_at,
+                      CASE WHEN u.rollover_percent > 0 OR u.extra_requests + u.extra_tokens + u.extra_nanos > 0
+                           THEN u.month_ends_at END);
+        EXIT WHEN v_at > p_now;
+        IF v_at = u.month_ends_at THEN
+            PERFORM tk_end_month(p_user, v_at);
+        ELSE
+            PERFORM tk_roll_windows(ARRAY[p_user], v_at);
+        END IF;
+        IF u.plan_expires_at = v_at THEN
+            PERFORM tk_expire_plan(p_user);
+        ELSE
+            PERFORM tk_put_in_force(p_user, u.plan_terms_id, v_at);
+        END IF;
+    END LOOP;
+    PERFORM tk_roll_windows(ARRAY[p_user], p_now);
 END
     $$;
 
@@ -150,13 +182,16 @@ BEGIN
     END IF;
     -- What expired did so in the window and under the plan of its time.
     v_expired := tk_expire(v_due, p_now);
-    PERFORM tk_roll_windows(v_due, p_now);
-    FOR v_user IN SELECT u.user_id, u.plan_expires_at FROM usage AS u
-                   WHERE u.user_id = ANY (v_due) AND u.plan_expires_at <= p_now LOOP
-        PERFORM tk_take_terms(v_user.user_id, tk_new_terms(v_user.user_id, 'free', v_user.plan_expires_at, NULL));
+    FOR v_user IN SELECT u.user_id FROM usage AS u
+                   WHERE u.user_id = ANY (v_due)
+                     AND (u.plan_expires_at <= p_now OR u.terms_due_at <= p_now
+                          OR u.month_ends_at <= p_now AND (u.rollover_percent > 0
+                                                           OR u.extra_requests + u.extra_tokens + u.extra_nanos > 0)) LOOP
+        PERFORM tk_live_through(v_user.user_id, p_now);
     END LOOP;
+    PERFORM tk_roll_windows(v_due, p_now);
     UPDATE usage AS u
-       SET due_at = least(u.day_ends_at, u.month_ends_at, u.plan_expires_at,
+       SET due_at = least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.terms_due_at,
                           (SELECT min(r.expires_at) FROM chat_requests AS r
                             WHERE r.user_id = u.user_id AND r.user_id = ANY (v_due) AND r.status = 'pending'))
      WHERE u.user_id = ANY (v_due);
@@ -206,15 +241,15 @@ BEGIN
         DELETE FROM accounts WHERE accounts.id = v_user;
         RETURN tk_user_of(p_email);
     END IF;
-    INSERT INTO usage (user_id, plan_name, plan_rank, plan_terms_id, features, day_zone, month_zone, created_at,
+    INSERT INTO usage (user_id, plan_name, plan_terms_id, features, day_zone, month_zone, created_at,
                        day_on, day_starts_at, day_ends_at, month_starts_at, month_ends_at, due_at)
-    SELECT v_user, p_plan, 0, v_user, '{}', p_zone, p_zone, v_now, l.midnight::date,
+    SELECT v_user, p_plan, v_user, '{}', p_zone, p_zone, v_now, l.midnight::date,
            l.midnight AT TIME ZONE p_zone, (l.midnight + interval '1 day') AT TIME ZONE p_zone,
            l.first AT TIME ZONE p_zone, (l.first + interval '1 month') AT TIME ZONE p_zone,
            (l.midnight + interval '1 day') AT TIME ZONE p_zone
       FROM (SELECT m.midnight, date_trunc('month', m.midnight) AS first
               FROM (SELECT tk_midnight(v_now, p_zone) AS midnight) AS m) AS l;
-    PERFORM tk_take_terms(v_user, tk_new_terms(v_user, p_plan, v_now, NULL));
+    PERFORM tk_put_in_force(v_user, tk_new_terms(v_user, p_plan, 'given', v_now), v_now);
     PERFORM FROM plan_terms AS t WHERE t.user_id = v_user;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the catalogue has no plan %', p_plan USING ERRCODE = 'no_data_found';

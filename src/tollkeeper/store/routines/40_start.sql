@@ -54,12 +54,13 @@ DECLARE
     -- What is kept of the texts of whoever is on a plan, of the plans that do not keep all.
     v_policies  jsonb := (SELECT jsonb_object_agg(p.name, p.text_policy) FROM plans AS p WHERE p.text_policy <> 'all');
     -- Whether any two items have a name in common: seldom, and only then is each looked for among those before it.
-    v_twins     boolean := EXISTS (SELECT FROM unnest(p_users, p_keys) AS k (u, key)
+    v_twins     boolean := v_size > 1 AND (
+                           EXISTS (SELECT FROM unnest(p_users, p_keys) AS k (u, key)
                                     WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1)
                         OR EXISTS (SELECT FROM unnest(p_users, p_idempotency) AS k (u, key)
                                     WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1)
                         OR EXISTS (SELECT FROM unnest(p_users, p_imports) AS k (u, key)
-                                    WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1);
+                                    WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1));
     -- one element for each item
     v_verdicts  text[] := array_fill('unknown-user'::text, ARRAY[v_size]);
     v_ids       uuid[] := array_fill(NULL::uuid, ARRAY[v_size]);
@@ -83,6 +84,8 @@ DECLARE
     v_month     bigint[] := '{}';
     v_month_tokens bigint[] := '{}';
     v_month_nanos  bigint[] := '{}';
+    v_minute_at timestamptz[] := '{}';
+    v_minute    bigint[] := '{}';
     -- the user at hand
     i           record;
     u           usage;
@@ -118,11 +121,15 @@ BEGIN
             v_policy := coalesce(v_policies ->> u.plan_name, 'all');
             v_held := u.month_tokens + u.reserved_tokens;
             v_spent := u.month_cost_nanos + u.reserved_nanos;
+            IF u.minute_starts_at + interval '1 minute' <= v_now THEN
+                u.minute_starts_at := date_trunc('minute', v_now);
+                u.minute_requests := 0;
+            END IF;
             v_seen := '{}';
             n := cardinality(v_users) + 1;
         END IF;
         -- A user's time never runs back behind their window, whatever the clock does.
-        v_at := coalesce(i.started_at, greatest(v_now, u.day_starts_at, u.month_starts_at));
+        v_at := coalesce(i.started_at, greatest(v_now, u.day_starts_at, u.month_starts_at, u.minute_starts_at));
         v_rate := i.rates;
         IF v_own THEN
             v_rate := coalesce(tk_own_rates(i.model, v_at), v_rate);
@@ -160,9 +167,11 @@ BEGIN
             v_verdict := 'unpriced-model';
         ELSE
             v_reason := CASE WHEN u.day_requests >= u.daily_requests THEN 'daily'
-                             WHEN u.month_requests >= u.monthly_requests THEN 'monthly'
-                             WHEN v_held + v_token > u.monthly_tokens THEN 'tokens'
-                             WHEN v_spent + v_nano > u.monthly_cost_nanos THEN 'cost' END;
+                             WHEN u.month_requests >= u.monthly_requests + u.extra_requests THEN 'monthly'
+                             WHEN v_held + v_token > u.monthly_tokens + u.extra_tokens THEN 'tokens'
+                             WHEN v_spent + v_nano > u.monthly_cost_nanos + u.extra_nanos THEN 'cost'
+                             WHEN u.minute_requests >= u.requests_per_minute THEN 'perMinute'
+                             WHEN u.pending_requests >= u.concurrent_requests THEN 'concurrent' END;
             IF v_reason IS NOT NULL THEN
                 v_verdict := 'limit';
                 v_needed[i.ord] := CASE v_reason WHEN 'tokens' THEN v_token WHEN 'cost' THEN v_nano ELSE 1 END;
@@ -187,6 +196,10 @@ BEGIN
                 v_held := v_held + v_token;
                 v_spent := v_spent + v_nano;
             END IF;
+            IF v_at >= u.minute_starts_at THEN
+                u.minute_requests := u.minute_requests + 1;
+            END IF;
+            u.pending_requests := u.pending_requests + 1;
             u.version := u.version + 1;
             u.total_requests := u.total_requests + 1;
             IF v_twins THEN
@@ -206,6 +219,8 @@ BEGIN
             v_month[n] := u.month_requests;
             v_month_tokens[n] := u.reserved_tokens;
             v_month_nanos[n] := u.reserved_nanos;
+            v_minute_at[n] := u.minute_starts_at;
+            v_minute[n] := u.minute_requests;
         ELSIF v_verdict NOT IN ('replayed', 'key-reused', 'again') AND v_verdict NOT LIKE 'keeps-%' THEN
             -- An unpriced model fits no plan that limits money: null is above every limit.
             v_upgrades[i.ord] := tk_upgrade(u, i.type, i.model, v_token, v_held,
@@ -214,20 +229,26 @@ BEGIN
         v_verdicts[i.ord] := v_verdict;
         v_reasons[i.ord] := v_reason;
         IF v_verdict <> 'replayed' THEN
-            v_limits[i.ord] := tk_limits(u.version, u.day_requests, u.month_requests, v_held, v_spent, u);
+            v_limits[i.ord] := tk_limits(u.version, u.day_requests, u.month_requests, v_held, v_spent,
+                                         u.pending_requests, u);
         END IF;
     END LOOP;
 
     UPDATE usage AS w
-       SET total_requests  = w.total_requests + (a.version - w.version),   -- each admitted one raised it by one
-           version         = a.version,
-           day_requests    = a.day,
-           month_requests  = a.month,
-           reserved_tokens = a.tokens,
-           reserved_nanos  = a.nanos,
-           due_at          = least(w.due_at, v_now + p_pending_for),
-           updated_at      = v_now
-      FROM unnest(v_users, v_version, v_day, v_month, v_month_tokens, v_month_nanos) AS a (user_id, version, day, month, tokens, nanos)
+       -- Each admitted one raised the version by one.
+       SET total_requests   = w.total_requests + (a.version - w.version),
+           pending_requests = w.pending_requests + (a.version - w.version),
+           version          = a.version,
+           day_requests     = a.day,
+           month_requests   = a.month,
+           reserved_tokens  = a.tokens,
+           reserved_nanos   = a.nanos,
+           minute_starts_at = a.minute_at,
+           minute_requests  = a.minute,
+           due_at           = least(w.due_at, v_now + p_pending_for),
+           updated_at       = v_now
+      FROM unnest(v_users, v_version, v_day, v_month, v_month_tokens, v_month_nanos, v_minute_at, v_minute)
+           AS a (user_id, version, day, month, tokens, nanos, minute_at, minute)
      WHERE w.user_id = a.user_id AND w.user_id = ANY (v_users);
 
     INSERT INTO chat_requests (id, user_id, client_id, session_id, prompt, model, request_type, category, complexity,
@@ -284,12 +305,14 @@ CREATE OR REPLACE FUNCTION tk_upgrade(p_usage usage, p_type text, p_model text, 
     SELECT p.name
       FROM plans AS p
       CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(p.features)) AS list) AS f
-     WHERE p.rank > p_usage.plan_rank
+     WHERE p.rank > coalesce((SELECT o.rank FROM plans AS o WHERE o.name = p_usage.plan_name), -1)
        AND (p.daily_requests IS NULL OR p.daily_requests > p_usage.day_requests)
-       AND (p.monthly_requests IS NULL OR p.monthly_requests > p_usage.month_requests)
+       AND (p.monthly_requests IS NULL OR p.monthly_requests + p_usage.extra_requests > p_usage.month_requests)
        AND (p.max_tokens_per_request IS NULL OR p.max_tokens_per_request >= p_tokens)
-       AND (p.monthly_tokens IS NULL OR p.monthly_tokens >= p_held + p_tokens)
-       AND (p.monthly_cost_nanos IS NULL OR p.monthly_cost_nanos >= p_spend)
+       AND (p.monthly_tokens IS NULL OR p.monthly_tokens + p_usage.extra_tokens >= p_held + p_tokens)
+       AND (p.monthly_cost_nanos IS NULL OR p.monthly_cost_nanos + p_usage.extra_nanos >= p_spend)
+       AND (p.requests_per_minute IS NULL OR p.requests_per_minute > p_usage.minute_requests)
+       AND (p.concurrent_requests IS NULL OR p.concurrent_requests > p_usage.pending_requests)
        AND (p_type = ANY (f.list) OR '*' = ANY (f.list)) AND tk_includes_model(f.list, p_model)
        AND p_usage.is_active
      ORDER BY p.rank

@@ -82,7 +82,7 @@ BEGIN
                coalesce(p.model, (p.row).model) AS final_model,
                coalesce(p.completed_at, greatest(v_now, (p.row).started_at)) AS ended_at,
                p.verdict = 'finished' AND (p.row).status = 'failed' AS late,
-               p.verdict = 'finished' AND p.status = 'failed' AND p.trusted AS refunded,
+               p.verdict = 'finished' AND p.status = 'failed' AND p.trusted AND (p.usage).refunds AS refunded,
                CASE WHEN p.reported IS NOT NULL AND (p.trusted OR p.computed IS NULL) THEN p.reported ELSE p.computed END AS cost,
                CASE WHEN p.reported IS NOT NULL AND (p.trusted OR p.computed IS NULL) THEN 'reported'
                     WHEN p.computed IS NOT NULL THEN 'computed' ELSE 'unpriced' END AS source,
@@ -94,6 +94,7 @@ BEGIN
                     THEN 1 ELSE 0 END AS ops,
                (p.row).started_at >= (p.usage).day_starts_at AS today,
                (p.row).started_at >= (p.usage).month_starts_at AS this_month,
+               CASE WHEN p.verdict = 'finished' AND (p.row).status = 'pending' THEN 1 ELSE 0 END AS ended,
                CASE WHEN p.verdict = 'finished' AND (p.row).status = 'pending' THEN (p.row).reserved_tokens ELSE 0 END AS released_tokens,
                CASE WHEN p.verdict = 'finished' AND (p.row).status = 'pending' THEN (p.row).reserved_nanos ELSE 0 END AS released_nanos
           FROM priced AS p
@@ -108,6 +109,7 @@ BEGIN
                             THEN coalesce(s.tokens, 0) - s.released_tokens ELSE 0 END) OVER w)::bigint,
                         ((s.usage).month_cost_nanos + (s.usage).reserved_nanos + sum(CASE WHEN s.verdict = 'finished' AND s.this_month
                             THEN coalesce(s.cost, 0) - s.released_nanos ELSE 0 END) OVER w)::bigint,
+                        (s.usage).pending_requests - sum(s.ended) OVER w,
                         s.usage)
                     END AS limits
           FROM settled AS s
@@ -167,7 +169,7 @@ BEGIN
                    CASE WHEN d.status = 'completed' AND d.took IS NOT NULL THEN 1 ELSE 0 END,
                    CASE WHEN d.status = 'completed' THEN coalesce(d.took, 0) ELSE 0 END,
                    CASE WHEN coalesce(CASE WHEN d.rated THEN d.rating ELSE d.old_rating END, 0) > 0 THEN 1 ELSE 0 END,
-                   coalesce(CASE WHEN d.rated THEN d.rating ELSE d.old_rating END, 0))::tk_change AS change
+                   coalesce(CASE WHEN d.rated THEN d.rating ELSE d.old_rating END, 0), d.ended)::tk_change AS change
           FROM decided AS d
          WHERE d.verdict = 'finished'
          UNION ALL
@@ -175,7 +177,7 @@ BEGIN
         SELECT ROW(d.user_id, 0, 0, 0, 0, (d.row).started_at, (d.row).started_on, (d.row).plan_name, (d.row).session_id,
                    (d.row).model, (d.row).category, (d.row).request_type, (d.row).complexity,
                    0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                   CASE WHEN d.old_rating IS NULL THEN 0 ELSE -1 END, -coalesce(d.old_rating, 0))::tk_change
+                   CASE WHEN d.old_rating IS NULL THEN 0 ELSE -1 END, -coalesce(d.old_rating, 0), 0)::tk_change
           FROM decided AS d
          WHERE d.late
          UNION ALL
@@ -183,7 +185,7 @@ BEGIN
                    (d.row).model, (d.row).category, (d.row).request_type, (d.row).complexity,
                    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                    CASE WHEN d.rating IS NULL THEN 0 ELSE 1 END - CASE WHEN d.old_rating IS NULL THEN 0 ELSE 1 END,
-                   coalesce(d.rating, 0) - coalesce(d.old_rating, 0))::tk_change
+                   coalesce(d.rating, 0) - coalesce(d.old_rating, 0), 0)::tk_change
           FROM decided AS d
          WHERE d.verdict = 'patched' AND d.ops = 1
     )

@@ -13,10 +13,10 @@ SELECT a.id, i.shown_as AS email, a.name, p.plan, CASE WHEN p.expired THEN NULL 
        i.value AS address, u.total_unpriced
   FROM accounts AS a
   JOIN usage AS u ON u.user_id = a.id
-  CROSS JOIN LATERAL (SELECT e.now, e.expired, CASE WHEN e.expired THEN 'free' ELSE u.plan_name END AS plan
+  CROSS JOIN LATERAL (SELECT e.now, e.expired, CASE WHEN e.expired THEN coalesce(u.next_plan, 'free') ELSE u.plan_name END AS plan
                         FROM (SELECT n.now, coalesce(u.plan_expires_at <= n.now, false) AS expired
                                 FROM (SELECT tk_now() AS now) AS n) AS e) AS p
-  LEFT JOIN plans AS f ON f.name = 'free'
+  LEFT JOIN plans AS f ON f.name = coalesce(u.next_plan, 'free')
   LEFT JOIN user_identities AS i ON i.user_id = a.id AND i.kind = 'email';
 COMMENT ON VIEW directory IS 'Every user as operators see them; plan and windows are computed on reading.';
 

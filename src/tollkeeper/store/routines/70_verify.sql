@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     usage_fields AS (
         SELECT u.user_id, v.*
           FROM usage AS u
-          LEFT JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
+          LEFT JOIN LATERAL tk_terms_in_force(u.user_id, u.plan_terms_id, u.terms_at) AS t ON true
           -- Summed in one pass over the rows, not in one for each user.
           LEFT JOIN (
               SELECT f.user_id, count(*) AS requests,
@@ -73,6 +73,9 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                      sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used,
                      sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed,
                      sum(f.duration_ms) AS duration_ms, sum(f.rated) AS rated, sum(f.rating) AS rating,
+                     count(*) FILTER (WHERE f.started_at >= w.minute_starts_at
+                                        AND f.started_at < w.minute_starts_at + interval '1 minute') AS this_minute,
+                     count(*) FILTER (WHERE f.status = 'pending') AS pending,
                      min(f.expires_at) FILTER (WHERE f.status = 'pending') AS first_deadline
                 FROM fact AS f JOIN usage AS w ON w.user_id = f.user_id GROUP BY f.user_id) AS n ON n.user_id = u.user_id
           LEFT JOIN (
@@ -83,7 +86,8 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                      sum(z.rated) AS rated, sum(z.rating) AS rating
                 FROM sealed AS z WHERE z.period = 'all' GROUP BY z.user_id) AS z ON z.user_id = u.user_id
           -- A window that began before the rows do ended long ago: nobody came since, and nothing is counted in it.
-          CROSS JOIN LATERAL (SELECT u.day_starts_at >= k.rows_from AS day, u.month_starts_at >= k.rows_from AS month FROM kept AS k) AS p
+          CROSS JOIN LATERAL (SELECT u.day_starts_at >= k.rows_from AS day, u.month_starts_at >= k.rows_from AS month,
+                                     u.minute_starts_at >= k.rows_from AS minute FROM kept AS k) AS p
           CROSS JOIN LATERAL (VALUES
               ('total_requests', u.total_requests, coalesce(z.requests, 0) + coalesce(n.requests, 0)),
               ('total_completed', u.total_completed, coalesce(z.completed, 0) + coalesce(n.completed, 0)),
@@ -99,6 +103,8 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
               ('month_requests', u.month_requests, CASE WHEN p.month THEN n.this_month ELSE u.month_requests END),
               ('month_tokens', u.month_tokens, CASE WHEN p.month THEN n.month_tokens ELSE u.month_tokens END),
               ('month_cost_nanos', u.month_cost_nanos, CASE WHEN p.month THEN n.month_cost ELSE u.month_cost_nanos END),
+              ('minute_requests', u.minute_requests, CASE WHEN p.minute THEN n.this_minute ELSE u.minute_requests END),
+              ('pending_requests', u.pending_requests, n.pending),
               ('reserved_tokens', u.reserved_tokens, n.held),
               ('reserved_nanos', u.reserved_nanos, n.spent),
               -- the limits in force, a copy of the terms; -1 stands for unlimited
@@ -107,10 +113,17 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
               ('max_tokens_per_request', coalesce(u.max_tokens_per_request, -1), coalesce(t.max_tokens_per_request, -1)),
               ('monthly_tokens', coalesce(u.monthly_tokens, -1), coalesce(t.monthly_tokens, -1)),
               ('monthly_cost_nanos', coalesce(u.monthly_cost_nanos, -1), coalesce(t.monthly_cost_nanos, -1)),
-              ('plan', (u.plan_name = t.plan_name AND u.plan_rank = t.plan_rank
-                        AND u.plan_expires_at IS NOT DISTINCT FROM t.expires_at
-                        AND u.features = ARRAY(SELECT jsonb_array_elements_text(t.features)))::integer, 1),
-              ('due_at', (u.due_at <= least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, n.first_deadline))::integer, 1)
+              ('requests_per_minute', coalesce(u.requests_per_minute, -1), coalesce(t.requests_per_minute, -1)),
+              ('concurrent_requests', coalesce(u.concurrent_requests, -1), coalesce(t.concurrent_requests, -1)),
+              ('extra_requests', u.extra_requests, u.burned_requests + t.left_requests),
+              ('extra_tokens', u.extra_tokens, u.burned_tokens + t.left_tokens),
+              ('extra_nanos', u.extra_nanos, u.burned_nanos + t.left_nanos),
+              ('plan', ((u.plan_name, u.plan_expires_at, u.next_plan, u.features, u.refunds, u.rollover_percent, u.month_anchor,
+                         u.terms_due_at)
+                        IS NOT DISTINCT FROM (t.plan_name, t.expires_at, t.next_plan, t.features, t.refunds, t.rollover_percent,
+                         t.month_anchor, t.due_at))::integer, 1),
+              ('due_at', (u.due_at <= least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.terms_due_at,
+                                            n.first_deadline))::integer, 1)
               ) AS v (field, stored, actual)
          WHERE p_user IS NULL OR u.user_id = p_user
     ),
@@ -317,16 +330,19 @@ BEGIN
            month_cost_nanos  = u.month_cost_nanos + coalesce(d.by ->> 'month_cost_nanos', '0')::bigint,
            reserved_tokens   = u.reserved_tokens + coalesce(d.by ->> 'reserved_tokens', '0')::bigint,
            reserved_nanos    = u.reserved_nanos + coalesce(d.by ->> 'reserved_nanos', '0')::bigint,
+           minute_requests   = u.minute_requests + coalesce(d.by ->> 'minute_requests', '0')::bigint,
+           pending_requests  = u.pending_requests + coalesce(d.by ->> 'pending_requests', '0')::bigint,
            version           = u.version + CASE WHEN cardinality(p_places) > 0 THEN 1 ELSE 0 END,
            last_calculated_at = v_now
       FROM (SELECT coalesce(jsonb_object_agg(m.field, m.missing) FILTER (WHERE m.place = 'usage'), '{}') AS by
               FROM unnest(p_places, p_fields, p_missing) AS m (place, field, missing)) AS d
      WHERE u.user_id = p_user;
     -- Limits are copied from the terms, not counted.
-    PERFORM tk_take_terms(p_user, u.plan_terms_id) FROM usage AS u
+    PERFORM tk_put_in_force(p_user, u.plan_terms_id, greatest(u.terms_at, v_now)) FROM usage AS u
       WHERE u.user_id = p_user
         AND p_fields && ARRAY['daily_requests', 'monthly_requests', 'max_tokens_per_request', 'monthly_tokens',
-                              'monthly_cost_nanos', 'plan'];
+                              'monthly_cost_nanos', 'requests_per_minute', 'concurrent_requests', 'extra_requests',
+                              'extra_tokens', 'extra_nanos', 'plan'];
     -- Due now: whoever comes next brings it current and sets it right.
     UPDATE usage AS u SET due_at = v_now WHERE u.user_id = p_user AND 'due_at' = ANY (p_fields);
 

@@ -35,6 +35,7 @@ BEGIN
     c.cost_nanos         := coalesce(p_nanos, 0) - coalesce(p_request.cost_nanos, 0);
     c.unpriced           := tk_is_unpriced(p_request.status, p_nanos, p_request.tokens_used)::integer
                             - tk_is_unpriced(p_request.status, p_request.cost_nanos, p_request.tokens_used)::integer;
+    c.ended              := 0;
     c.timed              := 0;
     c.duration_ms        := 0;
     c.rated              := 0;

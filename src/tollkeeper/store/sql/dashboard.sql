@@ -25,7 +25,7 @@ WITH unfinished AS MATERIALIZED (
 SELECT u.user_id, i.shown_as AS email, a.name, u.plan_expires_at, coalesce(u.next_zone, u.day_zone) AS time_zone,
        s.is_due, s.stamp,
        tk_limits(u.version, u.day_requests, u.month_requests, u.month_tokens + u.reserved_tokens,
-                 u.month_cost_nanos + u.reserved_nanos, u) AS limits,
+                 u.month_cost_nanos + u.reserved_nanos, u.pending_requests, u) AS limits,
        u.total_requests, u.total_completed, u.total_failed, u.total_tokens_used, u.total_cost_nanos, u.total_unpriced,
        u.total_timed, u.total_duration_ms, u.total_rated, u.total_rating, u.day_requests, u.month_requests,
        u.last_calculated_at, u.day_on,

@@ -33,9 +33,11 @@ SELECT u.plan_name, u.plan_expires_at, u.daily_requests, u.monthly_requests, u.m
 
 -- name: takeout_plans
 -- The terms they had and have.
-SELECT t.id, t.plan_name, t.daily_requests, t.monthly_requests, t.max_tokens_per_request, t.monthly_tokens,
-       t.monthly_cost_nanos, t.features, t.price_per_month, t.billing_cycle, t.starts_at, t.expires_at, t.ended_at
+SELECT t.id, t.plan_name, t.plan_version, t.kind, v.daily_requests, v.monthly_requests, v.max_tokens_per_request,
+       v.monthly_tokens, v.monthly_cost_nanos, v.requests_per_minute, v.concurrent_requests, v.features, v.price_per_month,
+       t.billing_cycle, t.is_trial, t.starts_at, t.expires_at, t.next_plan, t.ended_at
   FROM plan_terms AS t
+  LEFT JOIN plan_versions AS v ON v.plan_name = t.plan_name AND v.version = t.plan_version
  WHERE t.user_id = :user_id
  ORDER BY t.id;
 

@@ -1,0 +1,204 @@
+-- Terms: what a user's plan allows, what is excepted from it for a time, and what is granted beyond it.
+
+-- As they were called before.
+DROP FUNCTION IF EXISTS tk_take_terms(uuid, uuid);
+DROP FUNCTION IF EXISTS tk_new_terms(uuid, text, timestamptz, timestamptz);
+
+CREATE OR REPLACE FUNCTION tk_months_after(p_anchor timestamptz, p_months integer, p_zone text) RETURNS timestamptz
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- The anchor's day and hour in another month, or that month's last day where it has no such day. Counted from the
+    -- anchor and never from the month before, so the 31st comes back after February.
+    SELECT ((p_anchor AT TIME ZONE p_zone) + make_interval(months => p_months)) AT TIME ZONE p_zone
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_period_of(p_anchor timestamptz, p_months integer, p_zone text, p_at timestamptz)
+    RETURNS TABLE (starts_at timestamptz, ends_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- The period of so many months around an instant, half-open, counted from an anchor.
+    SELECT tk_months_after(p_anchor, p_months * f.periods, p_zone),
+           tk_months_after(p_anchor, p_months * (f.periods + 1), p_zone)
+      FROM (SELECT floor((extract(year FROM l.at) - extract(year FROM l.anchor)) * 12
+                          + extract(month FROM l.at) - extract(month FROM l.anchor))::integer AS months
+              FROM (SELECT p_at AT TIME ZONE p_zone AS at, p_anchor AT TIME ZONE p_zone AS anchor) AS l) AS m
+      CROSS JOIN LATERAL (SELECT floor(m.months::numeric / p_months)::integer AS guess) AS g
+      -- In the anchor's own month of the year it has begun or it has not.
+      CROSS JOIN LATERAL (SELECT g.guess - (tk_months_after(p_anchor, p_months * g.guess, p_zone) > p_at)::integer AS periods) AS f
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_limit(p_overrides jsonb, p_limit text, p_of_plan bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT CASE WHEN p_overrides ? p_limit THEN (p_overrides ->> p_limit)::bigint ELSE p_of_plan END $$;
+
+CREATE OR REPLACE FUNCTION tk_terms_in_force(p_user uuid, p_terms uuid, p_at timestamptz) RETURNS TABLE (
+    plan_name              text,
+    expires_at             timestamptz,
+    next_plan              text,
+    daily_requests         bigint,
+    monthly_requests       bigint,
+    max_tokens_per_request bigint,
+    monthly_tokens         bigint,
+    monthly_cost_nanos     bigint,
+    requests_per_minute    bigint,
+    concurrent_requests    bigint,
+    features               text[],
+    refunds                boolean,
+    rollover_percent       smallint,
+    month_anchor           timestamptz,
+    left_requests          bigint,
+    left_tokens            bigint,
+    left_nanos             bigint,
+    due_at                 timestamptz
+)
+    LANGUAGE sql STABLE
+    AS $$
+    -- What the usage row must say of a user's terms at an instant. Grants count as they are settled.
+    SELECT t.plan_name, t.expires_at, t.next_plan,
+           tk_limit(o.limits, 'daily_requests', v.daily_requests),
+           tk_limit(o.limits, 'monthly_requests', v.monthly_requests),
+           tk_limit(o.limits, 'max_tokens_per_request', v.max_tokens_per_request),
+           tk_limit(o.limits, 'monthly_tokens', v.monthly_tokens),
+           tk_limit(o.limits, 'monthly_cost_nanos', v.monthly_cost_nanos),
+           tk_limit(o.limits, 'requests_per_minute', v.requests_per_minute),
+           tk_limit(o.limits, 'concurrent_requests', v.concurrent_requests),
+           ARRAY(SELECT jsonb_array_elements_text(v.features)),
+           v.refund <> 'never', v.rollover_percent,
+           CASE WHEN v.period = 'anniversary' THEN t.anchored_at END,
+           g.requests, g.tokens, g.nanos, least(o.due_at, g.due_at, 'infinity')
+      FROM plan_terms AS t
+      JOIN plan_versions AS v ON v.plan_name = t.plan_name AND v.version = t.plan_version
+      CROSS JOIN (SELECT coalesce(jsonb_object_agg(l.key, l.value ORDER BY e.id), '{}') AS limits, min(e.ends_at) AS due_at
+                    FROM plan_overrides AS e CROSS JOIN LATERAL jsonb_each(e.limits) AS l
+                   WHERE e.user_id = p_user AND e.starts_at <= p_at AND coalesce(e.ended_at, e.ends_at, 'infinity') > p_at) AS o
+      CROSS JOIN (SELECT coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'requests'), 0)::bigint AS requests,
+                         coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'tokens'), 0)::bigint AS tokens,
+                         coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'cost'), 0)::bigint AS nanos,
+                         min(n.expires_at) AS due_at
+                    FROM grants AS n
+                   WHERE n.user_id = p_user AND n.burned < n.amount AND coalesce(n.ended_at, n.expires_at) > p_at) AS g
+     WHERE t.user_id = p_user AND t.id = p_terms
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_burning(p_user uuid) RETURNS TABLE (id uuid, unit text, units bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    -- What is used beyond the allowance in force is being burned of grants: of which, and how much beside what is settled.
+    SELECT q.id, q.unit, least(q.available, q.units - q.before)::bigint
+      FROM (SELECT g.id, g.unit, b.units, g.amount - g.burned AS available,
+                   sum(g.amount - g.burned) OVER (PARTITION BY g.unit ORDER BY g.priority, g.expires_at, g.id)
+                   - (g.amount - g.burned) AS before
+              FROM usage AS u
+              CROSS JOIN LATERAL (VALUES
+                  ('requests', u.month_requests, u.monthly_requests, u.extra_requests, u.burned_requests),
+                  ('tokens', u.month_tokens + u.reserved_tokens, u.monthly_tokens, u.extra_tokens, u.burned_tokens),
+                  ('cost', u.month_cost_nanos + u.reserved_nanos, u.monthly_cost_nanos, u.extra_nanos, u.burned_nanos))
+                  AS w (unit, used, allowed, extra, burned)
+              -- Where nothing limits the month nothing is beyond it.
+              CROSS JOIN LATERAL (SELECT CASE WHEN w.allowed IS NULL THEN 0
+                                              ELSE least(w.used - w.allowed, w.extra) - w.burned END AS units) AS b
+              JOIN grants AS g ON g.unit = w.unit
+             WHERE u.user_id = p_user AND g.user_id = p_user AND g.ended_at IS NULL AND g.burned < g.amount) AS q
+     WHERE q.units > q.before
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_settle_grants(p_user uuid) RETURNS void
+    LANGUAGE sql VOLATILE
+    AS $$
+    -- It is noted whenever the allowance or the month or the grants change; in between it follows from what is used, and
+    -- no request has to write it.
+    WITH burned AS (
+        UPDATE grants AS g SET burned = g.burned + b.units
+          FROM tk_burning(p_user) AS b
+         WHERE g.user_id = p_user AND g.id = b.id
+        RETURNING b.unit, b.units
+    )
+    UPDATE usage AS u
+       SET burned_requests = u.burned_requests + s.requests,
+           burned_tokens   = u.burned_tokens + s.tokens,
+           burned_nanos    = u.burned_nanos + s.nanos
+      FROM (SELECT coalesce(sum(b.units) FILTER (WHERE b.unit = 'requests'), 0) AS requests,
+                   coalesce(sum(b.units) FILTER (WHERE b.unit = 'tokens'), 0) AS tokens,
+                   coalesce(sum(b.units) FILTER (WHERE b.unit = 'cost'), 0) AS nanos,
+                   count(*) AS grants
+              FROM burned AS b) AS s
+     WHERE u.user_id = p_user AND s.grants > 0
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_put_in_force(p_user uuid, p_terms uuid, p_at timestamptz) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- The one place where limits reach the usage row. What was burned so far was burned under the limits so far.
+    PERFORM tk_settle_grants(p_user);
+    UPDATE grants AS g SET ended_at = g.expires_at WHERE g.user_id = p_user AND g.ended_at IS NULL AND g.expires_at <= p_at;
+    UPDATE usage AS u
+       SET plan_name = f.plan_name, plan_terms_id = p_terms, plan_expires_at = f.expires_at, next_plan = f.next_plan,
+           daily_requests = f.daily_requests, monthly_requests = f.monthly_requests,
+           max_tokens_per_request = f.max_tokens_per_request,
+           monthly_tokens = f.monthly_tokens, monthly_cost_nanos = f.monthly_cost_nanos,
+           requests_per_minute = f.requests_per_minute, concurrent_requests = f.concurrent_requests,
+           features = f.features, refunds = f.refunds, rollover_percent = f.rollover_percent,
+           extra_requests = u.burned_requests + f.left_requests,
+           extra_tokens = u.burned_tokens + f.left_tokens,
+           extra_nanos = u.burned_nanos + f.left_nanos,
+           -- A month under way is never made shorter: it would be a way to a fresh allowance.
+           month_ends_at = CASE WHEN f.month_anchor IS NULL OR f.month_anchor = u.month_anchor THEN u.month_ends_at
+                                ELSE (SELECT m.ends_at FROM tk_period_of(f.month_anchor, 1, u.month_zone,
+                                                                         u.month_ends_at - interval '1 microsecond') AS m) END,
+           month_anchor = f.month_anchor,
+           terms_at = p_at, terms_due_at = f.due_at,
+           due_at = least(u.due_at, f.expires_at, f.due_at),
+           version = u.version + 1
+      FROM tk_terms_in_force(p_user, p_terms, p_at) AS f
+     WHERE u.user_id = p_user;
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_new_terms(
+    p_user       uuid,
+    p_plan       text,
+    p_kind       text,
+    p_starts_at  timestamptz,
+    p_expires_at timestamptz DEFAULT NULL,
+    p_cycle      text DEFAULT NULL,          -- null: as the plan is sold
+    p_is_trial   boolean DEFAULT false,
+    p_anchor     timestamptz DEFAULT NULL    -- null: from here
+) RETURNS uuid
+    LANGUAGE sql VOLATILE
+    AS $$
+    -- Give a user the terms of a plan as the catalogue has them now, and end those that were open. Null: no such plan.
+    UPDATE plan_terms SET ended_at = p_starts_at, updated_at = p_starts_at
+     WHERE user_id = p_user AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > p_starts_at);
+    INSERT INTO plan_terms (user_id, id, plan_name, plan_version, kind, starts_at, expires_at, given_until, billing_cycle,
+                            is_trial, anchored_at)
+    SELECT p_user, tk_uuid7(p_starts_at), p.name, p.version, p_kind, p_starts_at, p_expires_at, p_expires_at,
+           coalesce(p_cycle, p.billing_cycle), p_is_trial, coalesce(p_anchor, p_starts_at)
+      FROM plans AS p
+     WHERE p.name = p_plan
+    RETURNING id
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_expire_plan(p_user uuid) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    v_terms plan_terms;
+    v_new   uuid;
+BEGIN
+    -- What follows a plan that has ended: what was arranged, else free.
+    SELECT t.* INTO v_terms FROM usage AS u JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
+     WHERE u.user_id = p_user;
+    IF v_terms.next_plan IS NOT NULL THEN
+        v_new := tk_new_terms(p_user, v_terms.next_plan,
+                              CASE v_terms.next_plan WHEN 'free' THEN 'cancelled' WHEN v_terms.plan_name THEN 'renewed'
+                                                     ELSE 'downgraded' END,
+                              v_terms.expires_at, p_cycle => v_terms.next_cycle);
+    END IF;
+    v_new := coalesce(v_new, tk_new_terms(p_user, 'free', 'expired', v_terms.expires_at));
+    IF v_new IS NULL THEN
+        RAISE EXCEPTION 'the catalogue has no plan free' USING ERRCODE = 'no_data_found';
+    END IF;
+    PERFORM tk_put_in_force(p_user, v_new, v_terms.expires_at);
+END
+    $$;
