@@ -25,6 +25,7 @@ __all__ = [
     "Flag",
     "Misused",
     "Paged",
+    "camel",
     "complain",
     "shown",
     "speak",
@@ -111,7 +112,12 @@ def complain(error: TollkeeperError, *, as_json: bool) -> int:
 
 def shown(value: Any) -> dict[str, Any]:
     """Give the fields of a dataclass under their names on the wire."""
-    return {_WORD_ENDS.sub(lambda end: end[1].upper(), each.name): getattr(value, each.name) for each in fields(value)}
+    return {camel(each.name): getattr(value, each.name) for each in fields(value)}
+
+
+def camel(name: str) -> str:
+    """Give the name on the wire of a name in here."""
+    return _WORD_ENDS.sub(lambda end: end[1].upper(), name)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -9,13 +9,15 @@ from typing import Annotated, Any, cast
 from cyclopts import App, Parameter
 
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Flag, shown, table, told_at
-from tollkeeper.cli.house import in_utc, opened, text_of
-from tollkeeper.metering import plans
+from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Email, Flag, Paged, shown, table, told_at
+from tollkeeper.cli.house import in_utc, opened, page_of, text_of, uuid_of
+from tollkeeper.cli.progress import progress
+from tollkeeper.metering import changes, migrating, own_plan, plans
 from tollkeeper.metering.money import cents_of
+from tollkeeper.metering.plan_file import Cycle
 from tollkeeper.metering.plans import Plan, PlanDifference
 
-app = App(name="plan", help="Plans: list, apply, set.")
+app = App(name="plan", help="Plans: list, apply, migrate, set, change, history.")
 
 
 @app.command(name="list")
@@ -30,6 +32,8 @@ async def list_(*, common: Common = DEFAULTS) -> Answer:
         "TOKENS EACH",
         "TOKENS A MONTH",
         "CENTS A MONTH",
+        "A MINUTE",
+        "AT ONCE",
         "PRICE",
         "TEXTS",
         "FEATURES",
@@ -83,6 +87,98 @@ async def set_(
     return Answer(shown(terms) | {"userId": user_id, "email": email}, f"{email} is on {terms.plan_name}{end}.")
 
 
+@app.command
+async def change(
+    email: Email,
+    plan: Annotated[str, Parameter(help="A plan of the catalogue; the present one takes back what is arranged.")],
+    /,
+    *,
+    billing_cycle: Annotated[Cycle | None, Parameter(help="How it is paid, if not as it is sold.")] = None,
+    trial: Annotated[bool, Flag, Parameter(help="Try it for as many days as the plan says.")] = False,
+    preview: Annotated[bool, Flag, Parameter(help="Say what it would do, and change nothing.")] = False,
+    common: Common = DEFAULTS,
+) -> Answer:
+    """Change a user's plan as users do: up at once, down when the paid period ends. What is used stays used."""
+    wish = changes.Wish(plan, billing_cycle, trial)
+    async with opened(common) as house:
+        user_id = await house.user_id(email)
+        act = changes.preview if preview else changes.change
+        changed = await act(house.database, user_id, wish, actor=OPERATOR, by_themselves=False)
+    decision = changed.decision
+    when = "at once" if decision.is_at_once else f"at {told_at(decision.takes_effect_at)}"
+    until = f" until {told_at(decision.until)}" if decision.until else ""
+    price = f"{changed.price} {changed.plan.currency} cents {decision.cycle}"
+    document = shown(decision) | {
+        "userId": user_id,
+        "email": email,
+        "plan": changed.plan.name,
+        "price": changed.price,
+        "currency": changed.plan.currency,
+        "previewed": preview,
+    }
+    note = "Nothing is changed: this was a preview." if preview else ""
+    return Answer(document, f"{email}: {decision.kind} to {plan} {when}{until}, {price}.", note)
+
+
+@app.command
+async def migrate(
+    plan: Annotated[str, Parameter(help="The plan whose users are to be moved.")],
+    /,
+    *,
+    to: Annotated[str | None, Parameter(help="Another plan to move them to, instead of the newest version.")] = None,
+    yes: Annotated[bool, Flag, Parameter(help="Move them.")] = False,
+    common: Common = DEFAULTS,
+) -> Answer:
+    """Show whose terms are older than those of the catalogue and what would change, and with --yes move them.
+
+    When their plan ends, what follows it and how it is paid for stays as it was. Interrupted, it is called again.
+    """
+    target = to or plan
+    async with opened(common) as house:
+        found = await migrating.outdated(house.database, plan, target)
+        total, moved = sum(each.users for each in found), 0
+        if yes:
+            with progress("Moving users", total) as advance:
+                async for more in migrating.migrate(house.database, plan, target, actor=OPERATOR):
+                    moved += more
+                    advance(more)
+    lines = [
+        line
+        for each in found
+        for line in (
+            f"{plan} version {each.version}: {each.users:,} users",
+            *(f"  {change.field}: {_value(change.old)} -> {_value(change.new)}" for change in each.changes),
+        )
+    ]
+    versions = [shown(each) | {"changes": [shown(change) for change in each.changes]} for each in found]
+    note = f"{moved:,} users are moved." if yes else "Nobody is moved yet: --yes moves them." if found else ""
+    text = "\n".join(lines) or f"Nobody on {plan} has other terms than {target} has now."
+    return Answer({"plan": plan, "to": target, "moved": moved, "versions": versions}, text, note)
+
+
+@app.command
+async def history(email: Email, /, *, paged: Paged = FIRST_PAGE, common: Common = DEFAULTS) -> Answer:
+    """List the plans that a user had, the newest first, and how they came to each."""
+    async with opened(common) as house:
+        user_id = await house.user_id(email)
+        found = await own_plan.history(house.database, user_id, limit=page_of(paged), after=uuid_of(paged.after))
+    header = ("ID", "PLAN", "VERSION", "HOW", "PAID", "TRIAL", "SINCE", "UNTIL")
+    rows = (
+        (
+            each.id,
+            each.plan_name,
+            each.plan_version,
+            each.kind,
+            each.billing_cycle,
+            each.is_trial,
+            each.starts_at,
+            each.ended_at,
+        )
+        for each in found
+    )
+    return Answer({"items": [shown(each) for each in found]}, table(header, rows))
+
+
 def _row(plan: Plan) -> tuple[object, ...]:
     limits = (
         plan.daily_requests,
@@ -90,6 +186,8 @@ def _row(plan: Plan) -> tuple[object, ...]:
         plan.max_tokens_per_request,
         plan.monthly_tokens,
         _cents(plan),
+        plan.requests_per_minute,
+        plan.concurrent_requests,
     )
     price = f"{plan.price_per_month} ({plan.billing_cycle})"
     return (

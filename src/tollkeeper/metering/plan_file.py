@@ -47,7 +47,7 @@ Choice = TypeVar("Choice", bound=str)
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _HIGHEST_RANK: Final = 1_000_000
-_MOST: Final = 10**12
+MOST: Final = 10**12
 _MOST_DAYS: Final = 36_500
 _MOST_TRIAL_DAYS: Final = 3_650
 _MOST_FEATURES: Final = 200
@@ -201,7 +201,7 @@ def _plan(name: str, given: Any) -> Plan:
 
 def _limit(table: dict[str, Any], field: str, place: str) -> int | None:
     given = table.get(field, -1)
-    return None if _is_unlimited(given) else _whole(given, f"{place}.{field}", most=_MOST)
+    return None if _is_unlimited(given) else _whole(given, f"{place}.{field}", most=MOST)
 
 
 def _whole(given: Any, field: str, *, most: int) -> int:
@@ -247,7 +247,7 @@ def _entitlements(given: Any, field: str) -> dict[str, Entitlement]:
 def _entitlement(given: Any, field: str) -> Entitlement:
     if isinstance(given, bool):
         return given
-    if isinstance(given, int | Decimal) and abs(given) <= _MOST:
+    if isinstance(given, int | Decimal) and abs(given) <= MOST:
         return given if isinstance(given, int) else float(given)
     if isinstance(given, list):
         texts = cast("list[Any]", given)
@@ -255,7 +255,7 @@ def _entitlement(given: Any, field: str) -> Entitlement:
             return cast("list[str]", texts)
     raise Invalid.field(
         field,
-        f"must be true or false, a number up to {_MOST}, or a list of up to {_MOST_FEATURES} texts of up to "
+        f"must be true or false, a number up to {MOST}, or a list of up to {_MOST_FEATURES} texts of up to "
         f"{_LONGEST_VALUE} printing characters",
     )
 

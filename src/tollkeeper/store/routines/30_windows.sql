@@ -115,55 +115,52 @@ BEGIN
 END
     $$;
 
-CREATE OR REPLACE FUNCTION tk_end_month(p_user uuid, p_at timestamptz) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-    v_rollover bigint[];
-BEGIN
-    -- End the month of who has grants or takes over what is left: what was burned is settled under its limits.
-    PERFORM tk_settle_grants(p_user);
-    SELECT ARRAY[(u.monthly_requests - u.month_requests) * u.rollover_percent / 100,
-                 (u.monthly_tokens - u.month_tokens - u.reserved_tokens) * u.rollover_percent / 100,
-                 (u.monthly_cost_nanos - u.month_cost_nanos - u.reserved_nanos) * u.rollover_percent / 100]
-      INTO v_rollover
-      FROM usage AS u WHERE u.user_id = p_user;
-    PERFORM tk_roll_windows(ARRAY[p_user], p_at);
-    INSERT INTO grants (user_id, id, unit, amount, source, reason, expires_at, created_at)
-    SELECT p_user, tk_uuid7(p_at), r.unit, r.amount, 'rollover', '', u.month_ends_at, p_at
-      FROM unnest(ARRAY['requests', 'tokens', 'cost'], v_rollover) AS r (unit, amount)
-      JOIN usage AS u ON u.user_id = p_user
-     WHERE r.amount > 0;
-END
-    $$;
-
 CREATE OR REPLACE FUNCTION tk_live_through(p_user uuid, p_now timestamptz) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    u    usage;
-    v_at timestamptz;
+    u       usage;
+    v_at    timestamptz;
+    v_month boolean;    -- whether a month ends that leaves something to grants
+    v_left  bigint[];
 BEGIN
     -- What ended of a user's terms, grants and months, in the order in which it did: each under what was in force then.
     LOOP
         SELECT w.* INTO u FROM usage AS w WHERE w.user_id = p_user;
-        v_at := least(u.plan_expires_at, u.terms_due_at,
-                      CASE WHEN u.rollover_percent > 0 OR u.extra_requests + u.extra_tokens + u.extra_nanos > 0
-                           THEN u.month_ends_at END);
+        v_at := least(u.plan_expires_at, u.terms_due_at, CASE WHEN tk_months_matter(u) THEN u.month_ends_at END);
         EXIT WHEN v_at > p_now;
-        IF v_at = u.month_ends_at THEN
-            PERFORM tk_end_month(p_user, v_at);
-        ELSE
-            PERFORM tk_roll_windows(ARRAY[p_user], v_at);
-        END IF;
+        PERFORM tk_roll_windows(ARRAY[p_user], v_at - interval '1 microsecond');
+        PERFORM tk_settle_grants(p_user);
+        SELECT w.month_ends_at = v_at AND tk_months_matter(w),
+               ARRAY[(w.monthly_requests - w.month_requests) * w.rollover_percent / 100,
+                     (w.monthly_tokens - w.month_tokens - w.reserved_tokens) * w.rollover_percent / 100,
+                     (w.monthly_cost_nanos - w.month_cost_nanos - w.reserved_nanos) * w.rollover_percent / 100]
+          INTO v_month, v_left
+          FROM usage AS w WHERE w.user_id = p_user;
         IF u.plan_expires_at = v_at THEN
             PERFORM tk_expire_plan(p_user);
-        ELSE
-            PERFORM tk_put_in_force(p_user, u.plan_terms_id, v_at);
+        END IF;
+        -- A month that ends with the plan is followed by one of the next plan's.
+        PERFORM tk_roll_windows(ARRAY[p_user], v_at);
+        IF v_month THEN
+            INSERT INTO grants (user_id, id, unit, amount, source, reason, expires_at, created_at)
+            SELECT p_user, tk_uuid7(v_at), r.unit, r.amount, 'rollover', '', w.month_ends_at, v_at
+              FROM unnest(ARRAY['requests', 'tokens', 'cost'], v_left) AS r (unit, amount)
+              JOIN usage AS w ON w.user_id = p_user
+             WHERE r.amount > 0;
+        END IF;
+        IF v_month OR u.plan_expires_at IS DISTINCT FROM v_at THEN
+            PERFORM tk_put_in_force(p_user, w.plan_terms_id, v_at) FROM usage AS w WHERE w.user_id = p_user;
         END IF;
     END LOOP;
-    PERFORM tk_roll_windows(ARRAY[p_user], p_now);
 END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_months_matter(p_usage usage) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- Whether the end of a month has to be met in its turn: it burns grants, or what it leaves unused rolls over.
+    SELECT p_usage.rollover_percent > 0 OR p_usage.extra_requests + p_usage.extra_tokens + p_usage.extra_nanos > 0
     $$;
 
 CREATE OR REPLACE FUNCTION tk_bring_current(p_users uuid[], p_now timestamptz) RETURNS integer
@@ -185,8 +182,7 @@ BEGIN
     FOR v_user IN SELECT u.user_id FROM usage AS u
                    WHERE u.user_id = ANY (v_due)
                      AND (u.plan_expires_at <= p_now OR u.terms_due_at <= p_now
-                          OR u.month_ends_at <= p_now AND (u.rollover_percent > 0
-                                                           OR u.extra_requests + u.extra_tokens + u.extra_nanos > 0)) LOOP
+                          OR u.month_ends_at <= p_now AND tk_months_matter(u)) LOOP
         PERFORM tk_live_through(v_user.user_id, p_now);
     END LOOP;
     PERFORM tk_roll_windows(v_due, p_now);

@@ -1,0 +1,242 @@
+"""Overrides hold for a time; grants are burned after the allowance, soonest-expiring first, and roll over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tests.metering.making import Clock, a_plan, a_request, a_user, an_outcome, started
+from tests.metering.racers import race_apart
+from tollkeeper.activity import Actor
+from tollkeeper.errors import Contradiction, Invalid, LimitReached, NotFound
+from tollkeeper.metering import exceptions, plans
+from tollkeeper.metering.exceptions import Grant, Unit
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.verify import verify
+from tollkeeper.store.database import Database
+from tollkeeper.store.embedded import Addresses
+
+AT = datetime(2026, 5, 13, 12, tzinfo=UTC)
+JUNE, JULY, AUGUST = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 8))
+INSTANT = timedelta(microseconds=1)
+OPERATOR = Actor("test")
+
+
+@pytest.fixture(autouse=True)
+async def _verified(db: Database, clock: Clock) -> AsyncGenerator[None]:
+    await clock.hold(AT)
+    yield
+    assert (await verify(db)).differences == []
+
+
+async def admitted(ledger: Ledger, user: UUID, most: int = 50) -> int:
+    """Start until a limit refuses."""
+    for done in range(most):
+        try:
+            await started(ledger, user)
+        except LimitReached as refused:
+            limits = refused.fields["limits"]
+            assert limits.monthly_limit is None or limits.monthly_used <= limits.monthly_limit
+            return done
+    return most
+
+
+async def grant(
+    db: Database,
+    user: UUID,
+    amount: int,
+    unit: Unit = "requests",
+    *,
+    expires_at: datetime | None = None,
+    priority: int = 0,
+) -> Grant:
+    return await exceptions.grant(
+        db, user, unit, amount, reason="top-up", expires_at=expires_at, priority=priority, actor=OPERATOR
+    )
+
+
+async def burned(db: Database, user: UUID) -> dict[int, int]:
+    """What of each grant is burned, by its amount."""
+    return {each.amount: each.burned for each in await exceptions.grants(db, user)}
+
+
+async def test_an_override_holds_until_the_instant_at_which_it_ends(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    user = await a_user(db, await a_plan(owner, "two", daily_requests=2))
+    ends_at = AT + timedelta(hours=1)
+    made = await exceptions.override(db, user, {"daily_requests": 3}, reason="launch", ends_at=ends_at, actor=OPERATOR)
+    assert await admitted(ledger, user) == 3
+    await clock.hold(ends_at - INSTANT)
+    with pytest.raises(LimitReached) as refused:
+        await started(ledger, user)
+    assert refused.value.fields["allowed"] == 3
+    await clock.hold(ends_at)
+    with pytest.raises(LimitReached) as refused:
+        await started(ledger, user)
+    assert (refused.value.fields["used"], refused.value.fields["allowed"]) == (3, 2)
+    assert [each.id for each in await exceptions.overrides(db, user)] == [made.id]
+    with pytest.raises(NotFound):
+        await exceptions.end_override(db, user, made.id, actor=OPERATOR)
+
+
+async def test_the_newest_override_counts_and_what_is_ended_gives_way_to_the_one_before(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection
+) -> None:
+    user = await a_user(db, await a_plan(owner, "one", daily_requests=1, concurrent_requests=1))
+    await exceptions.override(
+        db, user, {"daily_requests": 2, "concurrent_requests": None}, reason="a", ends_at=None, actor=OPERATOR
+    )
+    newest = await exceptions.override(db, user, {"daily_requests": None}, reason="b", ends_at=None, actor=OPERATOR)
+    assert await admitted(ledger, user, 5) == 5
+    await exceptions.end_override(db, user, newest.id, actor=OPERATOR)
+    assert (await ledger.preview(a_request(await a_user(db, "pro", email="b@example.com")))).limits.daily_limit == 50
+    with pytest.raises(LimitReached) as refused:
+        await started(ledger, user)
+    assert refused.value.fields["allowed"] == 2
+
+
+async def test_an_override_of_another_plan_stays_with_the_user(ledger: Ledger, db: Database) -> None:
+    user = await a_user(db, "free")
+    await exceptions.override(db, user, {"daily_requests": 77}, reason="beta", ends_at=None, actor=OPERATOR)
+    await plans.set_plan(db, user, "pro", actor=OPERATOR)
+    assert (await started(ledger, user)).limits.daily_limit == 77
+
+
+@pytest.mark.parametrize("ends_at", [AT, AT - INSTANT, datetime(2099, 1, 1)])  # noqa: DTZ001 - without a zone: refused
+async def test_an_end_that_is_over_or_has_no_zone_is_refused(db: Database, ends_at: datetime) -> None:
+    user = await a_user(db)
+    with pytest.raises(Invalid, match="endsAt"):
+        await exceptions.override(db, user, {"daily_requests": 1}, reason="x", ends_at=ends_at, actor=OPERATOR)
+    with pytest.raises(Invalid, match="expiresAt"):
+        await grant(db, user, 1, expires_at=ends_at)
+    assert await exceptions.overrides(db, user) == []
+
+
+async def test_grants_are_burned_after_the_allowance_the_soonest_expiring_first(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection
+) -> None:
+    user = await a_user(db, await a_plan(owner, "two", monthly_requests=2))
+    await grant(db, user, 2)
+    await grant(db, user, 3, expires_at=JULY)
+    await grant(db, user, 1, priority=-1)
+    assert await admitted(ledger, user, 2) == 2
+    assert await burned(db, user) == {2: 0, 3: 0, 1: 0}
+    assert await admitted(ledger, user, 2) == 2
+    assert await burned(db, user) == {2: 0, 3: 1, 1: 1}
+    assert await admitted(ledger, user) == 4
+    assert await burned(db, user) == {2: 2, 3: 3, 1: 1}
+
+
+async def test_what_is_left_of_a_grant_outlives_the_month_and_what_is_burned_does_not_come_back(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    user = await a_user(db, await a_plan(owner, "two", monthly_requests=2))
+    await grant(db, user, 3)
+    assert await admitted(ledger, user, 3) == 3
+    await clock.hold(JUNE)
+    assert await admitted(ledger, user) == 4
+    await clock.hold(JULY)
+    assert await admitted(ledger, user) == 2
+    assert await burned(db, user) == {3: 3}
+
+
+async def test_a_grant_that_expires_takes_what_is_left_of_it_along_and_no_more(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    user = await a_user(db, await a_plan(owner, "two", monthly_requests=2))
+    expires_at = AT + timedelta(days=2)
+    await grant(db, user, 4, expires_at=expires_at)
+    assert await admitted(ledger, user, 3) == 3
+    await clock.hold(expires_at)
+    with pytest.raises(LimitReached) as refused:
+        await started(ledger, user)
+    assert (refused.value.fields["used"], refused.value.fields["allowed"]) == (3, 3)
+    await grant(db, user, 1)
+    assert await admitted(ledger, user) == 1
+
+
+async def test_an_ended_grant_keeps_what_is_burned(ledger: Ledger, db: Database, owner: asyncpg.Connection) -> None:
+    user = await a_user(db, await a_plan(owner, "two", monthly_requests=2))
+    made = await grant(db, user, 4)
+    assert await admitted(ledger, user, 3) == 3
+    ended = await exceptions.end_grant(db, user, made.id, actor=OPERATOR)
+    assert (ended.burned, ended.ended_at) == (1, AT)
+    assert await admitted(ledger, user) == 0
+    with pytest.raises(NotFound):
+        await exceptions.end_grant(db, user, made.id, actor=OPERATOR)
+
+
+async def test_an_upgrade_burns_no_grant_again(ledger: Ledger, db: Database, owner: asyncpg.Connection) -> None:
+    user = await a_user(db, await a_plan(owner, "two", monthly_requests=2))
+    await grant(db, user, 3)
+    assert await admitted(ledger, user, 3) == 3
+    await plans.set_plan(db, user, await a_plan(owner, "four", monthly_requests=4), actor=OPERATOR)
+    # Four of the plan, one that was burned before and two that are left.
+    assert await admitted(ledger, user) == 4
+    assert await burned(db, user) == {3: 3}
+
+
+@pytest.mark.usefixtures("own_model")
+async def test_tokens_and_money_are_granted_and_settled_too(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection
+) -> None:
+    plan = await a_plan(owner, "tokens", monthly_tokens=100, monthly_cost_nanos=300_000)
+    user = await a_user(db, plan)
+    with pytest.raises(LimitReached):
+        await started(ledger, user, model="house-1", max_tokens=149)
+    await grant(db, user, 50, "tokens")
+    with pytest.raises(LimitReached) as refused:
+        await started(ledger, user, model="house-1", max_tokens=149)
+    assert refused.value.fields["limit"] == "cost"
+    await grant(db, user, 148_000, "cost")
+    first = await started(ledger, user, model="house-1", max_tokens=149)
+    assert (first.limits.tokens_used, first.limits.tokens_limit) == (150, 150)
+    assert await burned(db, user) == {50: 50, 148_000: 148_000}
+    # What was not used of the reservation is there again: nothing had been settled.
+    await ledger.finish(an_outcome(user, first.id, tokens_input=1, tokens_output=9))
+    assert await burned(db, user) == {50: 0, 148_000: 0}
+    assert (await started(ledger, user, model="house-1", max_tokens=100)).limits.tokens_used == 111
+
+
+@pytest.mark.parametrize("months_away", [1, 3])
+async def test_what_a_month_leaves_rolls_over_for_one_month_however_long_nobody_comes(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock, months_away: int
+) -> None:
+    user = await a_user(db, await a_plan(owner, "rolls", monthly_requests=10, rollover_percent=50))
+    assert await admitted(ledger, user, 4) == 4
+    if months_away > 1:
+        await clock.hold(AUGUST - INSTANT)
+    await clock.hold(JUNE if months_away == 1 else AUGUST)
+    # Half of the six that May left, or of the ten of July.
+    assert await admitted(ledger, user) == (13 if months_away == 1 else 15)
+    rolled = await exceptions.grants(db, user)
+    assert {each.source for each in rolled} == {"rollover"}
+    assert all(each.ended_at == each.expires_at for each in rolled[1:])
+
+
+async def test_grants_and_overrides_are_bounded(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exceptions, "MOST_IN_FORCE", 2)
+    user = await a_user(db)
+    for _ in range(2):
+        await grant(db, user, 1)
+        await exceptions.override(db, user, {"daily_requests": 1}, reason="x", ends_at=None, actor=OPERATOR)
+    with pytest.raises(Contradiction):
+        await grant(db, user, 1)
+    with pytest.raises(Contradiction):
+        await exceptions.override(db, user, {"daily_requests": 1}, reason="x", ends_at=None, actor=OPERATOR)
+
+
+async def test_a_grant_that_comes_amid_a_race_of_two_nodes_adds_exactly_itself(
+    dsns: Addresses, db: Database, owner: asyncpg.Connection
+) -> None:
+    user = await a_user(db, await a_plan(owner, "ten", monthly_requests=10))
+    await grant(db, user, 7)
+    shares = [[a_request(user, client_id=f"{node}-{each}") for each in range(100)] for node in (1, 2)]
+    attempts = await race_apart(dsns.service, *shares)
+    assert sum(each.id is not None for each in attempts) == 17
+    assert await burned(db, user) == {7: 7}
