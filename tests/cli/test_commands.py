@@ -151,6 +151,46 @@ def test_a_plan_file_is_shown_first_and_applied_when_told(
     assert tollkeeper.json("plan", "set", email, "gold", code=1)["detail"] == "the catalogue has no plan 'gold'"
 
 
+def test_plans_live_at_the_command_line(tollkeeper: Tollkeeper, tmp_path: Path, a_user: Callable[[str], str]) -> None:
+    file = tmp_path / "plans.toml"
+    file.write_text("[plans.gym]\nrank = 7\nmonthly_requests = 3\nprice_per_month = 900\nrequests_per_minute = 2\n")
+    tollkeeper.json("plan", "apply", file, "--yes")
+    email = a_user("living")
+    told = tollkeeper.json("plan", "change", email, "gym", "--preview")
+    assert (told["kind"], told["price"], told["previewed"]) == ("upgraded", 900, True)
+    assert tollkeeper.json("user", "show", email)["plan"] == "free"
+    assert "upgraded to gym at once, 900 usd cents monthly" in tollkeeper.run("plan", "change", email, "gym").stdout
+    assert tollkeeper.json("plan", "change", email, "gym", code=1)["status"] == 409
+    assert tollkeeper.json("plan", "change", email, "free")["isAtOnce"] is False
+    assert [each["kind"] for each in tollkeeper.json("plan", "history", email)["items"]] == ["upgraded", "given"]
+    file.write_text("[plans.gym]\nrank = 7\nmonthly_requests = 4\nprice_per_month = 900\n")
+    tollkeeper.json("plan", "apply", file, "--yes")
+    shown = tollkeeper.run("plan", "migrate", "gym")
+    assert ("monthly_requests: 3 -> 4" in shown.stdout, "--yes" in shown.stderr) == (True, True)
+    assert tollkeeper.json("plan", "migrate", "gym", "--yes")["moved"] == 1
+    assert tollkeeper.json("plan", "migrate", "gym", "--yes")["moved"] == 0
+    assert tollkeeper.json("plan", "migrate", "none", code=1)["status"] == 404
+
+
+def test_overrides_and_grants_at_the_command_line(tollkeeper: Tollkeeper, a_user: Callable[[str], str]) -> None:
+    email = a_user("excepted")
+    made = tollkeeper.json(
+        "override", "add", email, "daily_requests=-1", "monthly_cost_cents=2.5", "--reason", "beta"
+    )  # fmt: skip
+    assert made["limits"] == {"dailyRequests": None, "monthlyCostCents": 2.5}
+    assert "daily_requests unlimited, monthly_cost_cents 2.5" in tollkeeper.run("override", "list", email).stdout
+    assert tollkeeper.json("override", "end", email, made["id"])["endedAt"]
+    assert tollkeeper.json("override", "end", email, made["id"], code=1)["status"] == 404
+    for unfit in ("daily=1", "daily_requests", "daily_requests=x", "daily_requests=-3", "monthly_tokens=1.5"):
+        assert tollkeeper.run("override", "add", email, unfit, "--reason", "x").returncode == 2
+    given = tollkeeper.json("grant", "add", email, "12.5", "cost", "--reason", "sorry", "--until", "2999-01-01")
+    assert (given["amount"], given["burned"], given["expiresAt"]) == (12.5, 0, "2999-01-01T00:00:00Z")
+    assert "12.5 cents" in tollkeeper.run("grant", "list", email).stdout
+    assert tollkeeper.json("grant", "end", email, given["id"])["id"] == given["id"]
+    for amount, unit in (("0", "requests"), ("1.5", "tokens"), ("x", "cost"), ("1", "love")):
+        assert tollkeeper.run("grant", "add", email, amount, unit, "--reason", "x").returncode == 2
+
+
 def test_own_prices_are_set_listed_and_removed(tollkeeper: Tollkeeper, tmp_path: Path) -> None:
     file = tmp_path / "prices.toml"
     file.write_text('[prices."house-model"]\ninput = 2.5\noutput = 10\n')

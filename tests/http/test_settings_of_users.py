@@ -15,7 +15,9 @@ from .conftest import Person, Site
 
 PLAN = [
     "name", "rank", "dailyRequests", "monthlyRequests", "maxTokensPerRequest", "monthlyTokens", "monthlyCost",
-    "features", "pricePerMonth", "billingCycle", "textPolicy", "retainTextDays",
+    "features", "pricePerMonth", "billingCycle", "textPolicy", "retainTextDays", "version", "requestsPerMinute",
+    "concurrentRequests", "entitlements", "period", "rolloverPercent", "refund", "onUnavailable", "pricePerYear",
+    "currency", "trialDays", "selfService",
 ]  # fmt: skip
 AT_FIRST = {
     "name": None,
@@ -57,6 +59,18 @@ async def test_the_catalogue_is_for_whoever_is_known(service: Site, alice: Perso
         "billingCycle": "monthly",
         "textPolicy": "all",
         "retainTextDays": None,
+        "version": 1,
+        "requestsPerMinute": None,
+        "concurrentRequests": None,
+        "entitlements": {},
+        "period": "calendar",
+        "rolloverPercent": 0,
+        "refund": "trusted",
+        "onUnavailable": "closed",
+        "pricePerYear": None,
+        "currency": "usd",
+        "trialDays": 0,
+        "selfService": False,
     }
     assert pro["features"] == ["chat", "code_generation", "analysis"]
 
@@ -68,7 +82,7 @@ async def test_a_users_plan_is_their_own_terms_and_what_of_them_is_used(service:
     told = await service.start(ana, model="gpt-4o")
     await service.finish(ana, told["id"], tokensUsed=10)
     told = (await service.call("GET", "/api/user/plan", by=ana.by_key)).json
-    assert list(told["plan"]) == [*PLAN, "startsAt", "expiresAt"]
+    assert list(told["plan"]) == [*PLAN, "startsAt", "expiresAt", "isTrial", "nextPlan", "nextBillingCycle"]
     assert (told["plan"]["name"], told["plan"]["dailyRequests"], told["plan"]["monthlyCost"]) == (name, 3, 2.5)
     assert told["plan"]["expiresAt"] is None
     dashboard = (await service.call("GET", "/api/user/dashboard", by=ana.by_key)).json

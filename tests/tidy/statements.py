@@ -44,6 +44,8 @@ WITHOUT_USER: dict[str, str] = {
     "secrets_to_seal_anew": "the rotation of the master key covers all users",
     "rows_before": "the dry run counts what would be pruned",
     "texts_before": "the dry run counts what would be pruned",
+    "outdated_terms": "operators see whose terms of a plan are older than the catalogue's",
+    "some_outdated": "the users of a plan are moved set by set",
     "tk_close_month": "a month is taken out of the ledger for all users at once",
     "tk_seal": "a month is sealed for all users at once",
     "activity_by_actor": "operators see what somebody did, whoever it was about",

@@ -29,6 +29,8 @@ PARTS: Final = (
     Part("preferences", "takeout_preferences", "how you want to be shown things"),
     Part("usage", "takeout_usage", "what your plan allows and what of it is used"),
     Part("plans", "takeout_plans", "the plans that you had and have"),
+    Part("overrides", "takeout_overrides", "limits of yours that differ from your plan's, now and before"),
+    Part("grants", "takeout_grants", "what you may use beyond your plan, and what of it you have used"),
     Part("variables", "takeout_variables", "your variables; secrets are masked, the page of variables reveals them"),
     Part("keys", "takeout_keys", "your API keys, without the keys themselves: we do not have them"),
     Part("passkeys", "takeout_passkeys", "your passkeys; their secret half is on your devices"),

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
 _CLOSE: Final[Header] = (b"connection", b"close")
-_SECONDS_A_DAY: Final = 86_400
+_WINDOW_SECONDS: Final = {"daily": 86_400, "perMinute": 60}
 _IN_NANOS: Final = ("used", "allowed", "remaining", "needed")
 
 
@@ -175,17 +175,24 @@ def _patterns(handlers: tuple[HTTPRouteHandler, ...]) -> list[tuple[re.Pattern[s
 def _rate_limit_headers(fields: dict[str, Any]) -> Iterator[Header]:
     """Say it as draft-ietf-httpapi-ratelimit-headers does: structured fields, whole numbers, seconds."""
     limit = fields["limit"]
-    resets_at: datetime = fields["resetsAt"]
-    seconds = max(1, math.ceil((resets_at - datetime.now(UTC)).total_seconds()))
+    resets_at: datetime | None = fields["resetsAt"]
+    # What is under way may end at any time.
+    seconds = 1 if resets_at is None else max(1, math.ceil((resets_at - datetime.now(UTC)).total_seconds()))
     allowed, remaining = fields["allowed"] or 0, fields["remaining"]
     if limit == "cost":
         allowed, remaining = int(cents_of(allowed)), int(cents_of(remaining))
-    # Half a day before its end, a window is in the same month in every time zone.
-    last = resets_at - timedelta(hours=12)
-    days = 1 if limit == "daily" else calendar.monthrange(last.year, last.month)[1]
+    window = "" if resets_at is None else f";w={_window_seconds(limit, resets_at)}"
     yield b"retry-after", b"%d" % seconds
     yield b"ratelimit", f'"{limit}";r={remaining};t={seconds}'.encode()
-    yield b"ratelimit-policy", f'"{limit}";q={allowed};w={days * _SECONDS_A_DAY}'.encode()
+    yield b"ratelimit-policy", f'"{limit}";q={allowed}{window}'.encode()
+
+
+def _window_seconds(limit: str, resets_at: datetime) -> int:
+    if limit in _WINDOW_SECONDS:
+        return _WINDOW_SECONDS[limit]
+    # Half a day before its end, a window is in the same month in every time zone.
+    last = resets_at - timedelta(hours=12)
+    return calendar.monthrange(last.year, last.month)[1] * _WINDOW_SECONDS["daily"]
 
 
 def _fields(error: TollkeeperError) -> dict[str, Any]:

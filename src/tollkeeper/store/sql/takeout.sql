@@ -24,7 +24,8 @@ SELECT p.settings, p.updated_at
 -- name: takeout_usage
 -- What they may and have used.
 SELECT u.plan_name, u.plan_expires_at, u.daily_requests, u.monthly_requests, u.max_tokens_per_request, u.monthly_tokens,
-       u.monthly_cost_nanos, u.features, u.day_zone, u.month_zone, u.day_starts_at, u.day_ends_at, u.month_starts_at,
+       u.monthly_cost_nanos, u.requests_per_minute, u.concurrent_requests, u.extra_requests, u.extra_tokens, u.extra_nanos,
+       u.pending_requests, u.features, u.day_zone, u.month_zone, u.day_starts_at, u.day_ends_at, u.month_starts_at,
        u.month_ends_at, u.day_requests, u.month_requests, u.month_tokens, u.month_cost_nanos AS month_cost_nanos_used,
        u.total_requests, u.total_completed, u.total_failed, u.total_tokens_used, u.total_cost_nanos, u.total_unpriced,
        u.total_timed, u.total_duration_ms, u.total_rated, u.total_rating, u.version, u.created_at, u.updated_at
@@ -40,6 +41,21 @@ SELECT t.id, t.plan_name, t.plan_version, t.kind, v.daily_requests, v.monthly_re
   LEFT JOIN plan_versions AS v ON v.plan_name = t.plan_name AND v.version = t.plan_version
  WHERE t.user_id = :user_id
  ORDER BY t.id;
+
+-- name: takeout_overrides
+-- Limits of theirs that differ from the plan's.
+SELECT o.id, o.limits, o.reason, o.starts_at, o.ends_at, o.ended_at
+  FROM plan_overrides AS o
+ WHERE o.user_id = :user_id
+ ORDER BY o.id;
+
+-- name: takeout_grants
+-- What they may use beyond the plan.
+SELECT g.id, g.unit, g.amount, g.burned, g.source, g.reason, g.created_at, nullif(g.expires_at, 'infinity') AS expires_at,
+       g.ended_at
+  FROM grants AS g
+ WHERE g.user_id = :user_id
+ ORDER BY g.id;
 
 -- name: takeout_variables
 -- What they keep with us; secrets masked.
