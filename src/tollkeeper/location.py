@@ -58,7 +58,7 @@ def served_at(settings: Settings) -> str | None:
     try:
         with _place(settings).open("r+") as file:
             try:
-                # Held by the one that runs, for as long as it does: what it left behind when it was killed says nothing.
+                # Held by the one that runs for as long as it does: what a killed one left behind says nothing.
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return file.read() or None

@@ -84,7 +84,10 @@ async def test_a_code_that_one_worker_was_asked_for_is_told_once_and_works_at_th
         # The same browser, which its cookie tells, comes to the other process.
         other.cookies = dict(asked.cookies)
         told = {"email": email, "code": code}
-        assert await asyncio.to_thread(other.call, "POST", "/api/sign-in/code", told) == (200, {"success": True, "next": "/"})
+        assert await asyncio.to_thread(other.call, "POST", "/api/sign-in/code", told) == (
+            200,
+            {"success": True, "next": "/"},
+        )
         status, who = await asyncio.to_thread(asked.call, "GET", "/api/account")
         assert status == 401, who
         asked.cookies = dict(other.cookies)

@@ -16,7 +16,6 @@ from tollkeeper.activity import Actor
 from .conftest import Heard, Person, Site
 from .matrix import CALLS, FOR_OPERATORS, FOR_SERVICES, PUBLIC
 
-
 ALONE = "for the user alone, and not for an operator who acts as them"
 NOWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
 # How they sign in, and what would give their account, their secrets or everything about them away.
@@ -121,7 +120,9 @@ async def test_what_is_the_users_alone_is_refused_and_all_else_is_allowed(
     assert refused == THEIRS_ALONE
     # Nothing of theirs has gone, and they see who changed their name.
     assert (await who(service, alice.by_cookie)).json["account"]["name"] == "x"
-    (noted,) = (await service.call("GET", "/api/account/activity?action=user.changed", by=alice.by_cookie)).json["items"]
+    (noted,) = (await service.call("GET", "/api/account/activity?action=user.changed", by=alice.by_cookie)).json[
+        "items"
+    ]
     assert noted["actor"]["kind"] == "operator"
 
 

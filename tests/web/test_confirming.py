@@ -1,4 +1,4 @@
-"""Whoever signed in a while ago confirms who they are, in the page, and goes on; another goes on as nobody but themselves."""
+"""Who signed in a while ago confirms in the page who they are, and goes on; somebody else does not go on as them."""
 
 from __future__ import annotations
 

@@ -23,8 +23,9 @@ _SLOWEST_MS = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((
 }))"""
 _NAMES = {
     "/": "Overview", "/requests": "Requests", "/sessions": "Sessions", "/plan": "Plan", "/variables": "Variables",
-    "/settings": "Settings", "/admin": "All usage", "/admin/users": "Users", "/admin/invitations": "Invitations", "/admin/plans": "Plans",
-    "/admin/models": "Models", "/admin/keys": "Service keys", "/admin/activity": "Activity", "/admin/system": "System",
+    "/settings": "Settings", "/admin": "All usage", "/admin/users": "Users",
+    "/admin/invitations": "Invitations", "/admin/plans": "Plans", "/admin/models": "Models", "/admin/keys": "Service keys",
+    "/admin/activity": "Activity", "/admin/system": "System",
 }  # fmt: skip
 
 

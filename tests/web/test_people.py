@@ -169,7 +169,8 @@ async def test_what_was_done_is_told_in_words_narrowed_and_downloaded(ada: Visit
 async def test_a_file_of_variables_comes_back_as_it_went(ada: Visitor) -> None:
     email = await address_of(ada)
     values = {
-        "CERTIFICATE": "-----BEGIN-----\nfirst # no comment\n\n-----END-----\n", "QUOTES": "it's \"both\"\nand `more` $HERE",
+        "CERTIFICATE": "-----BEGIN-----\nfirst # no comment\n\n-----END-----\n",
+        "QUOTES": "it's \"both\"\nand `more` $HERE",
         "EMPTY": "", "HASH": "#1", "PLAIN": "value", "SPACES": " a  b ", "BACKSLASH": "C:\\new\\table",
     }  # fmt: skip
     await ada.served.call("PUT", "/api/user/variables", user=email, says={"variables": values})

@@ -92,10 +92,7 @@ const routes = [
   }),
   createRoute({
     ...at("/admin/invitations"),
-    component: lazyRouteComponent(
-      () => import("./admin/invitations/InvitationsPage"),
-      "InvitationsPage",
-    ),
+    component: lazyRouteComponent(() => import("./admin/invitations/InvitationsPage"), "InvitationsPage"),
     loader: early.invitations,
   }),
   createRoute({

@@ -149,7 +149,9 @@ async def link(
     email: Email,
     /,
     *,
-    port: Annotated[int | None, Parameter(help="Where the service listens, if it does not run on this data directory.")] = None,
+    port: Annotated[
+        int | None, Parameter(help="Where the service listens, if it does not run on this data directory.")
+    ] = None,
     common: Common = DEFAULTS,
 ) -> Answer:
     """Print a link that signs a user in, once."""

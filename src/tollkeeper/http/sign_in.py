@@ -255,7 +255,7 @@ async def come_from_github(request: Exchange) -> Answer:
 
 @delete("/api/account/github", opt=DISCONNECT.as_opt(), status_code=200)
 async def disconnect_github(request: Exchange) -> Answer:
-    """It signs in no more; connecting it, or another, works as before. Sessions that it began go on until they are ended.
+    """It signs in no more until it is connected again. Sessions that it began go on until they are ended.
 
     The e-mail address always signs in. Without a mail server its codes stand on the service's console.
     """

@@ -21,9 +21,7 @@ export const useInvitations = () => useInfiniteQuery(invitationsQuery);
 
 /** Invite an address, anew if it was invited before. */
 export function useInvite() {
-  return useChange((invitation: NewInvitation) =>
-    call<Invited>(PATH, { method: "POST", body: invitation }),
-  );
+  return useChange((invitation: NewInvitation) => call<Invited>(PATH, { method: "POST", body: invitation }));
 }
 
 export function useRevokeInvitation(id: string) {

@@ -37,10 +37,7 @@ export function FileMenu({ variables, onEdit, onImport }: FileMenuProps) {
           <Menu.Item onClick={onEdit}>Edit all as text</Menu.Item>
           <Menu.Item onClick={() => file.current?.click()}>Import a file …</Menu.Item>
           <Menu.Divider />
-          <Menu.Item
-            disabled={variables.length === secrets.length}
-            onClick={() => take.mutate(false)}
-          >
+          <Menu.Item disabled={variables.length === secrets.length} onClick={() => take.mutate(false)}>
             Export without secrets
           </Menu.Item>
           {secrets.length > 0 && <Menu.Item onClick={() => take.mutate(true)}>Export with secrets</Menu.Item>}

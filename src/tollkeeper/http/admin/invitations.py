@@ -30,7 +30,7 @@ class Invite(Said, frozen=True, kw_only=True):
 
 
 class InvitationShown(Heard, frozen=True, kw_only=True):
-    """An address that may sign up while it is ``open``; ``used``: it has an account. What is over is seen for 30 days."""
+    """An address that may sign up while it is ``open``; ``used``: it has. What is over is seen for 30 days."""
 
     id: str
     email: str
@@ -53,7 +53,7 @@ class InvitationShown(Heard, frozen=True, kw_only=True):
 
 
 class InvitationsFound(Heard, frozen=True, kw_only=True):
-    """Some invitations, the newest first. ``url``: where who is invited signs in; ``isMailed``: they are told by mail."""
+    """Some invitations, the newest first. ``url``: where they sign in; ``isMailed``: a mail tells them so."""
 
     success: Literal[True] = True
     items: list[InvitationShown]
@@ -63,7 +63,7 @@ class InvitationsFound(Heard, frozen=True, kw_only=True):
 
 
 class Invited(Heard, frozen=True, kw_only=True):
-    """The invitation. ``url``: where they sign in; ``isMailed``: a mail that says so is on its way, as there is a server."""
+    """The invitation. ``url``: where they sign in; ``isMailed``: a mail that tells them so is on its way."""
 
     success: Literal[True] = True
     invitation: InvitationShown

@@ -14,7 +14,10 @@ import { InvitationsTable } from "./InvitationsTable";
 import { InviteDialog } from "./InviteDialog";
 import { RevokeInvitation } from "./RevokeInvitation";
 
-export type Doing = { what: "invite"; again?: Invitation } | { what: "revoke"; invitation: Invitation } | null;
+export type Doing =
+  | { what: "invite"; again?: Invitation }
+  | { what: "revoke"; invitation: Invitation }
+  | null;
 
 /** Whom operators let sign up: invited, told, and taken back. */
 export function InvitationsPage() {

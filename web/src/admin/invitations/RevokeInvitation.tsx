@@ -6,13 +6,7 @@ import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 
 /** Asks first. */
-export function RevokeInvitation({
-  of: { id, email },
-  onClose,
-}: {
-  of: Invitation;
-  onClose: () => void;
-}) {
+export function RevokeInvitation({ of: { id, email }, onClose }: { of: Invitation; onClose: () => void }) {
   const revoke = useRevokeInvitation(id);
   return (
     <Dialog title="Revoke this invitation?" onClose={onClose}>
