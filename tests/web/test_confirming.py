@@ -111,7 +111,7 @@ async def test_variables_are_downloaded_with_their_secrets_once_it_is_confirmed(
 
     await age(ada.served, email)
     without = await exported("Export without secrets")
-    assert 'PLAIN="two words"' in without
+    assert "PLAIN='two words'" in without
     assert "a-secret" not in without
     assert "TOKEN=a-secret-0123456789" in await exported("Export with secrets", confirms=True)
     (noted,) = (await ada.fetch("/api/account/activity?action=variables.revealed"))["items"]

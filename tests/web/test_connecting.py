@@ -93,7 +93,7 @@ async def test_without_a_mail_server_who_disconnects_github_is_told_where_codes_
     email = await address_of(ada)
     await ada.open(SECURITY)
     # Where it is neither set up nor connected nothing is said of it.
-    await expect(ada.page.get_by_role("heading", name="Passkeys")).to_be_visible()
+    await expect(ada.page.get_by_role("heading", name="Passkeys", exact=True)).to_be_visible()
     await expect(ada.page.get_by_role("heading", name="GitHub")).to_have_count(0)
     async with connected(ada.served.site) as owner:
         await owner.execute(
