@@ -209,7 +209,7 @@ async def test_everything_about_oneself_is_downloaded_as_one_archive(ada: Visito
     assert files["README.txt"]
     assert [each["email"] for each in json.loads(files["profile.json"])] == [email]
     assert [each["prompt"] for each in json.loads(files["requests.json"])] == ["Where is the library?"]
-    assert [each["key"] for each in json.loads(files["variables.json"])] == ["TOKEN"]
+    assert [each["key"] for each in json.loads(files["variables.json"])] == ["THEME", "TOKEN"]
     assert "account.exported" in files["activity.csv"]
     assert secret["value"] not in "".join(files.values())
     assert ada.troubles == []

@@ -39,7 +39,7 @@ const columns = (link: string | null, act: (doing: Doing) => void): Column<Invit
       </span>
     ),
   },
-  { label: "Invited", isSoft: true, unit: "invited", of: ({ createdAt }) => <TimeAgo at={createdAt} /> },
+  { label: "Invited", isSoft: true, of: ({ createdAt }) => <TimeAgo at={createdAt} /> },
   {
     label: "Holds until",
     isSoft: true,
