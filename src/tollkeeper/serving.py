@@ -21,9 +21,10 @@ from typing import Any, Final
 import msgspec
 import uvicorn
 
-from tollkeeper.app import Application, first_operator_url, prepared, running, working
+from tollkeeper.app import Application, first_operator_url, prepared, public_url_of, running, working
 from tollkeeper.connection import LimitedConnection, sweep
 from tollkeeper.errors import Misconfigured
+from tollkeeper.location import told_where
 from tollkeeper.settings import Settings
 from tollkeeper.store.embedded import Addresses
 
@@ -83,17 +84,11 @@ async def serve(settings: Settings, *, ready: Ready = lambda _: None, welcome: R
         async with prepared(settings) as addresses:
             if welcome is not None and (url := await first_operator_url(settings, addresses)):
                 welcome(url)
-            if settings.workers > 1:
-                await _serve_with_workers(settings, addresses, listener, stop, ready)
-            else:
-                async with (
-                    running(settings, addresses) as application,
-                    working(settings, addresses),
-                    serving(settings, application, listener, stop) as url,
-                ):
-                    keep_what_is_loaded()
-                    ready(url)
-                    await stop.wait()
+            with told_where(settings, public_url_of(settings)):
+                if settings.workers > 1:
+                    await _serve_with_workers(settings, addresses, listener, stop, ready)
+                else:
+                    await _serve_alone(settings, addresses, listener, stop, ready)
 
 
 @asynccontextmanager
@@ -212,6 +207,19 @@ def _signals_tell(stop: Stop) -> Any:
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
         loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _serve_alone(
+    settings: Settings, addresses: Addresses, listener: socket.socket, stop: Stop, ready: Ready
+) -> None:
+    async with (
+        running(settings, addresses) as application,
+        working(settings, addresses),
+        serving(settings, application, listener, stop) as url,
+    ):
+        keep_what_is_loaded()
+        ready(url)
+        await stop.wait()
 
 
 async def _serve_with_workers(

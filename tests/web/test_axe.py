@@ -74,6 +74,7 @@ async def test_axe_finds_nothing_in_what_opens(
             ("/variables", ".env"),
             ("/requests", "Download"),
             ("/admin/models?open=gpt-4o", None),
+            ("/admin/invitations", "Invite somebody"),
             (await visitor.looked_at(), "Switch off"),
         ):
             await visitor.open(path)

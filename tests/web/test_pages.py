@@ -189,6 +189,15 @@ async def test_the_page_follows_what_happens_and_says_why_it_goes_no_further(chr
         assert "The pro plan allows 50 a day" in refusal
 
 
+async def test_how_to_begin_fits_a_phone_and_leads_to_the_keys(chromium: Browser, served: Served) -> None:
+    async with visiting(chromium, served, width=390) as visitor:
+        await visitor.sign_in(await served.newcomer())
+        await _fits(visitor, "how to begin")
+        await visitor.follow(visitor.page.get_by_role("link", name="Make an API key"))
+        assert visitor.page.url == f"{served.url}/settings/keys"
+        assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
 async def test_a_problem_is_told_and_another_try_helps(
     chromium: Browser, served: Served, signed_in: StorageState
 ) -> None:

@@ -32,6 +32,7 @@ PAGES = ("/", "/requests", "/sessions", "/plan", "/variables", *SETTINGS)
 OPERATORS_PAGES = (
     "/admin",
     "/admin/users",
+    "/admin/invitations",
     "/admin/plans",
     "/admin/models",
     "/admin/keys",

@@ -1,11 +1,12 @@
 import type { FetchInfiniteQueryOptions, FetchQueryOptions } from "@tanstack/react-query";
-import { accountOf, accountQuery } from "./api/account";
+import { accountOf, accountQuery, waysQuery } from "./api/account";
 import { type ActivityAsked, type Whose as ActivityOf, activityQuery } from "./api/activity";
 import { modelsQuery, overviewQuery, type UsersAsked, usersQuery } from "./api/admin";
 import { analyticsQuery } from "./api/analytics";
 import type { Problem } from "./api/call";
 import { client } from "./api/client";
 import { dashboardQuery } from "./api/dashboard";
+import { invitationsQuery } from "./api/invitations";
 import { type Whose as KeysOf, keysQuery } from "./api/keys";
 import { loginsQuery } from "./api/logins";
 import { passkeysQuery } from "./api/passkeys";
@@ -44,6 +45,7 @@ export const early = {
   },
   security: () => {
     begin(passkeysQuery);
+    begin(waysQuery);
     beginPages(loginsQuery);
   },
   keys: (whose: KeysOf) => beginPages(keysQuery(whose)),
@@ -55,6 +57,7 @@ export const early = {
     begin(analyticsQuery("all", { ...asked, groupBy: "plan" }));
   },
   users: (asked: UsersAsked) => beginPages(usersQuery(asked)),
+  invitations: () => beginPages(invitationsQuery),
   models: () => begin(modelsQuery),
 };
 

@@ -91,6 +91,11 @@ const routes = [
     validateSearch: looked,
   }),
   createRoute({
+    ...at("/admin/invitations"),
+    component: lazyRouteComponent(() => import("./admin/invitations/InvitationsPage"), "InvitationsPage"),
+    loader: early.invitations,
+  }),
+  createRoute({
     ...at("/admin/plans"),
     component: lazyRouteComponent(() => import("./admin/plans/AdminPlansPage"), "AdminPlansPage"),
   }),

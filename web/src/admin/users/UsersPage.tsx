@@ -1,5 +1,5 @@
-import { Select } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Button, Select } from "@mantine/core";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type UsersAsked, usePlansWithUsers, useUsers } from "@/api/admin";
 import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
@@ -31,7 +31,11 @@ export function UsersPage() {
   const users = useUsers(search);
   return (
     <>
-      <PageHeader {...headOf("/admin/users")} />
+      <PageHeader {...headOf("/admin/users")}>
+        <Button component={Link} to="/admin/invitations" variant="default" size="xs">
+          Invitations
+        </Button>
+      </PageHeader>
       <UserFilters search={search} ask={ask} />
       <Panel flush>
         <Loaded query={users} skeleton={<SkeletonRows rows={10} />}>
