@@ -21,6 +21,7 @@ from tollkeeper.metering.retention import (
     Plan,
     PlanTexts,
     PrunedRows,
+    Retained,
     boundaries,
     months_to_go,
     planned,
@@ -88,26 +89,7 @@ async def prune(
         rows, texts = await _pruned(owner, house, where)
         of_plans = await _cleared_by_plan(owner) if by_plan else {}
         kept = await retained(owner)
-    document = {
-        "dryRun": False,
-        "rowsBefore": where.rows_before,
-        "textsBefore": where.texts_before,
-        "requests": rows.requests,
-        "months": rows.months,
-        "heldBy": rows.held_by,
-        "texts": texts,
-        "textsOfPlans": of_plans,
-        "rowsFrom": kept.rows_from,
-        "textsFrom": kept.texts_from,
-    }
-    held = f" {rows.held_by} and what follows stay: a request of it is still pending." if rows.held_by else ""
-    months = f" ({', '.join(rows.months)})" if rows.months else ""
-    by_plans = "".join(f" Under {plan}: {count:,}." for plan, count in of_plans.items())
-    return Answer(
-        document,
-        f"{rows.requests:,} requests pruned{months}, the texts of {texts:,} others cleared.{by_plans}{held}\n"
-        f"Rows: {_since(kept.rows_from)}. Texts: {_since(kept.texts_from)}.",
-    )
+    return _told(where, rows, texts, of_plans, kept)
 
 
 async def _boundaries(owner: Database, settings: Settings, *, by_plan: bool, **asked: Any) -> tuple[Boundaries, bool]:
@@ -149,6 +131,29 @@ async def _cleared_by_plan(owner: Database) -> dict[str, int]:
     """Clear what plans let live for less long than all do; gives how many texts went under each."""
     due = await plans_to_clear(owner)
     return {plan: await prune_texts(owner, before, actor=OPERATOR, plan=plan) for plan, before in due}
+
+
+def _told(where: Boundaries, rows: PrunedRows, texts: int, of_plans: dict[str, int], kept: Retained) -> Answer:
+    document = {
+        "dryRun": False,
+        "rowsBefore": where.rows_before,
+        "textsBefore": where.texts_before,
+        "requests": rows.requests,
+        "months": rows.months,
+        "heldBy": rows.held_by,
+        "texts": texts,
+        "textsOfPlans": of_plans,
+        "rowsFrom": kept.rows_from,
+        "textsFrom": kept.texts_from,
+    }
+    held = f" {rows.held_by} and what follows stay: a request of it is still pending." if rows.held_by else ""
+    months = f" ({', '.join(rows.months)})" if rows.months else ""
+    by_plans = "".join(f" Under {plan}: {count:,}." for plan, count in of_plans.items())
+    return Answer(
+        document,
+        f"{rows.requests:,} requests pruned{months}, the texts of {texts:,} others cleared.{by_plans}{held}\n"
+        f"Rows: {_since(kept.rows_from)}. Texts: {_since(kept.texts_from)}.",
+    )
 
 
 def _told_plan(where: Boundaries, plan: Plan) -> Answer:
