@@ -24,3 +24,27 @@ async def test_a_value_that_does_not_fit_is_not_quoted_neither_by_driver_nor_by_
             told = "".join(traceback.format_exception(failed.value))
             assert "private" not in told
             assert failed.value.sqlstate.startswith("22")
+            assert str(failed.value).startswith(
+                ("invalid input for query argument $1", "invalid input syntax for type")
+            )
+
+
+@pytest.mark.parametrize("text", ["12345678901", "private: 1", 'private" and: "private', "1 private"])
+async def test_whatever_is_in_a_value_of_it_nothing_is_quoted(dsns: Addresses, text: str) -> None:
+    reading = {
+        "integer": "SELECT $1::text::integer",
+        "date": "SELECT $1::text::date",
+        "array": "SELECT $1::text::integer[]",
+        "json": "SELECT $1::text::json",
+        "regex": "SELECT 'x' ~ ('(' || $1::text)",
+    }
+    known = {name: Statement(name, sql, ("text",)) for name, sql in reading.items()}
+    async with Database.open(dsns.service, size=1, known=known) as database:
+        for name in reading:
+            if (name, text) == ("json", "12345678901"):
+                continue
+            with pytest.raises(StatementFailed) as failed:
+                await database.value(name, text=text)
+            told = "".join(traceback.format_exception(failed.value))
+            assert "private" not in told
+            assert "12345678901" not in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -163,7 +164,7 @@ async def guarded(connection: asyncpg.Connection, how: Run, sql: str, *arguments
     except Exception as error:
         if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
             # A value that its type cannot hold: refused by the driver, which quotes it, before anything was sent.
-            raise StatementFailed(_UNFIT, sqlstate=_INVALID_VALUE) from None
+            raise StatementFailed(str(error).partition(":")[0], sqlstate=_INVALID_VALUE) from None
         connection.terminate()
         raise Unavailable("the connection to the database was lost") from error
     except BaseException:
@@ -213,13 +214,14 @@ def _told(connection: asyncpg.Connection, error: asyncpg.PostgresError) -> Tollk
     if sqlstate == _NOT_THERE and (error.constraint_name or "").endswith("user_id_fkey"):
         # Deleted since the caller was recognised.
         return NotFound("no such user")
-    quotes = sqlstate.startswith(_OF_VALUES)
-    return StatementFailed(_UNFIT if quotes else message, sqlstate=sqlstate, constraint=error.constraint_name)
+    if sqlstate.startswith(_OF_VALUES):
+        message = _QUOTED.sub('"…"', message).partition(":")[0]
+    return StatementFailed(message, sqlstate=sqlstate, constraint=error.constraint_name)
 
 
-_UNFIT: Final = "a value does not fit its type"
-# Errors whose very message quotes a value: invalid input syntax for type integer: "..."
+# Errors whose very message may quote a value: invalid input syntax for type integer: "..."
 _OF_VALUES: Final = "22"
+_QUOTED: Final = re.compile('".*"', re.DOTALL)
 _INVALID_VALUE: Final = "22000"
 _TRANSACTION_FAILED: Final = "25P02"
 _NOT_THERE: Final = "23503"
