@@ -228,6 +228,8 @@ NOT_HELD: Final = {
     "time_zone_named": "reads no table of ours",
     "ensure_partitions": "reads no table of ours",
     "service_keys": "for the operator",
+    "live_keys_of_services": "for the operator",
+    "hold_service_keys": "reads no table of ours",
     "revoke_any_key": "for the operator",
     "secrets.sql": "the operator's, or one row; the rotation walks over all secrets",
     "forget_logins": "once a day, over sign-ins that it keeps few",
