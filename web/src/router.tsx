@@ -1,13 +1,16 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { activityAsked } from "./activity/asked";
 import { modelsShown } from "./admin/models/shown";
+import { allUsageShown } from "./admin/overview/shown";
 import { asked, looked } from "./admin/users/asked";
 import { early } from "./early";
 import { narrowed } from "./requests/narrowed";
-import { period } from "./shared/period";
+import { sessionsShown } from "./sessions/shown";
+import { marked, unmarked } from "./shared/segment";
 import { NotFoundPage } from "./shell/NotFoundPage";
 import { PageError } from "./shell/PageError";
 import { Shell } from "./shell/Shell";
+import { usageShown } from "./usage/shown";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage });
 const at = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path });
@@ -16,8 +19,8 @@ const routes = [
   createRoute({
     ...at("/"),
     component: lazyRouteComponent(() => import("./overview/OverviewPage"), "OverviewPage"),
-    validateSearch: period,
-    loaderDeps: ({ search }) => search,
+    validateSearch: usageShown,
+    loaderDeps: ({ search: { days } }) => ({ days }),
     loader: ({ deps }) => early.overview(deps),
   }),
   createRoute({
@@ -30,10 +33,16 @@ const routes = [
   createRoute({
     ...at("/sessions"),
     component: lazyRouteComponent(() => import("./sessions/SessionsPage"), "SessionsPage"),
-    loader: early.sessions,
+    validateSearch: sessionsShown,
+    loaderDeps: ({ search }) => search,
+    loader: ({ deps: { order = "desc" } }) => early.sessions(order),
   }),
   createRoute({
     ...at("/sessions/$session"),
+    params: {
+      parse: ({ session }) => ({ session: unmarked(session) }),
+      stringify: ({ session }) => ({ session: marked(session) }),
+    },
     component: lazyRouteComponent(() => import("./sessions/SessionPage"), "SessionPage"),
     loader: ({ params }) => early.session(params.session),
   }),
@@ -74,8 +83,8 @@ const routes = [
   createRoute({
     ...at("/admin"),
     component: lazyRouteComponent(() => import("./admin/overview/AdminOverviewPage"), "AdminOverviewPage"),
-    validateSearch: period,
-    loaderDeps: ({ search }) => search,
+    validateSearch: allUsageShown,
+    loaderDeps: ({ search: { days } }) => ({ days }),
     loader: ({ deps }) => early.allUsage(deps),
   }),
   createRoute({
