@@ -197,8 +197,11 @@ async def test_a_page_whose_file_does_not_come_says_so_and_comes_by_itself(
         await visitor.open("/")
         await visitor.page.route("**/assets/PlanPage*", lambda route: route.abort())
         await visitor.page.route("**/healthz", lambda route: route.abort())
+        await visitor.page.evaluate("() => { window.isTheSame = true; }")
         await visitor.page.get_by_role("link", name="Plan", exact=True).click()
         await visitor.page.get_by_role("heading", name="This page could not be loaded").wait_for()
+        # Loaded anew while the service is away, nothing would be left that could try again.
+        assert await visitor.page.evaluate("window.isTheSame")
         await _fits(visitor, "a page that did not come")
         assert visitor.page.url.endswith("/plan")
         await visitor.page.unroute("**/assets/PlanPage*")

@@ -70,8 +70,28 @@ async def test_by_what_top_users_are_ordered_stands_in_the_address_and_back_undo
     await expect(by).to_have_value("Requests")
     await operator.open("/admin?by=cost")
     assert await by.input_value() == "Cost"
-    await operator.open("/admin?by=constructor&measure=toString")
-    assert await by.input_value() == "Requests"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/?days=0&measure=toString",
+        "/admin?by=constructor",
+        "/sessions?order=up",
+        "/admin/models?price=high",
+        "/requests?from-a=mail",
+        "/admin/users?from-a=mail",
+        "/admin/activity?from-a=mail",
+    ],
+)
+async def test_what_an_address_says_amiss_is_passed_over(operator: Visitor, path: str) -> None:
+    await operator.open(path)
+    assert await operator.page.get_by_role("main").get_by_role("alert").count() == 0
+
+
+async def test_a_users_requests_are_listed_whatever_their_usage_is_looked_at_by(operator: Visitor) -> None:
+    await operator.open(f"{await operator.looked_at()}?days=7&measure=cost&model=gives-away")
+    await expect(operator.page.get_by_role("region", name="Requests").locator("tbody tr")).to_have_count(1)
 
 
 async def test_the_order_of_sessions_stands_in_the_address(operator: Visitor) -> None:

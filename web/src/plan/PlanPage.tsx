@@ -38,7 +38,7 @@ export function PlanPage() {
                         Up to {plan.maxTokensPerRequest.toLocaleString()} tokens a request
                       </p>
                     )}
-                    <p className={styles.soft}>{textsOf(plan)}</p>
+                    <p className={styles.texts}>{textsOf(plan)}</p>
                   </div>
                   <div className={styles.meters}>
                     <Meters limits={limits} />

@@ -13,7 +13,7 @@ import { SkeletonRows } from "@/shared/SkeletonRows";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
-import type { SessionsShown } from "./shown";
+import { sessionsShown } from "./shown";
 
 const ORDERS: { value: Order; label: string }[] = [
   { value: "desc", label: "Newest first" },
@@ -22,7 +22,7 @@ const ORDERS: { value: Order; label: string }[] = [
 
 /** One's conversations. */
 export function SessionsPage() {
-  const { order = "desc" } = useSearch({ strict: false }) as SessionsShown;
+  const { order = "desc" } = sessionsShown(useSearch({ strict: false }));
   const navigate = useNavigate();
   const sort = (chosen: string) =>
     void navigate({ to: ".", search: chosen === "asc" ? { order: chosen } : {}, resetScroll: false });
@@ -73,6 +73,7 @@ const COLUMNS: Column<ChatSession>[] = [
   {
     label: "Failed",
     kind: "number",
+    isExtra: true,
     unit: "failed",
     isSoft: ({ failed }) => failed === 0,
     isNone: ({ failed }) => failed === 0,
@@ -89,12 +90,18 @@ const COLUMNS: Column<ChatSession>[] = [
   {
     label: "Began",
     kind: "number",
-    isExtra: true,
     isSoft: true,
-    isNone: isSame,
+    before: "began",
     of: ({ startedAt }) => <TimeAgo at={startedAt} />,
   },
-  { label: "Last request", kind: "number", isSoft: true, of: ({ lastAt }) => <TimeAgo at={lastAt} /> },
+  {
+    label: "Last request",
+    kind: "number",
+    isSoft: true,
+    before: "last",
+    isNone: isSame,
+    of: ({ lastAt }) => <TimeAgo at={lastAt} />,
+  },
 ];
 
 /** On a narrow screen the same words are not said twice. */

@@ -25,7 +25,9 @@ export function PageError({ error }: ErrorComponentProps) {
         "The service cannot be reached, or has a newer version. The page comes by itself as soon as it can.",
       )
     : told;
-  return <ErrorState problem={problem} retry={() => location.reload()} />;
+  return (
+    <ErrorState problem={problem} retry={isLost ? () => void reloadIfBack() : () => location.reload()} />
+  );
 }
 
 function wait(): number {

@@ -21,7 +21,7 @@ const isMeasure = (name: unknown): name is Measure =>
 
 /** What charts are about, and how that is changed: a step that Back undoes. */
 export function useMeasure(): [Measure, (measure: Measure) => void] {
-  const { measure = USUAL } = useSearch({ strict: false }) as UsageShown;
+  const { measure = USUAL } = usageShown(useSearch({ strict: false }));
   const navigate = useNavigate();
   const show = (chosen: Measure) =>
     void navigate({

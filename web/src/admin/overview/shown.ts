@@ -69,7 +69,7 @@ const isBy = (name: unknown): name is By => typeof name === "string" && Object.h
 
 /** By what the top users are ordered, and how that is changed: a step that Back undoes. */
 export function useBy(): [By, (by: By) => void] {
-  const { by = USUAL } = useSearch({ strict: false }) as AllUsageShown;
+  const { by = USUAL } = allUsageShown(useSearch({ strict: false }));
   const navigate = useNavigate();
   const order = (chosen: By) =>
     void navigate({
