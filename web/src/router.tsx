@@ -25,6 +25,7 @@ function notLoaded(error: Error): never {
   throw new Error(`the page did not come: ${error.message}`, { cause: error });
 }
 
+// What an address says besides is in "search" too, so whoever reads one takes what it understands.
 const at = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path });
 
 const routes = [
@@ -39,14 +40,14 @@ const routes = [
     ...at("/requests"),
     component: page(() => import("./requests/RequestsPage"), "RequestsPage"),
     validateSearch: narrowed,
-    loaderDeps: ({ search }) => search,
+    loaderDeps: ({ search }) => narrowed(search),
     loader: ({ deps }) => early.requests(deps),
   }),
   createRoute({
     ...at("/sessions"),
     component: page(() => import("./sessions/SessionsPage"), "SessionsPage"),
     validateSearch: sessionsShown,
-    loaderDeps: ({ search }) => search,
+    loaderDeps: ({ search }) => sessionsShown(search),
     loader: ({ deps: { order = "desc" } }) => early.sessions(order),
   }),
   createRoute({
@@ -85,7 +86,7 @@ const routes = [
     ...at("/settings/activity"),
     component: page(() => import("./activity/ActivityPage"), "ActivityPage"),
     validateSearch: activityAsked,
-    loaderDeps: ({ search }) => search,
+    loaderDeps: ({ search }) => activityAsked(search),
     loader: ({ deps }) => early.activity("own", deps),
   }),
   createRoute({
@@ -103,7 +104,7 @@ const routes = [
     ...at("/admin/users"),
     component: page(() => import("./admin/users/UsersPage"), "UsersPage"),
     validateSearch: asked,
-    loaderDeps: ({ search }) => search,
+    loaderDeps: ({ search }) => asked(search),
     loader: ({ deps }) => early.users(deps),
   }),
   createRoute({
@@ -130,7 +131,7 @@ const routes = [
     ...at("/admin/activity"),
     component: page(() => import("./admin/activity/AllActivityPage"), "AllActivityPage"),
     validateSearch: activityAsked,
-    loaderDeps: ({ search }) => search,
+    loaderDeps: ({ search }) => activityAsked(search),
     loader: ({ deps }) => early.activity("all", deps),
   }),
   createRoute({
