@@ -213,9 +213,14 @@ async def test_a_search_through_much_goes_on_at_a_press(
     chromium: Browser, served: Served, signed_in: StorageState
 ) -> None:
     async with visiting(chromium, served, signed_in=signed_in) as visitor:
-        cut = {"success": True, "items": [], "nextCursor": "further", "searchedTo": "2026-03-01T00:00:00.000Z"}
+        cut: dict[str, Any] = {
+            "success": True,
+            "items": [],
+            "nextCursor": "further",
+            "searchedTo": "2026-03-01T00:00:00.000Z",
+        }
         found = await visitor.context.request.get(f"{served.url}/api/chat/requests?limit=1")
-        answers = {"": cut, "further": await found.json() | {"nextCursor": None}}
+        answers: dict[str, Any] = {"": cut, "further": await found.json() | {"nextCursor": None}}
 
         async def answer(route: Route) -> None:
             (cursor,) = parse_qs(urlsplit(route.request.url).query).get("cursor", [""])
