@@ -95,6 +95,10 @@ LISTS: Final = (
         "before_at": None, "before_id": None, "most": PAGE}),
     Look("middle", "newest_sessions", _A_PAGE, lambda m: _user(m) | {
         "before_at": m.begun_at, "before_id": "a", "most": PAGE}),
+    Look("first", "oldest_sessions", _A_PAGE, lambda m: _user(m) | {
+        "after_at": None, "after_id": None, "most": PAGE}),
+    Look("middle", "oldest_sessions", _A_PAGE, lambda m: _user(m) | {
+        "after_at": m.begun_at, "after_id": "a", "most": PAGE}),
     Look("first", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": None, "most": PAGE}),
     Look("deep", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": m.middle, "most": PAGE}),
     Look("first", "exported_users", _A_PAGE, lambda _: {"after": None, "most": PAGE}),

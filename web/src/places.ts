@@ -19,7 +19,7 @@ export const PLACES = {
   },
   "/sessions": {
     title: "Sessions",
-    about: "Conversations: requests that came with the same session id. The one begun last comes first.",
+    about: "Conversations: requests that came with the same session id, by when they began.",
     file: "sessions/SessionsPage.tsx",
   },
   "/sessions/$session": { title: "", file: "sessions/SessionPage.tsx" },

@@ -9,6 +9,7 @@ import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { SearchField } from "@/shared/SearchField";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { asked } from "./asked";
 import { UsersTable } from "./UsersTable";
 import styles from "./users.module.css";
 
@@ -19,7 +20,7 @@ const STATES = [
 
 /** Everybody: searched, sorted, and page by page. */
 export function UsersPage() {
-  const search = useSearch({ strict: false }) as UsersAsked;
+  const search = asked(useSearch({ strict: false }));
   const navigate = useNavigate();
   const ask = (changes: UsersAsked, isSameStep = false) =>
     void navigate({
