@@ -179,7 +179,7 @@ async def test_the_migration_counts_what_has_no_price_in_conversations(
         nameless = await started(ledger, busy, model="nobody-prices-it", session_id="s0")
         await ledger.finish(an_outcome(busy, nameless.id, tokens_input=5, tokens_output=6))
     await owner.execute("UPDATE chat_sessions SET unpriced = 0")
-    text = (MIGRATIONS / "0011_unpriced_in_sessions.sql").read_text()
+    text = (MIGRATIONS / "0012_unpriced_in_sessions.sql").read_text()
     await owner.execute(text[text.index("UPDATE chat_sessions") :])
     assert (await verify(db)).differences == []
     of_s0 = "SELECT unpriced FROM chat_sessions WHERE user_id = $1 AND session_id = 's0'"
