@@ -47,7 +47,7 @@ USERS: Final = (
     Shot("requests-phone-dark", "/requests", width=_PHONE, height=844, scheme="dark"),
     Shot("request", "/requests", height=1300, opens="Should we use microservices?"),
     Shot("sessions", "/sessions"),
-    Shot("plan", "/plan", height=700),
+    Shot("plan", "/plan", height=820),
 )
 OPERATORS: Final = (
     Shot("all-usage", "/admin", height=1000),

@@ -93,6 +93,37 @@ def test_a_generated_page_is_what_the_code_says(checkout: Checkout, path: str) -
     assert checkout.files[path] == generated.PAGES[path](), "run `make docs`"
 
 
+# Promises of what there is not: no test can hold them.
+ABSENT = {14, 36}
+
+
+def _unheld(checkout: Checkout) -> Iterator[str]:
+    """Promises of security.md that no test holds, and tests named there that are gone."""
+    promises = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", checkout.files.get("docs/security.md", ""), re.MULTILINE)
+    if [int(number) for number, _ in promises] != list(range(1, 51)):
+        yield "docs/security.md: the promises are not those from 1 to 50, each once and in order"
+    for number, held_by in promises:
+        tests = re.findall(r"`([\w/]+\.py)::(\w+)`", held_by)
+        if not tests and int(number) not in ABSENT:
+            yield f"docs/security.md: no test holds promise {number}"
+        for path, name in tests:
+            if f"def {name}(" not in checkout.files.get(f"tests/{path}", ""):
+                yield f"docs/security.md: promise {number} is held by tests/{path}::{name}, which is not there"
+
+
+def test_every_promise_of_security_is_held_by_a_test(checkout: Checkout) -> None:
+    assert list(_unheld(checkout)) == []
+
+
+def test_a_promise_that_nothing_holds_is_seen() -> None:
+    rows = [f"| {number} | x | `http/test_x.py::test_x` |" for number in range(1, 51)]
+    files = {"tests/http/test_x.py": "async def test_x() -> None:\n"}
+    for line, bad in ((0, "| 1 | x | nothing |"), (4, "| 5 | x | `http/test_x.py::test_y` |"), (49, ""), (1, rows[2])):
+        page = "\n".join([*rows[:line], bad, *rows[line + 1 :]])
+        assert list(_unheld(Checkout(files | {"docs/security.md": page}))), bad
+    assert list(_unheld(Checkout(files | {"docs/security.md": "\n".join(rows)}))) == []
+
+
 def test_the_changelog_knows_this_version(checkout: Checkout) -> None:
     version = tomllib.loads(checkout.files["pyproject.toml"])["project"]["version"]
     headings = re.findall(r"^## \[?([^\]\s]+)", checkout.files["CHANGELOG.md"], re.MULTILINE)

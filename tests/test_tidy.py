@@ -44,6 +44,15 @@ SAMPLES = [
         {LEDGER: "async def start():\n" + 59 * "    pass\n"},
     ),
     Sample(
+        code.a_secret_is_compared_in_constant_time,
+        (
+            {LEDGER: "def same(token, other):\n    return token == other\n"},
+            {LEDGER: "def same(row, given):\n    return given != row['code_hash']\n"},
+            {DATABASE: "ok = found.fingerprint == ours\n"},
+        ),
+        {LEDGER: "import hmac\nok = hmac.compare_digest(token, other) and tokens == 5 and done.returncode == 0\n"},
+    ),
+    Sample(
         code.what_decides_reads_no_clock_and_no_environment,
         (
             {LEDGER: "from datetime import datetime as dt, UTC\nat = dt.now(UTC)\n"},

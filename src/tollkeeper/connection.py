@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from tollkeeper.errors import NotUnderstood, TollkeeperError
+from tollkeeper.http.front import GUARDS
 from tollkeeper.http.problems import HeadersTooLarge, TooSlow, document
 
 HEADER_SECONDS: Final = 10.0
@@ -168,8 +169,7 @@ def _refusal(error: TollkeeperError) -> bytes:
         b"content-type: application/problem+json",
         b"content-length: %d" % len(body),
         b"connection: close",
-        b"cache-control: no-store",
-        b"x-content-type-options: nosniff",
         b"x-trace-id: " + trace_id.encode(),
+        *(name + b": " + value for name, value in GUARDS),
     ]
     return STATUS_LINE[int(error.status)] + b"\r\n".join(lines) + b"\r\n\r\n" + body

@@ -1,9 +1,14 @@
-"""Where the settings say the database, the master keys and the mail server are. Light enough for every command."""
+"""Where the settings say the database, the master keys and the mail server are, and where a running service is.
+
+Light enough for every command.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import fcntl
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -29,6 +34,41 @@ async def located(settings: Settings) -> AsyncGenerator[Addresses]:
         return
     async with embedded_server(Path(settings.data)) as addresses:
         yield addresses
+
+
+@contextmanager
+def told_where(settings: Settings, url: str) -> Generator[None]:
+    """Let commands on the same data directory know where the service is, for as long as the block lasts.
+
+    They are told nothing where there is no such directory; of several services on one they hear of the first.
+    """
+    with ExitStack() as held:
+        with suppress(OSError):
+            place = os.open(_place(settings), os.O_RDWR | os.O_CREAT, 0o600)
+            file = held.enter_context(os.fdopen(place, "r+"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.truncate()
+            file.write(url)
+            file.flush()
+        yield
+
+
+def served_at(settings: Settings) -> str | None:
+    """Say where the service on this data directory is; ``None`` if none runs, on this machine and as this user."""
+    try:
+        with _place(settings).open("r+") as file:
+            try:
+                # Held by the one that runs for as long as it does: what a killed one left behind says nothing.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read() or None
+    except OSError:
+        return None
+    return None
+
+
+def _place(settings: Settings) -> Path:
+    return Path(settings.data) / "served-at"
 
 
 def master_keys(settings: Settings, *, make: bool = False) -> dict[int, bytes]:

@@ -21,9 +21,11 @@ from typing import Any, Final
 import msgspec
 import uvicorn
 
-from tollkeeper.app import Application, first_operator_url, prepared, running, working
+from tollkeeper.app import Application, first_operator_url, prepared, public_url_of, running, working
 from tollkeeper.connection import LimitedConnection, sweep
 from tollkeeper.errors import Misconfigured
+from tollkeeper.location import told_where
+from tollkeeper.logs import start_logging, tell_of_the_unnoticed
 from tollkeeper.settings import Settings
 from tollkeeper.store.embedded import Addresses
 
@@ -76,24 +78,18 @@ def run(settings: Settings, *, ready: Ready = lambda _: None, welcome: Ready | N
 
 async def serve(settings: Settings, *, ready: Ready = lambda _: None, welcome: Ready | None = None) -> None:
     """Serve until a signal says to stop: SIGTERM lets balancers notice first, SIGINT does not wait for them."""
-    start_logging(settings)
+    _begin_to_log(settings)
     stop = Stop()
     with _signals_tell(stop), listening(settings) as listener:
         settings = replace(settings, public_url=settings.public_url or address_of(listener))
         async with prepared(settings) as addresses:
             if welcome is not None and (url := await first_operator_url(settings, addresses)):
                 welcome(url)
-            if settings.workers > 1:
-                await _serve_with_workers(settings, addresses, listener, stop, ready)
-            else:
-                async with (
-                    running(settings, addresses) as application,
-                    working(settings, addresses),
-                    serving(settings, application, listener, stop) as url,
-                ):
-                    keep_what_is_loaded()
-                    ready(url)
-                    await stop.wait()
+            with told_where(settings, public_url_of(settings)):
+                if settings.workers > 1:
+                    await _serve_with_workers(settings, addresses, listener, stop, ready)
+                else:
+                    await _serve_alone(settings, addresses, listener, stop, ready)
 
 
 @asynccontextmanager
@@ -155,30 +151,6 @@ def keep_what_is_loaded() -> None:
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
-def start_logging(settings: Settings) -> None:
-    """Log to standard error, nothing about single requests that were answered."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_JsonLines() if settings.log_format == "json" else logging.Formatter(_LINE))
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    # uvicorn tells of every start, stop and odd byte; its errors are of use.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-
-
-_LINE: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        told = {
-            "at": self.formatTime(record),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            "exception": self.formatException(record.exc_info) if record.exc_info else None,
-        }
-        return msgspec.json.encode({name: value for name, value in told.items() if value is not None}).decode()
-
-
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the process that serves has its own."""
 
@@ -212,6 +184,19 @@ def _signals_tell(stop: Stop) -> Any:
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
         loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _serve_alone(
+    settings: Settings, addresses: Addresses, listener: socket.socket, stop: Stop, ready: Ready
+) -> None:
+    async with (
+        running(settings, addresses) as application,
+        working(settings, addresses),
+        serving(settings, application, listener, stop) as url,
+    ):
+        keep_what_is_loaded()
+        ready(url)
+        await stop.wait()
 
 
 async def _serve_with_workers(
@@ -292,7 +277,7 @@ class _Worker:
 async def _work() -> None:
     """Be a worker."""
     orders, parent = await _orders()
-    start_logging(orders.settings)
+    _begin_to_log(orders.settings)
     listener = socket.socket(fileno=orders.socket)
     stop = Stop()
     addresses = Addresses(orders.service_dsn, orders.owner_dsn, admin=None)
@@ -319,6 +304,11 @@ async def _orders() -> tuple[Orders, asyncio.StreamReader]:
 async def _stop_with(parent: asyncio.StreamReader, stop: Stop) -> None:
     await parent.read()
     stop.tell(politely=False)
+
+
+def _begin_to_log(settings: Settings) -> None:
+    start_logging(settings.log_level, settings.log_format)
+    asyncio.get_running_loop().set_exception_handler(tell_of_the_unnoticed)
 
 
 def _in_loop(work: Awaitable[None]) -> None:

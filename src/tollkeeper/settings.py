@@ -215,7 +215,8 @@ class Settings:
     )
     public_url: str | None = _setting(
         "Where people reach the service, such as `https://usage.example.com`: links in mails, the way back from GitHub "
-        "and passkeys are bound to it. Not set: the address it listens on, which does for one machine.",
+        "and passkeys are bound to it; with `https` browsers are told to come by TLS alone for a year. Not set: the "
+        "address it listens on, which does for one machine.",
         _origin,
         default=None,
     )

@@ -17,6 +17,7 @@ from tollkeeper.accounts import keys, users
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Contradiction, Invalid, NobodyKnown, NotFound, TollkeeperError
 from tollkeeper.store.database import Database
+from tollkeeper.store.embedded import Addresses
 
 PEPPER = bytes(range(32))
 
@@ -183,6 +184,35 @@ async def test_forty_racers_get_twenty_keys_and_a_revoked_one_makes_room(db: Dat
         await create()
     await keys.revoke(db, user.id, made[0].id, actor=OPERATOR)
     await create()
+
+
+async def test_of_twenty_who_make_service_keys_at_two_nodes_only_those_find_room_whom_there_is_room_for(
+    db: Database, dsns: Addresses, owner: Any
+) -> None:
+    await owner.execute(
+        "INSERT INTO api_keys (key_hash, kind, name, shown_as, scopes) "
+        "SELECT sha256(n::text::bytea), 'service', 'x', 'tk_service_x…', '{track}' FROM generate_series(1, $1) AS n",
+        keys.MOST_SERVICE_KEYS - 5,
+    )
+    async with Database.open(dsns.service, size=4) as other:
+
+        async def create(node: Database) -> keys.NewKey:
+            return await keys.create(node, kind="service", name="x", pepper=PEPPER, actor=OPERATOR)
+
+        verdicts = await asyncio.gather(*(create((db, other)[each % 2]) for each in range(20)), return_exceptions=True)
+        made = [each for each in verdicts if isinstance(each, keys.NewKey)]
+        assert len(made) == 5
+        assert {str(each) for each in verdicts if not isinstance(each, keys.NewKey)} == {
+            "services have at most 200 keys that work: revoke one first"
+        }
+        # A user's own are counted apart, a key that is replaced makes no room, and a revoked one does.
+        user = await users.add(db, "a@example.com")
+        await keys.create(db, kind="user", name="x", user_id=user.id, pepper=PEPPER, actor=OPERATOR)
+        await keys.rotate(db, made[0].id, pepper=PEPPER, actor=OPERATOR)
+        with pytest.raises(Contradiction):
+            await create(other)
+        await keys.revoke_any(db, made[1].id, actor=OPERATOR)
+        assert await create(other)
 
 
 async def test_addresses_are_kept_as_networks(db: Database) -> None:

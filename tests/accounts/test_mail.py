@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import time
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -19,6 +21,10 @@ from tollkeeper.errors import Unavailable
 
 NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
 SITE = "https://usage.example"
+
+
+# More than any address may hold.
+HOSTILE = "a&b'<img/src=//evil.example><b>$site</b>\r\n@example.com"
 
 
 def a_letter(to: str = "ada@example.com") -> Letter:
@@ -62,6 +68,48 @@ async def test_what_could_be_markup_is_text() -> None:
     letter = letters.invitation("a&b'<i>@example.com", written_at=NOW, expires_at=NOW, site=SITE)
     assert "a&amp;b&#x27;&lt;i&gt;@example.com" in letter.html
     assert "<i>" not in letter.html
+
+
+class _Markup(HTMLParser):
+    """What a page is made of: its tags, where its links lead, and all else that it asks for."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: set[str] = set()
+        self.asks_for: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name == "href":
+                self.links.add(value or "")
+            elif name in {"src", "srcset", "background", "poster", "action"} or "url(" in (value or ""):
+                self.asks_for.append(f"{name}={value}")
+
+
+@pytest.mark.parametrize(
+    ("letter", "links"),
+    [
+        (a_letter(HOSTILE), {SITE, f"{SITE}/sign-in/email/{'t' * 43}"}),
+        (letters.invitation(HOSTILE, written_at=NOW, expires_at=NOW, site=SITE), {SITE}),
+    ],
+    ids=["sign-in", "invitation"],
+)
+def test_every_letter_is_whole_whatever_the_address_and_loads_nothing(letter: Letter, links: set[str]) -> None:
+    found = _Markup(letter.html)
+    assert (found.links, found.asks_for) == (links, [])
+    assert not found.tags & {"img", "script", "link", "iframe", "form", "i", "b"}
+    assert all(link in letter.text for link in links)
+    assert "$" not in (letter.text + letter.html).replace(HOSTILE, "").replace(html.escape(HOSTILE), "")
+
+
+async def test_an_address_with_a_line_break_becomes_no_header(box: Mailbox) -> None:
+    for address in ("ada@example.com\r\nBcc: evil@example.com", "ada\nSubject: x@example.com"):
+        with pytest.raises((NotDelivered, Refused)):
+            await smtp(box.port).deliver(a_letter(address))
+    assert not box.got
 
 
 async def test_domains_in_other_scripts_are_written_as_mail_servers_read_them(box: Mailbox) -> None:

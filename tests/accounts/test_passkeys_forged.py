@@ -9,12 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from webauthn import helpers
 
 from tests.accounts.ceremonies import BROWSER, NOW, PARTY, PEPPER, ask, enter, keep, make, use
 from tests.accounts.clock import set_clock
 from tests.authenticator import Authenticator, Key
-from tollkeeper.accounts import logins, passkeys, users
+from tollkeeper.accounts import authenticators, logins, passkeys, users
 from tollkeeper.accounts.logins import LoginSession
 from tollkeeper.errors import (
     Invalid,
@@ -153,7 +152,8 @@ def test_whatever_is_sent_is_judged(device: Authenticator) -> None:
     chance = random.Random(7)
     options = {"user": {"id": "AAAA"}, "challenge": "x" * 43}
     made = device.make(options)
-    row: Any = {"user_id": UUID(bytes=bytes(16)), "public_key": passkeys._made(PARTY, "x" * 43, made).public_key}  # type: ignore[union-attr]
+    kept = authenticators.made(PARTY, "x" * 43, made)
+    assert kept is not None
     device.keys[0].user = bytes(16)
     used = device.use(options)
 
@@ -165,8 +165,10 @@ def test_whatever_is_sent_is_judged(device: Authenticator) -> None:
         return credential | {"response": credential["response"] | {field: urlsafe_b64encode(raw).decode()}}
 
     def is_taken(credential: dict[str, Any]) -> bool:
-        given = passkeys._judged(lambda: helpers.parse_authentication_credential_json(credential))
-        return given is not None and passkeys._judged(lambda: passkeys._used(PARTY, "x" * 43, given, row)) is not None
+        came, user_id = authenticators.given(credential), UUID(bytes=bytes(16))
+        if came is None:
+            return False
+        return authenticators.used(PARTY, "x" * 43, came, user_id=user_id, public_key=kept.public_key) is not None
 
     assert is_taken(used)
     for _ in range(500):
@@ -175,4 +177,4 @@ def test_whatever_is_sent_is_judged(device: Authenticator) -> None:
         same = urlsafe_b64decode(worse["response"][field]) == urlsafe_b64decode(used["response"][field] + "==")
         assert is_taken(worse) == same
         forged = spoiled(made, "attestationObject")
-        passkeys._judged(lambda forged=forged: passkeys._made(PARTY, "x" * 43, forged))
+        authenticators.made(PARTY, "x" * 43, forged)

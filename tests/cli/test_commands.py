@@ -64,12 +64,14 @@ def test_a_list_goes_on_behind_its_page(told: Callable[..., Told]) -> None:
 
 
 def test_a_link_signs_in_on_the_running_service(serving: Serving, a_user: Callable[[str], str]) -> None:
-    email, port = a_user("linked"), serving.url.rpartition(":")[2]
-    link = serving.tollkeeper.json("user", "link", email, "--port", port)
+    email = a_user("linked")
+    link = serving.tollkeeper.json("user", "link", email)
     assert link["url"].startswith(f"{serving.url}/sign-in/")
     assert link["expiresAt"].endswith("Z")
+    elsewhere = serving.tollkeeper.json("user", "link", email, "--port", "9001")
+    assert elsewhere["url"].startswith("http://localhost:9001/sign-in/")
     shown = serving.tollkeeper.run("user", "link", email)
-    assert shown.stdout.startswith("http://localhost:8080/sign-in/")
+    assert shown.stdout.startswith(f"{serving.url}/sign-in/")
     assert len(shown.stdout.splitlines()) == 1, "standard output has the link alone, so that a script can take it"
     assert email in shown.stderr
 
@@ -322,7 +324,7 @@ def test_a_reader_who_leaves_early_is_no_error(tollkeeper: Tollkeeper) -> None:
 COMMANDS = [
     [],
     *([command] for command in ("serve", "demo", "migrate", "import", "export", "verify", "scrub", "doctor")),
-    *(["user", verb] for verb in ("add", "list", "show", "set", "link", "delete")),
+    *(["user", verb] for verb in ("add", "list", "show", "set", "invite", "link", "delete")),
     *(["plan", verb] for verb in ("list", "apply", "set")),
     *(["key", verb] for verb in ("create", "list", "revoke", "rotate", "pattern")),
     *(["secrets", verb] for verb in ("status", "rotate")),

@@ -72,7 +72,6 @@ def test_serve_says_where_it_serves_and_how_to_get_in(open_dir: Path) -> None:
     assert lines[0].startswith("tollkeeper serves http://localhost:")
     assert str(open_dir / "demo") in lines[1]
     assert "user link EMAIL --data" in lines[2]
-    assert "--port" in lines[2]
     assert "key create --service NAME" in lines[3]
 
 

@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import COMMAND, SECONDS, Tollkeeper
-from tests.metering.making import PENDING_FOR
+from tests.metering.making import PENDING_FOR, a_request, a_user, an_outcome
 from tests.metering.pruning import a_history, derived, in_any_table
-from tollkeeper.metering.importing import Importer
+from tollkeeper.metering.importing import Importer, Past
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.verify import verify
 from tollkeeper.store.database import Database
@@ -107,6 +107,41 @@ async def test_the_settings_decide_when_nothing_is_said(operator: Operator, owne
     assert done["requests"] > 0
     assert (done["requests"] + done["texts"], len(done["months"])) == (40, len(set(done["months"])))
     assert await owner.fetchval("SELECT count(prompt) FROM chat_requests") == 0
+    assert (await operator.json("verify"))["ok"]
+
+
+async def test_texts_go_as_plans_say_and_those_of_other_plans_stay(
+    operator: Operator, db: Database, owner: asyncpg.Connection, dsns: Addresses
+) -> None:
+    at, user = await owner.fetchval(_MONTHS_AGO, 3), await a_user(db, "free", email="free@example.com")
+    async with Database.open(dsns.owner, size=1) as keeper:
+        past = a_request(user, "text", started_at=at, import_key="1")
+        await Importer(Ledger(db, pending_for=PENDING_FOR), keeper).book(
+            [Past(1, past, an_outcome(user, "", completed_at=at))]
+        )
+    counted = await owner.fetch("SELECT plan_name, count(*) FROM chat_requests GROUP BY plan_name ORDER BY 1")
+    assert [tuple(row) for row in counted] == [("enterprise", 40), ("free", 1)]
+    plan, under_it, others = "enterprise", 40, [("free", 1)]
+    nothing = await operator.run("prune", "--by-plan")
+    assert nothing.stdout.startswith("0 requests pruned, the texts of 0 others cleared.\nRows: since ")
+    await owner.execute("UPDATE plans SET retain_text_days = 20 WHERE name = $1", plan)
+    would = await operator.json("prune", "--by-plan", "--dry-run")
+    assert (would["requests"], would["texts"], would["textsBefore"]) == (0, 0, None)
+    assert [(each["plan"], each["texts"]) for each in would["textsOfPlans"]] == [(plan, under_it)]
+    assert would["textsOfPlans"][0]["textBytes"] > 0
+    shown = await operator.run("prune", "--dry-run")
+    assert shown.stdout.splitlines()[1].startswith(f"texts of {plan}  ")
+    assert await owner.fetchval("SELECT count(prompt) FROM chat_requests") == 41
+    # What goes for all is not told twice.
+    for_all = ("prune", "--by-plan", "--texts-older-than", "1")
+    twice = await operator.json(*for_all, "--dry-run")
+    assert (twice["texts"], [each["texts"] for each in twice["textsOfPlans"]]) == (41, [0])
+    # Without a word plans decide as well.
+    done = await operator.json("prune")
+    assert (done["requests"], done["texts"], done["textsOfPlans"]) == (0, 0, {plan: under_it})
+    left = await owner.fetch("SELECT plan_name, count(prompt) FROM chat_requests GROUP BY plan_name ORDER BY 1")
+    assert [tuple(row) for row in left] == [(plan, 0), *others]
+    assert (await operator.json("prune"))["textsOfPlans"] == {}
     assert (await operator.json("verify"))["ok"]
 
 

@@ -6,10 +6,12 @@ from ipaddress import ip_network
 
 import pytest
 
+from tests.conftest import Server
 from tollkeeper.http.addresses import address_of_client, is_within
 from tollkeeper.http.exchange import Exchange
+from tollkeeper.settings import Settings
 
-from .conftest import Person, Site
+from .conftest import JSON, Person, Site, a_site
 
 
 async def test_forwarded_addresses_count_only_from_trusted_proxies(service: Site, alice: Person) -> None:
@@ -20,6 +22,41 @@ async def test_forwarded_addresses_count_only_from_trusted_proxies(service: Site
     metrics = await service.call("GET", "/metrics", by={"X-Forwarded-For": "127.0.0.1"})
     assert metrics.is_problem(401, "not-signed-in")
     assert (await service.call("GET", "/metrics")).status == 200
+
+
+async def test_a_made_up_address_changes_neither_limit_nor_log(service: Site, alice: Person) -> None:
+    statuses: list[int] = []
+    for number in range(25):
+        by = JSON | {"X-Forwarded-For": f"203.0.{number}.9", "Forwarded": f"for=203.0.{number}.9"}
+        says = {"email": f"somebody-{number}@example.com"}
+        statuses.append((await service.call("POST", "/api/sign-in/email", by=by, says=says)).status)
+    assert statuses == [200] * 20 + [429] * 5
+    by = alice.by_cookie | JSON | {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"}
+    assert (await service.call("POST", "/api/account/keys", by=by, says={"name": "x"})).status == 201
+    noted = "SELECT ip_address FROM activity WHERE user_id = $1 AND action = 'key.created' ORDER BY id DESC LIMIT 1"
+    assert await service.owner.fetchval(noted, alice.id) == "127.0.0.1"
+
+
+async def test_behind_a_proxy_what_a_client_claims_changes_neither(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A proxy puts whom it saw behind what it was told."""
+    given = {"TOLLKEEPER_TRUSTED_PROXIES": "127.0.0.1"}
+    async with a_site(server, Settings.of(given, port=0, data=str(tmp_path_factory.mktemp("data")))) as site:
+        statuses: list[int] = []
+        for number in range(25):
+            by = JSON | {"X-Forwarded-For": f"198.51.{number}.1, 203.0.113.9"}
+            says = {"email": f"somebody-{number}@example.com"}
+            statuses.append((await site.call("POST", "/api/sign-in/email", by=by, says=says)).status)
+        assert statuses == [200] * 20 + [429] * 5
+        # Of another network the next one is served, and noted as it was seen.
+        ada = await site.person()
+        by = ada.by_cookie | JSON | {"X-Forwarded-For": "203.0.113.9, 192.0.2.5"}
+        assert (await site.call("POST", "/api/account/keys", by=by, says={"name": "x"})).status == 201
+        noted = "SELECT ip_address FROM activity WHERE action = 'key.created' ORDER BY id DESC LIMIT 1"
+        assert await site.owner.fetchval(noted) == "192.0.2.5"
+        by = JSON | {"X-Forwarded-For": "203.0.113.9, 192.0.2.5"}
+        assert (await site.call("POST", "/api/sign-in/email", by=by, says={"email": "x@example.com"})).status == 200
 
 
 @pytest.mark.parametrize(

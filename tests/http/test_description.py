@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from litestar import get
 
+from tollkeeper import logs
 from tollkeeper.http.docs import describe
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation, operation_of
@@ -97,6 +98,7 @@ async def test_every_answer_carries_the_guards(service: Site, alice: Person, cal
         assert re.fullmatch("[0-9a-f]{32}", heard.headers["X-Trace-Id"])
         assert "Server" not in heard.headers
         assert "Access-Control-Allow-Origin" not in heard.headers
+        assert "Strict-Transport-Security" not in heard.headers, "browsers come by plain HTTP here"
 
 
 @pytest.mark.parametrize("path", ["/api/chat/track", "/healthz", "/api/nothing"])
@@ -152,3 +154,6 @@ async def test_what_we_did_not_foresee_is_500_logged_once_and_told_without_its_i
     logged = [record for record in caplog.records if told["traceId"] in record.getMessage()]
     assert [record.levelname for record in logged] == ["ERROR"]
     assert logged[0].exc_info
+    written = logs.handler("text").format(logged[0])
+    assert "in boom" in written
+    assert "secret inside" not in written.replace('raise RuntimeError("secret inside")', "")

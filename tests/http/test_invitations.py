@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Server
 from tests.mailbox import Mailbox, mailbox
+from tollkeeper.accounts import asks
 from tollkeeper.settings import Settings
 
 from .browsers import a_browser
@@ -40,18 +41,25 @@ async def site(server: Server, box: Mailbox, tmp_path_factory: pytest.TempPathFa
         yield site
 
 
+async def states(site: Site, operator: dict[str, str]) -> dict[str, str]:
+    """What came of whose invitation."""
+    found = (await site.call("GET", PATH, by=operator)).json
+    assert (found["isMailed"], found["url"]) == (True, ORIGIN)
+    return {each["email"]: each["status"] for each in found["items"]}
+
+
 async def test_who_is_invited_hears_of_it_and_signs_up_onto_the_plan(site: Site, box: Mailbox) -> None:
     operator, email = (await site.operator()).by_cookie, "Guest@elsewhere.example"
     made = await site.call("POST", PATH, by=operator, says={"email": email, "plan": "pro"})
-    assert (made.status, made.json["isMailed"]) == (201, True)
-    assert made.json["invitation"].items() >= {"email": email, "plan": "pro", "isExpired": False}.items()
+    assert (made.status, made.json["isMailed"], made.json["url"]) == (201, True, ORIGIN)
+    assert made.json["invitation"].items() >= {"email": email, "plan": "pro", "status": "open"}.items()
     invitation = await box.next(email)
     assert ORIGIN in invitation.part("plain")
     browser = a_browser(site)
     await browser.ask(email.lower())
     assert (await browser.type(email, (await box.next(email.lower())).code)).status == 200
     assert (await browser.call("GET", "/api/account")).json["account"]["plan"] == "pro"
-    assert (await site.call("GET", PATH, by=operator)).json["items"] == []
+    assert await states(site, operator) == {email: "used"}
     again = await site.call("POST", PATH, by=operator, says={"email": email})
     assert again.is_problem(409, "contradiction")
     noted = await site.owner.fetch(
@@ -74,11 +82,30 @@ async def test_a_withdrawn_or_expired_invitation_lets_nobody_in(site: Site, box:
             gone = await site.call("DELETE", f"{PATH}/{made.json['invitation']['id']}", by=operator)
             assert gone.status == 200
         else:
-            await site.owner.execute("UPDATE invitations SET expires_at = tk_now()")
-            assert [each["isExpired"] for each in (await site.call("GET", PATH, by=operator)).json["items"]] == [True]
+            await site.owner.execute("UPDATE invitations SET expires_at = tk_now() WHERE address = $1", email)
         assert (await browser.type(email, mail.code)).is_problem(401, "code-over")
+    seen = await states(site, operator)
+    assert (seen["one@elsewhere.example"], seen["two@elsewhere.example"]) == ("revoked", "expired")
     for odd, status in ((str(uuid4()), 404), ("x", 400), (made.json["invitation"]["id"] + "0", 400)):
         assert (await site.call("DELETE", f"{PATH}/{odd}", by=operator)).status == status
+
+
+async def test_what_came_of_an_invitation_is_over_once_and_seen_for_a_month(site: Site) -> None:
+    operator, database = (await site.operator()).by_cookie, site.application.backend.database
+    email = "three@elsewhere.example"
+    made = (await site.call("POST", PATH, by=operator, says={"email": email})).json["invitation"]
+    revoked = [await site.call("DELETE", f"{PATH}/{made['id']}", by=operator) for _ in range(2)]
+    assert [each.status for each in revoked] == [200, 404]
+    # Invited again, it is open as if nothing had been.
+    again = (await site.call("POST", PATH, by=operator, says={"email": email})).json["invitation"]
+    assert (again["id"], again["status"]) == (made["id"], "open")
+    await site.owner.execute("UPDATE invitations SET accepted_at = tk_now() WHERE address = $1", email)
+    assert (await site.call("DELETE", f"{PATH}/{made['id']}", by=operator)).status == 404
+    for days, is_seen in ((29, True), (31, False)):
+        earlier = "UPDATE invitations SET accepted_at = tk_now() - make_interval(days => $2) WHERE address = $1"
+        await site.owner.execute(earlier, email, days)
+        await asks.forget(database)
+        assert (email in await states(site, operator)) == is_seen
 
 
 async def test_an_invitation_is_renewed_not_doubled_and_they_come_in_pages(site: Site, box: Mailbox) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -57,7 +59,7 @@ async def all_pages(service: Site, path: str, person: Person, limit: int) -> lis
     items: list[Any] = []
     cursor = None
     while True:
-        query = f"?limit={limit}" + (f"&cursor={cursor}" if cursor else "")
+        query = f"{'&' if '?' in path else '?'}limit={limit}" + (f"&cursor={cursor}" if cursor else "")
         told = (await service.call("GET", path + query, by=person.by_key)).json
         assert told["success"] is True
         assert len(told["items"]) <= limit
@@ -85,6 +87,29 @@ async def test_a_conversation_lists_its_requests_in_order(service: Site, alice: 
     assert unknown.is_problem(404, "not-found")
 
 
+@pytest.mark.parametrize("name", [".", "..", "~.", "~..", "~~..", "...", "~", "a/b", "50%", "%2e"])
+async def test_a_conversation_is_found_whatever_it_is_called(service: Site, alice: Person, name: str) -> None:
+    for session in (name, "other"):
+        await service.start(alice, sessionId=session)
+    # As a browser has to write it: it would resolve dots, escaped or not.
+    part = quote("~" + name if re.fullmatch(r"~*\.\.?", name) else name, safe="")
+    told = (await service.call("GET", f"/api/chat/sessions/{part}", by=alice.by_key)).json
+    assert [each["sessionId"] for each in told["items"]] == [name]
+
+
+async def test_a_conversation_tells_what_costs_nothing_from_what_nobody_knows(service: Site) -> None:
+    ana = await service.person("pro")
+    for session, finish in (("free", {"cost": 0}), ("unknown", {}), ("both", {"cost": 0}), ("both", {})):
+        told = await service.start(ana, model="of-our-own", sessionId=session)
+        await service.finish(ana, told["id"], tokensUsed=5, **finish)
+    items = (await service.call("GET", "/api/chat/sessions", by=ana.by_key)).json["items"]
+    assert {each["sessionId"]: (each["costNanos"], each["unpricedRequests"]) for each in items} == {
+        "free": (0, 0),
+        "unknown": (0, 1),
+        "both": (0, 1),
+    }
+
+
 async def test_conversations_are_summed_and_paged(service: Site, alice: Person) -> None:
     for session in ("a", "b", "c"):
         told = await service.start(alice, sessionId=session)
@@ -93,6 +118,7 @@ async def test_conversations_are_summed_and_paged(service: Site, alice: Person) 
     for limit in (1, 2, 3):
         items = await all_pages(service, "/api/chat/sessions", alice, limit)
         assert [each["sessionId"] for each in items] == ["c", "b", "a"]
+        assert await all_pages(service, "/api/chat/sessions?order=asc", alice, limit) == items[::-1]
     expected = {"requests": 2, "completed": 1, "failed": 0, "tokensUsed": 5, "cost": 2, "costNanos": 20_000_000}
     assert {name: items[0][name] for name in expected} == expected
 
@@ -159,6 +185,21 @@ async def test_the_dashboard_counts_what_happened(service: Site) -> None:
     }
     assert [len(each["prompt"]) for each in told["recentRequests"]] == [5, 5, 200, 200, 200]
     assert list(told["recentRequests"][0]) == REQUEST_FIELDS
+
+
+async def test_of_a_newest_request_the_dashboard_brings_the_beginning_and_the_request_itself_all(
+    service: Site, alice: Person
+) -> None:
+    told = await service.start(alice, prompt="\N{HOT BEVERAGE}" * 300)
+    await service.finish(alice, told["id"], response="\N{BLACK DIAMOND SUIT}\U0001f600" * 5000)
+    heard = await service.call("GET", "/api/user/dashboard", by=alice.by_key)
+    (recent,) = heard.json["recentRequests"]
+    assert (recent["prompt"], recent["response"]) == (
+        "\N{HOT BEVERAGE}" * 200,
+        "\N{BLACK DIAMOND SUIT}\U0001f600" * 100,
+    )
+    whole = (await service.call("GET", f"/api/chat/requests/{told['id']}", by=alice.by_key)).json["request"]
+    assert (whole["prompt"], whole["response"]) == ("\N{HOT BEVERAGE}" * 300, "\N{BLACK DIAMOND SUIT}\U0001f600" * 5000)
 
 
 async def test_the_dashboard_shows_the_ten_newest(service: Site, alice: Person) -> None:

@@ -233,7 +233,14 @@ async def test_next_leads_only_within_this_site(box: Mailbox, ada: Person, brows
 
 async def test_what_there_is_to_sign_in_by_is_told(site: Site) -> None:
     told = (await site.call("GET", "/api/sign-in")).json
-    assert told == {"success": True, "email": True, "github": False, "passkeys": True, "signUp": "domains"}
+    assert told == {
+        "success": True,
+        "email": True,
+        "isMailed": True,
+        "github": False,
+        "passkeys": True,
+        "signUp": "domains",
+    }
 
 
 async def test_while_mails_do_not_get_through_it_is_said_and_tracking_goes_on(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import time
 from collections.abc import AsyncGenerator
 from urllib.parse import parse_qs, urlsplit
@@ -160,6 +161,55 @@ async def test_connecting_asks_for_a_recent_sign_in_of_the_one_who_began(
     )
     browser.cookies["__Host-tollkeeper"] = await _unremembered(site, ada)
     assert (await browser.call("GET", "/sign-in/github?connect=true")).is_problem(403, "sign-in-again")
+
+
+async def test_who_disconnects_github_signs_in_by_mail_and_connects_it_or_another_later(
+    site: Site, github: FakeGitHub, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    github.somebody = person = somebody()
+    await signed_in(browser)
+    address = person.emails[1]["email"]
+    assert (await browser.call("GET", "/api/account")).json["account"]["hasGithub"]
+    assert (await browser.call("DELETE", "/api/account/github")).json == {"success": True}
+    assert (await browser.call("DELETE", "/api/account/github")).is_problem(404, "not-found")
+    assert not (await browser.call("GET", "/api/account")).json["account"]["hasGithub"]
+    noted = (await browser.call("GET", "/api/account/activity?action=github.disconnected")).json["items"]
+    assert [(each["actor"]["kind"], each["detail"]) for each in noted] == [("user", {"github_id": person.id})]
+    # GitHub opens the account no more, nor makes a second one of its address.
+    elsewhere = a_browser(site)
+    assert (await signed_in(elsewhere)).status == 409
+    assert await elsewhere.who() is None
+    # There is no mail server here: the code stands on the console, and works.
+    await elsewhere.ask(address)
+    await site.application.backend.postman.idle()
+    (code,) = re.findall(r"\b[A-Z0-9]{4}-[A-Z0-9]{4}\b", capsys.readouterr().out)
+    assert (await elsewhere.type(address, code)).status == 200
+    assert await elsewhere.who() == address
+    for each in (person, somebody()):
+        github.somebody = each
+        assert (await signed_in(browser, "/sign-in/github?connect=true")).status == 303
+        assert (await browser.call("GET", "/api/account")).json["account"]["hasGithub"]
+        assert (await browser.call("DELETE", "/api/account/github")).status == 200
+
+
+async def test_disconnecting_asks_for_a_recent_sign_in(site: Site, browser: Browser) -> None:
+    ada = await site.person()
+    browser.cookies["__Host-tollkeeper"] = await _unremembered(site, ada)
+    assert (await browser.call("DELETE", "/api/account/github")).is_problem(403, "sign-in-again")
+
+
+async def test_an_operator_who_acts_as_somebody_connects_nothing_with_them(
+    site: Site, github: FakeGitHub, browser: Browser
+) -> None:
+    ada, operator = await site.person(), await site.operator()
+    browser.cookies["__Host-tollkeeper"] = ada.cookie
+    github.somebody = somebody()
+    begun_by_ada = await agreed(browser, await gone(browser, "/sign-in/github?connect=true"))
+    browser.cookies["__Host-tollkeeper"] = operator.cookie
+    assert (await browser.call("POST", f"/api/admin/users/{ada.id}/act")).status == 200
+    for path in ("/sign-in/github?connect=true", begun_by_ada):
+        assert (await browser.call("GET", path)).is_problem(403, "not-allowed")
+    assert not (await browser.call("GET", "/api/account")).json["account"]["hasGithub"]
 
 
 async def _unremembered(site: Site, person: Person) -> str:

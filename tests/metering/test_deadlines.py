@@ -131,7 +131,7 @@ async def test_a_late_finish_is_booked_once(
         "total_rated",
     )
     assert [row[each] for each in totals] == [1, 1, 0, 30, 70_000, int(is_swept)]
-    (session,) = await records.sessions(db, user, limit=9)
+    (session,) = await records.newest_sessions(db, user, limit=9)
     assert (session.requests, session.completed, session.failed, session.tokens_used) == (1, 1, 0, 30)
     assert (await verify(db)).differences == []
 

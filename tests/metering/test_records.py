@@ -93,12 +93,12 @@ async def test_conversations_are_listed_from_the_one_begun_last(ledger: Ledger, 
         if name == "b":
             await ledger.finish(an_outcome(user, made.id, tokens_used=5, reported_nanos=7))
     await started(ledger, user)
-    seen = await records.sessions(db, user, limit=9)
+    seen = await records.newest_sessions(db, user, limit=9)
     assert [(each.session_id, each.requests, each.completed, each.tokens_used, each.cost_nanos) for each in seen] == [
         ("c", 1, 0, 0, 0), ("b", 2, 2, 10, 14), ("a", 3, 0, 0, 0)]  # fmt: skip
     assert [each.last_at - each.started_at for each in seen] == [timedelta(minutes=m) for m in (0, 3, 5)]
-    paged = await records.sessions(db, user, limit=1)
-    paged += await records.sessions(db, user, limit=9, after=(paged[0].started_at, paged[0].session_id))
+    paged = await records.newest_sessions(db, user, limit=1)
+    paged += await records.newest_sessions(db, user, limit=9, before=(paged[0].started_at, paged[0].session_id))
     assert paged == seen
 
 
@@ -109,12 +109,16 @@ async def test_conversations_begun_at_one_instant_are_paged_without_loss(
     user = await a_user(db)
     for name in "abcde":
         await started(ledger, user, session_id=name)
-    seen: list[str] = []
-    after: tuple[datetime, str] | None = None
-    while page := await records.sessions(db, user, limit=2, after=after):
-        seen += [each.session_id for each in page]
-        after = (page[-1].started_at, page[-1].session_id)
-    assert sorted(seen) == list("abcde")
+    newest, oldest = "", ""
+    last: tuple[datetime, str] | None = None
+    while page := await records.newest_sessions(db, user, limit=2, before=last):
+        newest += "".join(each.session_id for each in page)
+        last = (page[-1].started_at, page[-1].session_id)
+    last = None
+    while page := await records.oldest_sessions(db, user, limit=2, after=last):
+        oldest += "".join(each.session_id for each in page)
+        last = (page[-1].started_at, page[-1].session_id)
+    assert (newest, oldest) == ("edcba", "abcde")
 
 
 async def test_a_conversation_of_the_past_begins_with_its_first_request(
@@ -130,5 +134,5 @@ async def test_a_conversation_of_the_past_begins_with_its_first_request(
     ]
     assert await ledger.record(past[:1]) == [True]
     assert await ledger.record(past) == [False, True, True]
-    (seen,) = await records.sessions(db, user, limit=9)
+    (seen,) = await records.newest_sessions(db, user, limit=9)
     assert (seen.started_at, seen.last_at, seen.requests) == (min(days), max(days), 3)

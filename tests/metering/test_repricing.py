@@ -78,7 +78,7 @@ async def test_what_was_unpriced_gets_the_operators_price_and_loses_it_again(
     assert after["updated_at"] == before["updated_at"], "the user did nothing"
     assert set((await costs(owner)).values()) == {("computed", 1100 * 2000, 1100 * 2000)}
     assert await owner.fetchval("SELECT sum(cost_nanos) FROM overall_rollups") == 3 * 1100 * 2000
-    assert await owner.fetchval("SELECT cost_nanos FROM chat_sessions") == 3 * 1100 * 2000
+    assert await owner.fetchrow("SELECT cost_nanos, unpriced FROM chat_sessions") == (3 * 1100 * 2000, 0)
     assert (await reprice(db, all_of(UNKNOWN), apply=True, actor=Actor("x"))).changed == 0
 
     await own_prices.remove(db, UNKNOWN, actor=Actor("test"))
@@ -87,6 +87,7 @@ async def test_what_was_unpriced_gets_the_operators_price_and_loses_it_again(
     assert await costs(owner) == dict.fromkeys(ids, ("unpriced", None, None))
     row = await usage_of(owner, user)
     assert (row["total_unpriced"], row["total_cost_nanos"], row["month_cost_nanos"]) == (3, 0, 0)
+    assert await owner.fetchrow("SELECT cost_nanos, unpriced FROM chat_sessions") == (0, 3)
 
 
 async def test_without_a_price_of_the_operators_the_list_of_the_requests_time_counts(

@@ -16,6 +16,7 @@ from tollkeeper.metering import dashboard
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.verify import Difference, note, rebuild, verify
 from tollkeeper.store.database import Database
+from tollkeeper.store.migrate import MIGRATIONS
 
 COUNTED = [
     *("total_requests", "total_completed", "total_failed", "total_tokens_used", "total_cost_nanos", "total_unpriced"),
@@ -27,7 +28,7 @@ SUMMED = [
     *("completed", "failed", "tokens_used", "tokens_input", "tokens_output", "tokens_cached", "tokens_cache_write"),
     *("tokens_reasoning", "cost_nanos", "unpriced", "timed", "duration_ms", "rated", "rating"),
 ]
-OF_SESSIONS = ["completed", "failed", "tokens_used", "cost_nanos"]
+OF_SESSIONS = ["completed", "failed", "tokens_used", "cost_nanos", "unpriced"]
 AGO = timedelta(seconds=11)
 
 
@@ -169,6 +170,20 @@ async def test_a_wrong_number_of_a_conversation_is_named_and_mended(
     assert set(fields_of(found)) == set(OF_SESSIONS)
     await rebuild(db, busy)
     assert (await verify(db)).differences == []
+
+
+async def test_the_migration_counts_what_has_no_price_in_conversations(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, busy: UUID
+) -> None:
+    for _ in range(2):
+        nameless = await started(ledger, busy, model="nobody-prices-it", session_id="s0")
+        await ledger.finish(an_outcome(busy, nameless.id, tokens_input=5, tokens_output=6))
+    await owner.execute("UPDATE chat_sessions SET unpriced = 0")
+    text = (MIGRATIONS / "0012_unpriced_in_sessions.sql").read_text()
+    await owner.execute(text[text.index("UPDATE chat_sessions") :])
+    assert (await verify(db)).differences == []
+    of_s0 = "SELECT unpriced FROM chat_sessions WHERE user_id = $1 AND session_id = 's0'"
+    assert await owner.fetchval(of_s0, busy) >= 2
 
 
 @pytest.mark.usefixtures("busy")

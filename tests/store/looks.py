@@ -95,6 +95,10 @@ LISTS: Final = (
         "before_at": None, "before_id": None, "most": PAGE}),
     Look("middle", "newest_sessions", _A_PAGE, lambda m: _user(m) | {
         "before_at": m.begun_at, "before_id": "a", "most": PAGE}),
+    Look("first", "oldest_sessions", _A_PAGE, lambda m: _user(m) | {
+        "after_at": None, "after_id": None, "most": PAGE}),
+    Look("middle", "oldest_sessions", _A_PAGE, lambda m: _user(m) | {
+        "after_at": m.begun_at, "after_id": "a", "most": PAGE}),
     Look("first", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": None, "most": PAGE}),
     Look("deep", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": m.middle, "most": PAGE}),
     Look("first", "exported_users", _A_PAGE, lambda _: {"after": None, "most": PAGE}),
@@ -234,6 +238,8 @@ NOT_HELD: Final = {
     "time_zone_named": "reads no table of ours",
     "ensure_partitions": "reads no table of ours",
     "service_keys": "for the operator",
+    "live_keys_of_services": "for the operator",
+    "hold_service_keys": "reads no table of ours",
     "revoke_any_key": "for the operator",
     "secrets.sql": "the operator's, or one row; the rotation walks over all secrets",
     "forget_logins": "once a day, over sign-ins that it keeps few",

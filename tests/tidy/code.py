@@ -57,6 +57,25 @@ def nothing_runs_text_as_code(checkout: Checkout) -> Iterator[str]:
                 yield f"{path}:{line}: {used} can run what it reads; use json or msgspec"
 
 
+_SECRET = re.compile(r"(^|_)(token|secret|signature|password|pepper|hash|mac|cookie|fingerprint)$")
+
+
+def a_secret_is_compared_in_constant_time(checkout: Checkout) -> Iterator[str]:
+    """`==` ends at the first byte that differs, and how soon it does tells which."""
+    for path, tree in checkout.python(SOURCE):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Compare) and any(isinstance(each, ast.Eq | ast.NotEq) for each in node.ops):
+                for name in map(_last_name, (node.left, *node.comparators)):
+                    if _SECRET.search(name):
+                        yield f"{path}:{node.lineno}: compares {name}; look it up by its hash or use compare_digest"
+
+
+def _last_name(node: ast.AST) -> str:
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return str(node.slice.value)
+    return (_dotted(node) or "").rpartition(".")[2]
+
+
 def _outside_names(tree: ast.Module) -> set[tuple[int, str]]:
     """Every use of a name with its line, imported ones under their full names: (3, "datetime.datetime.now")."""
     full: dict[str, str] = {}

@@ -35,6 +35,7 @@ WITHOUT_USER: dict[str, str] = {
     "forget_ceremonies": "ceremonies that nobody ended go, whosever they were",
     "note_keys_used": "notes when keys were used, whosever they are",
     "service_keys": "keys of services belong to no user",
+    "live_keys_of_services": "keys of services belong to no user",
     "revoke_any_key": "the operator revokes a key by its id",
     "forget_logins": "the job deletes sessions and links of all users that ended long ago",
     "forget_old_hours": "the job deletes old sums by hour of all users",

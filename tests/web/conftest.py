@@ -9,7 +9,9 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests import browser
+from tests.conftest import Server
 from tests.faults.nodes import Site
+from tests.web.post import Post, posted
 from tests.web.visitors import Served, Visitor, visiting
 
 # As patient as everything else that waits for a page: machines are busy.
@@ -39,8 +41,31 @@ async def served(open_dir: Path) -> AsyncGenerator[Served]:
         await site.close()
 
 
+@pytest.fixture(scope="module")
+async def post(server: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Post]:
+    """The service with a mail server and a GitHub beside it."""
+    async with posted(server, tmp_path_factory.mktemp("data")) as post:
+        yield post
+
+
 @pytest.fixture
 async def visitor(chromium: Browser, served: Served) -> AsyncGenerator[Visitor]:
     """Someone who has just opened a browser."""
     async with visiting(chromium, served) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+async def ada(chromium: Browser, served: Served) -> AsyncGenerator[Visitor]:
+    """Somebody who has just signed in."""
+    async with visiting(chromium, served) as visitor:
+        await visitor.sign_in(await served.newcomer())
+        yield visitor
+
+
+@pytest.fixture
+async def operator(chromium: Browser, served: Served) -> AsyncGenerator[Visitor]:
+    """Somebody with the role admin who has just signed in."""
+    async with visiting(chromium, served) as visitor:
+        await visitor.sign_in(await served.operator())
         yield visitor

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, StorageState
 
-from tests.web.visitors import OPERATORS_PAGES, PAGES, Served, Visitor, visiting
+from tests.web.visitors import Served, Visitor, visiting
 
 _AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 _RUN = """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations.map(
@@ -47,7 +47,7 @@ async def test_axe_finds_nothing_on_any_page(
             await visitor.go(path)
             await _has_no_faults(visitor, path)
     async with visiting(chromium, served, scheme=scheme, signed_in=signed_in) as visitor:
-        for path in (*PAGES, "/sessions/talk", *OPERATORS_PAGES, await visitor.looked_at()):
+        for path in await visitor.everywhere():
             await visitor.open(path)
             await visitor.page.wait_for_timeout(300)
             await _has_no_faults(visitor, path)
@@ -74,6 +74,7 @@ async def test_axe_finds_nothing_in_what_opens(
             ("/variables", ".env"),
             ("/requests", "Download"),
             ("/admin/models?open=gpt-4o", None),
+            ("/admin/invitations", "Invite somebody"),
             (await visitor.looked_at(), "Switch off"),
         ):
             await visitor.open(path)

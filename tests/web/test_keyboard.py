@@ -23,8 +23,9 @@ _SLOWEST_MS = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((
 }))"""
 _NAMES = {
     "/": "Overview", "/requests": "Requests", "/sessions": "Sessions", "/plan": "Plan", "/variables": "Variables",
-    "/settings": "Settings", "/admin": "All usage", "/admin/users": "Users", "/admin/plans": "Plans",
-    "/admin/models": "Models", "/admin/keys": "Service keys", "/admin/activity": "Activity", "/admin/system": "System",
+    "/settings": "Settings", "/admin": "All usage", "/admin/users": "Users",
+    "/admin/invitations": "Invitations", "/admin/plans": "Plans", "/admin/models": "Models",
+    "/admin/keys": "Service keys", "/admin/activity": "Activity", "/admin/system": "System",
 }  # fmt: skip
 
 
@@ -124,6 +125,8 @@ async def test_whatever_has_the_focus_shows_it(operator: Visitor, path: str) -> 
         ("/requests", "Download", "menu"),
         ("/variables", "Delete PLAIN", "dialog"),
         ("/variables", ".env", "menu"),
+        ("/settings/keys", "New key", "dialog"),
+        ("/admin/invitations", "Invite somebody", "dialog"),
         ("/admin/models", "gpt-4o", "dialog"),
         ("/", "Account of", "menu"),
     ],

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.async_api import Browser, StorageState
+from playwright.async_api import Browser, Route, StorageState, expect
 
-from tests.web.visitors import OPERATORS_PAGES, PAGES, Served, Visitor, visiting
+from tests.web.visitors import Served, Visitor, visiting
 from tollkeeper.http.pages import kinds
 
 _NONE = "\N{EN DASH}"
@@ -71,7 +72,7 @@ async def test_every_page_fits_and_asks_nobody_else_and_has_nothing_to_complain_
             await _fits(visitor, path)
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
     async with visiting(chromium, served, width=width, scheme=scheme, signed_in=signed_in) as visitor:
-        for path in (*PAGES, "/sessions/talk", *OPERATORS_PAGES, await visitor.looked_at()):
+        for path in await visitor.everywhere():
             await visitor.open(path)
             await _fits(visitor, path)
             paper = await visitor.page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -187,6 +188,59 @@ async def test_the_page_follows_what_happens_and_says_why_it_goes_no_further(chr
         assert "10 of 10" in refusal
         assert "resets" in refusal
         assert "The pro plan allows 50 a day" in refusal
+
+
+async def test_how_to_begin_fits_a_phone_and_leads_to_the_keys(chromium: Browser, served: Served) -> None:
+    async with visiting(chromium, served, width=390) as visitor:
+        await visitor.sign_in(await served.newcomer())
+        await _fits(visitor, "how to begin")
+        await visitor.follow(visitor.page.get_by_role("link", name="Make an API key"))
+        assert visitor.page.url == f"{served.url}/settings/keys"
+        assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
+async def test_a_page_whose_file_does_not_come_says_so_and_comes_by_itself(
+    chromium: Browser, served: Served, signed_in: StorageState
+) -> None:
+    async with visiting(chromium, served, signed_in=signed_in) as visitor:
+        await visitor.open("/")
+        await visitor.page.route("**/assets/PlanPage*", lambda route: route.abort())
+        await visitor.page.route("**/healthz", lambda route: route.abort())
+        await visitor.page.evaluate("() => { window.isTheSame = true; }")
+        await visitor.page.get_by_role("link", name="Plan", exact=True).click()
+        await visitor.page.get_by_role("heading", name="This page could not be loaded").wait_for()
+        # Loaded anew while the service is away, nothing would be left that could try again.
+        assert await visitor.page.evaluate("window.isTheSame")
+        await _fits(visitor, "a page that did not come")
+        assert visitor.page.url.endswith("/plan")
+        await visitor.page.unroute("**/assets/PlanPage*")
+        await visitor.page.unroute("**/healthz")
+        await visitor.page.get_by_role("heading", name="Plan", level=1).wait_for()
+
+
+async def test_a_search_through_much_goes_on_at_a_press(
+    chromium: Browser, served: Served, signed_in: StorageState
+) -> None:
+    async with visiting(chromium, served, signed_in=signed_in) as visitor:
+        cut: dict[str, Any] = {
+            "success": True,
+            "items": [],
+            "nextCursor": "further",
+            "searchedTo": "2026-03-01T00:00:00.000Z",
+        }
+        found = await visitor.context.request.get(f"{served.url}/api/chat/requests?limit=1")
+        answers: dict[str, Any] = {"": cut, "further": await found.json() | {"nextCursor": None}}
+
+        async def answer(route: Route) -> None:
+            (cursor,) = parse_qs(urlsplit(route.request.url).query).get("cursor", [""])
+            await route.fulfill(json=answers[cursor])
+
+        await visitor.page.route("**/api/chat/requests?*", answer)
+        await visitor.open("/requests?q=needle")
+        await visitor.page.get_by_text("Nothing matches yet. Searched back to Mar 1, 12:00 AM.").wait_for()
+        await visitor.page.get_by_role("button", name="Search on").click()
+        await expect(visitor.page.locator("main tbody tr")).to_have_count(1)
+        await expect(visitor.page.get_by_role("button", name="Search on")).to_have_count(0)
 
 
 async def test_a_problem_is_told_and_another_try_helps(

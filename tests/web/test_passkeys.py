@@ -64,6 +64,10 @@ class Device:
         says = {"authenticatorId": self._name, "isUserVerified": False}
         await self._session.send("WebAuthn.setUserVerified", says)
 
+    async def forget_its_passkeys(self) -> None:
+        """Let it have none of those that it has made."""
+        await self._session.send("WebAuthn.clearCredentials", {"authenticatorId": self._name})
+
     async def keep(self, passkey: dict[str, Any]) -> None:
         """Give it a passkey, such as one that was copied from another."""
         await self._session.send("WebAuthn.addCredential", {"authenticatorId": self._name, "credential": passkey})

@@ -23,21 +23,15 @@ from playwright.async_api import (
 )
 
 from tests.faults.nodes import Site
+from tollkeeper.http.app_page import APP_PATHS
 
 _numbers = itertools.count(1)
 
-# The pages of the app: everybody's, and those of operators besides.
-SETTINGS = ("/settings", "/settings/security", "/settings/keys", "/settings/activity", "/settings/data")
-PAGES = ("/", "/requests", "/sessions", "/plan", "/variables", *SETTINGS)
-OPERATORS_PAGES = (
-    "/admin",
-    "/admin/users",
-    "/admin/plans",
-    "/admin/models",
-    "/admin/keys",
-    "/admin/activity",
-    "/admin/system",
-)
+# The pages of the app that are one each: everybody's, and those of operators besides.
+_ONE_EACH = tuple(path for path in APP_PATHS if "{" not in path)
+OPERATORS_PAGES = tuple(path for path in _ONE_EACH if path.startswith("/admin"))
+PAGES = tuple(path for path in _ONE_EACH if path not in OPERATORS_PAGES)
+SETTINGS = tuple(path for path in PAGES if path.startswith("/settings"))
 
 # Told in the console, where everything else that goes wrong in a page is told.
 _TELL_HARM = """document.addEventListener("securitypolicyviolation", (event) =>
@@ -172,8 +166,16 @@ class Visitor:
 
     async def looked_at(self) -> str:
         """Where operators look at the one who is signed in here."""
+        return f"/admin/users/{await self._own_id()}"
+
+    async def everywhere(self) -> list[str]:
+        """Every path of the app, for an operator who has a conversation ``talk``; a new kind of path is a KeyError."""
+        names = {"session": "talk", "user": await self._own_id()}
+        return [path.replace(":str}", "}").format_map(names) for path in APP_PATHS]
+
+    async def _own_id(self) -> str:
         answer = await self.context.request.get(f"{self.served.url}/api/account")
-        return f"/admin/users/{(await answer.json())['account']['id']}"
+        return (await answer.json())["account"]["id"]
 
     async def watch(self) -> None:
         """Note all troubles, and let nothing out to others."""

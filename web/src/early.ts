@@ -1,17 +1,18 @@
 import type { FetchInfiniteQueryOptions, FetchQueryOptions } from "@tanstack/react-query";
-import { accountOf, accountQuery } from "./api/account";
+import { accountOf, accountQuery, waysQuery } from "./api/account";
 import { type ActivityAsked, type Whose as ActivityOf, activityQuery } from "./api/activity";
 import { modelsQuery, overviewQuery, type UsersAsked, usersQuery } from "./api/admin";
 import { analyticsQuery } from "./api/analytics";
 import type { Problem } from "./api/call";
 import { client } from "./api/client";
 import { dashboardQuery } from "./api/dashboard";
+import { invitationsQuery } from "./api/invitations";
 import { type Whose as KeysOf, keysQuery } from "./api/keys";
 import { loginsQuery } from "./api/logins";
 import { passkeysQuery } from "./api/passkeys";
 import { ownPlanQuery, plansQuery } from "./api/plans";
 import { requestsQuery } from "./api/requests";
-import { sessionQuery, sessionsQuery } from "./api/sessions";
+import { type Order, sessionQuery, sessionsQuery } from "./api/sessions";
 import { settingsQuery } from "./api/settings";
 import type { Account, AccountFound, Settings } from "./api/types";
 import { filtersOf, type Narrowed } from "./requests/narrowed";
@@ -29,14 +30,14 @@ export function readKnown(): void {
 
 /** What a page asks for, asked before it is drawn, and as soon as somebody points at a link to it. */
 export const early = {
-  overview: ({ days }: { days?: string }) => {
+  overview: ({ days }: { days: string | undefined }) => {
     begin(dashboardQuery);
     const asked = askedOf(daysOf(days, client.getQueryData(settingsQuery.queryKey)), zone());
     begin(analyticsQuery("own", { ...asked, groupBy: "model" }));
     if (asked.granularity === "day") begin(analyticsQuery("own", { ...asked, groupBy: "category" }));
   },
   requests: (search: Narrowed) => beginPages(requestsQuery(filtersOf(search))),
-  sessions: () => beginPages(sessionsQuery),
+  sessions: (order: Order) => beginPages(sessionsQuery(order)),
   session: (id: string) => beginPages(sessionQuery(id)),
   plan: () => {
     begin(ownPlanQuery);
@@ -44,17 +45,19 @@ export const early = {
   },
   security: () => {
     begin(passkeysQuery);
+    begin(waysQuery);
     beginPages(loginsQuery);
   },
   keys: (whose: KeysOf) => beginPages(keysQuery(whose)),
   activity: (whose: ActivityOf, asked: ActivityAsked) => beginPages(activityQuery(whose, asked)),
-  allUsage: ({ days }: { days?: string }) => {
+  allUsage: ({ days }: { days: string | undefined }) => {
     begin(overviewQuery);
     const asked = askedOf(daysOf(days, client.getQueryData(settingsQuery.queryKey)), "UTC");
     begin(analyticsQuery("all", { ...asked, groupBy: "model" }));
     begin(analyticsQuery("all", { ...asked, groupBy: "plan" }));
   },
   users: (asked: UsersAsked) => beginPages(usersQuery(asked)),
+  invitations: () => beginPages(invitationsQuery),
   models: () => begin(modelsQuery),
 };
 

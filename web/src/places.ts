@@ -19,7 +19,7 @@ export const PLACES = {
   },
   "/sessions": {
     title: "Sessions",
-    about: "Conversations: requests that came with the same session id. The one begun last comes first.",
+    about: "Conversations: requests that came with the same session id, by when they began.",
     file: "sessions/SessionsPage.tsx",
   },
   "/sessions/$session": { title: "", file: "sessions/SessionPage.tsx" },
@@ -49,6 +49,11 @@ export const PLACES = {
     file: "admin/users/UsersPage.tsx",
   },
   "/admin/users/$user": { title: "", file: "admin/users/UserPage.tsx" },
+  "/admin/invitations": {
+    title: "Invitations",
+    about: "Who may sign up, and what came of it. What is over is gone after 30 days.",
+    file: "admin/invitations/InvitationsPage.tsx",
+  },
   "/admin/plans": {
     title: "Plans",
     about: "The catalogue as it is in force. What a user has is a copy of it, from when they got it.",
@@ -82,6 +87,7 @@ export const OWN = ["/", "/requests", "/sessions", "/plan", "/variables", "/sett
 export const OPERATORS = [
   "/admin",
   "/admin/users",
+  "/admin/invitations",
   "/admin/plans",
   "/admin/models",
   "/admin/keys",

@@ -1,120 +1,147 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { activityAsked } from "./activity/asked";
 import { modelsShown } from "./admin/models/shown";
+import { allUsageShown } from "./admin/overview/shown";
 import { asked, looked } from "./admin/users/asked";
 import { early } from "./early";
 import { narrowed } from "./requests/narrowed";
-import { period } from "./shared/period";
+import { sessionsShown } from "./sessions/shown";
+import { marked, unmarked } from "./shared/segment";
 import { NotFoundPage } from "./shell/NotFoundPage";
 import { PageError } from "./shell/PageError";
 import { Shell } from "./shell/Shell";
+import { usageShown } from "./usage/shown";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage });
+
+/** A page in a file of its own, which comes when it is wanted. */
+const page = <File extends Record<string, unknown>, Name extends keyof File>(
+  load: () => Promise<File>,
+  name: Name,
+) => lazyRouteComponent<File, Name>(() => load().catch(notLoaded), name);
+
+// In words of our own: at the browser's the library reloads at once, and where the service is away nothing would be left.
+function notLoaded(error: Error): never {
+  throw new Error(`the page did not come: ${error.message}`, { cause: error });
+}
+
+// What an address says besides is in "search" too, so whoever reads one takes what it understands.
 const at = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path });
 
 const routes = [
   createRoute({
     ...at("/"),
-    component: lazyRouteComponent(() => import("./overview/OverviewPage"), "OverviewPage"),
-    validateSearch: period,
-    loaderDeps: ({ search }) => search,
+    component: page(() => import("./overview/OverviewPage"), "OverviewPage"),
+    validateSearch: usageShown,
+    loaderDeps: ({ search: { days } }) => ({ days }),
     loader: ({ deps }) => early.overview(deps),
   }),
   createRoute({
     ...at("/requests"),
-    component: lazyRouteComponent(() => import("./requests/RequestsPage"), "RequestsPage"),
+    component: page(() => import("./requests/RequestsPage"), "RequestsPage"),
     validateSearch: narrowed,
-    loaderDeps: ({ search }) => search,
+    loaderDeps: ({ search }) => narrowed(search),
     loader: ({ deps }) => early.requests(deps),
   }),
   createRoute({
     ...at("/sessions"),
-    component: lazyRouteComponent(() => import("./sessions/SessionsPage"), "SessionsPage"),
-    loader: early.sessions,
+    component: page(() => import("./sessions/SessionsPage"), "SessionsPage"),
+    validateSearch: sessionsShown,
+    loaderDeps: ({ search }) => sessionsShown(search),
+    loader: ({ deps: { order = "desc" } }) => early.sessions(order),
   }),
   createRoute({
     ...at("/sessions/$session"),
-    component: lazyRouteComponent(() => import("./sessions/SessionPage"), "SessionPage"),
+    params: {
+      parse: ({ session }) => ({ session: unmarked(session) }),
+      stringify: ({ session }) => ({ session: marked(session) }),
+    },
+    component: page(() => import("./sessions/SessionPage"), "SessionPage"),
     loader: ({ params }) => early.session(params.session),
   }),
   createRoute({
     ...at("/plan"),
-    component: lazyRouteComponent(() => import("./plan/PlanPage"), "PlanPage"),
+    component: page(() => import("./plan/PlanPage"), "PlanPage"),
     loader: early.plan,
   }),
   createRoute({
     ...at("/variables"),
-    component: lazyRouteComponent(() => import("./variables/VariablesPage"), "VariablesPage"),
+    component: page(() => import("./variables/VariablesPage"), "VariablesPage"),
   }),
   createRoute({
     ...at("/settings"),
-    component: lazyRouteComponent(() => import("./settings/SettingsPage"), "SettingsPage"),
+    component: page(() => import("./settings/SettingsPage"), "SettingsPage"),
   }),
   createRoute({
     ...at("/settings/security"),
-    component: lazyRouteComponent(() => import("./security/SecurityPage"), "SecurityPage"),
+    component: page(() => import("./security/SecurityPage"), "SecurityPage"),
     loader: early.security,
   }),
   createRoute({
     ...at("/settings/keys"),
-    component: lazyRouteComponent(() => import("./keys/KeysPage"), "KeysPage"),
+    component: page(() => import("./keys/KeysPage"), "KeysPage"),
     loader: () => early.keys("own"),
   }),
   createRoute({
     ...at("/settings/activity"),
-    component: lazyRouteComponent(() => import("./activity/ActivityPage"), "ActivityPage"),
+    component: page(() => import("./activity/ActivityPage"), "ActivityPage"),
     validateSearch: activityAsked,
-    loaderDeps: ({ search }) => search,
+    loaderDeps: ({ search }) => activityAsked(search),
     loader: ({ deps }) => early.activity("own", deps),
   }),
   createRoute({
     ...at("/settings/data"),
-    component: lazyRouteComponent(() => import("./leaving/DataPage"), "DataPage"),
+    component: page(() => import("./leaving/DataPage"), "DataPage"),
   }),
   createRoute({
     ...at("/admin"),
-    component: lazyRouteComponent(() => import("./admin/overview/AdminOverviewPage"), "AdminOverviewPage"),
-    validateSearch: period,
-    loaderDeps: ({ search }) => search,
+    component: page(() => import("./admin/overview/AdminOverviewPage"), "AdminOverviewPage"),
+    validateSearch: allUsageShown,
+    loaderDeps: ({ search: { days } }) => ({ days }),
     loader: ({ deps }) => early.allUsage(deps),
   }),
   createRoute({
     ...at("/admin/users"),
-    component: lazyRouteComponent(() => import("./admin/users/UsersPage"), "UsersPage"),
+    component: page(() => import("./admin/users/UsersPage"), "UsersPage"),
     validateSearch: asked,
-    loaderDeps: ({ search }) => search,
+    loaderDeps: ({ search }) => asked(search),
     loader: ({ deps }) => early.users(deps),
   }),
   createRoute({
     ...at("/admin/users/$user"),
-    component: lazyRouteComponent(() => import("./admin/users/UserPage"), "UserPage"),
+    component: page(() => import("./admin/users/UserPage"), "UserPage"),
     validateSearch: looked,
   }),
   createRoute({
+    ...at("/admin/invitations"),
+    component: lazyRouteComponent(() => import("./admin/invitations/InvitationsPage"), "InvitationsPage"),
+    loader: early.invitations,
+  }),
+  createRoute({
     ...at("/admin/plans"),
-    component: lazyRouteComponent(() => import("./admin/plans/AdminPlansPage"), "AdminPlansPage"),
+    component: page(() => import("./admin/plans/AdminPlansPage"), "AdminPlansPage"),
   }),
   createRoute({
     ...at("/admin/models"),
-    component: lazyRouteComponent(() => import("./admin/models/ModelsPage"), "ModelsPage"),
+    component: page(() => import("./admin/models/ModelsPage"), "ModelsPage"),
     validateSearch: modelsShown,
     loader: early.models,
   }),
   createRoute({
     ...at("/admin/keys"),
-    component: lazyRouteComponent(() => import("./admin/keys/ServiceKeysPage"), "ServiceKeysPage"),
+    component: page(() => import("./admin/keys/ServiceKeysPage"), "ServiceKeysPage"),
     loader: () => early.keys("services"),
   }),
   createRoute({
     ...at("/admin/activity"),
-    component: lazyRouteComponent(() => import("./admin/activity/AllActivityPage"), "AllActivityPage"),
+    component: page(() => import("./admin/activity/AllActivityPage"), "AllActivityPage"),
     validateSearch: activityAsked,
-    loaderDeps: ({ search }) => search,
+    loaderDeps: ({ search }) => activityAsked(search),
     loader: ({ deps }) => early.activity("all", deps),
   }),
   createRoute({
     ...at("/admin/system"),
-    component: lazyRouteComponent(() => import("./admin/system/SystemPage"), "SystemPage"),
+    component: page(() => import("./admin/system/SystemPage"), "SystemPage"),
   }),
 ] as const;
 

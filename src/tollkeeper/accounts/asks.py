@@ -135,7 +135,7 @@ async def look_at_link(database: Statements, token: str, *, browser: bytes | Non
 
 
 async def forget(database: Statements) -> None:
-    """Delete asks, visits to GitHub and allowances that are over, and invitations that were for 30 days."""
+    """Delete asks, visits to GitHub and allowances that are over, and invitations that have been for 30 days."""
     await database.run("forget_asks")
 
 

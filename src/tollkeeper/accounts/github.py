@@ -20,7 +20,7 @@ from tollkeeper.accounts.logins import Visit
 from tollkeeper.accounts.networks import network_of
 from tollkeeper.accounts.signing_up import SignUp
 from tollkeeper.activity import Actor
-from tollkeeper.errors import Contradiction, Invalid, LinkOver, NotAllowed, SignInFirst
+from tollkeeper.errors import Contradiction, Invalid, LinkOver, NotAllowed, NotFound, SignInFirst
 from tollkeeper.store.database import Database, Transaction
 
 if TYPE_CHECKING:
@@ -137,6 +137,20 @@ async def connect(database: Database, user_id: UUID, person: Person, *, actor: A
         if known is not None:
             raise Contradiction("this GitHub account is connected with another account here")
         await _connect(tx, user_id, person, actor=actor)
+
+
+async def disconnect(database: Database, user_id: UUID, *, actor: Actor) -> None:
+    """Let a user sign in by their GitHub account no more; ``NotFound`` if none is connected.
+
+    They keep their address, by which they can always sign in. Sessions that GitHub began go on until they are ended.
+    """
+    async with database.transaction() as tx:
+        github_id = await tx.value("disconnect_github", user_id=user_id)
+        if github_id is None:
+            raise NotFound("no GitHub account is connected")
+        await activity.note(
+            tx, user_id=user_id, actor=actor, action="github.disconnected", detail={"github_id": int(github_id)}
+        )
 
 
 async def _sign_up(tx: Transaction, person: Person, *, sign_up: SignUp, visit: Visit) -> UUID:

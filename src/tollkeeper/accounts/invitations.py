@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from tollkeeper import activity
@@ -19,14 +19,14 @@ VALID_FOR: Final = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An address that may sign up, onto a plan, until it expires."""
+    """An address that may sign up, onto a plan, until it expires; ``status`` says what came of it."""
 
     id: UUID
     address: str
     plan: str
+    status: Literal["open", "used", "expired", "revoked"]
     created_at: datetime
     expires_at: datetime
-    is_expired: bool = False
 
 
 async def invite(
@@ -51,12 +51,12 @@ async def invite(
 
 
 async def listed(database: Statements, *, limit: int, after: UUID | None = None) -> Sequence[Invitation]:
-    """Show those that nobody has accepted, the newest first."""
+    """Show all, the newest first; what is over for 30 days."""
     return [Invitation(**row) for row in await database.all("invitations_page", below=after, most=limit)]
 
 
 async def withdraw(database: Database, invitation_id: UUID, *, actor: Actor) -> None:
-    """Take one back; ``NotFound`` if there is none, or it was accepted."""
+    """Take one back; ``NotFound`` if there is none, or it was accepted or taken back already."""
     async with database.transaction() as tx:
         if await tx.value("withdraw_invitation", id=invitation_id) is None:
             raise NotFound("no such invitation")

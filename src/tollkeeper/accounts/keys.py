@@ -46,6 +46,9 @@ DEFAULT_SCOPES: Final = frozenset({"track", "dashboard:read", "variables:read", 
 MOST_KEYS: Final = 20
 """How many keys of one user may work at once; beside them as many that are being replaced."""
 
+MOST_SERVICE_KEYS: Final = 200
+"""How many keys of services may work at once, likewise: a house has some tens of backends."""
+
 MOST_ADDRESSES: Final = 50
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
@@ -134,7 +137,7 @@ async def create(
     """Make a key, for a user or (without ``user_id``) for a service; ``addresses``: from where it may be used.
 
     Raises ``Invalid`` for a faulty name, scope, end or address, ``NotFound`` for an unknown user, and ``Contradiction``
-    for a user with 20 keys that work.
+    for a user with 20 keys that work, or a house with 200 of services.
     """
     if (kind == "user") != (user_id is not None):
         raise Invalid.field("user", "a user key has a user, a service key has none")
@@ -144,8 +147,7 @@ async def create(
     allowed, networks = _scopes(kind, scopes), _networks(addresses)
     key = generate(kind)
     async with database.transaction() as tx:
-        if user_id is not None:
-            await _make_room(tx, user_id)
+        await _make_room(tx, user_id)
         row = await tx.one(
             "add_key",
             key_hash=peppered(key, pepper=pepper),
@@ -182,8 +184,7 @@ async def rotate(
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise Invalid.field("overlapSeconds", f"must be from 0 to {int(LONGEST_OVERLAP.total_seconds())}")
     async with database.transaction() as tx:
-        if user_id is not None:
-            await tx.value("bring_current", user_ids=[user_id])  # as in `create`
+        await _hold(tx, user_id)
         # A statement of its own, so that the next one sees what was done while this one waited.
         await tx.run("hold_key", key_id=key_id, user_id=user_id)
         kind: Kind = "service" if user_id is None else "user"
@@ -200,7 +201,7 @@ async def rotate(
             if await tx.value("replacement_of_key", key_id=key_id, user_id=user_id) is None:
                 raise NotFound("no such key that works")
             raise Contradiction("this key has been rotated already: rotate the one that replaces it")
-        if user_id is not None and (await _live(tx, user_id))["working"] > 2 * MOST_KEYS:
+        if (await _live(tx, user_id))["working"] > 2 * _most(user_id):
             raise Contradiction("too many keys are being replaced: revoke one of the old ones first")
         detail = {"key_id": str(key_id), "new_key_id": str(row["id"]), "overlap_seconds": overlap.total_seconds()}
         await activity.note(tx, user_id=user_id, actor=actor, action="key.rotated", detail=detail)
@@ -263,17 +264,31 @@ async def of_services(database: Statements, *, limit: int | None = None, after: 
     return [_kept(row) for row in await database.all("service_keys", most=limit, after=after)]
 
 
-async def _make_room(tx: Transaction, user_id: UUID) -> None:
-    await tx.value("bring_current", user_ids=[user_id])  # takes the lock, so that nobody else fills the room
-    if await tx.one("user", user_id=user_id) is None:
+async def _make_room(tx: Transaction, user_id: UUID | None) -> None:
+    await _hold(tx, user_id)
+    if user_id is not None and await tx.one("user", user_id=user_id) is None:
         raise NotFound("no such user")
-    if (await _live(tx, user_id))["lasting"] >= MOST_KEYS:
-        raise Contradiction(f"a user has at most {MOST_KEYS} keys that work: revoke one first")
+    if (await _live(tx, user_id))["lasting"] >= (most := _most(user_id)):
+        whose = "services have" if user_id is None else "a user has"
+        raise Contradiction(f"{whose} at most {most} keys that work: revoke one first")
 
 
-async def _live(tx: Transaction, user_id: UUID) -> Mapping[str, int]:
-    row = await tx.one("live_keys_of_user", user_id=user_id)
+async def _hold(tx: Transaction, user_id: UUID | None) -> None:
+    """Let nobody else fill the room: of the user, or of all services."""
+    if user_id is None:
+        await tx.run("hold_service_keys")
+    else:
+        await tx.value("bring_current", user_ids=[user_id])
+
+
+async def _live(tx: Transaction, user_id: UUID | None) -> Mapping[str, int]:
+    asking = tx.one("live_keys_of_services") if user_id is None else tx.one("live_keys_of_user", user_id=user_id)
+    row = await asking
     return {**row} if row else {}
+
+
+def _most(user_id: UUID | None) -> int:
+    return MOST_SERVICE_KEYS if user_id is None else MOST_KEYS
 
 
 def _scopes(kind: Kind, given: Collection[str] | None) -> list[str]:

@@ -1,24 +1,18 @@
 """Passkeys (WebAuthn): made and used in ceremonies, of which the browser keeps the secret and we the public half.
 
 A ceremony is what one browser is asked to sign: for five minutes, once, and until it begins another. It is named by its
-challenge, of which only the hash is kept. The library judges signatures; whether a ceremony still holds, and whether
-the device's count of signatures has risen, is decided by the database in the statement that changes it.
+challenge, of which only the hash is kept. ``authenticators`` judges signatures; whether a ceremony still holds, and
+whether the device's count of signatures has risen, is decided by the database in the statement that changes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
-
-import webauthn
-from webauthn import helpers
-from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
-from webauthn.helpers import structs
-from webauthn.helpers.cose import COSEAlgorithmIdentifier
 
 from tollkeeper import activity
 from tollkeeper.accounts import allowances, logins, users
@@ -36,19 +30,10 @@ MOST_PASSKEYS: Final = 20
 """How many passkeys a user may have."""
 LONGEST_NAME: Final = 100
 
-# What all devices of today can do; the first that a device knows is taken.
-_ALGORITHMS: Final = [
-    COSEAlgorithmIdentifier.EDDSA,
-    COSEAlgorithmIdentifier.ECDSA_SHA_256,
-    COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
-]
-_MOST_KEY_BYTES: Final = 2048
-_MOST_ID_BYTES: Final = 1023
 # A large office behind one address, on a Monday morning: so many at once, and one more after each pause.
 _FROM_NETWORK: Final = (300, timedelta(seconds=0.2))
 # So many nobody ended are taken away by each who begins one: more than come.
 _FORGOTTEN_AT_ONCE: Final = 10
-_Verified = TypeVar("_Verified")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,41 +77,32 @@ async def ask(database: Database, party: RelyingParty, *, browser: bytes, pepper
 
     ``TooManyAttempts`` where a network begins so many that they can be no people's.
     """
+    from tollkeeper.accounts import authenticators  # noqa: PLC0415
+
     network = network_of(visit.ip_address) or "nowhere"
     wanted = [Allowance(f"passkey from {network}", *_FROM_NETWORK)]
     await allowances.take(database, wanted, pepper=pepper, detail="too many tries to sign in came from your network")
     name = await _open(database, browser, pepper=pepper)
-    options = webauthn.generate_authentication_options(
-        rp_id=party.host,
-        challenge=_challenge(name),
-        timeout=_milliseconds(VALID_FOR),
-        user_verification=structs.UserVerificationRequirement.REQUIRED,
-    )
-    return Ceremony(name, helpers.options_to_json_dict(options))
+    return Ceremony(name, authenticators.to_sign_in(party, name, valid_for=VALID_FOR))
 
 
 async def prepare(database: Database, party: RelyingParty, user_id: UUID, *, browser: bytes, pepper: bytes) -> Ceremony:
     """Begin to make a passkey of a user. Devices that have one already make no other."""
+    from tollkeeper.accounts import authenticators  # noqa: PLC0415
+
     user = await users.show(database, user_id)
     known = await database.all("credentials_of_user", user_id=user_id)
     name = await _open(database, browser, pepper=pepper, user_id=user_id)
-    options = webauthn.generate_registration_options(
-        rp_id=party.host,
-        rp_name="tollkeeper",
-        user_id=user_id.bytes,
-        user_name=user.email,
-        user_display_name=user.name or user.email,
-        challenge=_challenge(name),
-        timeout=_milliseconds(VALID_FOR),
-        attestation=structs.AttestationConveyancePreference.NONE,
-        authenticator_selection=structs.AuthenticatorSelectionCriteria(
-            resident_key=structs.ResidentKeyRequirement.REQUIRED,
-            user_verification=structs.UserVerificationRequirement.REQUIRED,
-        ),
-        exclude_credentials=[_descriptor(row) for row in known],
-        supported_pub_key_algs=_ALGORITHMS,
+    options = authenticators.to_make(
+        party,
+        name,
+        valid_for=VALID_FOR,
+        user_id=user_id,
+        email=user.email,
+        name=user.name or user.email,
+        known=[(row["credential_id"], row["transports"]) for row in known],
     )
-    return Ceremony(name, helpers.options_to_json_dict(options))
+    return Ceremony(name, options)
 
 
 async def add(
@@ -146,10 +122,12 @@ async def add(
     Raises ``Invalid`` for a faulty name, a ceremony that is over, or a credential that is not what was asked for;
     ``Contradiction`` for a passkey that is known already, or one more than 20.
     """
+    from tollkeeper.accounts import authenticators  # noqa: PLC0415
+
     label = _label(name)
     if not await _close(database, ceremony, browser, pepper=pepper, user_id=user_id):
         raise Invalid.field("ceremony", "is over or was not this browser's: ask for new options")
-    made = _judged(lambda: _made(party, ceremony, credential))
+    made = authenticators.made(party, ceremony, credential)
     if made is None:
         raise Invalid.field("credential", "is not what the options asked for")
     async with database.transaction() as tx:
@@ -185,15 +163,19 @@ async def sign_in(
 
     ``AccountInactive`` if its user is switched off.
     """
+    from tollkeeper.accounts import authenticators  # noqa: PLC0415
+
     if not await _close(database, ceremony, browser, pepper=pepper):
         raise PasskeyRefused("this took too long or was tried before: try again")
     refused = PasskeyRefused("this passkey was not accepted: try another one, or sign in by e-mail")
-    given = _judged(lambda: helpers.parse_authentication_credential_json(dict(credential)))
+    given = authenticators.given(credential)
     if given is None:
         raise refused
-    row = await database.one("passkey_of_credential", credential_id=given.raw_id)
-    used = None if row is None else _judged(lambda: _used(party, ceremony, given, row))
-    if row is None or used is None:
+    row = await database.one("passkey_of_credential", credential_id=given.id)
+    if row is None:
+        raise refused
+    used = authenticators.used(party, ceremony, given, user_id=row["user_id"], public_key=row["public_key"])
+    if used is None:
         raise refused
     user_id, passkey_id = row["user_id"], row["id"]
     async with database.transaction() as tx:
@@ -201,8 +183,8 @@ async def sign_in(
             "use_passkey",
             user_id=user_id,
             passkey_id=passkey_id,
-            sign_count=used.new_sign_count,
-            is_synced=used.credential_backed_up,
+            sign_count=used.sign_count,
+            is_synced=used.is_synced,
         )
         if counted is not None:
             return await logins.begin(tx, user_id, by="passkey", pepper=pepper, visit=visit)
@@ -243,15 +225,6 @@ async def remove(database: Database, user_id: UUID, passkey_id: UUID, *, actor: 
         await activity.note(tx, user_id=user_id, actor=actor, action="passkey.removed", detail=detail)
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    id: bytes
-    public_key: bytes
-    sign_count: int
-    transports: tuple[str, ...]
-    is_synced: bool
-
-
 async def _open(database: Database, browser: bytes, *, pepper: bytes, user_id: UUID | None = None) -> str:
     name = fresh()
     await database.run(
@@ -277,66 +250,6 @@ async def _close(
         "close_ceremony", browser_hash=browser, challenge_hash=challenge_hash, user_id=user_id
     )
     return closed is not None
-
-
-def _made(party: RelyingParty, ceremony: str, credential: Mapping[str, Any]) -> _Made | None:
-    given = helpers.parse_registration_credential_json(dict(credential))
-    verified = webauthn.verify_registration_response(
-        credential=given,
-        expected_challenge=_challenge(ceremony),
-        expected_rp_id=party.host,
-        expected_origin=party.origin,
-        require_user_verification=True,
-        supported_pub_key_algs=_ALGORITHMS,
-    )
-    if len(verified.credential_id) > _MOST_ID_BYTES or len(verified.credential_public_key) > _MOST_KEY_BYTES:
-        return None
-    return _Made(
-        verified.credential_id,
-        verified.credential_public_key,
-        verified.sign_count,
-        tuple(sorted({each.value for each in given.response.transports or ()})),
-        verified.credential_backed_up,
-    )
-
-
-def _used(
-    party: RelyingParty, ceremony: str, given: structs.AuthenticationCredential, row: Record
-) -> VerifiedAuthentication | None:
-    if given.response.user_handle != row["user_id"].bytes:
-        return None
-    return webauthn.verify_authentication_response(
-        credential=given,
-        expected_challenge=_challenge(ceremony),
-        expected_rp_id=party.host,
-        expected_origin=party.origin,
-        credential_public_key=row["public_key"],
-        # The database decides on the count, where nobody can come between.
-        credential_current_sign_count=0,
-        require_user_verification=True,
-    )
-
-
-def _judged(verify: Callable[[], _Verified]) -> _Verified | None:
-    """Judge a stranger's bytes: whatever the library makes of them that is not a yes is a no."""
-    try:
-        return verify()
-    except Exception:  # noqa: BLE001 - it has many words for no, and those of what it is built on besides
-        return None
-
-
-def _challenge(name: str) -> bytes:
-    return webauthn.base64url_to_bytes(name)
-
-
-def _milliseconds(duration: timedelta) -> int:
-    return duration // timedelta(milliseconds=1)
-
-
-def _descriptor(row: Record) -> structs.PublicKeyCredentialDescriptor:
-    return structs.PublicKeyCredentialDescriptor(
-        id=row["credential_id"], transports=[structs.AuthenticatorTransport(each) for each in row["transports"]]
-    )
 
 
 async def _make_room(tx: Transaction, user_id: UUID) -> None:

@@ -43,6 +43,7 @@ class User:
     is_active: bool
     role: Literal["user", "admin"]
     time_zone: str
+    has_github: bool
     last_login_at: datetime | None
     created_at: datetime
     updated_at: datetime

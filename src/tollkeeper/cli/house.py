@@ -14,7 +14,7 @@ from uuid import UUID
 from tollkeeper.accounts import keyring, masterkey, users
 from tollkeeper.cli.answers import Common, Misused, Paged
 from tollkeeper.errors import NotFound
-from tollkeeper.location import located, master_keys
+from tollkeeper.location import located, master_keys, served_at
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses
@@ -61,9 +61,15 @@ class House:
             raise NotFound(f"there is no user {email}")
         return user_id
 
+    @property
+    def site(self) -> str:
+        """Where people reach the service: as the one that runs on this data directory says, or else the settings."""
+        settings = self.settings
+        return served_at(settings) or settings.public_url or f"http://localhost:{settings.port}"
+
     def sign_in_url(self, token: str, *, port: int | None = None) -> str:
-        """Put a token into a link to the service as it listens here."""
-        return f"http://localhost:{port or self.settings.port}/sign-in/{token}"
+        """Put a token into a link to the service, or to what listens at a port of this machine."""
+        return f"{self.site if port is None else f'http://localhost:{port}'}/sign-in/{token}"
 
 
 def settings_of(common: Common, **given: Any) -> Settings:

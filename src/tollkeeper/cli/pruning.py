@@ -19,10 +19,14 @@ from tollkeeper.metering.retention import (
     LOCK_SECONDS,
     Boundaries,
     Plan,
+    PlanTexts,
     PrunedRows,
+    Retained,
     boundaries,
     months_to_go,
     planned,
+    plans_limit_texts,
+    plans_to_clear,
     prune_rows,
     prune_texts,
     retained,
@@ -52,6 +56,9 @@ async def prune(
     texts_older_than: Annotated[
         int | None, Parameter(help="Clear the texts of requests that are more than so many days old.")
     ] = None,
+    by_plan: Annotated[
+        bool, Flag, Parameter(help="Clear the texts of requests that are older than their plan lets them get.")
+    ] = False,
     dry_run: Annotated[bool, Flag, Parameter(help="Only say what would go.")] = False,
     common: Common = DEFAULTS,
 ) -> Answer:
@@ -62,54 +69,41 @@ async def prune(
     one's always stay, and so does a month with a request that is still pending. It works beside a running service,
     which never waits for longer than a tenth of a second; interrupted, it goes on where it was.
 
-    Without a word about rows or texts TOLLKEEPER_RETAIN_ROWS_DAYS and TOLLKEEPER_RETAIN_TEXT_DAYS decide. A service
-    with those settings does all this by itself.
+    Without a word about rows or texts TOLLKEEPER_RETAIN_ROWS_DAYS, TOLLKEEPER_RETAIN_TEXT_DAYS and the plans'
+    retain_text_days decide. The service does all that by itself.
     """
     _refuse_both(rows_before, rows_older_than, "rows")
     _refuse_both(texts_before, texts_older_than, "texts")
     async with opened(common, statement_seconds=_SECONDS) as house, _as_owner(house) as owner:
-        where = await _boundaries(
+        where, by_plan = await _boundaries(
             owner,
             house.settings,
+            by_plan=by_plan,
             rows_days=rows_older_than,
             texts_days=texts_older_than,
             rows_before=in_utc(rows_before),
             texts_before=in_utc(texts_before),
         )
         if dry_run:
-            return _told_plan(where, await planned(owner, where))
+            return _told_plan(where, await planned(owner, where, by_plan=by_plan))
         rows, texts = await _pruned(owner, house, where)
+        of_plans = await _cleared_by_plan(owner) if by_plan else {}
         kept = await retained(owner)
-    document = {
-        "dryRun": False,
-        "rowsBefore": where.rows_before,
-        "textsBefore": where.texts_before,
-        "requests": rows.requests,
-        "months": rows.months,
-        "heldBy": rows.held_by,
-        "texts": texts,
-        "rowsFrom": kept.rows_from,
-        "textsFrom": kept.texts_from,
-    }
-    held = f" {rows.held_by} and what follows stay: a request of it is still pending." if rows.held_by else ""
-    months = f" ({', '.join(rows.months)})" if rows.months else ""
-    return Answer(
-        document,
-        f"{rows.requests:,} requests pruned{months}, the texts of {texts:,} others cleared.{held}\n"
-        f"Rows: {_since(kept.rows_from)}. Texts: {_since(kept.texts_from)}.",
-    )
+    return _told(where, rows, texts, of_plans, kept)
 
 
-async def _boundaries(owner: Database, settings: Settings, **asked: Any) -> Boundaries:
-    if all(each is None for each in asked.values()):
+async def _boundaries(owner: Database, settings: Settings, *, by_plan: bool, **asked: Any) -> tuple[Boundaries, bool]:
+    """Say what is to go, and whether texts do as plans say."""
+    if not by_plan and all(each is None for each in asked.values()):
         asked |= {"rows_days": settings.retain_rows_days, "texts_days": settings.retain_text_days}
-    if all(each is None for each in asked.values()):
+        by_plan = await plans_limit_texts(owner)
+    if not by_plan and all(each is None for each in asked.values()):
         raise Misused(
-            "what to prune: give --rows-before, --rows-older-than, --texts-before or --texts-older-than, "
-            "or set TOLLKEEPER_RETAIN_ROWS_DAYS or TOLLKEEPER_RETAIN_TEXT_DAYS"
+            "what to prune: give --rows-before, --rows-older-than, --texts-before, --texts-older-than or --by-plan, "
+            "or set TOLLKEEPER_RETAIN_ROWS_DAYS, TOLLKEEPER_RETAIN_TEXT_DAYS, or retain_text_days of a plan"
         )
     try:
-        return await boundaries(owner, **asked)
+        return await boundaries(owner, **asked), by_plan
     except Invalid as error:
         raise Misused(error.detail) from error
 
@@ -133,6 +127,35 @@ async def _pruned(owner: Database, house: House, where: Boundaries) -> tuple[Pru
     return rows, texts
 
 
+async def _cleared_by_plan(owner: Database) -> dict[str, int]:
+    """Clear what plans let live for less long than all do; gives how many texts went under each."""
+    due = await plans_to_clear(owner)
+    return {plan: await prune_texts(owner, before, actor=OPERATOR, plan=plan) for plan, before in due}
+
+
+def _told(where: Boundaries, rows: PrunedRows, texts: int, of_plans: dict[str, int], kept: Retained) -> Answer:
+    document = {
+        "dryRun": False,
+        "rowsBefore": where.rows_before,
+        "textsBefore": where.texts_before,
+        "requests": rows.requests,
+        "months": rows.months,
+        "heldBy": rows.held_by,
+        "texts": texts,
+        "textsOfPlans": of_plans,
+        "rowsFrom": kept.rows_from,
+        "textsFrom": kept.texts_from,
+    }
+    held = f" {rows.held_by} and what follows stay: a request of it is still pending." if rows.held_by else ""
+    months = f" ({', '.join(rows.months)})" if rows.months else ""
+    by_plans = "".join(f" Under {plan}: {count:,}." for plan, count in of_plans.items())
+    return Answer(
+        document,
+        f"{rows.requests:,} requests pruned{months}, the texts of {texts:,} others cleared.{by_plans}{held}\n"
+        f"Rows: {_since(kept.rows_from)}. Texts: {_since(kept.texts_from)}.",
+    )
+
+
 def _told_plan(where: Boundaries, plan: Plan) -> Answer:
     rows = sum(each.requests for each in plan.months) + plan.strays
     document = {
@@ -144,15 +167,21 @@ def _told_plan(where: Boundaries, plan: Plan) -> Answer:
         "strays": plan.strays,
         "texts": plan.texts,
         "textBytes": plan.text_bytes,
+        "textsOfPlans": [shown(each) for each in plan.of_plans],
     }
     lines = [(each.month, f"{each.requests:,}", f"{each.pending:,}", _size(each.bytes)) for each in plan.months]
     lines += [("strays", f"{plan.strays:,}", "0", "-")] if plan.strays else []
     lines += [("texts", f"{plan.texts:,}", "-", _size(plan.text_bytes))] if where.texts_before else []
+    lines += [_line(each) for each in plan.of_plans]
     if not lines:
         return Answer(document, "Nothing would go.")
     return Answer(
         document, table(("WHAT", "REQUESTS", "PENDING", "SIZE"), lines), "Nothing is pruned: this was a dry run."
     )
+
+
+def _line(of_plan: PlanTexts) -> tuple[str, ...]:
+    return (f"texts of {of_plan.plan}", f"{of_plan.texts:,}", "-", _size(of_plan.text_bytes))
 
 
 def _refuse_both(before: datetime | None, days: int | None, what: str) -> None:

@@ -60,14 +60,12 @@ def serve(
 def where(settings: Settings, url: str) -> str:
     """Say what is served where, and how to get in."""
     data, database = Path(settings.data).resolve(), ", with PostgreSQL as TOLLKEEPER_DATABASE_URL says"
-    port = url.rpartition(":")[2]
-    other_port = "" if port == str(Settings().port) else f" --port {port}"
     options = f"--data {shlex.quote(settings.data)}"
     return "\n".join(
         [
             f"tollkeeper serves {url}",
             f"  data      {data}{database if settings.database_url else ''}",
-            f"  sign in   {_command()} user link EMAIL {options}{other_port}",
+            f"  sign in   {_command()} user link EMAIL {options}",
             f"  API key   {_command()} key create --service NAME {options}",
             "  stop      Ctrl-C",
         ]

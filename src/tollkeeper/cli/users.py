@@ -121,7 +121,7 @@ async def invite(
     """Let an address sign up, and tell it by mail where a mail server is set."""
     async with opened(common) as house:
         invited = await invitations.invite(house.database, email, plan=plan, actor=OPERATOR)
-        site = house.settings.public_url or f"http://localhost:{house.settings.port}"
+        site = house.site
         is_mailed = await _mailed(house, invited, site)
     by = "A mail tells them so." if is_mailed else "No mail was sent: tell them."
     note = f"{by} The invitation holds until {told_at(invited.expires_at)}."
@@ -149,7 +149,9 @@ async def link(
     email: Email,
     /,
     *,
-    port: Annotated[int | None, Parameter(help="Where the service listens, if not where the settings say.")] = None,
+    port: Annotated[
+        int | None, Parameter(help="Where the service listens, if it does not run on this data directory.")
+    ] = None,
     common: Common = DEFAULTS,
 ) -> Answer:
     """Print a link that signs a user in, once."""

@@ -33,7 +33,7 @@ class ChangeAccount(Said, frozen=True, kw_only=True):
 
 
 class AccountShown(Heard, frozen=True, kw_only=True):
-    """Who one is: a picture as a ``data:`` URL, and how many ``passkeys`` there are."""
+    """Who one is: a picture as a ``data:`` URL, how many ``passkeys`` there are, whether GitHub is connected."""
 
     id: str
     email: str
@@ -46,6 +46,7 @@ class AccountShown(Heard, frozen=True, kw_only=True):
     requests_limit: int | None
     time_zone: str
     passkeys: Annotated[int, Meta(ge=0)]
+    has_github: bool
     last_login_at: Instant | None
     created_at: Instant
 
@@ -64,6 +65,7 @@ class AccountShown(Heard, frozen=True, kw_only=True):
             requests_limit=user.requests_limit,
             time_zone=user.time_zone,
             passkeys=passkeys,
+            has_github=user.has_github,
             last_login_at=user.last_login_at and instant(user.last_login_at),
             created_at=instant(user.created_at),
         )

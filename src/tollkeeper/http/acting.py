@@ -50,8 +50,8 @@ STOP: Final = Operation(
 async def act(request: Exchange) -> Answer:
     """For half an hour this browser is the user's: it sees what they see, and may do what they may.
 
-    What asks for a recent sign-in is the user's alone: keys, passkeys, secrets, export, deleting the account. Whatever
-    is done is noted as the operator's. Nobody acts as an operator.
+    How they sign in, their keys and secrets, export and deleting the account are the user's alone. Whatever is done is
+    noted as the operator's. Nobody acts as an operator.
     """
     request.asked(Said)
     backend, caller = request.backend, request.caller

@@ -96,8 +96,8 @@ class Callers:
             _refuse_without(operation, caller.scopes, "person")
             if operation.permission == "admin" and caller.role != "admin":
                 raise NotAllowed("only an operator may do this")
-            if operation.recent and caller.acted_by is not None:
-                raise NotAllowed("this is for the user alone, and not for an operator who acts as them")
+            if operation.personal or operation.recent:
+                refuse_who_acts(caller)
             if operation.recent and not caller.is_recent:
                 raise SignInAgain("sign in again: this asks for a sign-in of the last 15 minutes")
             return caller
@@ -210,6 +210,12 @@ def _canonical(email: str) -> str:
 def _is_rehearsal(exchange: Exchange) -> bool:
     """Whether nothing is to change: then nobody is made either."""
     return b"dryRun=true" in exchange.scope["query_string"]
+
+
+def refuse_who_acts(caller: Caller) -> None:
+    """Refuse an operator who acts as a user what is that user's alone: how they sign in, their keys and secrets."""
+    if caller.acted_by is not None:
+        raise NotAllowed("this is for the user alone, and not for an operator who acts as them")
 
 
 def refuse_foreign_page(exchange: Exchange) -> None:

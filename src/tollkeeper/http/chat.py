@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -52,6 +52,12 @@ class StartQuery(Said, frozen=True, kw_only=True):
     """How to start."""
 
     dry_run: bool = False
+
+
+class SessionsQuery(PageQuery, frozen=True, kw_only=True):
+    """Which conversations: `desc` begins with the one begun last, `asc` with the one begun first."""
+
+    order: Literal["asc", "desc"] = "desc"
 
 
 START: Final = Operation(
@@ -143,19 +149,19 @@ async def show_request(request: Exchange) -> Answer:
     "/api/chat/sessions",
     opt=Operation(
         "dashboard:read",
-        summary="List conversations, the one begun last first",
-        query=PageQuery,
+        summary="List conversations, by when they began",
+        query=SessionsQuery,
         gives={200: SessionsPage},
     ).as_opt(),
 )
 async def list_sessions(request: Exchange) -> Answer:
     """The caller's conversations, each with its sums."""
-    query = request.asked(PageQuery)
-    found = await records.sessions(
-        request.backend.database,
-        request.caller.user_id,
-        limit=query.limit + 1,
-        after=position(query, tuple[datetime, str]),
+    query = request.asked(SessionsQuery)
+    at, database, user_id = position(query, tuple[datetime, str]), request.backend.database, request.caller.user_id
+    found = (
+        await records.newest_sessions(database, user_id, limit=query.limit + 1, before=at)
+        if query.order == "desc"
+        else await records.oldest_sessions(database, user_id, limit=query.limit + 1, after=at)
     )
     items = found[: query.limit]
     following = cursor_at((items[-1].started_at, items[-1].session_id)) if len(found) > query.limit else None
@@ -173,7 +179,7 @@ async def list_sessions(request: Exchange) -> Answer:
     ).as_opt(),
 )
 async def list_session_requests(request: Exchange) -> Answer:
-    """The requests of one conversation, the first one first."""
+    """The requests of one conversation, the first one first. One called `.` or `..` is `~.` or `~..` in the path."""
     query = request.asked(PageQuery)
     found = await records.in_session(
         request.backend.database,

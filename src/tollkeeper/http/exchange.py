@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -37,6 +38,7 @@ _BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
 _LONGEST_USER_AGENT: Final = 1000
 _LONGEST_COOKIE: Final = 200
 _ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
+_MARKED_DOTS: Final = re.compile(r"~+\.\.?")
 
 
 class Answer(ASGIResponse):
@@ -194,7 +196,10 @@ class Exchange(Request[Any, Any, Any]):
 
 
 def path_text(request: Exchange, name: str) -> str:
-    """Read a part of the path, escaped once."""
+    """Read a part of the path, escaped once.
+
+    Browsers resolve ``.`` and ``..`` before they send a path, escaped or not: those come as ``~.`` and ``~..``.
+    """
     raw: str = request.scope["path_params"][name]
     try:
         text = unquote_to_bytes(raw).decode()
@@ -202,7 +207,7 @@ def path_text(request: Exchange, name: str) -> str:
         raise NotUnderstood("the path is not UTF-8", field=name) from None
     if "\0" in text:
         raise NotUnderstood("the path contains U+0000", field=name)
-    return text
+    return text[1:] if _MARKED_DOTS.fullmatch(text) else text
 
 
 def path_id(request: Exchange, name: str) -> UUID:

@@ -27,6 +27,8 @@ GUARDS: Final[tuple[Header, ...]] = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+# Where people reach the service by TLS, browsers shall know no other way, for a year.
+_BY_TLS_ALONE: Final[Header] = (b"strict-transport-security", b"max-age=31536000")
 _CLOSE: Final[Header] = (b"connection", b"close")
 
 
@@ -38,6 +40,7 @@ class Front:
         self._app = app
         self._readiness = backend.readiness
         self._measures = measures
+        self._guards = (*GUARDS, _BY_TLS_ALONE) if backend.public_url.startswith("https://") else GUARDS
         self._parts: dict[str, object] = {"backend": backend, "measures": measures, **parts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +49,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        outgoing = _Outgoing(send, stopping=self._readiness.is_stopping)
+        outgoing = _Outgoing(send, self._guards, stopping=self._readiness.is_stopping)
         told: Any = scope
         told.update(self._parts)
         told["trace_id"] = outgoing.trace_id
@@ -68,10 +71,11 @@ class Front:
 class _Outgoing:
     """An answer on its way out."""
 
-    __slots__ = ("_send", "_stopping", "status", "trace_id")
+    __slots__ = ("_guards", "_send", "_stopping", "status", "trace_id")
 
-    def __init__(self, send: Send, *, stopping: bool) -> None:
+    def __init__(self, send: Send, guards: tuple[Header, ...], *, stopping: bool) -> None:
         self._send = send
+        self._guards = guards
         self._stopping = stopping
         self.status = 0
         self.trace_id = f"{random.getrandbits(128):032x}"
@@ -81,18 +85,18 @@ class _Outgoing:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             own: list[Header] = message["headers"]
-            headers = [*own, *_guards_beside(own), (b"x-trace-id", self.trace_id.encode())]
+            headers = [*own, *_guards_beside(own, self._guards), (b"x-trace-id", self.trace_id.encode())]
             if self._stopping:
                 headers.append(_CLOSE)
             message["headers"] = headers
         await self._send(message)
 
 
-def _guards_beside(own: list[Header]) -> tuple[Header, ...]:
+def _guards_beside(own: list[Header], guards: tuple[Header, ...]) -> tuple[Header, ...]:
     names = [name for name, _ in own]
-    if GUARDS[0][0] in names or GUARDS[1][0] in names:
-        return tuple(guard for guard in GUARDS if guard[0] not in names)
-    return GUARDS
+    if guards[0][0] in names or guards[1][0] in names:
+        return tuple(guard for guard in guards if guard[0] not in names)
+    return guards
 
 
 def _is_too_large(headers: list[Header]) -> bool:

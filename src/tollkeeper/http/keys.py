@@ -173,7 +173,7 @@ CREATE: Final = Operation(
     recent=True,
 )
 REVOKE: Final = Operation(
-    "person", summary="Revoke an API key", query=Said, gives={200: KeyRevoked}, problems=(NotFound,)
+    "person", summary="Revoke an API key", query=Said, gives={200: KeyRevoked}, problems=(NotFound,), personal=True
 )
 ROTATE: Final = Operation(
     "person",

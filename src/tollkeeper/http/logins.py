@@ -79,10 +79,15 @@ LIST: Final = Operation(
     "person", summary="List where one is signed in", query=PageQuery, gives={200: LoginSessionsPage}
 )
 END: Final = Operation(
-    "person", summary="End one sign-in", query=Said, gives={200: LoginSessionsEnded}, problems=(NotFound,)
+    "person",
+    summary="End one sign-in",
+    query=Said,
+    gives={200: LoginSessionsEnded},
+    problems=(NotFound,),
+    personal=True,
 )
 END_ALL: Final = Operation(
-    "person", summary="End all sign-ins, or all others", query=EndQuery, gives={200: LoginSessionsEnded}
+    "person", summary="End all sign-ins, or all others", query=EndQuery, gives={200: LoginSessionsEnded}, personal=True
 )
 
 

@@ -27,7 +27,8 @@ class Operation:
     ``creates_user``: a service key may name a user whom we do not know yet.
     ``takes_many``: the body is a list of what it takes, and each item names its user. Only service keys may call it,
     and they name no user in the header.
-    ``recent``: a signed-in person must have signed in within the last 15 minutes.
+    ``personal``: for the person alone, and not for an operator who acts as them.
+    ``recent``: so too, and they must have signed in within the last 15 minutes.
     ``files``: content types that a good answer may have instead.
     ``also_takes``: content types that a body may have instead of JSON.
     """
@@ -43,6 +44,7 @@ class Operation:
     creates_user: bool = False
     takes_many: bool = False
     in_api: bool = True
+    personal: bool = False
     recent: bool = False
     files: Sequence[str] = ()
     also_takes: Sequence[str] = ()

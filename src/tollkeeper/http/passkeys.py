@@ -138,6 +138,7 @@ RENAME: Final = Operation(
     gives={200: PasskeyFound},
     problems=(NotFound,),
     examples={"by where it is": {"name": "My phone"}},
+    personal=True,
 )
 REMOVE: Final = Operation(
     "person", summary="Remove a passkey", query=Said, gives={200: PasskeyRemoved}, problems=(NotFound,), recent=True

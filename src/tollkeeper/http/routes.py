@@ -100,6 +100,7 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     sign_in.come_from_github,
     first_operator.show_first_operator,
     first_operator.become_first_operator,
+    sign_in.disconnect_github,
     sign_in.show_sign_in,
     sign_in.sign_in,
     keys.list_keys,

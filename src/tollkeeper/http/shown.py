@@ -10,7 +10,6 @@ from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.records import ChatRequest, ChatSession
 from tollkeeper.metering.verify import Difference
 
-_PROMPT_OF_A_RECENT_ONE = 200
 _UNDER = b',"dashboard":'
 
 
@@ -44,9 +43,9 @@ class RequestShown(Heard, frozen=True, kw_only=True):
     created_at: Instant
 
     @classmethod
-    def of(cls, request: ChatRequest, *, prompt_of: int | None = None) -> RequestShown:
-        """Show a request, of its prompt at most so many characters."""
-        return cls(**_shown(request, prompt_of))
+    def of(cls, request: ChatRequest) -> RequestShown:
+        """Show a request."""
+        return cls(**_shown(request))
 
 
 class RequestWhole(RequestShown, frozen=True, kw_only=True):
@@ -68,10 +67,10 @@ class RequestWhole(RequestShown, frozen=True, kw_only=True):
     expires_at: Instant
 
     @classmethod
-    def of(cls, request: ChatRequest, *, prompt_of: int | None = None) -> RequestWhole:
+    def of(cls, request: ChatRequest) -> RequestWhole:
         """Show a request whole."""
         return cls(
-            **_shown(request, prompt_of),
+            **_shown(request),
             plan_name=request.plan_name,
             max_tokens=request.max_tokens,
             tokens_cached=request.tokens_cached,
@@ -105,7 +104,7 @@ class RequestsPage(Heard, frozen=True, kw_only=True):
 
 
 class SessionShown(Heard, frozen=True, kw_only=True):
-    """One conversation, summed."""
+    """One conversation, summed. `unpricedRequests` are in its cost with nothing, for nobody knows theirs."""
 
     session_id: str
     started_at: Instant
@@ -116,6 +115,7 @@ class SessionShown(Heard, frozen=True, kw_only=True):
     tokens_used: int
     cost: Cents
     cost_nanos: int
+    unpriced_requests: int
 
     @classmethod
     def of(cls, session: ChatSession) -> SessionShown:
@@ -130,11 +130,12 @@ class SessionShown(Heard, frozen=True, kw_only=True):
             tokens_used=session.tokens_used,
             cost=cents_of(session.cost_nanos),
             cost_nanos=session.cost_nanos,
+            unpriced_requests=session.unpriced,
         )
 
 
 class SessionsPage(Heard, frozen=True, kw_only=True):
-    """Some conversations, the one begun last first."""
+    """Some conversations, by when they began."""
 
     success: Literal[True] = True
     items: list[SessionShown]
@@ -196,7 +197,7 @@ class DayShown(Heard, frozen=True, kw_only=True):
 
 
 class DashboardShown(Heard, frozen=True, kw_only=True):
-    """Everything that a user's dashboard shows."""
+    """Everything that a user's dashboard shows; of prompts and responses the first 200 characters."""
 
     user: UserShown
     metrics: MetricsShown
@@ -217,7 +218,7 @@ class DashboardShown(Heard, frozen=True, kw_only=True):
             metrics=_metrics(dashboard),
             limits=LimitsShown.of(dashboard.limits),
             performance=_performance(dashboard),
-            recent_requests=[RequestShown.of(each, prompt_of=_PROMPT_OF_A_RECENT_ONE) for each in dashboard.recent],
+            recent_requests=[RequestShown.of(each) for each in dashboard.recent],
             requests_by_category=dashboard.by_category,
             requests_by_model=dashboard.by_model,
             requests_by_type=dashboard.by_type,
@@ -312,13 +313,13 @@ def _performance(dashboard: Dashboard) -> PerformanceShown:
     )
 
 
-def _shown(request: ChatRequest, prompt_of: int | None) -> dict[str, Any]:
+def _shown(request: ChatRequest) -> dict[str, Any]:
     ours = str(request.id)
     return {
         "id": ours,
         "request_id": request.client_id or ours,
         "session_id": request.session_id,
-        "prompt": request.prompt and request.prompt[:prompt_of],
+        "prompt": request.prompt,
         "response": request.response,
         "model": request.model,
         "request_type": request.request_type,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from litestar import get, post
+from litestar import delete, get, post
 from msgspec import Meta
 
 from tollkeeper.accounts import asks, github, logins, users
@@ -42,7 +42,7 @@ from tollkeeper.http.wire import Heard, Instant, instant
 Email = Annotated[str, Meta(min_length=1, max_length=users.LONGEST_EMAIL)]
 
 _RECENT_PERSON: Final = Operation("person", recent=True)
-_PERSON: Final = Operation("person")
+_PERSON_ALONE: Final = Operation("person", personal=True)
 
 
 class AskForMail(Said, frozen=True, kw_only=True):
@@ -77,13 +77,23 @@ class FromGitHub(Said, frozen=True, kw_only=True, rename=None):
 
 
 class WaysToSignIn(Heard, frozen=True, kw_only=True):
-    """What there is to sign in by; ``signUp``: who may have an account that has none yet."""
+    """What there is to sign in by; ``signUp``: who may have an account that has none yet.
+
+    ``isMailed``: codes come by mail; without a mail server they stand on the console, for whoever runs the service.
+    """
 
     success: Literal[True] = True
     email: Literal[True] = True
+    is_mailed: bool
     github: bool
     passkeys: Literal[True] = True
     sign_up: Policy
+
+
+class Disconnected(Heard, frozen=True, kw_only=True):
+    """GitHub signs in no more; the e-mail address does, and passkeys do."""
+
+    success: Literal[True] = True
 
 
 class MailAsked(Heard, frozen=True, kw_only=True):
@@ -112,6 +122,14 @@ CODE: Final = Operation(
     problems=(CodeWrong, CodeOver, NotAllowed, Unavailable),
     examples={"as the mail says": {"email": "ada@example.com", "code": "WXYZ-2345"}},
 )
+DISCONNECT: Final = Operation(
+    "person",
+    summary="Disconnect GitHub",
+    query=Said,
+    gives={200: Disconnected},
+    problems=(NotFound,),
+    recent=True,
+)
 _PAGE: Final = Operation("public", in_api=False)
 _BY_LINK: Final = Operation("public", in_api=False, problems=(NobodyKnown, NotAllowed))
 
@@ -121,7 +139,8 @@ async def show_ways(request: Exchange) -> Answer:
     """For pages of one's own; the page that is served knows them."""
     request.asked(Said)
     backend = request.backend
-    return Answer.of(WaysToSignIn(github=backend.github is not None, sign_up=backend.sign_up.policy))
+    has_github = backend.github is not None
+    return Answer.of(WaysToSignIn(is_mailed=backend.has_mail, github=has_github, sign_up=backend.sign_up.policy))
 
 
 @post("/api/sign-in/email", opt=ASK.as_opt(), status_code=200)
@@ -223,7 +242,7 @@ async def come_from_github(request: Exchange) -> Answer:
         return lead(gone.leads_to)
     person = await github.who_came(there, code=said.code, state=said.state, pepper=backend.pepper)
     if gone.user_id is not None:
-        request.scope["caller"] = caller = await request.callers.identify(request, _PERSON)
+        request.scope["caller"] = caller = await request.callers.identify(request, _PERSON_ALONE)
         if caller.user_id != gone.user_id:
             raise Contradiction("somebody else is signed in here by now")
         await github.connect(backend.database, gone.user_id, person, actor=request.actor)
@@ -232,6 +251,17 @@ async def come_from_github(request: Exchange) -> Answer:
         backend.database, person, gone, pepper=backend.pepper, sign_up=backend.sign_up, visit=visit_of(request)
     )
     return lead_signed_in(request, arrived.session, leads_to=arrived.leads_to)
+
+
+@delete("/api/account/github", opt=DISCONNECT.as_opt(), status_code=200)
+async def disconnect_github(request: Exchange) -> Answer:
+    """It signs in no more until it is connected again. Sessions that it began go on until they are ended.
+
+    The e-mail address always signs in. Without a mail server its codes stand on the service's console.
+    """
+    request.asked(Said)
+    await github.disconnect(request.backend.database, request.caller.user_id, actor=request.actor)
+    return Answer.of(Disconnected())
 
 
 @get("/sign-in/{token:str}", opt=_PAGE.as_opt())

@@ -17,7 +17,7 @@ from tollkeeper.accounts.variables import NewVariable, Variable
 from tollkeeper.errors import Contradiction, Invalid, NotAllowed, NotFound, NotUnderstood, SignInAgain
 from tollkeeper.http import examples
 from tollkeeper.http.body import Fault, inner, invalid
-from tollkeeper.http.caller import Caller
+from tollkeeper.http.caller import Caller, refuse_who_acts
 from tollkeeper.http.exchange import Answer, Exchange, Header, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.shapes import Said
@@ -166,6 +166,7 @@ class Deleted(Heard, frozen=True, kw_only=True):
 
 
 def _refuse_to_reveal(caller: Caller) -> None:
+    refuse_who_acts(caller)
     if "variables:reveal" not in caller.scopes or caller.kind == "service_key":
         raise NotAllowed("secrets are revealed to a signed-in person or a user key with the scope variables:reveal")
     if caller.kind == "person" and not caller.is_recent:

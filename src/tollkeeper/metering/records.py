@@ -57,14 +57,14 @@ class ChatRequest:
 
     @classmethod
     def of(cls, row: Record) -> ChatRequest:
-        """Read a row of the view ``requests_shown``, whose columns these are, behind ``user_id``."""
+        """Read a row of a view ``requests_shown`` or ``_in_short``, whose columns these are, behind ``user_id``."""
         _, *columns = row.values()
         return cls(*columns)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatSession:
-    """A conversation, summed. Tokens and money of what has finished."""
+    """A conversation, summed. Tokens and money of what has finished; ``unpriced`` cost nothing that is known."""
 
     session_id: str
     started_at: datetime
@@ -74,6 +74,7 @@ class ChatSession:
     failed: int
     tokens_used: int
     cost_nanos: int
+    unpriced: int
 
 
 async def newest(database: Statements, user_id: UUID, *, limit: int, before: UUID | None = None) -> list[ChatRequest]:
@@ -99,10 +100,19 @@ async def in_session(
     return [ChatRequest.of(row) for row in rows]
 
 
-async def sessions(
+async def newest_sessions(
+    database: Statements, user_id: UUID, *, limit: int, before: tuple[datetime, str] | None = None
+) -> list[ChatSession]:
+    """List a user's conversations, the one begun last first, below ``before`` (a start and an id)."""
+    before_at, before_id = before or (None, None)
+    rows = await database.all("newest_sessions", user_id=user_id, before_at=before_at, before_id=before_id, most=limit)
+    return [ChatSession(*row.values()) for row in rows]
+
+
+async def oldest_sessions(
     database: Statements, user_id: UUID, *, limit: int, after: tuple[datetime, str] | None = None
 ) -> list[ChatSession]:
-    """List a user's conversations, the one begun last first, behind ``after`` (its start and id)."""
-    before_at, before_id = after or (None, None)
-    rows = await database.all("newest_sessions", user_id=user_id, before_at=before_at, before_id=before_id, most=limit)
+    """List a user's conversations, the one begun first first, above ``after`` (a start and an id)."""
+    after_at, after_id = after or (None, None)
+    rows = await database.all("oldest_sessions", user_id=user_id, after_at=after_at, after_id=after_id, most=limit)
     return [ChatSession(*row.values()) for row in rows]

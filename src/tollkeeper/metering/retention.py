@@ -24,11 +24,13 @@ __all__ = [
     "Boundaries",
     "Month",
     "Plan",
+    "PlanTexts",
     "PrunedRows",
     "Retained",
     "boundaries",
     "months_to_go",
     "planned",
+    "plans_limit_texts",
     "plans_to_clear",
     "prune_rows",
     "prune_texts",
@@ -77,13 +79,27 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanTexts:
+    """How many requests under a plan have texts that are older than it lets them get, and how large those are."""
+
+    plan: str
+    before: datetime
+    texts: int
+    text_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pruning would do. ``strays`` are requests of the default partition: they are deleted one by one."""
+    """What a pruning would do. ``strays`` are requests of the default partition: they are deleted one by one.
+
+    ``of_plans`` are texts that go besides, under plans that keep them for less long.
+    """
 
     months: tuple[Month, ...]
     strays: int
     texts: int
     text_bytes: int
+    of_plans: tuple[PlanTexts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +136,8 @@ async def boundaries(
     return Boundaries(rows, texts)
 
 
-async def planned(owner: Statements, where: Boundaries) -> Plan:
-    """Count what would go, and change nothing."""
+async def planned(owner: Statements, where: Boundaries, *, by_plan: bool = False) -> Plan:
+    """Count what would go, and change nothing; ``by_plan``: also the texts that plans keep for less long."""
     months: list[Month] = []
     strays = texts = text_bytes = 0
     if where.rows_before is not None:
@@ -132,9 +148,20 @@ async def planned(owner: Statements, where: Boundaries) -> Plan:
         if None in counted:
             strays = counted[None]["requests"] - counted[None]["pending"]
     if where.texts_before is not None:
-        found = await owner.one("texts_before", before=where.texts_before)
-        texts, text_bytes = (found["requests"], found["bytes"]) if found else (0, 0)
-    return Plan(tuple(months), strays, texts, text_bytes)
+        texts, text_bytes = await _texts(owner, where.texts_before)
+    due = await plans_to_clear(owner) if by_plan else []
+    of_plans = [
+        PlanTexts(plan, before, *await _texts(owner, before, plan=plan, since=where.texts_before))
+        for plan, before in due
+    ]
+    return Plan(tuple(months), strays, texts, text_bytes, tuple(of_plans))
+
+
+async def _texts(
+    owner: Statements, before: datetime, *, plan: str | None = None, since: datetime | None = None
+) -> tuple[int, int]:
+    found = await owner.one("texts_before", before=before, plan=plan, since=since)
+    return (found["requests"], found["bytes"]) if found else (0, 0)
 
 
 async def months_to_go(owner: Statements, before: datetime) -> int:
@@ -216,6 +243,11 @@ async def prune_texts(
                 detail={"requests": gone, "before": places[0]["before"].isoformat()} | ({"plan": plan} if plan else {}),
             )
     return gone
+
+
+async def plans_limit_texts(database: Statements) -> bool:
+    """Say whether any plan says how long texts live."""
+    return await database.value("plans_limit_texts")
 
 
 async def plans_to_clear(database: Statements) -> list[tuple[str, datetime]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -25,10 +26,13 @@ class TryAgain(Unavailable):
 
 
 class StatementFailed(TollkeeperError):
-    """The server refused a statement, and a transaction around it is lost; the connection is fine."""
+    """The server refused a statement, and a transaction around it is lost; the connection is fine.
+
+    It quotes no value, and has no cause that would: it may be logged.
+    """
 
     def __init__(self, message: str, *, sqlstate: str, constraint: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(f"{message} ({sqlstate})")
         self.sqlstate = sqlstate
         self.constraint = constraint
 
@@ -155,11 +159,12 @@ async def guarded(connection: asyncpg.Connection, how: Run, sql: str, *arguments
     try:
         return await how(connection, sql, *arguments)
     except asyncpg.PostgresError as error:
-        raise _told(connection, error) from error
+        # Not from it: its DETAIL may quote a row.
+        raise _told(connection, error) from None
     except Exception as error:
         if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
-            # A value that its type cannot hold: refused by the driver before anything was sent.
-            raise StatementFailed(str(error), sqlstate=_INVALID_VALUE) from error
+            # A value that its type cannot hold: refused by the driver, which quotes it, before anything was sent.
+            raise StatementFailed(str(error).partition(":")[0], sqlstate=_INVALID_VALUE) from None
         connection.terminate()
         raise Unavailable("the connection to the database was lost") from error
     except BaseException:
@@ -197,7 +202,7 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
 
 
 def _told(connection: asyncpg.Connection, error: asyncpg.PostgresError) -> TollkeeperError:
-    """Say what an error of the server means to a caller. Its DETAIL is left out: it may quote rows."""
+    """Say what an error of the server means to a caller, without what may quote rows and values."""
     sqlstate, message = error.sqlstate or "", error.args[0]
     if error.severity_en in _LAST_WORDS or sqlstate.startswith(_SERVER_IS_ILL) or not sqlstate:
         connection.terminate()
@@ -209,9 +214,14 @@ def _told(connection: asyncpg.Connection, error: asyncpg.PostgresError) -> Tollk
     if sqlstate == _NOT_THERE and (error.constraint_name or "").endswith("user_id_fkey"):
         # Deleted since the caller was recognised.
         return NotFound("no such user")
+    if sqlstate.startswith(_OF_VALUES):
+        message = _QUOTED.sub('"…"', message).partition(":")[0]
     return StatementFailed(message, sqlstate=sqlstate, constraint=error.constraint_name)
 
 
+# Errors whose very message may quote a value: invalid input syntax for type integer: "..."
+_OF_VALUES: Final = "22"
+_QUOTED: Final = re.compile('".*"', re.DOTALL)
 _INVALID_VALUE: Final = "22000"
 _TRANSACTION_FAILED: Final = "25P02"
 _NOT_THERE: Final = "23503"

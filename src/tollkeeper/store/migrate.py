@@ -72,7 +72,7 @@ async def migrate(
             applied = await _apply_all(owner, migrations, routines)
             await _provide_for(owner, service_dsn)
     except StatementFailed as error:
-        raise Misconfigured(f"the database could not be migrated: {error} ({error.sqlstate})") from error
+        raise Misconfigured(f"the database could not be migrated: {error}") from error
     return applied
 
 
@@ -119,7 +119,7 @@ async def _apply(owner: asyncpg.Connection, script: Script) -> Applied:
             await _apply_once(owner, script)
             break
         except StatementFailed as error:
-            raise Misconfigured(f"{script.name} failed and left nothing behind: {error} ({error.sqlstate})") from error
+            raise Misconfigured(f"{script.name} failed and left nothing behind: {error}") from error
         except Unavailable:
             if attempt == _ATTEMPTS or owner.is_closed():
                 raise

@@ -7,10 +7,11 @@ import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { ActivityFilters } from "./ActivityFilters";
 import { ActivityTable } from "./ActivityTable";
+import { activityAsked } from "./asked";
 
 /** What was done, newest first; what it is narrowed to stands in the address. */
 export function ActivityList({ whose }: { whose: Whose }) {
-  const asked = useSearch({ strict: false }) as ActivityAsked;
+  const asked = activityAsked(useSearch({ strict: false }));
   const navigate = useNavigate();
   const ask = (changes: ActivityAsked, isSameStep = false) =>
     void navigate({

@@ -53,7 +53,7 @@ const ALL: Column<AnyAct>[] = [
     of: (act) => <OfWhom act={act} />,
   },
   { label: "Who", title: (act) => by(act), of: (act) => <span className={styles.who}>{by(act)}</span> },
-  WHERE,
+  { ...WHERE, isExtra: true },
   WHEN,
 ];
 

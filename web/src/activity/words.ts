@@ -31,6 +31,7 @@ const TOLD: Record<string, Told> = {
   "link.made": { words: "Sign-in link made" },
   "user.signed_up": { words: "Account created", more: way },
   "github.connected": { words: "GitHub connected" },
+  "github.disconnected": { words: "GitHub disconnected" },
   "passkey.added": { words: "Passkey added" },
   "passkey.renamed": { words: "Passkey renamed" },
   "passkey.removed": { words: "Passkey removed" },

@@ -1,6 +1,6 @@
 import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { call, fileAt } from "./call";
-import type { Account, AccountFound, MailAsked } from "./types";
+import type { Account, AccountFound, MailAsked, WaysToSignIn } from "./types";
 
 /** The one who is signed in, and who it is in truth. */
 export const accountOf = ({ account, actingAs }: AccountFound): Account => ({ ...account, actingAs });
@@ -43,6 +43,24 @@ export const everything = (): Promise<Blob> => fileAt("/api/account/export");
 export function useStopActing() {
   return useMutation({
     mutationFn: () => call("/api/account/stop-acting", { method: "POST", body: {} }),
+  });
+}
+
+/** What there is to sign in by; it changes only with the service's settings. */
+export const waysQuery = queryOptions({
+  queryKey: ["ways"],
+  queryFn: ({ signal }) => call<WaysToSignIn>("/api/sign-in", { signal }),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+export const useWays = () => useQuery(waysQuery);
+
+/** Sign in by GitHub no more. */
+export function useDisconnectGitHub() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => call("/api/account/github", { method: "DELETE" }),
+    onSuccess: () => client.invalidateQueries({ queryKey: accountQuery.queryKey }),
   });
 }
 

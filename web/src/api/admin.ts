@@ -7,6 +7,7 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import { segment } from "@/shared/segment";
 import { call, query } from "./call";
 import type {
   Dashboard,
@@ -31,8 +32,8 @@ const SYSTEM_MS = 5_000;
 // Other people's numbers have no stream: they are asked for again while somebody looks.
 const SUMS_MS = 10_000;
 
-const userAt = (id: string) => `${USERS}/${encodeURIComponent(id)}`;
-const modelAt = (model: string) => `${MODELS}/${encodeURIComponent(model)}`;
+const userAt = (id: string) => `${USERS}/${segment(id)}`;
+const modelAt = (model: string) => `${MODELS}/${segment(model)}`;
 
 export const overviewQuery = queryOptions({
   queryKey: ["admin", "overview"],
@@ -161,7 +162,7 @@ export function usePutPrice(model: string) {
 
 export function useDeletePrice(model: string) {
   return useModelChange((effectiveFrom: string) =>
-    call(`${modelAt(model)}/prices/${encodeURIComponent(effectiveFrom)}`, { method: "DELETE" }),
+    call(`${modelAt(model)}/prices/${segment(effectiveFrom)}`, { method: "DELETE" }),
   );
 }
 

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { call, query } from "./call";
-import type { LoginSessionsPage } from "./types";
+import type { LoginSession, LoginSessionsPage } from "./types";
 
 const PATH = "/api/account/sessions";
 const KEY = ["logins"];
@@ -14,6 +14,13 @@ export const loginsQuery = infiniteQueryOptions({
   initialPageParam: "",
   getNextPageParam: (page) => page.nextCursor,
 });
+
+// A minute less than what is asked for: until one has come there it has passed.
+const RECENT_MS = 14 * 60_000;
+
+/** Whether one signed in there so lately that nothing asks for it again. */
+export const isRecent = ({ createdAt }: LoginSession): boolean =>
+  Date.now() - Date.parse(createdAt) < RECENT_MS;
 
 /** Where one is signed in. */
 export const useLogins = () => useInfiniteQuery({ ...loginsQuery, refetchInterval: AGAIN_MS });

@@ -6,6 +6,7 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import { segment } from "@/shared/segment";
 import { call, query } from "./call";
 import type { RequestsFound, WholeRequest } from "./types";
 
@@ -31,7 +32,7 @@ const PAGE = 50;
 
 /** Whose requests: one's own, or those of the user with an id. */
 const listOf = (userId: string | undefined) =>
-  userId === undefined ? "/api/chat/requests" : `/api/admin/users/${encodeURIComponent(userId)}/requests`;
+  userId === undefined ? "/api/chat/requests" : `/api/admin/users/${segment(userId)}/requests`;
 
 export function requestsQuery(filters: RequestFilters, userId?: string) {
   return infiniteQueryOptions({
@@ -59,7 +60,7 @@ export function useWholeRequest(id: string, userId?: string) {
   return useQuery({
     queryKey: ["requests", "whole", userId, id],
     queryFn: async ({ signal }) => {
-      const path = `${listOf(userId)}/${encodeURIComponent(id)}`;
+      const path = `${listOf(userId)}/${segment(id)}`;
       return (await call<{ request: WholeRequest }>(path, { signal })).request;
     },
   });

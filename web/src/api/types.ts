@@ -35,6 +35,7 @@ export type Passkey = Shapes["PasskeyShown"];
 export type CeremonyBegun = Shapes["CeremonyBegun"];
 export type LoginSession = Shapes["LoginSessionShown"];
 export type LoginSessionsPage = Shapes["LoginSessionsPage"];
+export type WaysToSignIn = Shapes["WaysToSignIn"];
 export type MailAsked = Shapes["MailAsked"];
 export type Act = Shapes["ActShown"];
 export type ActOfAll = Shapes["ActOfAllShown"];
@@ -47,6 +48,11 @@ export type Scope =
   | NonNullable<Shapes["CreateServiceKey"]["scopes"]>[number];
 /** Own keys and those of services differ only in the scopes that there are. */
 export type NewKey = Omit<Shapes["CreateKey"], "scopes"> & { scopes: Scope[] };
+
+export type Invitation = Shapes["InvitationShown"];
+export type InvitationsFound = Shapes["InvitationsFound"];
+export type Invited = Shapes["Invited"];
+export type NewInvitation = Shapes["Invite"];
 
 export type Overview = Shapes["OverviewShown"];
 export type TopUsers = Shapes["TopUsersAnswer"];

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { call } from "./call";
+import { call, fileAt, query } from "./call";
 import type { Variable, VariableType } from "./types";
 
 const PATH = "/api/user/variables";
@@ -39,6 +39,10 @@ export function useDeleteVariable() {
 export async function reveal(key: string): Promise<string> {
   return String((await call<{ variable: Variable }>(`${pathOf(key)}?reveal=true`)).variable.value);
 }
+
+/** All as a `.env` file; without secrets, each of them is a comment in it. */
+export const asFile = (withSecrets: boolean): Promise<Blob> =>
+  fileAt(PATH + query({ format: "env", reveal: withSecrets || undefined }));
 
 function useChange<Told>(change: (told: Told) => Promise<unknown>) {
   const client = useQueryClient();

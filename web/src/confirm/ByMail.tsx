@@ -7,8 +7,15 @@ import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { hour } from "@/shared/format";
 
+interface ByMailProps {
+  email: string;
+  /** Whether codes are mailed, and do not stand on the console of the service. */
+  isMailed: boolean;
+  onDone: () => void;
+}
+
 /** Sign in anew by the code of a mail. */
-export function ByMail({ email, onDone }: { email: string; onDone: () => void }) {
+export function ByMail({ email, isMailed, onDone }: ByMailProps) {
   const ask = useMutation({ mutationFn: () => askForCode(email) });
   const enter = useMutation({ mutationFn: (code: string) => signInByCode(email, code), onSuccess: onDone });
   const [code, setCode] = useState("");
@@ -23,7 +30,7 @@ export function ByMail({ email, onDone }: { email: string; onDone: () => void })
       {ask.data !== undefined && (
         <TextInput
           label="Code"
-          description={`A mail with it is on its way to ${email}. It holds until ${hour(ask.data)}.`}
+          description={`${isMailed ? `A mail with it is on its way to ${email}.` : "It stands on the console of the service, for whoever runs it."} It holds until ${hour(ask.data)}.`}
           placeholder="XXXX-XXXX"
           autoComplete="one-time-code"
           autoFocus

@@ -1,11 +1,12 @@
 import { Modal } from "@mantine/core";
 import { useState } from "react";
-import { useAccount } from "@/api/account";
+import { useAccount, useWays } from "@/api/account";
 import { call } from "@/api/call";
 import { confirmation } from "@/api/confirmation";
 import { knowsPasskeys } from "@/api/passkeys";
 import type { Account } from "@/api/types";
 import dialog from "@/shared/Dialog.module.css";
+import { ByGitHub } from "./ByGitHub";
 import { ByMail } from "./ByMail";
 import { ByPasskey } from "./ByPasskey";
 
@@ -31,18 +32,27 @@ export function ConfirmItIsYou() {
   );
 }
 
-/** By passkey where there is one, else by mail. */
+/** By passkey where there is one, else by mail; by GitHub where that is connected. */
 function Ways({ account }: { account: Account }) {
+  const ways = useWays().data;
   const hasPasskey = account.passkeys > 0 && knowsPasskeys();
   const [isByMail, setIsByMail] = useState(!hasPasskey);
   const done = () => void goOn(account);
-  if (!isByMail) return <ByPasskey onDone={done} onOther={() => setIsByMail(true)} />;
-  return <ByMail email={account.email} onDone={done} />;
+  return (
+    <>
+      {isByMail ? (
+        <ByMail email={account.email} isMailed={ways?.isMailed ?? true} onDone={done} />
+      ) : (
+        <ByPasskey onDone={done} onOther={() => setIsByMail(true)} />
+      )}
+      {account.hasGithub && ways?.github && <ByGitHub />}
+    </>
+  );
 }
 
-/** Let what waits go on, if it is still the same person; whoever signed in as somebody else begins as them. */
+/** Let what waits go on if it is the same person for sure; whoever signed in as somebody else begins as them. */
 async function goOn(before: Account): Promise<void> {
   const now = await call<{ account: Account }>("/api/account").catch(() => null);
-  if (now !== null && now.account.id !== before.id) location.assign("/");
-  else confirmation.answer(true);
+  if (now?.account.id === before.id) confirmation.answer(true);
+  else location.assign("/");
 }

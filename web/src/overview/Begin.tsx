@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { CopyButton } from "@/shared/CopyButton";
 import { Panel } from "@/shared/Panel";
 import styles from "./overview.module.css";
@@ -10,8 +11,7 @@ const END = (origin: string) => `curl -X PUT ${origin}/api/chat/track \\
   -d '{"requestId": "first-1", "status": "completed", "tokensInput": 9, "tokensOutput": 12}'`;
 
 /** How it begins, for whom nothing was tracked yet. */
-export function Begin({ email }: { email: string }) {
-  const key = `tollkeeper key create --user ${email}`;
+export function Begin() {
   return (
     <Panel title="Track your first request">
       <p className={styles.soft}>
@@ -19,7 +19,12 @@ export function Begin({ email }: { email: string }) {
         charts of your usage then appear here by themselves.
       </p>
       <ol className={styles.steps}>
-        <Step title="A key, which whoever runs this service makes for you" command={key} />
+        <li>
+          <h3>A key of your own</h3>
+          <p className={styles.soft}>
+            <Link to="/settings/keys">Make an API key</Link> and put it into <code>TOLLKEEPER_KEY</code>.
+          </p>
+        </li>
         <Step title="When a request starts" command={START(location.origin)} />
         <Step title="When it has ended" command={END(location.origin)} />
       </ol>

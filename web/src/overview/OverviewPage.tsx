@@ -31,7 +31,7 @@ export function OverviewPage() {
           )}
         </Loaded>
         {isNew ? (
-          <Begin email={account?.email ?? ""} />
+          <Begin />
         ) : (
           <>
             <UsageSection whose="own" days={days} timeZone={account?.timeZone ?? "UTC"} isLinked />

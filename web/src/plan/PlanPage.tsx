@@ -8,7 +8,7 @@ import { Panel } from "@/shared/Panel";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { ComparisonOutline, PlanComparison } from "./PlanComparison";
 import styles from "./plan.module.css";
-import { priceOf } from "./terms";
+import { priceOf, textsOf } from "./terms";
 
 /** What one's plan allows, what of it is used, and what the others would allow. */
 export function PlanPage() {
@@ -38,6 +38,7 @@ export function PlanPage() {
                         Up to {plan.maxTokensPerRequest.toLocaleString()} tokens a request
                       </p>
                     )}
+                    <p className={styles.texts}>{textsOf(plan)}</p>
                   </div>
                   <div className={styles.meters}>
                     <Meters limits={limits} />
@@ -66,6 +67,7 @@ function OwnOutline() {
           <p className={styles.soft}>Your plan</p>
           <p className={styles.name}>&nbsp;</p>
           <p>&nbsp;</p>
+          <p className={styles.soft}>&nbsp;</p>
           <p className={styles.soft}>&nbsp;</p>
         </div>
         <div className={styles.meters}>

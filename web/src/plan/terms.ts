@@ -1,11 +1,17 @@
 import type { Terms } from "@/api/types";
-import { compact, count, roundMoney } from "@/shared/format";
+import { compact, count, NONE, roundMoney } from "@/shared/format";
 
 const REQUEST_TYPES = new Map([
   ["chat", "Chat"],
   ["code_generation", "Code generation"],
   ["analysis", "Analysis"],
 ]);
+
+const KEPT: Record<Terms["textPolicy"], string> = {
+  all: "Kept as they are",
+  redacted: "Kept redacted",
+  none: "Not kept",
+};
 
 const orNoLimit = (write: (value: number) => string) => (value: number | null) =>
   value === null ? "No limit" : write(value);
@@ -25,7 +31,27 @@ export const TERMS: { label: string; of: (terms: Terms) => string; isShown?: (al
     of: (terms) => orNoLimit(roundMoney)(terms.monthlyCost),
     isShown: (all) => all.some((terms) => terms.monthlyCost !== null),
   },
+  { label: "Prompts and responses", of: ({ textPolicy }) => KEPT[textPolicy] },
+  { label: "Kept for", of: keptFor },
 ];
+
+/** For how long texts are kept, in few words. */
+function keptFor({ textPolicy, retainTextDays: days }: Terms): string {
+  if (textPolicy === "none") return NONE;
+  if (days === null) return "As long as requests";
+  return days === 1 ? "1 day" : `${count(days)} days`;
+}
+
+/** What is kept of texts, and for how long, as a sentence. */
+export function textsOf(terms: Terms): string {
+  if (terms.textPolicy === "none") return "Of prompts and responses nothing is kept.";
+  const kept =
+    terms.textPolicy === "all"
+      ? "Prompts and responses are kept as they are"
+      : "Prompts and responses are kept without keys, e-mail addresses and card numbers";
+  const days = terms.retainTextDays;
+  return `${kept}, ${days === null ? "as long as the requests" : `for ${keptFor(terms)}`}.`;
+}
 
 /** What a feature of a plan means to people. */
 export function featureName(feature: string): string {

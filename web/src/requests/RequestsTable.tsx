@@ -44,6 +44,7 @@ const columns = (isHere: boolean): Column<ChatRequest>[] => [
   {
     label: "Tokens",
     kind: "number",
+    isExtra: true,
     unit: "tokens",
     isNone: ({ tokensUsed }) => tokensUsed == null,
     of: ({ tokensUsed }) => count(tokensUsed),

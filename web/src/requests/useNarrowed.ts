@@ -1,5 +1,5 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { FILTERS, type Narrowed } from "./narrowed";
+import { FILTERS, type Narrowed, narrowed } from "./narrowed";
 
 export type Changes = Partial<Record<keyof Narrowed, string>>;
 
@@ -10,7 +10,7 @@ export interface How {
 
 /** The filters as the address has them, and how to change them: back and forth works, and a link can be shared. */
 export function useNarrowed() {
-  const search = useSearch({ strict: false }) as Narrowed;
+  const search = narrowed(useSearch({ strict: false }));
   const navigate = useNavigate();
   const go = (change: (before: Narrowed) => Narrowed, replace = false) =>
     void navigate({ to: ".", search: change as never, replace, resetScroll: false });

@@ -1,4 +1,5 @@
 import { SettingsFrame } from "@/settings/SettingsFrame";
+import { GitHubPanel } from "./GitHubPanel";
 import { LoginsPanel } from "./LoginsPanel";
 import { PasskeysPanel } from "./PasskeysPanel";
 
@@ -7,6 +8,7 @@ export function SecurityPage() {
   return (
     <SettingsFrame path="/settings/security">
       <PasskeysPanel />
+      <GitHubPanel />
       <LoginsPanel />
     </SettingsFrame>
   );

@@ -1,9 +1,10 @@
-import { Link } from "@tanstack/react-router";
-import { useSessions } from "@/api/sessions";
+import { SegmentedControl } from "@mantine/core";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { type Order, useSessions } from "@/api/sessions";
 import type { ChatSession } from "@/api/types";
 import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
-import { count, fromNow, money, NONE } from "@/shared/format";
+import { costOf, count, fromNow, isUnknown, withoutPrice } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
@@ -12,13 +13,25 @@ import { SkeletonRows } from "@/shared/SkeletonRows";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { sessionsShown } from "./shown";
+
+const ORDERS: { value: Order; label: string }[] = [
+  { value: "desc", label: "Newest first" },
+  { value: "asc", label: "Oldest first" },
+];
 
 /** One's conversations. */
 export function SessionsPage() {
-  const sessions = useSessions();
+  const { order = "desc" } = sessionsShown(useSearch({ strict: false }));
+  const navigate = useNavigate();
+  const sort = (chosen: string) =>
+    void navigate({ to: ".", search: chosen === "asc" ? { order: chosen } : {}, resetScroll: false });
+  const sessions = useSessions(order);
   return (
     <>
-      <PageHeader {...headOf("/sessions")} />
+      <PageHeader {...headOf("/sessions")}>
+        <SegmentedControl size="xs" aria-label="Order" value={order} data={ORDERS} onChange={sort} />
+      </PageHeader>
       <Panel flush>
         <Loaded query={sessions} skeleton={<SkeletonRows rows={10} />}>
           {({ pages }) => {
@@ -60,6 +73,7 @@ const COLUMNS: Column<ChatSession>[] = [
   {
     label: "Failed",
     kind: "number",
+    isExtra: true,
     unit: "failed",
     isSoft: ({ failed }) => failed === 0,
     isNone: ({ failed }) => failed === 0,
@@ -69,28 +83,29 @@ const COLUMNS: Column<ChatSession>[] = [
   {
     label: "Cost",
     kind: "number",
-    isNone: isUnpriced,
-    title: (session) => (isUnpriced(session) ? "What was used has no price" : undefined),
-    of: (session) => (isUnpriced(session) ? NONE : money(session.cost)),
+    isNone: ({ cost, unpricedRequests }) => isUnknown(cost, unpricedRequests),
+    title: ({ unpricedRequests }) => withoutPrice(unpricedRequests),
+    of: ({ cost, unpricedRequests }) => costOf(cost, unpricedRequests),
   },
   {
     label: "Began",
     kind: "number",
-    isExtra: true,
     isSoft: true,
-    isNone: isSame,
+    before: "began",
     of: ({ startedAt }) => <TimeAgo at={startedAt} />,
   },
-  { label: "Last request", kind: "number", isSoft: true, of: ({ lastAt }) => <TimeAgo at={lastAt} /> },
+  {
+    label: "Last request",
+    kind: "number",
+    isSoft: true,
+    before: "last",
+    isNone: isSame,
+    of: ({ lastAt }) => <TimeAgo at={lastAt} />,
+  },
 ];
 
 /** On a narrow screen the same words are not said twice. */
 function isSame({ startedAt, lastAt }: ChatSession): boolean {
   const now = Date.now();
   return fromNow(startedAt, now) === fromNow(lastAt, now);
-}
-
-/** Whether nothing that was used has cost anything that is known. */
-function isUnpriced({ costNanos, tokensUsed }: ChatSession): boolean {
-  return costNanos === 0 && tokensUsed > 0;
 }

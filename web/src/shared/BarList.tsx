@@ -6,6 +6,8 @@ export interface Bar {
   key: string;
   label: string;
   value: number;
+  /** How that is written. */
+  told: string;
   /** Where more about it is. */
   to?: string;
   search?: Record<string, string>;
@@ -13,13 +15,12 @@ export interface Bar {
 
 interface BarListProps {
   bars: Bar[];
-  write: (value: number) => string;
   /** What is shown before "Show all". */
   most?: number;
 }
 
 /** What there is how much of, the largest first: easier to read than a pie, and it is its own table. */
-export function BarList({ bars, write, most = 7 }: BarListProps) {
+export function BarList({ bars, most = 7 }: BarListProps) {
   const [isWhole, setIsWhole] = useState(false);
   const largest = Math.max(...bars.map((bar) => bar.value), Number.MIN_VALUE);
   const shown = isWhole ? bars : bars.slice(0, most);
@@ -29,10 +30,12 @@ export function BarList({ bars, write, most = 7 }: BarListProps) {
         {shown.map((bar) => (
           <li key={bar.key}>
             <div className={styles.track}>
-              <div className={styles.bar} style={{ width: `${(100 * bar.value) / largest}%` }} />
+              {bar.value > 0 && (
+                <div className={styles.bar} style={{ width: `${(100 * bar.value) / largest}%` }} />
+              )}
               <Label bar={bar} />
             </div>
-            <span className={styles.value}>{write(bar.value)}</span>
+            <span className={styles.value}>{bar.told}</span>
           </li>
         ))}
       </ul>

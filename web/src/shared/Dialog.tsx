@@ -1,5 +1,5 @@
 import { Modal } from "@mantine/core";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect } from "react";
 import { useIsConfirming } from "@/api/confirmation";
 
 interface DialogProps {
@@ -11,9 +11,20 @@ interface DialogProps {
   children: ReactNode;
 }
 
+/** Once it is over, whoever comes by keyboard goes on where they were. */
+function useWayBack() {
+  useEffect(() => {
+    const before = document.activeElement;
+    return () => {
+      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    };
+  }, []);
+}
+
 /** What is asked before something is done. While another asks who is there, this one waits behind it. */
 export function Dialog({ title, onClose, size = "md", isSticky = false, children }: DialogProps) {
   const isConfirming = useIsConfirming();
+  useWayBack();
   return (
     <Modal
       opened

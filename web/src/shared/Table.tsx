@@ -14,8 +14,9 @@ export interface Column<Row> {
   isSoft?: boolean | ((row: Row) => boolean);
   /** What is said on hover, if not what is shown: it may be cut. */
   title?: (row: Row) => string | undefined;
-  /** On a phone, where there are no headings: what it is, and whether it says nothing and is left out. */
+  /** On a phone, where there are no headings: what it is, behind or before it; whether it says nothing and is left out. */
   unit?: string | ((row: Row) => string);
+  before?: string;
   isNone?: boolean | ((row: Row) => boolean);
 }
 
@@ -71,7 +72,7 @@ export function Table<Row>(props: TableProps<Row>) {
 const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: readonly Column<unknown>[] }) {
   return (
     <tr>
-      {columns.map(({ label, of, kind, isExtra, isSoft, title, unit, isNone }) => {
+      {columns.map(({ label, of, kind, isExtra, isSoft, title, unit, before, isNone }) => {
         const content = of(row);
         return (
           <td
@@ -79,6 +80,7 @@ const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: rea
             {...marks(kind, isExtra)}
             data-soft={holds(isSoft, row)}
             data-none={holds(isNone, row)}
+            data-before={before}
             data-unit={typeof unit === "function" ? unit(row) : unit}
             title={title?.(row) ?? (typeof content === "string" ? content : undefined)}
           >

@@ -52,9 +52,12 @@ export const money = orNone((cents) => {
   return (size > 0 && size < 9.95 ? littleMoney : dollars).format(cents / 100);
 });
 
-/** The cost of some requests: where none of them has a price it is not free but unknown. */
+/** Whether the cost of some requests is not nothing but unknown: some have no price, and no other cost anything. */
+export const isUnknown = (cents: Known, unpriced: Known): boolean => cents === 0 && (unpriced ?? 0) > 0;
+
+/** The cost of some requests, if it is known. */
 export const costOf = (cents: Known, unpriced: Known): string =>
-  cents === 0 && (unpriced ?? 0) > 0 ? NONE : money(cents);
+  isUnknown(cents, unpriced) ? NONE : money(cents);
 
 /** 12 without a price */
 export const withoutPrice = (unpriced: Known): string | undefined =>

@@ -49,6 +49,12 @@ export const IconUsers = drawing(
     <path d="M1.8 13.2c.3-2.4 2-3.7 4.2-3.7s3.9 1.3 4.2 3.7M10.8 3.2a2.5 2.5 0 0 1 0 4.6M12 9.9c1.3.5 2.1 1.6 2.3 3.3" />
   </>,
 );
+export const IconInvitations = drawing(
+  <>
+    <rect x="2" y="3.5" width="12" height="9" rx="1.5" />
+    <path d="M2.3 4.5L8 9l5.7-4.5" />
+  </>,
+);
 export const IconModels = path("M8 1.8l5.5 3.1v6.2L8 14.2l-5.5-3.1V4.9zM2.5 4.9L8 8l5.5-3.1M8 8v6.2");
 export const IconSystem = drawing(
   <>

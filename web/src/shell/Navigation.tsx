@@ -5,6 +5,7 @@ import { OPERATORS, OWN, PLACES } from "@/places";
 import {
   IconActivity,
   IconGlobe,
+  IconInvitations,
   IconKey,
   IconModels,
   IconOverview,
@@ -27,6 +28,7 @@ const ICONS: Record<(typeof OWN | typeof OPERATORS)[number], ComponentType> = {
   "/settings": IconSettings,
   "/admin": IconGlobe,
   "/admin/users": IconUsers,
+  "/admin/invitations": IconInvitations,
   "/admin/plans": IconPlan,
   "/admin/models": IconModels,
   "/admin/keys": IconKey,

@@ -68,7 +68,14 @@ export const theme = createTheme({
   },
   components: {
     Menu: { defaultProps: { withinPortal: false, withInitialFocusPlaceholder: false } },
-    Tooltip: { defaultProps: { withArrow: false, openDelay: 300, transitionProps: { duration: 80 } } },
+    Tooltip: {
+      defaultProps: {
+        withArrow: false,
+        openDelay: 300,
+        transitionProps: { duration: 80 },
+        events: { hover: true, focus: true, touch: true },
+      },
+    },
     Select: { defaultProps: { checkIconPosition: "right" } },
     Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.3 } } },
     Drawer: { defaultProps: { overlayProps: { backgroundOpacity: 0.3 } } },

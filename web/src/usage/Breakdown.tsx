@@ -1,6 +1,7 @@
 import type { Group } from "@/api/types";
 import { BarList } from "@/shared/BarList";
 import { EmptyState } from "@/shared/EmptyState";
+import { NONE } from "@/shared/format";
 import { Panel } from "@/shared/Panel";
 import { amountOf, MEASURES, type Measure, nameOf } from "./measure";
 
@@ -15,34 +16,27 @@ interface BreakdownProps {
 
 /** What the usage consists of, the largest part first. */
 export function Breakdown({ title, groups, measure, filter, actions }: BreakdownProps) {
+  const { label, told } = MEASURES[measure];
   const bars = groups
+    .filter(({ totals }) => totals.requests > 0)
     .map(({ key, totals }) => ({
       key,
       label: nameOf(key),
       value: amountOf(totals, measure),
+      told: told(totals),
       ...linkOf(key, filter),
     }))
-    .filter(({ value }) => value > 0)
     .toSorted((a, b) => b.value - a.value);
-  const { label, write } = MEASURES[measure];
   return (
     <Panel title={title} note={label.toLowerCase()} actions={actions}>
       {bars.length === 0 ? (
-        <Nothing what={label.toLowerCase()} isUnpriced={measure === "cost" && groups.some(hasUnpriced)} />
+        <EmptyState title="No requests in this time">A longer period looks further back.</EmptyState>
+      ) : bars.every((bar) => bar.told === NONE) ? (
+        <EmptyState title="No cost is known">The models that were used have no price yet.</EmptyState>
       ) : (
-        <BarList bars={bars} write={write} />
+        <BarList bars={bars} />
       )}
     </Panel>
-  );
-}
-
-const hasUnpriced = ({ totals }: Group) => (totals.unpriced ?? 0) > 0;
-
-function Nothing({ what, isUnpriced }: { what: string; isUnpriced: boolean }) {
-  return isUnpriced ? (
-    <EmptyState title="No cost is known">The models that were used have no price yet.</EmptyState>
-  ) : (
-    <EmptyState title={`No ${what} in this time`}>A longer period looks further back.</EmptyState>
   );
 }
 

@@ -1,7 +1,7 @@
 import { lazy, useMemo } from "react";
 import type { Analytics, Bucket } from "@/api/types";
 import { ChartFrame } from "@/shared/ChartFrame";
-import { costOf, count, day, hour, shortTime, wholeDay } from "@/shared/format";
+import { costOf, count, day, hour, isUnknown, shortTime, wholeDay } from "@/shared/format";
 import { MeasureChoice } from "./MeasureChoice";
 import { MEASURES, type Measure } from "./measure";
 
@@ -45,6 +45,7 @@ export function UsageChart({ analytics: { buckets, granularity }, measure, onMea
 }
 
 function rowOf(bucket: Bucket, write: (start: string) => string) {
-  const { completed, failed, tokensUsed, cost } = bucket;
+  const { completed, failed, tokensUsed } = bucket;
+  const cost = isUnknown(bucket.cost, bucket.unpriced) ? null : bucket.cost;
   return { start: write(bucket.start), completed, failed, tokensUsed, cost };
 }

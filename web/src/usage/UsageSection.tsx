@@ -1,5 +1,5 @@
 import { Skeleton } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import { useAnalytics, type Whose } from "@/api/analytics";
 import type { Dimension } from "@/api/types";
 import { ChartFrame } from "@/shared/ChartFrame";
@@ -12,6 +12,7 @@ import { Breakdown } from "./Breakdown";
 import { LatencyChart } from "./LatencyChart";
 import { MeasureChoice } from "./MeasureChoice";
 import type { Measure } from "./measure";
+import { useMeasure } from "./shown";
 import { UsageChart } from "./UsageChart";
 import { UsageStats, UsageStatsSkeleton } from "./UsageStats";
 import styles from "./usage.module.css";
@@ -34,7 +35,7 @@ export function UsageSection({
   second = "category",
   isLinked = false,
 }: UsageSectionProps) {
-  const [measure, setMeasure] = useState<Measure>("requests");
+  const [measure, setMeasure] = useMeasure();
   const than = `the ${periodName(days)} before`;
   const isHours = days === 1;
   const asked = askedOf(days, timeZone);
@@ -48,7 +49,7 @@ export function UsageSection({
       <p className={styles.period}>
         <strong>Last {periodName(days)}</strong> compared with {than}
       </p>
-      <Loaded query={byModel} skeleton={<UsageOutline />}>
+      <Loaded query={byModel} skeleton={<UsageOutline measure={measure} />}>
         {(analytics) => (
           <div className={styles.stack}>
             <UsageStats totals={analytics.totals} before={analytics.before} than={than} />
@@ -96,14 +97,14 @@ function ByDayOnly() {
 }
 
 /** Stands in for it, as high as it is where there is much. */
-function UsageOutline() {
+function UsageOutline({ measure }: { measure: Measure }) {
   const chart = { rows: [], columns: [], children: <Skeleton height="100%" /> };
   return (
     <div className={styles.stack}>
       <UsageStatsSkeleton />
       <ChartFrame
         title="Usage over time"
-        actions={<MeasureChoice measure="requests" onChange={() => undefined} />}
+        actions={<MeasureChoice measure={measure} onChange={() => undefined} />}
         {...chart}
       />
       <div className={styles.pair}>

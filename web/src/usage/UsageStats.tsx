@@ -1,7 +1,18 @@
 import { Skeleton } from "@mantine/core";
 import type { Analytics } from "@/api/types";
 import { changeOf, type Kind } from "@/shared/change";
-import { compact, costOf, count, duration, money, NONE, percent, stars, withoutPrice } from "@/shared/format";
+import {
+  compact,
+  costOf,
+  count,
+  duration,
+  isUnknown,
+  money,
+  NONE,
+  percent,
+  stars,
+  withoutPrice,
+} from "@/shared/format";
 import { Stat, Stats } from "@/shared/Stat";
 
 interface UsageStatsProps extends Pick<Analytics, "totals" | "before"> {
@@ -16,7 +27,7 @@ export function UsageStats({ totals, before, than }: UsageStatsProps) {
     kind: Kind,
     write: (value: number) => string,
   ) => changeOf(totals[name], before?.[name], kind, than, write);
-  const isPriced = !(totals.cost === 0 && totals.unpriced);
+  const isPriced = [totals, before].every((each) => !isUnknown(each?.cost, each?.unpriced));
   return (
     <Stats>
       <Stat label="Requests" value={count(totals.requests)} change={against("requests", "many", count)} />

@@ -1,16 +1,22 @@
 import type { Bucket, Measures } from "@/api/types";
-import { compact, count, money } from "@/shared/format";
+import { compact, costOf, count, money } from "@/shared/format";
 
 export type Measure = "requests" | "tokensUsed" | "cost";
 
 /** What charts and lists of usage can be about. */
 export const MEASURES: Record<
   Measure,
-  { label: string; write: (value: number) => string; axis: (value: number) => string }
+  {
+    label: string;
+    write: (value: number) => string;
+    axis: (value: number) => string;
+    /** What of it there was. */
+    told: (measures: Measures | Bucket) => string;
+  }
 > = {
-  requests: { label: "Requests", write: count, axis: compact },
-  tokensUsed: { label: "Tokens", write: count, axis: compact },
-  cost: { label: "Cost", write: money, axis: money },
+  requests: { label: "Requests", write: count, axis: compact, told: ({ requests }) => count(requests) },
+  tokensUsed: { label: "Tokens", write: count, axis: compact, told: ({ tokensUsed }) => count(tokensUsed) },
+  cost: { label: "Cost", write: money, axis: money, told: ({ cost, unpriced }) => costOf(cost, unpriced) },
 };
 
 /** One measure of a period; what is not known counts as nothing. */

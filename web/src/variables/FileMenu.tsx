@@ -1,9 +1,12 @@
 import { Button, Menu } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
 import { useRef } from "react";
 import type { Variable } from "@/api/types";
-import { reveal } from "@/api/variables";
+import { asFile } from "@/api/variables";
+import { Dialog } from "@/shared/Dialog";
+import { ErrorState } from "@/shared/ErrorState";
 import { IconDown } from "@/shared/icons";
-import { asDotenv } from "./dotenv";
+import { saved } from "@/shared/saved";
 import styles from "./variables.module.css";
 
 interface FileMenuProps {
@@ -16,14 +19,12 @@ interface FileMenuProps {
 export function FileMenu({ variables, onEdit, onImport }: FileMenuProps) {
   const file = useRef<HTMLInputElement>(null);
   const secrets = variables.filter(({ type }) => type === "secret");
-  const exportAll = async () => {
-    const shown = await Promise.all(
-      variables.map(async (each) =>
-        each.type === "secret" ? { ...each, value: await reveal(each.key) } : each,
-      ),
-    );
-    download(asDotenv(shown));
-  };
+  const take = useMutation({
+    mutationFn: (withSecrets: boolean) => asFile(withSecrets),
+    onSuccess: (file) => saved(file, "tollkeeper.env"),
+  });
+  // Whoever would rather not sign in again knows why nothing was exported.
+  const problem = take.error?.slug === "sign-in-again" ? null : take.error;
   return (
     <>
       <Menu position="bottom-end">
@@ -36,13 +37,10 @@ export function FileMenu({ variables, onEdit, onImport }: FileMenuProps) {
           <Menu.Item onClick={onEdit}>Edit all as text</Menu.Item>
           <Menu.Item onClick={() => file.current?.click()}>Import a file …</Menu.Item>
           <Menu.Divider />
-          <Menu.Item
-            disabled={variables.length === secrets.length}
-            onClick={() => download(asDotenv(variables.filter(({ type }) => type !== "secret")))}
-          >
+          <Menu.Item disabled={variables.length === secrets.length} onClick={() => take.mutate(false)}>
             Export without secrets
           </Menu.Item>
-          {secrets.length > 0 && <Menu.Item onClick={() => void exportAll()}>Export with secrets</Menu.Item>}
+          {secrets.length > 0 && <Menu.Item onClick={() => take.mutate(true)}>Export with secrets</Menu.Item>}
         </Menu.Dropdown>
       </Menu>
       <input
@@ -57,13 +55,11 @@ export function FileMenu({ variables, onEdit, onImport }: FileMenuProps) {
           currentTarget.value = "";
         }}
       />
+      {problem !== null && (
+        <Dialog title="Not exported" onClose={take.reset}>
+          <ErrorState problem={problem} />
+        </Dialog>
+      )}
     </>
   );
-}
-
-function download(text: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  const link = Object.assign(document.createElement("a"), { href: address, download: "tollkeeper.env" });
-  link.click();
-  URL.revokeObjectURL(address);
 }

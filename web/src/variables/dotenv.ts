@@ -2,7 +2,11 @@ import type { Variable } from "@/api/types";
 import type { NewVariable } from "@/api/variables";
 import { Misread, readAs, textOf } from "./values";
 
-const LINE = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=\s*(.*)$/;
+const NAME = /[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=/y;
+const SINGLE = /[ \t]*'([^']*)'/y;
+const DOUBLE = /[ \t]*"((?:[^"\\]|\\[\s\S])*)"/y;
+const PLAIN = /[^\r\n]*/y;
+const EMPTY = /[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)/y;
 const NEEDS_QUOTES = /[\s#"'\\$`]|^$/;
 const ESCAPES: Record<string, string> = { n: "\n", r: "\r", t: "\t" };
 
@@ -17,14 +21,33 @@ export function asDotenv(variables: Pick<Variable, "key" | "value" | "type">[]):
   return variables.map((each) => `${each.key}=${quoted(textOf(each))}\n`).join("");
 }
 
-/** Read a `.env` file; `Misread` names the line that is none. */
+/** Read a `.env` file; `Misread` names the line that is none. What is quoted may go over several lines. */
 export function fromDotenv(file: string): Entry[] {
-  return file.split(/\r?\n/).flatMap((text, place) => {
-    if (/^\s*(#|$)/.test(text)) return [];
-    const [, key, rest] = LINE.exec(text) ?? [];
-    if (key === undefined || rest === undefined) throw new Misread(`Line ${place + 1} is not KEY=value.`);
-    return [{ key, text: unquoted(rest.trim(), place + 1), line: place + 1 }];
-  });
+  const entries: Entry[] = [];
+  let place = 0;
+  const next = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = place;
+    const found = pattern.exec(file);
+    if (found !== null) place = pattern.lastIndex;
+    return found;
+  };
+  while (place < file.length) {
+    if (next(EMPTY) !== null) continue;
+    const line = file.slice(0, place).split("\n").length;
+    const key = next(NAME)?.[1];
+    if (key === undefined) throw new Misread(`Line ${line} is not KEY=value.`);
+    const text = next(SINGLE)?.[1] ?? unescaped(next(DOUBLE)?.[1]);
+    if (text === undefined) {
+      const plain = (next(PLAIN)?.[0] ?? "").replace(/\s#.*/, "").trim();
+      if (/^["']/.test(plain)) throw new Misread(`Line ${line}: the quotes do not close.`);
+      entries.push({ key, text: plain, line });
+    } else {
+      if (next(EMPTY) === null && place < file.length)
+        throw new Misread(`Line ${line}: something stands behind the closing quote.`);
+      entries.push({ key, text, line });
+    }
+  }
+  return entries;
 }
 
 export interface Changes {
@@ -70,14 +93,6 @@ function quoted(text: string): string {
   return `"${escaped}"`;
 }
 
-function unquoted(text: string, line: number): string {
-  const quote = text[0];
-  if (quote !== '"' && quote !== "'") return text.replace(/\s+#.*$/, "");
-  const inside = (quote === '"' ? /^"((?:[^"\\]|\\.)*)"\s*(?:#.*)?$/ : /^'([^']*)'\s*(?:#.*)?$/).exec(
-    text,
-  )?.[1];
-  if (inside === undefined) throw new Misread(`Line ${line}: the quotes do not close.`);
-  return quote === "'"
-    ? inside
-    : inside.replace(/\\(.)/g, (_, escaped: string) => ESCAPES[escaped] ?? escaped);
+function unescaped(text: string | undefined): string | undefined {
+  return text?.replace(/\\(.)/g, (_, escaped: string) => ESCAPES[escaped] ?? escaped);
 }

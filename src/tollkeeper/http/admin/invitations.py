@@ -30,14 +30,14 @@ class Invite(Said, frozen=True, kw_only=True):
 
 
 class InvitationShown(Heard, frozen=True, kw_only=True):
-    """An address that may sign up. One that is accepted is in no list any more: it has an account."""
+    """An address that may sign up while it is ``open``; ``used``: it has. What is over is seen for 30 days."""
 
     id: str
     email: str
     plan: str
     created_at: Instant
+    status: Literal["open", "used", "expired", "revoked"]
     expires_at: Instant
-    is_expired: bool
 
     @classmethod
     def of(cls, invitation: Invitation) -> InvitationShown:
@@ -48,23 +48,26 @@ class InvitationShown(Heard, frozen=True, kw_only=True):
             plan=invitation.plan,
             created_at=instant(invitation.created_at),
             expires_at=instant(invitation.expires_at),
-            is_expired=invitation.is_expired,
+            status=invitation.status,
         )
 
 
 class InvitationsFound(Heard, frozen=True, kw_only=True):
-    """Some invitations, the newest first."""
+    """Some invitations, the newest first. ``url``: where they sign in; ``isMailed``: a mail tells them so."""
 
     success: Literal[True] = True
     items: list[InvitationShown]
     next_cursor: str | None
+    url: str
+    is_mailed: bool
 
 
 class Invited(Heard, frozen=True, kw_only=True):
-    """The invitation; ``isMailed``: a mail is on its way, for a mail server is set."""
+    """The invitation. ``url``: where they sign in; ``isMailed``: a mail that tells them so is on its way."""
 
     success: Literal[True] = True
     invitation: InvitationShown
+    url: str
     is_mailed: bool
 
 
@@ -92,12 +95,13 @@ WITHDRAW: Final = Operation(
 
 @get(_PATH, opt=LIST.as_opt())
 async def list_invitations(request: Exchange) -> Answer:
-    """Those that nobody has accepted; an expired one stays in the list for 30 days."""
-    query = request.asked(PageQuery)
-    found = await invitations.listed(request.backend.database, limit=query.limit + 1, after=position(query, UUID))
+    """Open ones, and for 30 days more those that were used, have expired, or were revoked."""
+    query, backend = request.asked(PageQuery), request.backend
+    found = await invitations.listed(backend.database, limit=query.limit + 1, after=position(query, UUID))
     items = [InvitationShown.of(each) for each in found[: query.limit]]
     following = cursor_at(found[query.limit - 1].id) if len(found) > query.limit else None
-    return Answer.of(InvitationsFound(items=items, next_cursor=following))
+    answer = InvitationsFound(items=items, next_cursor=following, url=backend.public_url, is_mailed=backend.has_mail)
+    return Answer.of(answer)
 
 
 @post(_PATH, opt=INVITE.as_opt(), status_code=201)
@@ -114,7 +118,8 @@ async def invite(request: Exchange) -> Answer:
         )
 
     backend.postman.take(letter)
-    answer = Invited(invitation=InvitationShown.of(made), is_mailed=backend.has_mail)
+    shown = InvitationShown.of(made)
+    answer = Invited(invitation=shown, url=backend.public_url, is_mailed=backend.has_mail)
     return Answer.of(answer, status=201)
 
 

@@ -43,6 +43,7 @@ CREATE: Final = Operation(
     takes=CreateServiceKey,
     query=Said,
     gives={201: KeyMade},
+    problems=(Contradiction,),
     examples={"for the shop's backend": {"name": "shop", "scopes": ["track"], "addresses": ["203.0.113.7"]}},
     recent=True,
 )
@@ -76,7 +77,7 @@ async def list_service_keys(request: Exchange) -> Answer:
 
 @post(_PATH, opt=CREATE.as_opt())
 async def create_service_key(request: Exchange) -> Answer:
-    """It names its user with each request, in the header `Tollkeeper-User`."""
+    """It names its user with each request, in the header `Tollkeeper-User`. At most 200 work at once."""
     request.asked(Said)
     said = await request.said(CreateServiceKey)
     return Answer.of(KeyMade.of(await make(request, "service", said, said.scopes)), status=201)

@@ -126,9 +126,10 @@ BEGIN
                                      ELSE tk_latencies_sum(r.latencies, excluded.latencies) END;
 
     -- By its key and not by a join, so that no plan made on an empty table can take the other index.
-    INSERT INTO chat_sessions AS s (user_id, session_id, started_at, last_at, completed, failed, tokens_used, cost_nanos)
+    INSERT INTO chat_sessions AS s (user_id, session_id, started_at, last_at, completed, failed, tokens_used, cost_nanos,
+                                    unpriced)
     SELECT c.user_id, c.session_id, min(c.started_at), max(c.started_at),
-           sum(c.completed), sum(c.failed), sum(c.tokens_used), sum(c.cost_nanos)
+           sum(c.completed), sum(c.failed), sum(c.tokens_used), sum(c.cost_nanos), sum(c.unpriced)
       FROM unnest(p_changes) AS c
      WHERE c.session_id IS NOT NULL
      GROUP BY c.user_id, c.session_id
@@ -137,6 +138,7 @@ BEGIN
            failed      = s.failed + excluded.failed,
            tokens_used = s.tokens_used + excluded.tokens_used,
            cost_nanos  = s.cost_nanos + excluded.cost_nanos,
+           unpriced    = s.unpriced + excluded.unpriced,
            started_at  = least(s.started_at, excluded.started_at),
            last_at     = greatest(s.last_at, excluded.last_at);
 

@@ -195,17 +195,18 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
         SELECT user_id, jsonb_build_object('session_id', session_id) AS key, v.*
           FROM (SELECT * FROM chat_sessions AS s WHERE p_user IS NULL OR s.user_id = p_user) AS s
           FULL JOIN (SELECT t.user_id, t.session_id, sum(t.completed) AS completed, sum(t.failed) AS failed,
-                            sum(t.tokens_used) AS tokens_used, sum(t.cost_nanos) AS cost_nanos
-                       FROM (SELECT f.user_id, f.session_id, f.completed, f.failed, f.tokens_used, f.cost_nanos
+                            sum(t.tokens_used) AS tokens_used, sum(t.cost_nanos) AS cost_nanos, sum(t.unpriced) AS unpriced
+                       FROM (SELECT f.user_id, f.session_id, f.completed, f.failed, f.tokens_used, f.cost_nanos, f.unpriced
                                FROM fact AS f WHERE f.session_id IS NOT NULL
                               UNION ALL
-                             SELECT z.user_id, z.session_id, z.completed, z.failed, z.tokens_used, z.cost_nanos
+                             SELECT z.user_id, z.session_id, z.completed, z.failed, z.tokens_used, z.cost_nanos, z.unpriced
                                FROM sealed_sessions AS z WHERE p_user IS NULL OR z.user_id = p_user) AS t
                       GROUP BY 1, 2) AS n
          USING (user_id, session_id)
           CROSS JOIN LATERAL (VALUES ('completed', s.completed, n.completed), ('failed', s.failed, n.failed),
                                      ('tokens_used', s.tokens_used, n.tokens_used),
-                                     ('cost_nanos', s.cost_nanos, n.cost_nanos)) AS v (field, stored, actual)
+                                     ('cost_nanos', s.cost_nanos, n.cost_nanos),
+                                     ('unpriced', s.unpriced, n.unpriced)) AS v (field, stored, actual)
     ),
 
     -- each finished request and its analytics say the same
@@ -381,10 +382,12 @@ BEGIN
            rating             = r.rating + excluded.rating,
            latencies          = tk_latencies_sum(r.latencies, excluded.latencies);
 
-    INSERT INTO chat_sessions AS s (user_id, session_id, started_at, last_at, completed, failed, tokens_used, cost_nanos)
+    INSERT INTO chat_sessions AS s (user_id, session_id, started_at, last_at, completed, failed, tokens_used, cost_nanos,
+                                    unpriced)
     SELECT p_user, d.session_id, coalesce(r.started_at, v_now), coalesce(r.last_at, v_now),
            coalesce(d.by ->> 'completed', '0')::bigint, coalesce(d.by ->> 'failed', '0')::bigint,
-           coalesce(d.by ->> 'tokens_used', '0')::bigint, coalesce(d.by ->> 'cost_nanos', '0')::bigint
+           coalesce(d.by ->> 'tokens_used', '0')::bigint, coalesce(d.by ->> 'cost_nanos', '0')::bigint,
+           coalesce(d.by ->> 'unpriced', '0')::bigint
       FROM (SELECT m.key ->> 'session_id' AS session_id, jsonb_object_agg(m.field, m.missing) AS by
               FROM unnest(p_places, p_keys, p_fields, p_missing) AS m (place, key, field, missing)
              WHERE m.place = 'chat_sessions'
@@ -396,7 +399,8 @@ BEGIN
        SET completed   = s.completed + excluded.completed,
            failed      = s.failed + excluded.failed,
            tokens_used = s.tokens_used + excluded.tokens_used,
-           cost_nanos  = s.cost_nanos + excluded.cost_nanos;
+           cost_nanos  = s.cost_nanos + excluded.cost_nanos,
+           unpriced    = s.unpriced + excluded.unpriced;
     RETURN true;
 END
     $$;

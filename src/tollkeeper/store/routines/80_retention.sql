@@ -189,8 +189,8 @@ BEGIN
     -- Days that no longer lie across the boundary stand as the record.
     DELETE FROM sealed_rollups AS s WHERE s.period = 'day' AND s.period_start < v_day;
 
-    INSERT INTO sealed_sessions AS s (user_id, session_id, completed, failed, tokens_used, cost_nanos)
-    SELECT f.user_id, f.session_id, sum(f.completed), sum(f.failed), sum(f.tokens_used), sum(f.cost_nanos)
+    INSERT INTO sealed_sessions AS s (user_id, session_id, completed, failed, tokens_used, cost_nanos, unpriced)
+    SELECT f.user_id, f.session_id, sum(f.completed), sum(f.failed), sum(f.tokens_used), sum(f.cost_nanos), sum(f.unpriced)
       FROM request_facts AS f
      WHERE f.is_closing AND f.session_id IS NOT NULL
      GROUP BY 1, 2
@@ -198,7 +198,8 @@ BEGIN
        SET completed   = s.completed + excluded.completed,
            failed      = s.failed + excluded.failed,
            tokens_used = s.tokens_used + excluded.tokens_used,
-           cost_nanos  = s.cost_nanos + excluded.cost_nanos;
+           cost_nanos  = s.cost_nanos + excluded.cost_nanos,
+           unpriced    = s.unpriced + excluded.unpriced;
 
     DELETE FROM ONLY closing_analytics;
     DELETE FROM ONLY closing_requests;

@@ -55,7 +55,8 @@ WITH asks AS (
 ), visits AS (
     DELETE FROM github_asks AS g WHERE g.expires_at < tk_now()
 ), invited AS (
-    DELETE FROM invitations AS v WHERE v.expires_at < tk_now() - interval '30 days'
+    DELETE FROM invitations AS v
+     WHERE coalesce(v.accepted_at, v.withdrawn_at, v.expires_at) < tk_now() - interval '30 days'
 )
 DELETE FROM allowances AS a WHERE a.spent_until < tk_now();
 
@@ -79,3 +80,10 @@ SELECT i.user_id FROM user_identities AS i WHERE i.kind = 'github' AND i.value =
 INSERT INTO user_identities (kind, value, user_id, shown_as) VALUES ('github', :github_id, :user_id, :github_id)
     ON CONFLICT DO NOTHING
 RETURNING user_id;
+
+-- name: disconnect_github$
+-- Let a user sign in by GitHub no more. Only who has an address, by which one can always sign in.
+DELETE FROM user_identities AS i
+ WHERE i.user_id = :user_id AND i.kind = 'github'
+   AND EXISTS (SELECT FROM user_identities AS o WHERE o.user_id = :user_id AND o.kind = 'email')
+RETURNING i.value;

@@ -44,7 +44,7 @@ SELECT u.user_id, i.shown_as AS email, a.name, u.plan_expires_at, coalesce(u.nex
           FROM (SELECT day_on, sum(requests) AS requests, sum(failed) AS failed, sum(tokens_used) AS tokens_used,
                        sum(cost_nanos) AS cost_nanos
                   FROM daily GROUP BY day_on) AS d) AS series,
-       ARRAY(SELECT s FROM requests_shown AS s WHERE s.user_id = :user_id ORDER BY s.id DESC LIMIT :newest) AS newest
+       ARRAY(SELECT s FROM requests_in_short AS s WHERE s.user_id = :user_id ORDER BY s.id DESC LIMIT :newest) AS newest
   FROM usage AS u
   JOIN dashboard_stamps AS s ON s.user_id = u.user_id
   JOIN accounts AS a ON a.id = u.user_id

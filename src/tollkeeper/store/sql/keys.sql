@@ -15,6 +15,17 @@ SELECT count(*) FILTER (WHERE r.id IS NULL) AS lasting, count(*) AS working
   LEFT JOIN api_keys AS r ON r.replaces = k.id
  WHERE k.user_id = :user_id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > tk_now());
 
+-- name: hold_service_keys!
+-- Let nobody else make or rotate a key of a service until this transaction ends. Keys in use are noted all the same.
+SELECT pg_advisory_xact_lock(x'736572766b657973'::bigint);
+
+-- name: live_keys_of_services^
+-- How many keys of services work now; those that another one replaces are counted apart.
+SELECT count(*) FILTER (WHERE r.id IS NULL) AS lasting, count(*) AS working
+  FROM api_keys AS k
+  LEFT JOIN api_keys AS r ON r.replaces = k.id
+ WHERE k.kind = 'service' AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > tk_now());
+
 -- name: look_up_keys
 -- Which of these hashes are keys that work now, whose, and whether their use was noted within the last minute.
 SELECT k.key_hash, k.id, k.kind, k.user_id, k.scopes, k.addresses, coalesce(u.is_active, true) AS is_active,

@@ -29,7 +29,7 @@ SELECT s.*
 -- A user's conversations, the one begun last first, below (started_at, session_id).
 SELECT s.session_id, s.started_at, greatest(s.last_at, p.last_at) AS last_at,
        s.completed + s.failed + coalesce(p.requests, 0) AS requests,
-       s.completed, s.failed, s.tokens_used, s.cost_nanos
+       s.completed, s.failed, s.tokens_used, s.cost_nanos, s.unpriced
   FROM chat_sessions AS s
   LEFT JOIN (SELECT r.session_id, count(*) AS requests, max(r.started_at) AS last_at
                FROM chat_requests AS r
@@ -38,4 +38,19 @@ SELECT s.session_id, s.started_at, greatest(s.last_at, p.last_at) AS last_at,
  WHERE s.user_id = :user_id
    AND (s.started_at, s.session_id) < (coalesce(:before_at::timestamptz, 'infinity'), coalesce(:before_id::text, ''))
  ORDER BY s.started_at DESC, s.session_id DESC
+ LIMIT :most;
+
+-- name: oldest_sessions
+-- A user's conversations, the one begun first first, above (started_at, session_id).
+SELECT s.session_id, s.started_at, greatest(s.last_at, p.last_at) AS last_at,
+       s.completed + s.failed + coalesce(p.requests, 0) AS requests,
+       s.completed, s.failed, s.tokens_used, s.cost_nanos, s.unpriced
+  FROM chat_sessions AS s
+  LEFT JOIN (SELECT r.session_id, count(*) AS requests, max(r.started_at) AS last_at
+               FROM chat_requests AS r
+              WHERE r.user_id = :user_id AND r.status = 'pending'
+              GROUP BY r.session_id) AS p ON p.session_id = s.session_id
+ WHERE s.user_id = :user_id
+   AND (s.started_at, s.session_id) > (coalesce(:after_at::timestamptz, '-infinity'), coalesce(:after_id::text, ''))
+ ORDER BY s.started_at, s.session_id
  LIMIT :most;

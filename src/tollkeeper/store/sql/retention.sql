@@ -32,13 +32,15 @@ SELECT m.month, count(*) AS requests, count(*) FILTER (WHERE r.status = 'pending
  ORDER BY m.month;
 
 -- name: texts_before^
--- How many requests before an instant have texts, and how large those are as stored. Of all users: the dry run.
+-- How many requests before an instant have texts, and how large those are as stored: of all users, or under one plan and
+-- not before another instant. The dry run.
 SELECT count(*) AS requests,
        coalesce(sum(coalesce(pg_column_size(r.prompt), 0) + coalesce(pg_column_size(r.response), 0)
                     + coalesce(pg_column_size(r.error_message), 0) + coalesce(pg_column_size(r.metadata), 0)
                     + coalesce(pg_column_size(r.ip_address), 0) + coalesce(pg_column_size(r.user_agent), 0)), 0)::bigint AS bytes
   FROM chat_requests AS r
  WHERE r.id < tk_first_uuid7(:before::timestamptz)
+   AND (:plan::text IS NULL OR r.plan_name = :plan) AND (:since::timestamptz IS NULL OR r.id >= tk_first_uuid7(:since))
    AND num_nonnulls(r.prompt, r.response, r.error_message, r.metadata, r.ip_address, r.user_agent, r.response_hash) > 0;
 
 -- name: close_month$
@@ -77,6 +79,10 @@ SELECT p.name AS plan, b.before
   LEFT JOIN plan_texts AS t ON t.plan_name = p.name
  WHERE b.before > coalesce(greatest(r.texts_from, t.texts_from), '-infinity')
  ORDER BY p.name;
+
+-- name: plans_limit_texts$
+-- Whether any plan says how long texts live.
+SELECT EXISTS (SELECT FROM plans AS p WHERE p.retain_text_days IS NOT NULL);
 
 -- name: texts_of_plan_cleared!
 -- Note that all texts before an instant of requests under a plan are gone.

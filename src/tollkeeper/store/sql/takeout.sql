@@ -88,7 +88,7 @@ SELECT s.id, s.signed_in_by, s.ip_address, s.user_agent, s.created_at, s.last_se
 
 -- name: takeout_conversations
 -- Their conversations, summed.
-SELECT s.session_id, s.started_at, s.last_at, s.completed, s.failed, s.tokens_used, s.cost_nanos
+SELECT s.session_id, s.started_at, s.last_at, s.completed, s.failed, s.tokens_used, s.cost_nanos, s.unpriced
   FROM chat_sessions AS s
  WHERE s.user_id = :user_id
  ORDER BY s.started_at, s.session_id;

@@ -22,14 +22,14 @@ SELECT a.xmin = pg_current_xact_id()::xid
 -- name: user^
 -- One user with plan and usage as they are at this instant.
 SELECT u.id, u.email, u.name, u.image, u.plan, u.plan_expires_at, u.requests_used, u.requests_limit, u.is_active, u.role,
-       u.time_zone, u.last_login_at, u.created_at, u.updated_at
+       u.time_zone, u.github_id IS NOT NULL AS has_github, u.last_login_at, u.created_at, u.updated_at
   FROM users AS u
  WHERE u.id = :user_id;
 
 -- name: users_page
 -- All users, the newest first, from below an id on. For the operator.
 SELECT u.id, u.email, u.name, u.image, u.plan, u.plan_expires_at, u.requests_used, u.requests_limit, u.is_active, u.role,
-       u.time_zone, u.last_login_at, u.created_at, u.updated_at
+       u.time_zone, u.github_id IS NOT NULL AS has_github, u.last_login_at, u.created_at, u.updated_at
   FROM (SELECT a.id FROM accounts AS a
          WHERE a.id < coalesce(:below::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
          ORDER BY a.id DESC

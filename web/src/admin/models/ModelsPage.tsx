@@ -9,7 +9,7 @@ import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { ModelDrawer } from "./ModelDrawer";
 import { ModelsTable } from "./ModelsTable";
-import type { ModelsShown } from "./shown";
+import { type ModelsShown, modelsShown } from "./shown";
 
 const SHOWN = [
   { value: "", label: "All" },
@@ -21,7 +21,7 @@ const SHOWN = [
 /** Which models were seen, and how they are priced. */
 export function ModelsPage() {
   const models = useModels();
-  const { price = "", open } = useSearch({ strict: false }) as ModelsShown;
+  const { price = "", open } = modelsShown(useSearch({ strict: false }));
   const navigate = useNavigate();
   const show = (changes: ModelsShown) =>
     void navigate({

@@ -1,7 +1,16 @@
 import { Link } from "@tanstack/react-router";
 import type { SeenModel } from "@/api/types";
 import { Tag } from "@/shared/badges";
-import { compact, costOf, count, hourFromNow, NONE, wholeHour, withoutPrice } from "@/shared/format";
+import {
+  compact,
+  costOf,
+  count,
+  hourFromNow,
+  isUnknown,
+  NONE,
+  wholeHour,
+  withoutPrice,
+} from "@/shared/format";
 import { useNow } from "@/shared/now";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
@@ -43,12 +52,14 @@ const COLUMNS: Column<SeenModel>[] = [
   {
     label: "Cost",
     kind: "number",
+    isNone: ({ cost, unpriced }) => isUnknown(cost, unpriced),
     title: ({ unpriced }) => withoutPrice(unpriced),
     of: ({ cost, unpriced }) => costOf(cost, unpriced),
   },
   {
     label: "Last seen",
     kind: "number",
+    isExtra: true,
     isSoft: true,
     of: ({ lastSeenAt }) => (lastSeenAt == null ? NONE : <HourAgo at={lastSeenAt} />),
   },

@@ -1,33 +1,21 @@
 import { Select } from "@mantine/core";
-import { useState } from "react";
 import { useTopUsers } from "@/api/admin";
-import type { Measures } from "@/api/types";
 import { BarList } from "@/shared/BarList";
 import { EmptyState } from "@/shared/EmptyState";
-import { compact, count, duration, money } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { Panel } from "@/shared/Panel";
 import { type Days, lastDays } from "@/shared/period";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { type By, ORDERS, useBy } from "./shown";
 
-const BY: Record<
-  string,
-  { label: string; of: (totals: Measures) => number | null; write: (value: number) => string }
-> = {
-  requests: { label: "Requests", of: (totals) => totals.requests, write: count },
-  failed: { label: "Failed", of: (totals) => totals.failed, write: count },
-  tokensUsed: { label: "Tokens", of: (totals) => totals.tokensUsed, write: compact },
-  cost: { label: "Cost", of: (totals) => totals.cost, write: money },
-  unpriced: { label: "Unpriced", of: (totals) => totals.unpriced, write: count },
-  averageDuration: { label: "Mean time", of: (totals) => totals.averageDuration, write: duration },
-};
+const CHOICES = Object.entries(ORDERS).map(([value, { label }]) => ({ value, label }));
 const MOST = 10;
 
 /** Who used most. */
 export function TopUsers({ days }: { days: Days }) {
-  const [by, setBy] = useState("requests");
+  const [by, order] = useBy();
   const top = useTopUsers({ ...lastDays(days, "UTC"), by, limit: MOST });
-  const { of, write } = BY[by] ?? { of: () => null, write: count };
+  const { of, write, none } = ORDERS[by];
   const choice = (
     <Select
       size="xs"
@@ -35,8 +23,8 @@ export function TopUsers({ days }: { days: Days }) {
       aria-label="By what"
       allowDeselect={false}
       value={by}
-      data={Object.entries(BY).map(([value, { label }]) => ({ value, label }))}
-      onChange={(chosen) => setBy(chosen ?? "requests")}
+      data={CHOICES}
+      onChange={(chosen) => chosen !== null && order(chosen as By)}
     />
   );
   return (
@@ -48,13 +36,15 @@ export function TopUsers({ days }: { days: Days }) {
               key: user.id,
               label: user.name ?? user.email ?? user.id,
               value: of(totals) ?? 0,
+              told: write(totals),
               to: `/admin/users/${user.id}`,
             }))
-            .filter(({ value }) => value > 0);
+            // What costs nothing was used all the same; nobody is among the top by failures without one.
+            .filter(({ value }) => value > 0 || by === "cost");
           return bars.length === 0 ? (
-            <EmptyState title="Nobody in this time">Choose a longer period to look further back.</EmptyState>
+            <EmptyState title={none}>A longer period looks further back.</EmptyState>
           ) : (
-            <BarList bars={bars} write={write} most={MOST} />
+            <BarList bars={bars} most={MOST} />
           );
         }}
       </Loaded>

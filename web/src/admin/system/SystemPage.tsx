@@ -114,7 +114,7 @@ function Lists({ system: { nodes, tables, partitions } }: { system: System }) {
           { label: "Host", of: (node) => node.host },
           { label: "Process", of: (node) => node.pid, kind: "number" },
           { label: "Version", of: (node) => node.version, kind: "number" },
-          { label: "Started", of: (node) => <TimeAgo at={node.startedAt} />, kind: "number" },
+          { label: "Started", of: (node) => <TimeAgo at={node.startedAt} />, kind: "number", isExtra: true },
           { label: "Last seen", of: (node) => <TimeAgo at={node.seenAt} />, kind: "number" },
         ]}
       />
@@ -129,8 +129,9 @@ function Lists({ system: { nodes, tables, partitions } }: { system: System }) {
             label: "From",
             of: ({ from }) => (from === null ? NONE : dateOf(from)),
             kind: "number",
+            isExtra: true,
           },
-          { label: "To", of: ({ to }) => (to === null ? NONE : dateOf(to)), kind: "number" },
+          { label: "To", of: ({ to }) => (to === null ? NONE : dateOf(to)), kind: "number", isExtra: true },
           { label: "Rows", of: ({ rows }) => count(rows), kind: "number" },
           { label: "Size", of: ({ sizeBytes }) => bytes(sizeBytes), kind: "number" },
         ]}

@@ -1,5 +1,5 @@
-import { Select } from "@mantine/core";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Button, Select } from "@mantine/core";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type UsersAsked, usePlansWithUsers, useUsers } from "@/api/admin";
 import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
@@ -9,6 +9,7 @@ import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { SearchField } from "@/shared/SearchField";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { asked } from "./asked";
 import { UsersTable } from "./UsersTable";
 import styles from "./users.module.css";
 
@@ -19,7 +20,7 @@ const STATES = [
 
 /** Everybody: searched, sorted, and page by page. */
 export function UsersPage() {
-  const search = useSearch({ strict: false }) as UsersAsked;
+  const search = asked(useSearch({ strict: false }));
   const navigate = useNavigate();
   const ask = (changes: UsersAsked, isSameStep = false) =>
     void navigate({
@@ -31,7 +32,11 @@ export function UsersPage() {
   const users = useUsers(search);
   return (
     <>
-      <PageHeader {...headOf("/admin/users")} />
+      <PageHeader {...headOf("/admin/users")}>
+        <Button component={Link} to="/admin/invitations" variant="default" size="xs">
+          Invitations
+        </Button>
+      </PageHeader>
       <UserFilters search={search} ask={ask} />
       <Panel flush>
         <Loaded query={users} skeleton={<SkeletonRows rows={10} />}>

@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { UsersAsked } from "@/api/admin";
 import type { DirectoryEntry } from "@/api/types";
 import { Tag } from "@/shared/badges";
-import { compact, costOf, count, dateOf, exactTime, NONE, withoutPrice } from "@/shared/format";
+import { compact, costOf, count, dateOf, exactTime, isUnknown, NONE, withoutPrice } from "@/shared/format";
 import { IconDown, IconUp } from "@/shared/icons";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
@@ -55,6 +55,7 @@ function columns(sorting: SortProps): Column<DirectoryEntry>[] {
     {
       ...sortedBy("cost", "Cost", sorting),
       kind: "number",
+      isNone: ({ totalCost, unpricedRequests }) => isUnknown(totalCost, unpricedRequests),
       title: ({ unpricedRequests }) => withoutPrice(unpricedRequests),
       of: ({ totalCost, unpricedRequests }) => costOf(totalCost, unpricedRequests),
     },

@@ -1,6 +1,6 @@
 import type { UsersAsked } from "@/api/admin";
 import { type Narrowed, narrowed } from "@/requests/narrowed";
-import { period } from "@/shared/period";
+import { type UsageShown, usageShown } from "@/usage/shown";
 
 const NAMES = ["q", "plan", "isActive", "sort", "order"] as const;
 
@@ -13,7 +13,7 @@ export function asked(search: Record<string, unknown>): UsersAsked {
   return Object.fromEntries(told);
 }
 
-/** What a user's requests are narrowed to, which one is open, and how many days are looked at. */
-export function looked(search: Record<string, unknown>): Narrowed & { days?: string } {
-  return { ...narrowed(search), ...period(search) };
+/** What a user's requests are narrowed to, which one is open, and how their usage is looked at. */
+export function looked(search: Record<string, unknown>): Narrowed & UsageShown {
+  return { ...narrowed(search), ...usageShown(search) };
 }

@@ -1,0 +1,152 @@
+"""What a view shows stands in its address, and what is shown is told whole: names, costs, texts, terms."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, StorageState, expect
+
+from tests.web.visitors import Served, Visitor, visiting
+
+_NONE = "\N{EN DASH}"
+_NAMES = (".", "..", "~..", "...", "a/b", "50%", "%2e", "?q=1#x")
+_LONG = "All of it. " * 300 + "The very end."
+
+
+@pytest.fixture(scope="module")
+async def signed_in(chromium: Browser, served: Served) -> StorageState:
+    """What the browser of an operator keeps, with conversations of all names and of all costs."""
+    email = await served.operator()
+
+    async def track(session: str, **says: Any) -> None:
+        start = {"prompt": f"Asked in {session}", "model": says.pop("model", "of-our-own"), "sessionId": session}
+        answer = await served.call("POST", "/api/chat/track", user=email, says=start)
+        finish = {"requestId": answer["requestId"], "status": "completed", "tokensInput": 10, "tokensOutput": 5} | says
+        await served.call("PUT", "/api/chat/track", user=email, says=finish)
+
+    for name in _NAMES:
+        await track(name)
+    await track("free", model="gives-away", cost=0)
+    await track("long", response=_LONG)
+    async with visiting(chromium, served) as visitor:
+        await visitor.sign_in(email)
+        return await visitor.context.storage_state()
+
+
+@pytest.fixture
+async def operator(chromium: Browser, served: Served, signed_in: StorageState) -> AsyncGenerator[Visitor]:
+    """Their browser."""
+    async with visiting(chromium, served, signed_in=signed_in) as visitor:
+        yield visitor
+        assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["/", "/admin"])
+async def test_what_charts_are_about_stands_in_the_address_and_back_undoes_it(operator: Visitor, path: str) -> None:
+    await operator.open(path)
+    choice = operator.page.get_by_role("radiogroup", name="What is counted")
+    await choice.get_by_text("Cost", exact=True).click()
+    await operator.page.wait_for_url(f"**{path}?measure=cost")
+    await operator.page.get_by_role("region", name="By model cost").wait_for()
+    await operator.open(f"{path}?days=7&measure=tokensUsed")
+    assert await choice.get_by_role("radio", name="Tokens").is_checked()
+    await choice.get_by_text("Requests", exact=True).click()
+    await operator.page.wait_for_url(f"**{path}?days=7")
+    await operator.page.go_back()
+    await operator.page.wait_for_url(f"**{path}?days=7&measure=tokensUsed")
+    await expect(choice.get_by_role("radio", name="Tokens")).to_be_checked()
+
+
+async def test_by_what_top_users_are_ordered_stands_in_the_address_and_back_undoes_it(operator: Visitor) -> None:
+    await operator.open("/admin")
+    by = operator.page.get_by_role("combobox", name="By what")
+    await by.click()
+    await operator.page.get_by_role("option", name="Mean time").click()
+    await operator.page.wait_for_url("**/admin?by=averageDuration")
+    await operator.page.go_back()
+    await operator.page.wait_for_url("**/admin")
+    await expect(by).to_have_value("Requests")
+    await operator.open("/admin?by=cost")
+    assert await by.input_value() == "Cost"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/?days=0&measure=toString",
+        "/admin?by=constructor",
+        "/sessions?order=up",
+        "/admin/models?price=high",
+        "/requests?from-a=mail",
+        "/admin/users?from-a=mail",
+        "/admin/activity?from-a=mail",
+    ],
+)
+async def test_what_an_address_says_amiss_is_passed_over(operator: Visitor, path: str) -> None:
+    await operator.open(path)
+    assert await operator.page.get_by_role("main").get_by_role("alert").count() == 0
+
+
+async def test_a_users_requests_are_listed_whatever_their_usage_is_looked_at_by(operator: Visitor) -> None:
+    await operator.open(f"{await operator.looked_at()}?days=7&measure=cost&model=gives-away")
+    await expect(operator.page.get_by_role("region", name="Requests").locator("tbody tr")).to_have_count(1)
+
+
+async def test_the_order_of_sessions_stands_in_the_address(operator: Visitor) -> None:
+    await operator.open("/sessions")
+    first = operator.page.locator("main tbody tr").first
+    await expect(first).to_contain_text("long")
+    await operator.page.get_by_text("Oldest first").click()
+    await operator.page.wait_for_url("**/sessions?order=asc")
+    await expect(first.locator("a")).to_have_text(_NAMES[0])
+    await operator.page.go_back()
+    await expect(first).to_contain_text("long")
+
+
+@pytest.mark.parametrize("name", _NAMES)
+async def test_a_session_has_its_page_whatever_it_is_called(operator: Visitor, name: str) -> None:
+    await operator.open("/sessions")
+    await operator.follow(operator.page.get_by_role("main").get_by_role("link", name=name, exact=True))
+    for _ in ("by its link", "and by its address"):
+        await operator.page.get_by_text(f"Asked in {name}", exact=True).wait_for()
+        assert await operator.page.get_by_role("heading", level=1).inner_text() == name
+        await operator.page.reload()
+        await operator.settled()
+
+
+async def test_what_costs_nothing_is_told_from_what_nobody_knows(operator: Visitor) -> None:
+    await operator.open("/sessions")
+    rows = operator.page.locator("main tbody tr")
+    assert await rows.filter(has_text="free").locator("td").nth(4).inner_text() == "$0.00"
+    assert await rows.filter(has_text="long").locator("td").nth(4).inner_text() == _NONE
+    await operator.open("/?measure=cost")
+    models = operator.page.get_by_role("region", name="By model cost").get_by_role("listitem")
+    assert [(await each.inner_text()).split("\n") for each in await models.all()] == [
+        ["of-our-own", _NONE],
+        ["gives-away", "$0.00"],
+    ]
+
+
+async def test_a_newest_request_opens_whole(operator: Visitor) -> None:
+    await operator.open("/")
+    (recent,) = [
+        each
+        for each in (await operator.fetch("/api/user/dashboard"))["recentRequests"]
+        if each["prompt"] == "Asked in long"
+    ]
+    assert recent["response"] == _LONG[:200]
+    await operator.page.get_by_role("link", name="Asked in long").click()
+    drawer = operator.page.get_by_role("dialog")
+    await drawer.get_by_text(_LONG).wait_for()
+
+
+async def test_the_plan_says_what_is_kept_of_texts(operator: Visitor) -> None:
+    await operator.open("/plan")
+    await operator.page.get_by_text(
+        "Prompts and responses are kept as they are, as long as the requests.", exact=True
+    ).wait_for()
+    rows = operator.page.get_by_role("region", name="Comparison of all plans").get_by_role("row")
+    kept = rows.filter(has_text="Prompts and responses").locator("td")
+    assert set(await kept.all_inner_texts()) == {"Kept as they are"}
