@@ -11,7 +11,7 @@ from .conftest import Person, Site
 PATH = "/api/account"
 FIELDS = [
     "id", "email", "name", "image", "role", "plan", "planExpiresAt", "requestsUsed", "requestsLimit", "timeZone",
-    "passkeys", "lastLoginAt", "createdAt",
+    "passkeys", "hasGithub", "lastLoginAt", "createdAt",
 ]  # fmt: skip
 PIXEL = "data:image/webp;base64,UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
 

@@ -39,7 +39,7 @@ function Changed({ change: { short, told, direction }, more }: { change: Change;
         ? "good"
         : "bad";
   return (
-    <Tooltip label={told}>
+    <Tooltip label={told} position="bottom">
       <span className={styles.delta} data-tone={tone}>
         <span aria-hidden="true">{short}</span>
         <span className="visually-hidden">{told}</span>
