@@ -85,8 +85,9 @@ async def swept(canaries: Canaries, site: Site) -> list[int]:
     for call in CALLS.keys() - {SIGN_OUT}:
         others = [{}, *strangers(canaries), site.as_service(canaries.new()), site.as_service("")]
         for by in known + others:
-            heard = sent(site, canaries, call, by, in_every_way=by in known)
-            statuses += [judged(canaries, each).status async for each in heard]
+            async for heard in sent(site, canaries, call, by, in_every_way=by in known):
+                statuses.append(judged(canaries, heard).status)
+                assert heard.status < HTTPStatus.INTERNAL_SERVER_ERROR, call
     assert (await site.call("GET", "/api/account", by=person.by_cookie)).status == HTTPStatus.OK
     return statuses
 
@@ -232,7 +233,6 @@ async def test_of_a_thousand_secrets_through_every_route_and_error_none_is_found
         written = log.getvalue()
     assert canaries.count > LEAST
     assert {200, 201, 400, 401, 403, 404, 422} <= set(statuses)
-    assert max(statuses) < HTTPStatus.INTERNAL_SERVER_ERROR
     assert '"debug"' in written
     await nowhere(canaries, house, written)
 

@@ -22,12 +22,13 @@ _VARIABLE: Final = "key value type description createdAt updatedAt"
 _PASSKEY: Final = "id name createdAt lastUsedAt isSynced transports"
 _LOGIN: Final = "id isCurrent device ipAddress userAgent signedInBy createdAt lastSeenAt expiresAt"
 _ACCOUNT: Final = (
-    "id email name image role plan planExpiresAt requestsUsed requestsLimit timeZone passkeys lastLoginAt createdAt"
+    "id email name image role plan planExpiresAt requestsUsed requestsLimit timeZone passkeys hasGithub lastLoginAt "
+    "createdAt"
 )
 _SETTINGS: Final = (
     "name email timeZone nextTimeZone theme daysShown emailAlerts emailAlerts.limits emailAlerts.security"
 )
-_INVITATION: Final = "id email plan createdAt expiresAt isExpired"
+_INVITATION: Final = "id email plan createdAt status expiresAt"
 
 
 def within(field: str, names: str) -> str:
@@ -60,11 +61,11 @@ ANSWERS: Final[dict[tuple[str, str], str]] = {
     ("GET", "/api/user/settings"): f"success {within('settings', _SETTINGS)}",
     ("PUT", "/api/user/settings"): f"success {within('settings', _SETTINGS)}",
     ("GET", "/api/account/activity"): a_page(_ACT),
-    ("GET", "/api/sign-in"): "success email github passkeys signUp",
+    ("GET", "/api/sign-in"): "success email github isMailed passkeys signUp",
     ("POST", "/api/sign-in/email"): "success expiresAt",
     ("POST", "/api/sign-in/passkey/options"): "success options ceremony",
-    ("POST", "/api/admin/invitations"): f"success {within('invitation', _INVITATION)} isMailed",
-    ("GET", "/api/admin/invitations"): a_page(_INVITATION),
+    ("POST", "/api/admin/invitations"): f"success {within('invitation', _INVITATION)} url isMailed",
+    ("GET", "/api/admin/invitations"): f"{a_page(_INVITATION)} url isMailed",
     ("DELETE", "/api/admin/invitations/{invitation}"): "success",
     ("POST", "/api/admin/keys"): _NEW_KEY,
     ("GET", "/api/admin/keys"): a_page(_KEY),

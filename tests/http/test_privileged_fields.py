@@ -32,6 +32,11 @@ MEANT: Final[dict[tuple[str, str], set[str]]] = {
     ("POST", "/api/admin/keys"): {"expiresAt", "scopes", "addresses"},
     ("POST", "/api/admin/invitations"): {"plan"},
     ("PUT", "/api/admin/users/{user}"): {"plan", "planExpiresAt", "isActive"},
+    # Users take what is marked for taking, and less than they have; operators change any plan.
+    ("PUT", "/api/user/plan"): {"plan"},
+    ("PUT", "/api/admin/users/{user}/plan"): {"plan"},
+    ("POST", "/api/admin/users/{user}/overrides"): {"limits"},
+    ("POST", "/api/admin/users/{user}/grants"): {"expiresAt"},
 }
 # At most 50 faults are named in one answer.
 AT_ONCE: Final = 45

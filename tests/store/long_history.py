@@ -87,8 +87,10 @@ SELECT m.user_id, m.session_id, min(m.at), max(m.at)
  GROUP BY 1, 2;
 UPDATE usage AS u
    SET version = m.requests, total_requests = m.requests, day_requests = m.today, month_requests = m.this_month,
+       pending_requests = m.pending,
        due_at = least(u.due_at, m.expires_at)
   FROM (SELECT m.user_id, count(*) AS requests, min(m.expires_at) FILTER (WHERE m.status = 'pending') AS expires_at,
+               count(*) FILTER (WHERE m.status = 'pending') AS pending,
                count(*) FILTER (WHERE m.at >= w.day_starts_at) AS today,
                count(*) FILTER (WHERE m.at >= w.month_starts_at) AS this_month
           FROM made AS m
@@ -103,7 +105,7 @@ SELECT tk_apply(array_agg(ROW(m.user_id, 1, 0, 0, 0, m.at, (m.at AT TIME ZONE 'U
                               (m.status = 'failed')::integer, m.tokens_input + m.tokens_output, m.tokens_input,
                               m.tokens_output, 0, 0, 0, m.cost_nanos, 0, (m.status = 'completed')::integer,
                               CASE WHEN m.status = 'completed' THEN m.duration ELSE 0 END,
-                              (m.rating IS NOT NULL)::integer, coalesce(m.rating, 0))::tk_change), tk_now())
+                              (m.rating IS NOT NULL)::integer, coalesce(m.rating, 0), 0)::tk_change), tk_now())
   FROM made AS m
  WHERE m.status <> 'pending'
 """

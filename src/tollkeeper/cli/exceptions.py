@@ -73,7 +73,7 @@ async def end_override(email: Email, override: Id, /, *, common: Common = DEFAUL
 @grants.command(name="add")
 async def add_grant(
     email: Email,
-    amount: Annotated[Decimal, Parameter(help="How many: requests, tokens, or cents.")],
+    amount: Annotated[str, Parameter(help="How many: requests, tokens, or cents.")],
     unit: Annotated[Unit, Parameter(help="Of what.")],
     /,
     *,
@@ -83,7 +83,7 @@ async def add_grant(
     common: Common = DEFAULTS,
 ) -> Answer:
     """Grant a user units beyond the month's allowance, from now on."""
-    units = _units(amount, unit)
+    units = _units(_number(amount), unit)
     if not -1000 <= priority <= 1000:  # noqa: PLR2004 - as over HTTP
         raise Misused("--priority must be from -1000 to 1000")
     async with opened(common) as house:
@@ -132,12 +132,17 @@ async def end_grant(email: Email, grant: Id, /, *, common: Common = DEFAULTS) ->
     return Answer(_grant(ended), f"{email}: ended, with {_amount(ended, ended.burned)} burned.")
 
 
+def _number(text: str) -> Decimal:
+    """Read a number; what is none is not finite."""
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return Decimal("NaN")
+
+
 def _limit(text: str) -> tuple[str, int | None]:
     name, _, number = text.partition("=")
-    try:
-        given = Decimal(number)
-    except ArithmeticError:
-        given = Decimal("NaN")
+    given = _number(number)
     if name not in _LIMITS or not given.is_finite() or not -1 <= given <= MOST:
         raise Misused(f"{text!r} is no LIMIT=NUMBER with a limit of {', '.join(_LIMITS)} and a number up to {MOST}")
     if given == -1:

@@ -51,7 +51,7 @@ def shaped(value: Any, shape: type[Shape]) -> Shape:
 
 def asked(query: bytes, shape: type[Shape]) -> Shape:
     """Read a query string; ``Invalid`` names every parameter that is unknown, repeated or out of range."""
-    if not query:
+    if not query and not _needs_any(shape):
         return shape()
     given = _parameters(query)
     faults: list[Fault] = []
@@ -103,6 +103,11 @@ def _read_parameter(text: str, kind: _Kind) -> Any:
     if kind.of is int:
         return int(text) if _INTEGER.fullmatch(text) else _UNREADABLE
     return text
+
+
+@lru_cache
+def _needs_any(shape: type[msgspec.Struct]) -> bool:
+    return any(field.required for field in msgspec.structs.fields(shape))
 
 
 @lru_cache
