@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from bench.figures import Measure
-from bench.measures import batch, footprint, growth, latency, live, one_user, pages, pairs, reads, streams
+from bench.measures import batch, footprint, growth, latency, limits, live, one_user, pages, pairs, reads, streams
 
 ALL: Final[tuple[Measure, ...]] = (
     pairs.MEASURE,
     one_user.MEASURE,
     latency.ALONE,
     latency.LOADED,
+    limits.MEASURE,
     batch.MEASURE,
     growth.MEASURE,
     reads.MEASURE,
