@@ -1,9 +1,6 @@
-import { Button } from "@mantine/core";
 import { useRevokeKey, type Whose } from "@/api/keys";
 import type { ApiKey } from "@/api/types";
-import { Dialog } from "@/shared/Dialog";
-import dialog from "@/shared/Dialog.module.css";
-import { ErrorState } from "@/shared/ErrorState";
+import { AskFirst } from "@/shared/AskFirst";
 import { TimeAgo } from "@/shared/TimeAgo";
 
 interface RevokeKeyDialogProps {
@@ -16,7 +13,7 @@ interface RevokeKeyDialogProps {
 export function RevokeKeyDialog({ whose, of: { id, name, lastUsedAt }, onClose }: RevokeKeyDialogProps) {
   const revoke = useRevokeKey(whose, id);
   return (
-    <Dialog title={`Revoke “${name}”?`} onClose={onClose}>
+    <AskFirst title={`Revoke “${name}”?`} verb="Revoke" act={revoke} onClose={onClose}>
       <p>
         Whatever uses it is refused from its next request on. This cannot be undone.{" "}
         {lastUsedAt == null ? (
@@ -27,20 +24,6 @@ export function RevokeKeyDialog({ whose, of: { id, name, lastUsedAt }, onClose }
           </>
         )}
       </p>
-      {revoke.error !== null && <ErrorState problem={revoke.error} />}
-      <div className={dialog.buttons}>
-        <Button
-          color="red"
-          size="xs"
-          loading={revoke.isPending}
-          onClick={() => revoke.mutate(undefined, { onSuccess: onClose })}
-        >
-          Revoke
-        </Button>
-        <Button variant="default" size="xs" onClick={onClose}>
-          Cancel
-        </Button>
-      </div>
-    </Dialog>
+    </AskFirst>
   );
 }

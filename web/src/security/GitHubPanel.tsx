@@ -5,9 +5,8 @@ import { useAccount, useDisconnectGitHub, useWays } from "@/api/account";
 import { confirmation } from "@/api/confirmation";
 import { isRecent, loginsQuery } from "@/api/logins";
 import type { Account } from "@/api/types";
-import { Dialog } from "@/shared/Dialog";
+import { AskFirst } from "@/shared/AskFirst";
 import dialog from "@/shared/Dialog.module.css";
-import { ErrorState } from "@/shared/ErrorState";
 import { IconWarning } from "@/shared/icons";
 import { Panel } from "@/shared/Panel";
 import styles from "./security.module.css";
@@ -69,7 +68,7 @@ interface DisconnectProps {
 function Disconnect({ account: { email, passkeys }, isMailed, onClose }: DisconnectProps) {
   const disconnect = useDisconnectGitHub();
   return (
-    <Dialog title="Disconnect GitHub?" onClose={onClose}>
+    <AskFirst title="Disconnect GitHub?" verb="Disconnect" act={disconnect} onClose={onClose}>
       <p>
         It signs you in no more. You still sign in{" "}
         {isMailed ? `by a code that is mailed to ${email}` : `with ${email} and a code`}
@@ -84,20 +83,6 @@ function Disconnect({ account: { email, passkeys }, isMailed, onClose }: Disconn
           </span>
         </p>
       )}
-      {disconnect.error !== null && <ErrorState problem={disconnect.error} />}
-      <div className={dialog.buttons}>
-        <Button
-          color="red"
-          size="xs"
-          loading={disconnect.isPending}
-          onClick={() => disconnect.mutate(undefined, { onSuccess: onClose })}
-        >
-          Disconnect
-        </Button>
-        <Button variant="default" size="xs" onClick={onClose}>
-          Cancel
-        </Button>
-      </div>
-    </Dialog>
+    </AskFirst>
   );
 }

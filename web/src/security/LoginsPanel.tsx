@@ -2,9 +2,8 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useEndLogin, useEndOtherLogins, useLogins } from "@/api/logins";
 import type { LoginSession } from "@/api/types";
+import { AskFirst } from "@/shared/AskFirst";
 import { Tag } from "@/shared/badges";
-import { Dialog } from "@/shared/Dialog";
-import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { exactTime } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
@@ -108,25 +107,11 @@ const columns = (end: (id: string) => void, ending: string | undefined): Column<
 function EndOthers({ onClose }: { onClose: () => void }) {
   const end = useEndOtherLogins();
   return (
-    <Dialog title="Sign out all other browsers?" onClose={onClose}>
+    <AskFirst title="Sign out all other browsers?" verb="Sign out all others" act={end} onClose={onClose}>
       <p>
         Each of them has to sign in again, and open links and codes no longer work. This browser stays signed
         in.
       </p>
-      {end.error !== null && <ErrorState problem={end.error} />}
-      <div className={dialog.buttons}>
-        <Button
-          color="red"
-          size="xs"
-          loading={end.isPending}
-          onClick={() => end.mutate(undefined, { onSuccess: onClose })}
-        >
-          Sign out all others
-        </Button>
-        <Button variant="default" size="xs" onClick={onClose}>
-          Cancel
-        </Button>
-      </div>
-    </Dialog>
+    </AskFirst>
   );
 }

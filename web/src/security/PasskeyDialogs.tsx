@@ -4,6 +4,7 @@ import type { Problem } from "@/api/call";
 import { useLogins } from "@/api/logins";
 import { useAddPasskey, useRemovePasskey, useRenamePasskey } from "@/api/passkeys";
 import type { Passkey } from "@/api/types";
+import { AskFirst } from "@/shared/AskFirst";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
@@ -98,25 +99,11 @@ function NameForm({ start, verb, isPending, problem, onName, onClose }: NameForm
 export function RemovePasskey({ of: { id, name }, onClose }: OneProps) {
   const remove = useRemovePasskey(id);
   return (
-    <Dialog title={`Remove “${name}”?`} onClose={onClose}>
+    <AskFirst title={`Remove “${name}”?`} verb="Remove" act={remove} onClose={onClose}>
       <p>
         It signs in no more. Browsers that it has signed in stay signed in until you end them. Your device may
         go on to offer it until you delete it there, too.
       </p>
-      {remove.error !== null && <ErrorState problem={remove.error} />}
-      <div className={dialog.buttons}>
-        <Button
-          color="red"
-          size="xs"
-          loading={remove.isPending}
-          onClick={() => remove.mutate(undefined, { onSuccess: onClose })}
-        >
-          Remove
-        </Button>
-        <Button variant="default" size="xs" onClick={onClose}>
-          Cancel
-        </Button>
-      </div>
-    </Dialog>
+    </AskFirst>
   );
 }
