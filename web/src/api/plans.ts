@@ -1,6 +1,7 @@
-import { queryOptions, useQuery } from "@tanstack/react-query";
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { accountQuery } from "./account";
 import { call } from "./call";
-import type { OwnPlan, Terms } from "./types";
+import type { OwnPlan, PlanChanged, PlanWish, Terms } from "./types";
 
 export const plansQuery = queryOptions({
   queryKey: ["plans"],
@@ -21,3 +22,34 @@ export const usePlans = () => useQuery(plansQuery);
 
 /** The terms that one has, and what of them is used. */
 export const useOwnPlan = () => useQuery(ownPlanQuery);
+
+/** What a change would do: the very answer that it would give. Asked anew each time, since it says from when. */
+export const usePlanPreview = (wish: PlanWish) =>
+  useQuery({
+    queryKey: ["plan", "preview", wish],
+    queryFn: ({ signal }) => call<PlanChanged>(`/api/user/plan/preview?${asQuery(wish)}`, { signal }),
+    staleTime: 0,
+    gcTime: 0,
+    retry: false,
+  });
+
+/** Change the plan, as previewed. */
+export function useChangePlan(wish: PlanWish) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => call<PlanChanged>("/api/user/plan", { method: "PUT", body: wish }),
+    onSuccess: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: ownPlanQuery.queryKey, exact: true }),
+        client.invalidateQueries({ queryKey: accountQuery.queryKey }),
+      ]),
+  });
+}
+
+function asQuery({ plan, billingCycle, trial }: PlanWish): URLSearchParams {
+  return new URLSearchParams({
+    plan,
+    ...(billingCycle != null && { billingCycle }),
+    ...(trial === true && { trial: "true" }),
+  });
+}

@@ -28,6 +28,10 @@ export type Dimension = NonNullable<Analytics["groupBy"]>;
 /** What a plan allows; null is no limit. Money in cents. */
 export type Terms = Shapes["PlanShown"];
 export type OwnPlan = Shapes["OwnPlanAnswer"];
+/** What one wishes for: the present plan takes back what is arranged. */
+export type PlanWish = Shapes["ChangePlan"];
+export type PlanChanged = Shapes["ChangeAnswer"];
+export type PlanChange = PlanChanged["change"];
 export type Settings = Shapes["SettingsShown"];
 export type SettingsChange = Shapes["ChangeSettings"];
 

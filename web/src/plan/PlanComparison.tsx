@@ -1,17 +1,20 @@
+import type { ReactNode } from "react";
 import type { Terms } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { IconCheck } from "@/shared/icons";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import styles from "./plan.module.css";
-import { featureName, priceOf, TERMS } from "./terms";
+import { featureName, priceOf, TERMS, yearlyPriceOf } from "./terms";
 
 interface PlanComparisonProps {
   plans: Terms[];
   own?: string | undefined;
+  /** What can be done about a plan. */
+  action?: (plan: Terms) => ReactNode;
 }
 
 /** All plans beside each other. */
-export function PlanComparison({ plans, own }: PlanComparisonProps) {
+export function PlanComparison({ plans, own, action }: PlanComparisonProps) {
   const terms = TERMS.filter(({ isShown }) => isShown?.(plans) ?? true);
   const features = [...new Set(plans.flatMap((plan) => plan.features))].filter((feature) => feature !== "*");
   return (
@@ -26,6 +29,8 @@ export function PlanComparison({ plans, own }: PlanComparisonProps) {
                   {plan.name} {plan.name === own && <Tag tone="accent">Yours</Tag>}
                 </span>
                 <span className={styles.soft}>{priceOf(plan)}</span>
+                <span className={styles.soft}>{yearlyPriceOf(plan)}</span>
+                {action?.(plan)}
               </th>
             ))}
           </tr>

@@ -1,5 +1,5 @@
 import type { Terms } from "@/api/types";
-import { compact, count, NONE, roundMoney } from "@/shared/format";
+import { compact, count, NONE, price, roundMoney } from "@/shared/format";
 
 const REQUEST_TYPES = new Map([
   ["chat", "Chat"],
@@ -31,6 +31,16 @@ export const TERMS: { label: string; of: (terms: Terms) => string; isShown?: (al
     of: (terms) => orNoLimit(roundMoney)(terms.monthlyCost),
     isShown: (all) => all.some((terms) => terms.monthlyCost !== null),
   },
+  {
+    label: "Requests a minute",
+    of: (terms) => orNoLimit(count)(terms.requestsPerMinute),
+    isShown: (all) => all.some((terms) => terms.requestsPerMinute !== null),
+  },
+  {
+    label: "Requests at once",
+    of: (terms) => orNoLimit(count)(terms.concurrentRequests),
+    isShown: (all) => all.some((terms) => terms.concurrentRequests !== null),
+  },
   { label: "Prompts and responses", of: ({ textPolicy }) => KEPT[textPolicy] },
   { label: "Kept for", of: keptFor },
 ];
@@ -61,6 +71,16 @@ export function featureName(feature: string): string {
 }
 
 /** $29 a month */
-export function priceOf({ pricePerMonth, billingCycle }: Terms): string {
-  return `${roundMoney(pricePerMonth)} a month${billingCycle === "yearly" ? ", billed yearly" : ""}`;
+export function priceOf({ pricePerMonth, pricePerYear, billingCycle, currency }: Terms): string {
+  if (billingCycle === "monthly") return `${price(pricePerMonth, currency)} a month`;
+  if (pricePerYear !== null) return `${price(pricePerYear, currency)} a year`;
+  return `${price(pricePerMonth, currency)} a month, billed yearly`;
 }
+
+/** What a plan costs by the year where it can be paid by the month too. */
+export const yearlyPriceOf = ({ pricePerYear, billingCycle, currency }: Terms): string | undefined =>
+  pricePerYear !== null && billingCycle === "monthly" ? `${price(pricePerYear, currency)} a year` : undefined;
+
+/** Whether one changes to a plan by oneself: to what lies below one's own, and to what is there for taking. */
+export const mayTake = (plan: Terms, own: Terms): boolean =>
+  plan.name !== own.name && (plan.rank < own.rank || plan.selfService);

@@ -66,6 +66,14 @@ export const withoutPrice = (unpriced: Known): string | undefined =>
 /** $29: where amounts are round. */
 export const roundMoney = orNone((cents) => (cents % 100 === 0 ? wholeDollars : dollars).format(cents / 100));
 
+/** €29: what a plan costs, in its own currency. */
+export const price = (cents: number, currency: string): string =>
+  new Intl.NumberFormat(undefined, {
+    style: "currency",
+    currency,
+    minimumFractionDigits: cents % 100 === 0 ? 0 : 2,
+  }).format(cents / 100);
+
 /** 850 ms, 12.4 s, 2.1 min */
 export const duration = orNone((ms) => {
   if (ms < 1_000) return inUnits.ms.format(ms);

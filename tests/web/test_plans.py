@@ -1,0 +1,66 @@
+"""Changing one's plan in the app: what it would do is said before it is done, and it can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.faults.nodes import Site
+from tests.web.visitors import Served, visiting
+
+CATALOGUE = """
+[plans.solo]
+rank = 3
+daily_requests = 20
+concurrent_requests = 2
+price_per_month = 500
+price_per_year = 5000
+currency = "eur"
+self_service = true
+"""
+
+
+@pytest.fixture
+async def selling(open_dir: Path, tmp_path: Path) -> AsyncGenerator[Served]:
+    """A service of its own, whose catalogue has a plan for taking."""
+    site = Site(open_dir / "selling")
+    try:
+        node = await site.start()
+        made = await site.run("key", "create", "--service", "web")
+        file = tmp_path / "plans.toml"
+        file.write_text(CATALOGUE)
+        await site.run("plan", "apply", str(file), "--yes")
+        yield Served(site, f"http://localhost:{node.port}", made["key"])
+    finally:
+        await site.close()
+
+
+async def test_a_plan_is_taken_left_and_kept(chromium: Browser, selling: Served) -> None:
+    async with visiting(chromium, selling, width=390) as visitor:
+        page = visitor.page
+        await visitor.sign_in(await selling.newcomer())
+        await visitor.go("/plan")
+        await visitor.settled()
+        # What is not for taking has no button.
+        await expect(page.get_by_role("button", name="Change to")).to_have_count(1)
+        await page.get_by_role("button", name="Change to solo").click()
+        dialog = page.get_by_role("dialog", name="Change to solo?")
+        await dialog.get_by_text("You have solo from now on, for €5 a month.").wait_for()
+        await dialog.get_by_text("Yearly").click()
+        await dialog.get_by_text("You have solo from now on, for €50 a year.").wait_for()
+        await dialog.get_by_role("button", name="Change plan").click()
+        await expect(dialog).to_have_count(0)
+        await page.get_by_role("paragraph").filter(has_text="of 20").wait_for()
+        await page.get_by_role("button", name="Change to free").click()
+        dialog = page.get_by_role("dialog", name="Change to free?")
+        await dialog.get_by_text("You keep what you have until").wait_for()
+        await dialog.get_by_role("button", name="Change plan").click()
+        await page.get_by_role("button", name="Keep solo").click()
+        dialog = page.get_by_role("dialog", name="Keep solo?")
+        await dialog.get_by_text("You keep solo; what was arranged is taken back.").wait_for()
+        await dialog.get_by_role("button", name="Keep plan").click()
+        await expect(page.get_by_role("button", name="Keep solo")).to_have_count(0)
+        assert (visitor.troubles, visitor.elsewhere) == ([], [])
