@@ -85,12 +85,13 @@ async def test_an_override_holds_until_the_instant_at_which_it_ends(
 
 
 async def test_the_newest_override_counts_and_what_is_ended_gives_way_to_the_one_before(
-    ledger: Ledger, db: Database, owner: asyncpg.Connection
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:
     user = await a_user(db, await a_plan(owner, "one", daily_requests=1, concurrent_requests=1))
     await exceptions.override(
         db, user, {"daily_requests": 2, "concurrent_requests": None}, reason="a", ends_at=None, actor=OPERATOR
     )
+    await clock.step(timedelta(seconds=1))
     newest = await exceptions.override(db, user, {"daily_requests": None}, reason="b", ends_at=None, actor=OPERATOR)
     assert await admitted(ledger, user, 5) == 5
     await exceptions.end_override(db, user, newest.id, actor=OPERATOR)

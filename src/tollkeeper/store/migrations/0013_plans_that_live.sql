@@ -220,8 +220,8 @@ SELECT a.id, i.shown_as AS email, a.name, a.image, g.value AS github_id, a.last_
        CASE WHEN p.expired THEN NULL ELSE u.plan_expires_at END AS plan_expires_at,
        CASE WHEN u.month_ends_at <= p.now THEN 0 ELSE u.month_requests END AS requests_used,
        CASE WHEN p.expired THEN f.monthly_requests
-            ELSE u.monthly_requests + CASE WHEN u.month_ends_at <= p.now THEN u.extra_requests - u.burned_requests
-                                           ELSE u.extra_requests END END AS requests_limit,
+            ELSE u.monthly_requests + u.extra_requests
+                 - CASE WHEN u.month_ends_at <= p.now THEN u.burned_requests ELSE 0 END END AS requests_limit,
        u.is_active, a.role,
        coalesce(u.next_zone, u.day_zone) AS time_zone
   FROM accounts AS a

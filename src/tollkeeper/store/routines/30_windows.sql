@@ -123,12 +123,17 @@ DECLARE
     v_at    timestamptz;
     v_month boolean;    -- whether a month ends that leaves something to grants
     v_left  bigint[];
+    v_done  timestamptz := '-infinity';
 BEGIN
     -- What ended of a user's terms, grants and months, in the order in which it did: each under what was in force then.
     LOOP
         SELECT w.* INTO u FROM usage AS w WHERE w.user_id = p_user;
         v_at := least(u.plan_expires_at, u.terms_due_at, CASE WHEN tk_months_matter(u) THEN u.month_ends_at END);
         EXIT WHEN v_at > p_now;
+        IF v_at <= v_done THEN
+            RAISE EXCEPTION 'what ended at % goes on', v_at;   -- better than to try for ever
+        END IF;
+        v_done := v_at;
         PERFORM tk_roll_windows(ARRAY[p_user], v_at - interval '1 microsecond');
         PERFORM tk_settle_grants(p_user);
         SELECT w.month_ends_at = v_at AND tk_months_matter(w),

@@ -7,7 +7,9 @@ SELECT a.id, i.shown_as AS email, a.name, p.plan, CASE WHEN p.expired THEN NULL 
        CASE WHEN u.total_requests > 0 THEN u.updated_at END AS last_active_at,
        CASE WHEN u.day_ends_at <= p.now THEN 0 ELSE u.day_requests END AS requests_today,
        CASE WHEN u.month_ends_at <= p.now THEN 0 ELSE u.month_requests END AS requests_this_month,
-       CASE WHEN p.expired THEN f.monthly_requests ELSE u.monthly_requests END AS monthly_limit,
+       CASE WHEN p.expired THEN f.monthly_requests
+            ELSE u.monthly_requests + u.extra_requests
+                 - CASE WHEN u.month_ends_at <= p.now THEN u.burned_requests ELSE 0 END END AS monthly_limit,
        CASE WHEN p.expired THEN f.daily_requests ELSE u.daily_requests END AS daily_limit,
        u.total_requests, u.total_tokens_used, u.total_cost_nanos, a.note,
        i.value AS address, u.total_unpriced
