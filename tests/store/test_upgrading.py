@@ -28,7 +28,8 @@ WITH person AS (
     SELECT q.id, q.id, CASE WHEN q.n = 4 THEN 'free' ELSE p.name END, p.rank,
            CASE WHEN q.n IN (2, 3) THEN 40 ELSE CASE WHEN q.n = 4 THEN 7 ELSE p.daily_requests END END,
            CASE WHEN q.n = 4 THEN 70 ELSE p.monthly_requests END, p.max_tokens_per_request, p.features,
-           p.price_per_month, p.billing_cycle, tk_now() - q.n * interval '1 day', CASE WHEN q.n = 1 THEN tk_now() + interval '9 days' END
+           p.price_per_month, p.billing_cycle, tk_now() - q.n * interval '1 day',
+           CASE WHEN q.n = 1 THEN tk_now() + interval '9 days' END
       FROM numbered AS q CROSS JOIN plans AS p
      WHERE p.name = 'pro'
     RETURNING *
@@ -37,7 +38,8 @@ INSERT INTO usage (user_id, plan_name, plan_rank, plan_terms_id, plan_expires_at
                    max_tokens_per_request, features, day_on, day_starts_at, day_ends_at, month_starts_at, month_ends_at,
                    due_at)
 SELECT t.user_id, t.plan_name, t.plan_rank, t.id, t.expires_at, t.daily_requests, t.monthly_requests,
-       t.max_tokens_per_request, ARRAY(SELECT jsonb_array_elements_text(t.features)), (tk_now() AT TIME ZONE 'UTC')::date,
+       t.max_tokens_per_request, ARRAY(SELECT jsonb_array_elements_text(t.features)),
+       (tk_now() AT TIME ZONE 'UTC')::date,
        date_trunc('day', tk_now(), 'UTC'), date_trunc('day', tk_now(), 'UTC') + interval '1 day',
        date_trunc('month', tk_now(), 'UTC'), date_trunc('month', tk_now(), 'UTC') + interval '1 month', tk_now()
   FROM terms AS t
