@@ -86,6 +86,7 @@ class Oracle:
     plan_ends: datetime | None = None
     requests: dict[str, Request] = field(default_factory=dict[str, Request])
     version: int = 0
+    minute: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     day: Window = field(init=False)
     month: Window = field(init=False)
 
@@ -124,7 +125,9 @@ class Oracle:
         nanos = size * INPUT_NANOS + most * OUTPUT_NANOS if is_priced else 0
         if refusal := self._refusal(wanted, nanos, model):
             return refusal
-        at = max(self.now, self.day.start, self.month.start)
+        # A minute is a window too: behind the last one in which something was admitted no time runs back.
+        self.minute = max(self.minute, self.now.replace(second=0, microsecond=0))
+        at = max(self.now, self.day.start, self.month.start, self.minute)
         on = (self.day.end - timedelta(microseconds=1)).astimezone(ZoneInfo(self.day.zone)).date()
         expires_at = max(at, self.now) + PENDING_FOR
         self.requests[name] = Request(name, payload, at, on, expires_at, wanted, nanos, category, is_priced)
