@@ -84,7 +84,7 @@ BEGIN
         RETURN 'gone';
     END IF;
     IF v_end > tk_latest_rows_from() THEN
-        RAISE EXCEPTION 'the month % is too young to be pruned', p_month USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'the month % is too young to be pruned', p_month USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE status = %L)', v_requests, 'pending') INTO v_pending;
     IF v_pending THEN
@@ -109,7 +109,7 @@ BEGIN
     PERFORM tk_one_at_a_time();
     IF p_before > tk_latest_rows_from() THEN
         RAISE EXCEPTION 'what began after % is too young to be pruned', tk_latest_rows_from()
-              USING ERRCODE = 'invalid_parameter_value';
+              USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     SELECT array_agg(s.id), array_agg(DISTINCT s.user_id) INTO v_ids, v_users
       FROM (SELECT r.user_id, r.id FROM chat_requests_default AS r
@@ -304,7 +304,7 @@ DECLARE
 BEGIN
     PERFORM tk_one_at_a_time();
     IF p_before > tk_now() THEN
-        RAISE EXCEPTION 'texts of the future cannot be pruned' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'texts of the future cannot be pruned' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     -- As store.partitions: a month that is made meanwhile would miss it.
     PERFORM pg_advisory_xact_lock(x'706172746974696F'::bigint);
@@ -338,7 +338,7 @@ BEGIN
     -- As tk_begin_clearing, of requests under one plan.
     PERFORM tk_one_at_a_time();
     IF p_before > tk_now() THEN
-        RAISE EXCEPTION 'texts of the future cannot be pruned' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'texts of the future cannot be pruned' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     PERFORM pg_advisory_xact_lock(x'706172746974696F'::bigint);
     SELECT coalesce(max(t.texts_from), '-infinity'), greatest(max(t.texts_refused_from), p_before) INTO v_since, v_before
