@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from tollkeeper import jobs
 from tollkeeper.accounts import first_operator, keyring, masterkey
+from tollkeeper.accounts.alerts import Post
 from tollkeeper.accounts.github import GitHub
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
@@ -128,6 +129,8 @@ async def working(settings: Settings, addresses: Addresses) -> AsyncGenerator[No
             owner_dsn=addresses.owner,
             sweep_seconds=settings.sweep_seconds,
             keep=jobs.Keep(settings.retain_rows_days, settings.retain_text_days),
+            # Nobody asked for alerts on the console.
+            post=None if settings.smtp_url is None else Post(courier(settings), public_url_of(settings)),
         ),
     ):
         yield

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from tollkeeper.accounts import asks, logins
+from tollkeeper.accounts import alerts, asks, logins
+from tollkeeper.accounts.alerts import Post
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 AHEAD: Final = timedelta(days=62)
 
 BEAT_SECONDS: Final = 2.0
+_ALERT_SECONDS: Final = 10.0
 _A_MINUTE: Final = 60.0
 _AN_HOUR: Final = 3600.0
 _A_DAY: Final = 24 * _AN_HOUR
@@ -59,10 +61,16 @@ class Job:
 
 @asynccontextmanager
 async def at_work(
-    database: Database, ledger: Ledger, *, owner_dsn: str, sweep_seconds: float, keep: Keep | None = None
+    database: Database,
+    ledger: Ledger,
+    *,
+    owner_dsn: str,
+    sweep_seconds: float,
+    keep: Keep | None = None,
+    post: Post | None = None,
 ) -> AsyncGenerator[tuple[Job, ...]]:
     """Do all jobs for as long as the block lasts."""
-    jobs = all_jobs(database, ledger, owner_dsn=owner_dsn, sweep_seconds=sweep_seconds, keep=keep)
+    jobs = all_jobs(database, ledger, owner_dsn=owner_dsn, sweep_seconds=sweep_seconds, keep=keep, post=post)
     async with _doing(*jobs):
         yield jobs
 
@@ -98,18 +106,30 @@ async def _doing(*jobs: Job) -> AsyncGenerator[None]:
 
 
 def all_jobs(
-    database: Database, ledger: Ledger, *, owner_dsn: str, sweep_seconds: float, keep: Keep | None = None
+    database: Database,
+    ledger: Ledger,
+    *,
+    owner_dsn: str,
+    sweep_seconds: float,
+    keep: Keep | None = None,
+    post: Post | None = None,
 ) -> tuple[Job, ...]:
-    """List what there is to do."""
-    jobs = (
+    """List what there is to do. Without ``post`` no alert is mailed."""
+    jobs: tuple[Job, ...] = (
         Job("expire what is past its deadline", sweep_seconds, lambda: _expire(ledger)),
         Job("make partitions ahead", _A_DAY, lambda: ensure_partitions(owner_dsn, ahead=AHEAD)),
         Job("forget old sums by the hour", _AN_HOUR, lambda: _forget_old_hours(database)),
         Job("finish what deletions began", _A_MINUTE, lambda: _finish_leaving(database)),
         Job("forget old sign-ins", _A_DAY, lambda: logins.forget(database)),
         Job("forget who asked to sign in", _AN_HOUR, lambda: asks.forget(database)),
+        Job("forget what was told by mail", _AN_HOUR, lambda: alerts.forget(database)),
         Job("clear texts as plans say", _AN_HOUR, lambda: _clear_by_plan(database, owner_dsn)),
     )
+    if post is not None:
+        jobs = (
+            *jobs,
+            Job("tell people what was done with their accounts", _ALERT_SECONDS, lambda: alerts.tell(database, post)),
+        )
     if keep is None or keep == Keep():
         return jobs
     return (*jobs, Job("prune what is old", _AN_HOUR, lambda: _prune(ledger, owner_dsn, keep)))

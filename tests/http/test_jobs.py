@@ -10,8 +10,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tollkeeper import jobs
+from tests.mailbox import mailbox
+from tollkeeper import activity, jobs
 from tollkeeper.accounts import users
+from tollkeeper.accounts.alerts import Post
+from tollkeeper.accounts.mail import Smtp
+from tollkeeper.activity import OPERATOR
 from tollkeeper.app import prepared
 from tollkeeper.errors import Unavailable
 from tollkeeper.jobs import Job
@@ -69,6 +73,20 @@ async def test_sums_by_the_hour_are_forgotten_after_60_days_and_others_kept(
 async def test_every_job_runs_beside_itself(db: Database, ledger: Ledger, dsns: Addresses) -> None:
     every = jobs.all_jobs(db, ledger, owner_dsn=dsns.owner, sweep_seconds=1)
     await asyncio.gather(*(job.do() for job in every for _ in range(3)))
+
+
+async def test_alerts_are_told_by_a_job_where_there_is_a_mail_server_and_not_without(
+    db: Database, ledger: Ledger, dsns: Addresses
+) -> None:
+    user = await users.add(db, "told@example.com")
+    await activity.note(db, user_id=user.id, actor=OPERATOR, action="key.created")
+    with pytest.raises(StopIteration):
+        the_job("tell people", db, ledger, dsns)
+    async with mailbox() as box:
+        post = Post(Smtp("127.0.0.1", box.port, "if-offered", "no-reply@usage.example"), "https://usage.example")
+        every = jobs.all_jobs(db, ledger, owner_dsn=dsns.owner, sweep_seconds=1, post=post)
+        await next(job for job in every if "tell people" in job.name).do()
+        assert [got.to for got in box.got] == ["told@example.com"]
 
 
 async def test_a_job_goes_on_after_an_outage_and_after_a_fault(

@@ -151,7 +151,8 @@ LOOK_UPS: Final = (
     Look("", "end_logins", A_FEW, lambda m: _user(m) | {"but": None, "idle": _MONTH}),
     Look("", "add_sign_in_link", A_FEW, lambda m: _user(m) | {"token_hash": bytes(32), "valid_for": _MONTH}),
     Look("", "use_sign_in_link", A_FEW, lambda _: {"link_hash": secret_hash(1, 1)}),
-    Look("", "begin_login", A_FEW, lambda m: _user(m) | {
+    # Open links of the user become void, and their sign-ins are read until the place is known.
+    Look("", "begin_login", A_FEW + 10, lambda m: _user(m) | {
         "session_hash": bytes(32), "signed_in_by": "link", "lasts": _MONTH, "ip_address": "", "user_agent": "",
         "network": None, "browser_hash": None, "replaces": secret_hash(1, 1)}),
     Look("", "begin_acting", A_FEW, lambda m: _user(m) | {
@@ -161,6 +162,10 @@ LOOK_UPS: Final = (
         "operator_id": m.people.other, "session_id": m.middle, "session_hash": bytes(32)}),
     Look("", "knows_place", A_FEW, lambda _: {
         "address": "Long@example.com", "browser_hash": bytes(32), "network": "192.0.2.0/24"}),
+    # Of the acts of the long history none is one to be told of.
+    Look("", "claim_alerts", A_FEW, lambda m: {"since": m.begun_at, "lease": _MONTH, "most": 10}),
+    Look("", "alert_done", A_FEW, lambda m: _user(m) | {"act_id": m.middle, "is_sent": True}),
+    Look("", "alert_failed", A_FEW, lambda m: _user(m) | {"act_id": m.middle}),
     Look("", "mail_address", A_FEW, lambda _: {"address": "Long@example.com"}),
     Look("", "user_of_github", A_FEW, lambda _: {"github_id": "7"}),
     Look("", "variables_of_user", A_FEW, _user),
@@ -242,6 +247,8 @@ NOT_HELD: Final = {
     "hold_service_keys": "reads no table of ours",
     "revoke_any_key": "for the operator",
     "secrets.sql": "the operator's, or one row; the rotation walks over all secrets",
+    "hold_alerts": "one row",
+    "forget_alerts": "once an hour, over what it keeps few",
     "forget_logins": "once a day, over sign-ins that it keeps few",
     "verified": "reads everything, for the operator",
     "differences": "reads everything of one user or of all, and has a test of its own",

@@ -38,6 +38,7 @@ WITHOUT_USER: dict[str, str] = {
     "live_keys_of_services": "keys of services belong to no user",
     "revoke_any_key": "the operator revokes a key by its id",
     "forget_logins": "the job deletes sessions and links of all users that ended long ago",
+    "forget_alerts": "the job deletes what all users were told two days ago",
     "forget_old_hours": "the job deletes old sums by hour of all users",
     "master_keys_needed": "asks of all secrets which master keys they still need",
     "secrets_by_master_key": "the operator counts secrets by master key",

@@ -45,6 +45,14 @@ def invitation(to: str, *, written_at: datetime, expires_at: datetime, site: str
     return Letter(to, subject, text, hypertext, f"{to} is invited: they sign in at {site}", written_at)
 
 
+def alert(to: str, *, what: str, rest: str, at: str, by_whom: str, written_at: datetime, site: str) -> Letter:
+    """Tell somebody what was done with their account: ``rest`` says more of it, ``at`` when, ``by_whom`` from where."""
+    link = f"{site}/settings/security"
+    words = {"what": what, "rest": rest, "at": at, "by_whom": by_whom, "link": link, "site": site}
+    text, hypertext = _written("alert", subject := f"tollkeeper: {what}", words)
+    return Letter(to, subject, text, hypertext, f"{to}: {what}", written_at)
+
+
 def _written(name: str, subject: str, words: dict[str, str]) -> tuple[str, str]:
     escaped = {each: html.escape(word) for each, word in (words | {"subject": subject}).items()}
     return _template(f"{name}.txt").substitute(words), _template(f"{name}.html").substitute(escaped)

@@ -35,6 +35,7 @@ PARTS: Final = (
     Part("keys", "takeout_keys", "your API keys, without the keys themselves: we do not have them"),
     Part("passkeys", "takeout_passkeys", "your passkeys; their secret half is on your devices"),
     Part("sign-ins", "takeout_sign_ins", "where you signed in"),
+    Part("alerts", "takeout_alerts", "which acts on your account you were told of by mail in the last two days"),
     Part("conversations", "takeout_conversations", "your conversations, summed"),
     Part("sums", "takeout_sums", "your requests summed by day, hour, model, category and type"),
     Part("request-names", "takeout_names", "what your programs called your requests"),

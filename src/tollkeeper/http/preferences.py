@@ -42,7 +42,7 @@ class ChangeSettings(Said, frozen=True, kw_only=True):
 
 
 class AlertsShown(Heard, frozen=True, kw_only=True):
-    """Which mails one wants: when a limit is near or reached, and when something happens to the account."""
+    """Which mails one wants: when a limit is near or reached (none is sent yet), and about the account's security."""
 
     limits: bool
     security: bool

@@ -1,4 +1,4 @@
-import { Button, SegmentedControl, Select, useMantineColorScheme } from "@mantine/core";
+import { Button, SegmentedControl, Select, Switch, useMantineColorScheme } from "@mantine/core";
 import { useState } from "react";
 import { useChangeSettings } from "@/api/settings";
 import type { Settings } from "@/api/types";
@@ -7,7 +7,7 @@ import { PERIODS } from "@/shared/period";
 import { Row } from "./Row";
 import styles from "./settings.module.css";
 
-type Changeable = Pick<Settings, "timeZone" | "theme" | "daysShown">;
+type Changeable = Pick<Settings, "timeZone" | "theme" | "daysShown" | "emailAlerts">;
 
 const THEMES = [
   { value: "auto", label: "As the system" },
@@ -71,6 +71,18 @@ export function SettingsForm({ kept }: { kept: Settings }) {
           }))}
           value={String(shown.daysShown)}
           onChange={(days) => set({ daysShown: Number(days) as Settings["daysShown"] })}
+        />
+      </Row>
+      <Row
+        label="E-mails about security"
+        about="When somebody signs in from a place not known before, makes a key, reveals secrets and the like. None are sent where no mail server is set up."
+      >
+        <Switch
+          aria-label="E-mails about security"
+          checked={shown.emailAlerts.security}
+          onChange={({ currentTarget: { checked: security } }) =>
+            set({ emailAlerts: { ...kept.emailAlerts, security } })
+          }
         />
       </Row>
       {change.error !== null && change.error.faults.length === 0 && <ErrorState problem={change.error} />}

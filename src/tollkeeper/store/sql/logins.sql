@@ -42,10 +42,17 @@ WITH account AS (
     DELETE FROM sign_in_asks AS k USING asks AS o WHERE k.browser_hash = o.browser_hash
 ), replaced AS (
     UPDATE sessions AS s SET ended_at = account.now FROM account WHERE s.token_hash = :replaces::bytea AND s.ended_at IS NULL
+), place AS MATERIALIZED (
+    -- As knows_place: neither browser nor network is known. At the very first sign-in none can be.
+    SELECT (SELECT a.last_login_at IS NOT NULL FROM accounts AS a WHERE a.id = :user_id)
+           AND NOT EXISTS (SELECT FROM sessions AS s
+                            WHERE s.user_id = :user_id AND (s.browser_hash = :browser_hash::bytea OR s.network = :network::text)) AS is_new
 ), noted AS (
     INSERT INTO activity (user_id, actor, action, detail, ip_address, user_agent)
-    SELECT account.user_id, account.user_id::text, 'login.begun', jsonb_build_object('by', :signed_in_by::text), :ip_address::text, :user_agent::text
-      FROM account
+    SELECT account.user_id, account.user_id::text, 'login.begun',
+           jsonb_build_object('by', :signed_in_by::text) || CASE WHEN place.is_new THEN '{"place": "new"}'::jsonb ELSE '{}' END,
+           :ip_address::text, :user_agent::text
+      FROM account CROSS JOIN place
 )
 INSERT INTO sessions (token_hash, user_id, signed_in_by, network, browser_hash, ip_address, user_agent, created_at, last_seen_at, expires_at)
 SELECT :session_hash::bytea, account.user_id, :signed_in_by, :network::text, :browser_hash::bytea, :ip_address, :user_agent,

@@ -86,6 +86,13 @@ SELECT s.id, s.signed_in_by, s.ip_address, s.user_agent, s.created_at, s.last_se
  WHERE s.user_id = :user_id AND s.acted_from IS NULL
  ORDER BY s.id;
 
+-- name: takeout_alerts
+-- Which acts on their account they were told of by mail.
+SELECT l.act_id AS activity_id, l.act_at, l.tries, l.sent_at
+  FROM alerts AS l
+ WHERE l.user_id = :user_id
+ ORDER BY l.act_id;
+
 -- name: takeout_conversations
 -- Their conversations, summed.
 SELECT s.session_id, s.started_at, s.last_at, s.completed, s.failed, s.tokens_used, s.cost_nanos, s.unpriced
