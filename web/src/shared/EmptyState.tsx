@@ -11,7 +11,7 @@ interface EmptyStateProps {
 export function EmptyState({ title, children, action }: EmptyStateProps) {
   return (
     <div className={styles.state}>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       <p>{children}</p>
       {action !== undefined && <div className={styles.stateAction}>{action}</div>}
     </div>

@@ -7,7 +7,7 @@ export function ErrorState({ problem, retry }: { problem: Error; retry?: () => v
   const known = problem instanceof Problem;
   return (
     <div className={styles.state} role="alert">
-      <h3>{known ? problem.title : "Something went wrong on this page"}</h3>
+      <h2>{known ? problem.title : "Something went wrong on this page"}</h2>
       <p>{known ? problem.detail : problem.message}</p>
       {retry !== undefined && (
         <Button className={styles.stateAction ?? ""} variant="default" size="xs" onClick={retry}>
