@@ -123,6 +123,8 @@ async def test_who_wants_none_or_is_switched_off_or_leaving_gets_none_even_later
     db: Database, owner: Any, ada: UUID, box: Mailbox
 ) -> None:
     await preferences.change(db, ada, actor=OPERATOR, mails_security=False)
+    await alerts.tell(db, post(box))
+    box.got.clear()
     bob = (await users.add(db, "bob@example.com")).id
     await users.change(db, bob, actor=OPERATOR, is_active=False)
     eve = (await users.add(db, "eve@example.com")).id
@@ -137,6 +139,13 @@ async def test_who_wants_none_or_is_switched_off_or_leaving_gets_none_even_later
     await act(db, ada, "key.created")
     await alerts.tell(db, post(box))
     assert len(box.got) == 1
+
+
+async def test_that_mails_were_switched_off_is_itself_told(db: Database, ada: UUID, box: Mailbox) -> None:
+    await preferences.change(db, ada, actor=OPERATOR, mails_security=False)
+    await act(db, ada, "key.created")
+    assert await alerts.tell(db, post(box)) == 1
+    assert "Mails about security were switched off" in box.got[0].message["Subject"]
 
 
 async def test_a_mail_server_that_comes_back_gets_it_once(db: Database, owner: Any, ada: UUID, box: Mailbox) -> None:

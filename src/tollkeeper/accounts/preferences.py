@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from tollkeeper import activity
 from tollkeeper.accounts import users
 from tollkeeper.activity import Actor
 from tollkeeper.errors import NotFound
@@ -82,4 +83,7 @@ async def change(
             await users.change_within(tx, user_id, actor=actor, name=name, time_zone=time_zone)
         if given:
             await tx.run("put_preferences", user_id=user_id, settings=given)
+        if mails_security is False:
+            # Told by mail all the same: else whoever holds a session could silence all that comes after.
+            await activity.note(tx, user_id=user_id, actor=actor, action="alerts.off")
         return await show(tx, user_id)

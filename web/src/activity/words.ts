@@ -69,6 +69,7 @@ const TOLD: Record<string, Told> = {
   "grant.ended": { words: "Grant ended", more: ({ reason }) => text(reason) },
   "user.changed": { words: "Account changed", more: changes },
   "user.added": { words: "Account added", more: ({ plan }) => `on the plan ${text(plan)}` },
+  "alerts.off": { words: "Mails about security switched off" },
   "account.exported": { words: "Everything downloaded" },
   "acting.begun": { words: "An operator began to act as the user" },
   "acting.ended": { words: "The operator stopped acting as the user" },

@@ -24,5 +24,5 @@ INSERT INTO alerts_begin (since) VALUES (tk_now());
 CREATE INDEX activity_to_tell ON activity (created_at)
  WHERE action IN ('login.begun', 'passkey.added', 'passkey.removed', 'passkey.refused', 'key.created', 'key.rotated',
                   'github.connected', 'github.disconnected', 'variable.revealed', 'variables.revealed', 'acting.begun',
-                  'user.changed', 'account.exported')
+                  'user.changed', 'account.exported', 'alerts.off')
    AND (action <> 'login.begun' OR detail ->> 'place' = 'new') AND (action <> 'user.changed' OR detail ->> 'role' IS NOT NULL);

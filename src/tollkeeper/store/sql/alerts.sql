@@ -6,7 +6,7 @@ SELECT b.since FROM alerts_begin AS b FOR UPDATE SKIP LOCKED;
 
 -- name: claim_alerts
 -- Take acts of the last day that their users are to be told of, the oldest first, and that nobody has taken or whose taker
--- seems to be gone. Those whose user wants no mail are done with at once. Of revealed secrets one an hour is told.
+-- seems to be gone. Those whose user wants no mail are done with at once, but for the one that says so. Of revealed secrets one an hour is told.
 WITH acts AS MATERIALIZED (
     SELECT a.user_id, a.id, a.action, a.actor, a.ip_address, a.user_agent, a.created_at, n.now,
            a.action IN ('variable.revealed', 'variables.revealed') AS is_reveal
@@ -14,7 +14,7 @@ WITH acts AS MATERIALIZED (
       JOIN activity AS a ON a.created_at >= greatest(n.now - interval '24 hours', :since::timestamptz)
      WHERE a.action IN ('login.begun', 'passkey.added', 'passkey.removed', 'passkey.refused', 'key.created', 'key.rotated',
                         'github.connected', 'github.disconnected', 'variable.revealed', 'variables.revealed', 'acting.begun',
-                        'user.changed', 'account.exported')
+                        'user.changed', 'account.exported', 'alerts.off')
        AND (a.action <> 'login.begun' OR a.detail ->> 'place' = 'new') AND (a.action <> 'user.changed' OR a.detail ->> 'role' IS NOT NULL)
        -- By its key, for each by itself.
        AND coalesce((SELECT l.done_at IS NULL AND l.held_until <= n.now
@@ -36,7 +36,8 @@ WITH acts AS MATERIALIZED (
 ), told AS MATERIALIZED (
     SELECT d.*, i.shown_as AS email, coalesce(u.next_zone, u.day_zone) AS time_zone,
            i.shown_as IS NOT NULL AND u.is_active AND a.leaving_since IS NULL
-           AND coalesce((SELECT (p.settings ->> 'mails_security')::boolean FROM preferences AS p WHERE p.user_id = d.user_id), true)
+           AND (d.action = 'alerts.off'
+                OR coalesce((SELECT (p.settings ->> 'mails_security')::boolean FROM preferences AS p WHERE p.user_id = d.user_id), true))
                AS is_wanted
       FROM due AS d
       JOIN accounts AS a ON a.id = d.user_id
