@@ -158,6 +158,24 @@ async def test_users_take_by_themselves_only_what_they_may(ledger: Ledger, db: D
         await changes.change(db, user, Wish("gold"), actor=ME, by_themselves=True)
 
 
+async def test_nobody_pays_by_the_year_by_themselves_where_the_plan_is_not_for_taking(db: Database) -> None:
+    user = await a_user(db, "team")
+    with pytest.raises(NeedsCheckout):
+        await changes.change(db, user, Wish("team", "yearly"), actor=ME, by_themselves=True)
+    await change(db, user, "team", billing_cycle="yearly")
+    # Less than one has is always to be had.
+    assert not (await change(db, user, "team", billing_cycle="monthly", alone=True)).decision.is_at_once
+
+
+async def test_a_trial_that_was_cancelled_is_taken_back_and_costs_nothing(db: Database) -> None:
+    user = await a_user(db, "free")
+    tried = await change(db, user, "basic", alone=True, trial=True)
+    await change(db, user, "free", alone=True)
+    back = await change(db, user, "basic", alone=True)
+    assert (back.decision.kind, back.own.is_trial, back.own.next_plan) == ("resumed", True, None)
+    assert back.own.expires_at == tried.own.expires_at
+
+
 async def test_what_was_given_for_a_time_ends_then_at_the_latest(ledger: Ledger, db: Database, clock: Clock) -> None:
     user = await a_user(db, "free")
     until = AT + timedelta(days=3)

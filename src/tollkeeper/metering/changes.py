@@ -69,9 +69,9 @@ def decide(
     cycle = _cycle(own, plan, wish)
     if wish.trial:
         return _trial(own, plan, cycle, now=now, had_trial=had_trial)
+    if plan.name == own.plan.name and own.next_plan is not None:
+        return Decision("resumed", now, until=own.given_until, cycle=own.plan.billing_cycle, is_at_once=True)
     if plan.name == own.plan.name and not own.is_trial:
-        if own.next_plan is not None:
-            return Decision("resumed", now, until=own.given_until, cycle=own.plan.billing_cycle, is_at_once=True)
         if cycle == own.plan.billing_cycle:
             raise Contradiction(f"the plan is {plan.name} already, and nothing else is arranged")
         if cycle == "yearly":
@@ -116,11 +116,9 @@ def price_of(plan: Plan, cycle: Cycle) -> int:
     return plan.price_per_month * _MONTHS_A_YEAR if plan.price_per_year is None else plan.price_per_year
 
 
-def refuse_unless_self_service(own: OwnPlan, plan: Plan) -> None:
-    """Refuse what users cannot take by themselves: what lies below their plan and what is marked so they may."""
-    if plan.rank >= own.plan.rank and plan.name != own.plan.name and not plan.self_service:
-        raise NeedsCheckout(f"the plan {plan.name} is not one that users take by themselves", plan=plan.name)
-    if plan.name == own.plan.name and own.is_trial and not plan.self_service:
+def refuse_unless_self_service(plan: Plan, decision: Decision) -> None:
+    """Refuse what users cannot take by themselves: less they may, more only of a plan that is marked so."""
+    if decision.is_at_once and decision.kind != "resumed" and not plan.self_service:
         raise NeedsCheckout(f"the plan {plan.name} is not one that users take by themselves", plan=plan.name)
 
 
@@ -154,13 +152,13 @@ async def _change(tx: Transaction, user_id: UUID, wish: Wish, *, actor: Actor, b
     plan = next((each for each in await plans.catalogue(tx) if each.name == wish.plan), None)
     if plan is None:
         raise NotFound(f"the catalogue has no plan {wish.plan!r}", field="plan")
-    if by_themselves:
-        refuse_unless_self_service(own, plan)
     period_ends_at = await tx.value(
         "billing_period", anchored_at=own.anchored_at, cycle=own.plan.billing_cycle, zone=own.zone, at=now
     )
     had_trial = await tx.value("had_trial", user_id=user_id, plan=plan.name)
     decision = decide(own, plan, wish, now=now, period_ends_at=period_ends_at, had_trial=had_trial)
+    if by_themselves:
+        refuse_unless_self_service(plan, decision)
     terms_id = await _carry_out(tx, user_id, plan, decision, now=now)
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
     detail = {"plan": plan.name, "kind": decision.kind, "at": decision.takes_effect_at.isoformat()}
@@ -170,8 +168,8 @@ async def _change(tx: Transaction, user_id: UUID, wish: Wish, *, actor: Actor, b
 
 
 async def _carry_out(tx: Transaction, user_id: UUID, plan: Plan, decision: Decision, *, now: datetime) -> UUID:
-    if decision.kind == "resumed" or not decision.is_at_once:
-        is_resumed = decision.kind == "resumed"
+    is_resumed = decision.kind == "resumed"
+    if is_resumed or not decision.is_at_once:
         return await tx.value(
             "arrange_next",
             user_id=user_id,
