@@ -54,8 +54,10 @@ def alert(to: str, *, what: str, rest: str, at: str, by_whom: str, written_at: d
 
 
 def _written(name: str, subject: str, words: dict[str, str]) -> tuple[str, str]:
-    escaped = {each: html.escape(word) for each, word in (words | {"subject": subject}).items()}
-    return _template(f"{name}.txt").substitute(words), _template(f"{name}.html").substitute(escaped)
+    escaped = {each: html.escape(word) for each, word in words.items()}
+    body = _template(f"{name}.html").substitute(escaped)
+    framed = _template("frame.html").substitute(subject=html.escape(subject), body=body)
+    return _template(f"{name}.txt").substitute(words), framed
 
 
 @cache

@@ -18,7 +18,7 @@ from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, LimitsShown, instant
 from tollkeeper.metering import changes, own_plan
 from tollkeeper.metering.changes import Changed, Kind, Wish
-from tollkeeper.metering.own_plan import PastTerms
+from tollkeeper.metering.own_plan import CameBy, PastTerms
 from tollkeeper.metering.plan_file import Cycle
 
 PlanName = Annotated[str, Meta(min_length=1, max_length=50)]
@@ -90,7 +90,7 @@ class TermsShown(Heard, frozen=True, kw_only=True):
     id: str
     plan: str
     version: int
-    kind: Literal["given", "upgraded", "downgraded", "cancelled", "renewed", "expired", "migrated"]
+    kind: CameBy
     billing_cycle: Cycle
     is_trial: bool
     is_in_force: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from tollkeeper.errors import NotFound, Unavailable
@@ -13,6 +13,8 @@ from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.plan_file import Cycle, Plan
 from tollkeeper.metering.plans import plan_of
 from tollkeeper.store.database import Record, Statements, Transaction
+
+CameBy: TypeAlias = Literal["given", "upgraded", "downgraded", "cancelled", "renewed", "expired", "migrated"]
 
 _ATTEMPTS: Final = 5
 
@@ -45,7 +47,7 @@ class PastTerms:
     id: UUID
     plan_name: str
     plan_version: int
-    kind: Literal["given", "upgraded", "downgraded", "cancelled", "renewed", "expired", "migrated"]
+    kind: CameBy
     billing_cycle: Cycle
     is_trial: bool
     is_in_force: bool

@@ -107,14 +107,19 @@ async def set_plan(
 
     Raises ``NotFound`` for an unknown plan or user and ``Invalid`` if ``expiresAt`` is over.
     """
-    if expires_at is not None and expires_at.tzinfo is None:
-        raise Invalid.field("expiresAt", "must say its offset from UTC")
     async with database.transaction() as tx:
-        # Takes the lock and answers the instant that decides.
-        now = await tx.value("bring_current", user_ids=[user_id])
-        if expires_at is not None and expires_at <= now:
-            raise Invalid.field("expiresAt", "must lie in the future")
+        now = await locked(tx, user_id, "expiresAt", expires_at)
         return await put_on(tx, user_id, plan_name, starts_at=now, actor=actor, expires_at=expires_at)
+
+
+async def locked(tx: Transaction, user_id: UUID, field: str, ends_at: datetime | None) -> datetime:
+    """Take a user's lock and answer the instant that decides; ``Invalid`` names the field of an end that is over."""
+    if ends_at is not None and ends_at.tzinfo is None:
+        raise Invalid.field(field, "must say its offset from UTC")
+    now = await tx.value("bring_current", user_ids=[user_id])
+    if ends_at is not None and ends_at <= now:
+        raise Invalid.field(field, "must lie in the future")
+    return now
 
 
 async def put_on(
