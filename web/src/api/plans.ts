@@ -23,12 +23,15 @@ export const usePlans = () => useQuery(plansQuery);
 /** The terms that one has, and what of them is used. */
 export const useOwnPlan = () => useQuery(ownPlanQuery);
 
-/** What a change would do: the very answer that it would give. Asked anew each time, since it says from when. */
+/**
+ * What a change would do: the very answer that it would give. Asked anew for each dialog, since it says from when, and
+ * not again under it: once the change is made, there is nothing of it left to preview.
+ */
 export const usePlanPreview = (wish: PlanWish) =>
   useQuery({
-    queryKey: ["plan", "preview", wish],
+    queryKey: ["plan-preview", wish],
     queryFn: ({ signal }) => call<PlanChanged>(`/api/user/plan/preview?${asQuery(wish)}`, { signal }),
-    staleTime: 0,
+    staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
     retry: false,
   });
@@ -40,7 +43,7 @@ export function useChangePlan(wish: PlanWish) {
     mutationFn: () => call<PlanChanged>("/api/user/plan", { method: "PUT", body: wish }),
     onSuccess: () =>
       Promise.all([
-        client.invalidateQueries({ queryKey: ownPlanQuery.queryKey, exact: true }),
+        client.invalidateQueries({ queryKey: ownPlanQuery.queryKey }),
         client.invalidateQueries({ queryKey: accountQuery.queryKey }),
       ]),
   });
