@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from tollkeeper.accounts import alerts, asks, logins
+from tollkeeper.accounts import alerts, asks, logins, notices
 from tollkeeper.accounts.alerts import Post
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
-from tollkeeper.metering import leaving, nodes, retention
+from tollkeeper.metering import events, leaving, nodes, retention
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.store.database import Database
@@ -114,7 +114,7 @@ def all_jobs(
     keep: Keep | None = None,
     post: Post | None = None,
 ) -> tuple[Job, ...]:
-    """List what there is to do. Without ``post`` no alert is mailed."""
+    """List what there is to do. Without ``post`` nothing is mailed."""
     jobs: tuple[Job, ...] = (
         Job("expire what is past its deadline", sweep_seconds, lambda: _expire(ledger)),
         Job("make partitions ahead", _A_DAY, lambda: ensure_partitions(owner_dsn, ahead=AHEAD)),
@@ -123,12 +123,14 @@ def all_jobs(
         Job("forget old sign-ins", _A_DAY, lambda: logins.forget(database)),
         Job("forget who asked to sign in", _AN_HOUR, lambda: asks.forget(database)),
         Job("forget what was told by mail", _AN_HOUR, lambda: alerts.forget(database)),
+        Job("forget old events", _AN_HOUR, lambda: _forget_old_events(database)),
         Job("clear texts as plans say", _AN_HOUR, lambda: _clear_by_plan(database, owner_dsn)),
     )
     if post is not None:
         jobs = (
             *jobs,
             Job("tell people what was done with their accounts", _ALERT_SECONDS, lambda: alerts.tell(database, post)),
+            Job("tell people of their plans and limits", _ALERT_SECONDS, lambda: notices.tell(database, post)),
         )
     if keep is None or keep == Keep():
         return jobs
@@ -157,6 +159,11 @@ async def _expire(ledger: Ledger) -> None:
 
 async def _forget_old_hours(database: Database) -> None:
     while len(await database.all("forget_old_hours", most=_ROWS)) == _ROWS:
+        pass
+
+
+async def _forget_old_events(database: Database) -> None:
+    while await events.forget(database, most=_ROWS) == _ROWS:
         pass
 
 

@@ -26,7 +26,8 @@ _ACCOUNT: Final = (
     "createdAt"
 )
 _SETTINGS: Final = (
-    "name email timeZone nextTimeZone theme daysShown emailAlerts emailAlerts.limits emailAlerts.security"
+    "name email timeZone nextTimeZone theme daysShown emailAlerts emailAlerts.limits emailAlerts.plan "
+    "emailAlerts.security warnAt planWarnAt"
 )
 _INVITATION: Final = "id email plan createdAt status expiresAt"
 

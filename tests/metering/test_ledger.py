@@ -92,7 +92,10 @@ async def test_a_refused_request_consumes_nothing(ledger: Ledger, db: Database, 
     plan = await a_plan(owner, "tight", monthly_tokens=100, monthly_cost_nanos=MUCH, max_tokens_per_request=90)
     user = await a_user(db, plan)
     await started(ledger, user, model=OWN_MODEL, max_tokens=49, session_id="kept")
+    await refused(ledger, user, model=OWN_MODEL, max_tokens=60, session_id="lost", client_id="lost")
+    # That a limit refuses is told once; from then on not even the row is written.
     before = await usage_of(owner, user)
+    assert before["total_requests"] == 1
     await refused(ledger, user, model=OWN_MODEL, max_tokens=60, session_id="lost", client_id="lost")
     await refused(ledger, user, TooManyTokens, model=OWN_MODEL, max_tokens=90)
     await refused(ledger, user, UnpricedModel, model="unheard-of", idempotency_key="lost")

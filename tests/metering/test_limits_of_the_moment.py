@@ -61,6 +61,18 @@ async def test_a_refund_gives_no_unit_of_a_minute_back(
     assert (await refusal(ledger, user))["limit"] == "perMinute"
 
 
+async def test_a_minute_follows_the_users_time_where_the_clock_went_back_behind_their_day(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    await clock.hold(AT)
+    user = await a_user(db, await a_plan(owner, "slow", requests_per_minute=2))
+    await clock.step(timedelta(days=2))
+    await db.value("bring_current", user_ids=[user])
+    await clock.hold(AT)
+    assert [(await started(ledger, user)).limits.minute_used for _ in range(2)] == [1, 2]
+    assert (await refusal(ledger, user))["resetsAt"] == datetime(2026, 5, 15, 0, 1, tzinfo=UTC)
+
+
 async def test_as_many_are_under_way_as_the_plan_says(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:

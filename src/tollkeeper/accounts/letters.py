@@ -53,6 +53,13 @@ def alert(to: str, *, what: str, rest: str, at: str, by_whom: str, written_at: d
     return Letter(to, subject, text, hypertext, f"{to}: {what}", written_at)
 
 
+def notice(to: str, *, what: str, rest: str, written_at: datetime, site: str) -> Letter:
+    """Tell somebody of their plan or their limits: ``rest`` says more of it."""
+    words = {"what": what, "rest": rest, "link": f"{site}/plan", "site": site}
+    text, hypertext = _written("notice", subject := f"tollkeeper: {what}", words)
+    return Letter(to, subject, text, hypertext, f"{to}: {what}", written_at)
+
+
 def _written(name: str, subject: str, words: dict[str, str]) -> tuple[str, str]:
     escaped = {each: html.escape(word) for each, word in words.items()}
     body = _template(f"{name}.html").substitute(escaped)

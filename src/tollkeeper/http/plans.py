@@ -41,6 +41,7 @@ def shown(plan: Plan) -> dict[str, Any]:
         "rollover_percent": plan.rollover_percent,
         "refund": plan.refund,
         "on_unavailable": plan.on_unavailable,
+        "warn_at": list(plan.warn_at),
         "price_per_year": plan.price_per_year,
         "currency": plan.currency,
         "trial_days": plan.trial_days,
@@ -53,6 +54,7 @@ class PlanShown(Heard, frozen=True, kw_only=True):
 
     A limit of null is none at all, 0 allows nothing; money in cents, `pricePerYear` of null: not sold by the year.
     `retainTextDays` of null: as long as requests. `onUnavailable` is what clients should do while tollkeeper is away.
+    `warnAt` are percentages of the limits at which users are told.
     """
 
     name: str
@@ -75,6 +77,7 @@ class PlanShown(Heard, frozen=True, kw_only=True):
     rollover_percent: int
     refund: Literal["trusted", "never"]
     on_unavailable: Literal["closed", "open"]
+    warn_at: list[int]
     price_per_year: int | None
     currency: str
     trial_days: int

@@ -19,6 +19,7 @@
     price_per_month = 900          # cents; left out: 0
     price_per_year = 9000          # left out: not sold by the year
     currency = "eur"               # left out: "usd"
+    warn_at = [50, 90]             # percent of limits at which users are told; left out: [50, 80, 100]
     billing_cycle = "monthly"      # or "yearly": how it is sold unless asked for otherwise
     trial_days = 14                # left out: 0, none
     self_service = true            # users may take it by themselves; left out: false
@@ -52,6 +53,7 @@ _MOST_DAYS: Final = 36_500
 _MOST_TRIAL_DAYS: Final = 3_650
 _MOST_FEATURES: Final = 200
 _LONGEST_FEATURE: Final = 206  # a model's name after "model:"
+_MOST_WARNINGS: Final = 10
 _MOST_ENTITLEMENTS: Final = 200
 _LONGEST_VALUE: Final = 200
 _ENTITLEMENT = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}")
@@ -75,6 +77,7 @@ FIELDS: Final = (
     "rollover_percent",
     "refund",
     "on_unavailable",
+    "warn_at",
     "price_per_month",
     "price_per_year",
     "currency",
@@ -88,6 +91,10 @@ FIELDS: Final = (
 
 Entitlement: TypeAlias = "bool | int | float | list[str]"
 Cycle: TypeAlias = Literal["monthly", "yearly"]
+
+
+WARN_AT: Final = (50, 80, 100)
+"""At which percentages of their limits users are warned unless their plan says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ class Plan:
     rollover_percent: int = 0
     refund: Literal["trusted", "never"] = "trusted"
     on_unavailable: Literal["closed", "open"] = "closed"
+    warn_at: tuple[int, ...] = WARN_AT
     price_per_year: int | None = None
     currency: str = "usd"
     trial_days: int = 0
@@ -192,6 +200,7 @@ def _plan(name: str, given: Any) -> Plan:
         rollover_percent=_whole(table.get("rollover_percent", 0), f"{place}.rollover_percent", most=100),
         refund=_one_of(table, "refund", place, ("trusted", "never")),
         on_unavailable=_one_of(table, "on_unavailable", place, ("closed", "open")),
+        warn_at=_percentages(table.get("warn_at", list(WARN_AT)), f"{place}.warn_at"),
         price_per_year=_price_per_year(table, place),
         currency=_currency(table.get("currency", "usd"), f"{place}.currency"),
         trial_days=_whole(table.get("trial_days", 0), f"{place}.trial_days", most=_MOST_TRIAL_DAYS),
@@ -232,6 +241,14 @@ def _features(given: Any, field: str) -> tuple[str, ...]:
     if len(features) > _MOST_FEATURES or len(set(features)) < len(features):
         raise Invalid.field(field, f"must be at most {_MOST_FEATURES}, none of them twice")
     return tuple(features)
+
+
+def _percentages(given: Any, field: str) -> tuple[int, ...]:
+    percentages = cast("list[Any]", given) if isinstance(given, list) else []
+    whole = [each for each in percentages if type(each) is int and 1 <= each <= WARN_AT[-1]]
+    if not isinstance(given, list) or len(percentages) > _MOST_WARNINGS or len(whole) < len(percentages):
+        raise Invalid.field(field, f"must be a list of up to {_MOST_WARNINGS} whole numbers from 1 to {WARN_AT[-1]}")
+    return tuple(sorted(set(whole)))
 
 
 def _entitlements(given: Any, field: str) -> dict[str, Entitlement]:

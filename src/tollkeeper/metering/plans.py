@@ -166,7 +166,7 @@ async def new_terms(
 
 def plan_of(columns: dict[str, Any]) -> Plan:
     """Read a plan as the database keeps it."""
-    columns["features"] = tuple(columns["features"])
+    columns["features"], columns["warn_at"] = tuple(columns["features"]), tuple(columns["warn_at"])
     return Plan(**columns)
 
 
@@ -195,4 +195,7 @@ def _as_in_file(plan: Plan) -> dict[str, Any]:
 
 
 def _row(plan: Plan) -> dict[str, Any]:
-    return {each.name: getattr(plan, each.name) for each in fields(plan)} | {"features": list(plan.features)}
+    return {each.name: getattr(plan, each.name) for each in fields(plan)} | {
+        "features": list(plan.features),
+        "warn_at": list(plan.warn_at),
+    }

@@ -2,6 +2,7 @@
 
 from tollkeeper.http.admin import (
     activity,
+    alerts,
     exceptions,
     invitations,
     keys,
@@ -15,6 +16,7 @@ from tollkeeper.http.admin import (
 
 __all__ = [
     "activity",
+    "alerts",
     "exceptions",
     "invitations",
     "keys",

@@ -72,14 +72,20 @@ ALTER TABLE usage
     ADD COLUMN warn_month_nanos    bigint,
     ADD COLUMN unusual_at_nanos    bigint,
     ADD COLUMN expiring_at         timestamptz;
+-- Neither changes with a request, so updates of the row stay within their page.
+CREATE INDEX usage_plan_ends ON usage (least(expiring_at, plan_expires_at)) WHERE least(expiring_at, plan_expires_at) IS NOT NULL;
 COMMENT ON COLUMN usage.own_warn_at IS 'The percentages that the user chose. Null: those of the plan.';
 COMMENT ON COLUMN usage.warn_at IS 'The percentages in force.';
 COMMENT ON COLUMN usage.warn_day_requests IS 'The count of the window at which there is something to tell. Null: nothing more in this window.';
 COMMENT ON COLUMN usage.unusual_at_nanos IS 'The cost of the month at which today''s begins to be unusual. Null: not today.';
 COMMENT ON COLUMN usage.expiring_at IS 'When to tell that the plan ends. Null: nothing to tell, or told.';
--- What was used before is told of with the next use; limits that are never used up stay silent.
+-- What was used before is told of with the next use.
 UPDATE usage AS u
-   SET warn_day_requests   = (u.daily_requests + 1) / 2,
-       warn_month_requests = (u.monthly_requests + u.extra_requests + 1) / 2,
-       warn_month_tokens   = (u.monthly_tokens + u.extra_tokens + 1) / 2,
-       warn_month_nanos    = (u.monthly_cost_nanos + u.extra_nanos + 1) / 2;
+   SET warn_day_requests   = nullif((u.daily_requests + 1) / 2, 0),
+       warn_month_requests = nullif((u.monthly_requests + u.extra_requests + 1) / 2, 0),
+       warn_month_tokens   = nullif((u.monthly_tokens + u.extra_tokens + 1) / 2, 0),
+       warn_month_nanos    = nullif((u.monthly_cost_nanos + u.extra_nanos + 1) / 2, 0);
+UPDATE usage AS u
+   SET expiring_at = u.plan_expires_at - interval '3 days',
+       due_at      = least(u.due_at, u.plan_expires_at - interval '3 days')
+ WHERE u.plan_expires_at - interval '3 days' > tk_now() AND u.next_plan IS DISTINCT FROM u.plan_name;

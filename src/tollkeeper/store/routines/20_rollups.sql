@@ -49,45 +49,57 @@ CREATE OR REPLACE FUNCTION tk_apply(p_changes tk_change[], p_now timestamptz) RE
     SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
     AS $$
 DECLARE
-    v_users uuid[] := ARRAY(SELECT DISTINCT c.user_id FROM unnest(p_changes) AS c);
+    v_users    uuid[] := ARRAY(SELECT DISTINCT c.user_id FROM unnest(p_changes) AS c);
+    v_warned   uuid[];   -- of whom there is something to tell
+    v_unpriced uuid[];
+    v_user     uuid;
 BEGIN
-    UPDATE usage AS u
-       SET version           = u.version + c.ops,
-           day_requests      = u.day_requests + c.day_unit,
-           month_requests    = u.month_requests + c.month_unit,
-           month_tokens      = u.month_tokens + c.month_tokens,
-           month_cost_nanos  = u.month_cost_nanos + c.month_cost_nanos,
-           reserved_tokens   = u.reserved_tokens - c.released_tokens,
-           reserved_nanos    = u.reserved_nanos - c.released_nanos,
-           pending_requests  = u.pending_requests - c.ended,
-           total_completed   = u.total_completed + c.completed,
-           total_failed      = u.total_failed + c.failed,
-           total_tokens_used = u.total_tokens_used + c.tokens_used,
-           total_cost_nanos  = u.total_cost_nanos + c.cost_nanos,
-           total_unpriced    = u.total_unpriced + c.unpriced,
-           total_timed       = u.total_timed + c.timed,
-           total_duration_ms = u.total_duration_ms + c.duration_ms,
-           total_rated       = u.total_rated + c.rated,
-           total_rating      = u.total_rating + c.rating,
-           updated_at        = p_now
-      FROM (SELECT c.user_id,
-                   sum(c.ops) AS ops,
-                   sum(CASE WHEN c.started_at >= w.day_starts_at THEN c.unit ELSE 0 END) AS day_unit,
-                   sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.unit ELSE 0 END) AS month_unit,
-                   sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.tokens_used ELSE 0 END) AS month_tokens,
-                   sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.cost_nanos ELSE 0 END) AS month_cost_nanos,
-                   sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.released_tokens ELSE 0 END) AS released_tokens,
-                   sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.released_nanos ELSE 0 END) AS released_nanos,
-                   sum(c.ended) AS ended,
-                   sum(c.completed) AS completed, sum(c.failed) AS failed,
-                   sum(c.tokens_used) AS tokens_used, sum(c.cost_nanos) AS cost_nanos, sum(c.unpriced) AS unpriced,
-                   sum(c.timed) AS timed, sum(c.duration_ms) AS duration_ms,
-                   sum(c.rated) AS rated, sum(c.rating) AS rating
-              FROM unnest(p_changes) AS c
-              JOIN usage AS w ON w.user_id = c.user_id
-             WHERE w.user_id = ANY (v_users)
-             GROUP BY c.user_id) AS c
-     WHERE u.user_id = c.user_id AND u.user_id = ANY (v_users);
+    WITH moved AS (
+        UPDATE usage AS u
+           SET version           = u.version + c.ops,
+               day_requests      = u.day_requests + c.day_unit,
+               month_requests    = u.month_requests + c.month_unit,
+               month_tokens      = u.month_tokens + c.month_tokens,
+               month_cost_nanos  = u.month_cost_nanos + c.month_cost_nanos,
+               reserved_tokens   = u.reserved_tokens - c.released_tokens,
+               reserved_nanos    = u.reserved_nanos - c.released_nanos,
+               pending_requests  = u.pending_requests - c.ended,
+               total_completed   = u.total_completed + c.completed,
+               total_failed      = u.total_failed + c.failed,
+               total_tokens_used = u.total_tokens_used + c.tokens_used,
+               total_cost_nanos  = u.total_cost_nanos + c.cost_nanos,
+               total_unpriced    = u.total_unpriced + c.unpriced,
+               total_timed       = u.total_timed + c.timed,
+               total_duration_ms = u.total_duration_ms + c.duration_ms,
+               total_rated       = u.total_rated + c.rated,
+               total_rating      = u.total_rating + c.rating,
+               updated_at        = p_now
+          FROM (SELECT c.user_id,
+                       sum(c.ops) AS ops,
+                       sum(CASE WHEN c.started_at >= w.day_starts_at THEN c.unit ELSE 0 END) AS day_unit,
+                       sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.unit ELSE 0 END) AS month_unit,
+                       sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.tokens_used ELSE 0 END) AS month_tokens,
+                       sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.cost_nanos ELSE 0 END) AS month_cost_nanos,
+                       sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.released_tokens ELSE 0 END) AS released_tokens,
+                       sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.released_nanos ELSE 0 END) AS released_nanos,
+                       sum(c.ended) AS ended,
+                       sum(c.completed) AS completed, sum(c.failed) AS failed,
+                       sum(c.tokens_used) AS tokens_used, sum(c.cost_nanos) AS cost_nanos, sum(c.unpriced) AS unpriced,
+                       sum(c.timed) AS timed, sum(c.duration_ms) AS duration_ms,
+                       sum(c.rated) AS rated, sum(c.rating) AS rating
+                  FROM unnest(p_changes) AS c
+                  JOIN usage AS w ON w.user_id = c.user_id
+                 WHERE w.user_id = ANY (v_users)
+                 GROUP BY c.user_id) AS c
+         WHERE u.user_id = c.user_id AND u.user_id = ANY (v_users)
+        RETURNING u.user_id, c.unpriced,
+                  u.month_tokens >= u.warn_month_tokens OR u.month_cost_nanos >= u.warn_month_nanos
+                  OR u.month_cost_nanos >= u.unusual_at_nanos AS is_due
+    )
+    SELECT array_agg(m.user_id ORDER BY m.user_id) FILTER (WHERE m.is_due),
+           array_agg(m.user_id) FILTER (WHERE m.unpriced > 0)
+      INTO v_warned, v_unpriced
+      FROM moved AS m;
 
     -- Nobody else writes these users' rows: their usage rows are locked.
     INSERT INTO usage_rollups AS r (
@@ -141,6 +153,13 @@ BEGIN
            unpriced    = s.unpriced + excluded.unpriced,
            started_at  = least(s.started_at, excluded.started_at),
            last_at     = greatest(s.last_at, excluded.last_at);
+
+    IF v_unpriced IS NOT NULL THEN
+        PERFORM tk_tell_unpriced(p_changes, v_unpriced);
+    END IF;
+    FOREACH v_user IN ARRAY coalesce(v_warned, '{}') LOOP
+        PERFORM tk_warn(v_user);
+    END LOOP;
 
     -- Shared by all users, so last, in a fixed order, and in this backend's own slot.
     INSERT INTO overall_rollups AS r (

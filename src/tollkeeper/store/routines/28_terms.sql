@@ -3,6 +3,8 @@
 -- As they were called before.
 DROP FUNCTION IF EXISTS tk_take_terms(uuid, uuid);
 DROP FUNCTION IF EXISTS tk_new_terms(uuid, text, timestamptz, timestamptz);
+-- It answered less.
+DROP FUNCTION IF EXISTS tk_terms_in_force(uuid, uuid, timestamptz);
 
 CREATE OR REPLACE FUNCTION tk_months_after(p_anchor timestamptz, p_months integer, p_zone text) RETURNS timestamptz
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -49,6 +51,7 @@ CREATE OR REPLACE FUNCTION tk_terms_in_force(p_user uuid, p_terms uuid, p_at tim
     left_requests          bigint,
     left_tokens            bigint,
     left_nanos             bigint,
+    warn_at                smallint[],
     due_at                 timestamptz
 )
     LANGUAGE sql STABLE
@@ -65,7 +68,7 @@ CREATE OR REPLACE FUNCTION tk_terms_in_force(p_user uuid, p_terms uuid, p_at tim
            ARRAY(SELECT jsonb_array_elements_text(v.features)),
            v.refund <> 'never', v.rollover_percent,
            CASE WHEN v.period = 'anniversary' THEN t.anchored_at END,
-           g.requests, g.tokens, g.nanos, least(o.due_at, g.due_at, 'infinity')
+           g.requests, g.tokens, g.nanos, v.warn_at, least(o.due_at, g.due_at, 'infinity')
       FROM plan_terms AS t
       JOIN plan_versions AS v ON v.plan_name = t.plan_name AND v.version = t.plan_version
       CROSS JOIN (SELECT coalesce(jsonb_object_agg(l.key, l.value ORDER BY e.id), '{}') AS limits, min(e.ends_at) AS due_at
@@ -128,6 +131,8 @@ CREATE OR REPLACE FUNCTION tk_settle_grants(p_user uuid) RETURNS void
 CREATE OR REPLACE FUNCTION tk_put_in_force(p_user uuid, p_terms uuid, p_at timestamptz) RETURNS void
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    v_before uuid := (SELECT u.plan_terms_id FROM usage AS u WHERE u.user_id = p_user);
 BEGIN
     -- The one place where limits reach the usage row. What was burned so far was burned under the limits so far.
     PERFORM tk_settle_grants(p_user);
@@ -148,10 +153,24 @@ BEGIN
                                                                          u.month_ends_at - interval '1 microsecond') AS m) END,
            month_anchor = f.month_anchor,
            terms_at = p_at, terms_due_at = f.due_at,
-           due_at = least(u.due_at, f.expires_at, f.due_at),
+           -- With the next use all is told that holds then and was not told before.
+           warn_at = w.warn_at,
+           warn_day_requests = tk_next_warning(0, f.daily_requests, w.warn_at),
+           warn_month_requests = tk_next_warning(0, f.monthly_requests + u.burned_requests + f.left_requests, w.warn_at),
+           warn_month_tokens = tk_next_warning(0, f.monthly_tokens + u.burned_tokens + f.left_tokens, w.warn_at),
+           warn_month_nanos = tk_next_warning(0, f.monthly_cost_nanos + u.burned_nanos + f.left_nanos, w.warn_at),
+           expiring_at = w.expiring_at,
+           due_at = least(u.due_at, f.expires_at, f.due_at, w.expiring_at),
            version = u.version + 1
       FROM tk_terms_in_force(p_user, p_terms, p_at) AS f
+      JOIN usage AS o ON o.user_id = p_user
+      -- Three days before a plan ends its user is told, unless the same plan follows.
+      CROSS JOIN LATERAL (SELECT coalesce(o.own_warn_at, f.warn_at) AS warn_at,
+                                 CASE WHEN f.expires_at - interval '3 days' > p_at
+                                       AND f.next_plan IS DISTINCT FROM f.plan_name
+                                      THEN f.expires_at - interval '3 days' END AS expiring_at) AS w
      WHERE u.user_id = p_user;
+    PERFORM tk_tell_of_terms(p_user, v_before, p_terms);
 END
     $$;
 

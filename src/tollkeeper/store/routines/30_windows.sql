@@ -52,7 +52,9 @@ CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RE
         SELECT z.*, z.zone IS DISTINCT FROM z.day_zone AS moved,
                CASE WHEN z.month_over THEN z.zone ELSE z.month_zone END AS new_month_zone,
                m.midnight, coalesce(a.starts_at, m.first AT TIME ZONE z.zone) AS month_begins,
-               coalesce(a.ends_at, (m.first + interval '1 month') AT TIME ZONE z.zone) AS month_ends
+               coalesce(a.ends_at, (m.first + interval '1 month') AT TIME ZONE z.zone) AS month_ends,
+               CASE WHEN z.day_over THEN m.midnight::date ELSE z.day_on END AS new_day,
+               CASE WHEN z.month_over THEN 0 ELSE z.month_cost_nanos END AS new_cost_nanos
           FROM zoned AS z
           CROSS JOIN LATERAL (SELECT d.midnight, date_trunc('month', d.midnight) AS first
                                 FROM (SELECT tk_midnight(p_now, z.zone) AS midnight) AS d) AS m
@@ -63,7 +65,7 @@ CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RE
        SET day_zone        = l.zone,
            next_zone       = CASE WHEN l.moved THEN NULL ELSE u.next_zone END,
            zone_changed_at = CASE WHEN l.moved THEN u.day_ends_at ELSE u.zone_changed_at END,
-           day_on          = CASE WHEN l.day_over THEN l.midnight::date ELSE u.day_on END,
+           day_on          = l.new_day,
            day_starts_at   = CASE WHEN l.day_over THEN greatest(u.day_ends_at, l.midnight AT TIME ZONE l.zone)
                                   ELSE u.day_starts_at END,
            day_ends_at     = CASE WHEN l.day_over THEN (l.midnight + interval '1 day') AT TIME ZONE l.zone
@@ -74,12 +76,21 @@ CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RE
            month_ends_at   = CASE WHEN l.month_over THEN l.month_ends ELSE u.month_ends_at END,
            month_requests   = CASE WHEN l.month_over THEN 0 ELSE u.month_requests END,
            month_tokens     = CASE WHEN l.month_over THEN 0 ELSE u.month_tokens END,
-           month_cost_nanos = CASE WHEN l.month_over THEN 0 ELSE u.month_cost_nanos END,
+           month_cost_nanos = l.new_cost_nanos,
            reserved_tokens  = CASE WHEN l.month_over THEN 0 ELSE u.reserved_tokens END,
            reserved_nanos   = CASE WHEN l.month_over THEN 0 ELSE u.reserved_nanos END,
            burned_requests  = CASE WHEN l.month_over THEN 0 ELSE u.burned_requests END,
            burned_tokens    = CASE WHEN l.month_over THEN 0 ELSE u.burned_tokens END,
-           burned_nanos     = CASE WHEN l.month_over THEN 0 ELSE u.burned_nanos END
+           burned_nanos     = CASE WHEN l.month_over THEN 0 ELSE u.burned_nanos END,
+           warn_day_requests   = CASE WHEN l.day_over THEN tk_next_warning(0, u.daily_requests, u.warn_at)
+                                      ELSE u.warn_day_requests END,
+           warn_month_requests = CASE WHEN l.month_over THEN tk_next_warning(0, u.monthly_requests + u.extra_requests, u.warn_at)
+                                      ELSE u.warn_month_requests END,
+           warn_month_tokens   = CASE WHEN l.month_over THEN tk_next_warning(0, u.monthly_tokens + u.extra_tokens, u.warn_at)
+                                      ELSE u.warn_month_tokens END,
+           warn_month_nanos    = CASE WHEN l.month_over THEN tk_next_warning(0, u.monthly_cost_nanos + u.extra_nanos, u.warn_at)
+                                      ELSE u.warn_month_nanos END,
+           unusual_at_nanos    = tk_unusual_at(u.user_id, l.new_day, l.new_cost_nanos)
       FROM local AS l
      WHERE u.user_id = l.user_id
     $$;
@@ -128,7 +139,7 @@ BEGIN
     -- What ended of a user's terms, grants and months, in the order in which it did: each under what was in force then.
     LOOP
         SELECT w.* INTO u FROM usage AS w WHERE w.user_id = p_user;
-        v_at := least(u.plan_expires_at, u.terms_due_at, CASE WHEN tk_months_matter(u) THEN u.month_ends_at END);
+        v_at := least(u.plan_expires_at, u.expiring_at, u.terms_due_at, CASE WHEN tk_months_matter(u) THEN u.month_ends_at END);
         EXIT WHEN v_at > p_now;
         IF v_at <= v_done THEN
             RAISE EXCEPTION 'what ended at % goes on', v_at;   -- better than to try for ever
@@ -142,6 +153,9 @@ BEGIN
                      (w.monthly_cost_nanos - w.month_cost_nanos - w.reserved_nanos) * w.rollover_percent / 100]
           INTO v_month, v_left
           FROM usage AS w WHERE w.user_id = p_user;
+        IF u.expiring_at = v_at THEN
+            PERFORM tk_tell_of_expiring(p_user);
+        END IF;
         IF u.plan_expires_at = v_at THEN
             PERFORM tk_expire_plan(p_user);
         END IF;
@@ -186,13 +200,13 @@ BEGIN
     v_expired := tk_expire(v_due, p_now);
     FOR v_user IN SELECT u.user_id FROM usage AS u
                    WHERE u.user_id = ANY (v_due)
-                     AND (u.plan_expires_at <= p_now OR u.terms_due_at <= p_now
+                     AND (u.plan_expires_at <= p_now OR u.expiring_at <= p_now OR u.terms_due_at <= p_now
                           OR u.month_ends_at <= p_now AND tk_months_matter(u)) LOOP
         PERFORM tk_live_through(v_user.user_id, p_now);
     END LOOP;
     PERFORM tk_roll_windows(v_due, p_now);
     UPDATE usage AS u
-       SET due_at = least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.terms_due_at,
+       SET due_at = least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.expiring_at, u.terms_due_at,
                           (SELECT min(r.expires_at) FROM chat_requests AS r
                             WHERE r.user_id = u.user_id AND r.user_id = ANY (v_due) AND r.status = 'pending'))
      WHERE u.user_id = ANY (v_due);

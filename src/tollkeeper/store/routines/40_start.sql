@@ -86,12 +86,16 @@ DECLARE
     v_month_nanos  bigint[] := '{}';
     v_minute_at timestamptz[] := '{}';
     v_minute    bigint[] := '{}';
+    -- of whom there is something to tell, and the limit that refused
+    v_warned    uuid[] := '{}';
+    v_refused   text[] := '{}';
     -- the user at hand
     i           record;
     u           usage;
     v_policy    text;
     v_held      bigint;   -- reserved and booked tokens of the month
     v_spent     bigint;   -- reserved and booked money of the month
+    v_moment    timestamptz;   -- now, as this user's time has it
     v_at        timestamptz;
     v_seen      text[];
     v_verdict   text;
@@ -99,6 +103,7 @@ DECLARE
     v_rate      jsonb;
     v_token     bigint;
     v_nano      bigint;
+    v_user      uuid;
     n           integer := 0;
 BEGIN
     FOR i IN
@@ -121,15 +126,16 @@ BEGIN
             v_policy := coalesce(v_policies ->> u.plan_name, 'all');
             v_held := u.month_tokens + u.reserved_tokens;
             v_spent := u.month_cost_nanos + u.reserved_nanos;
-            IF u.minute_starts_at + interval '1 minute' <= v_now THEN
-                u.minute_starts_at := date_trunc('minute', v_now);
+            -- A user's time never runs back behind their window, whatever the clock does.
+            v_moment := greatest(v_now, u.day_starts_at, u.month_starts_at, u.minute_starts_at);
+            IF u.minute_starts_at + interval '1 minute' <= v_moment THEN
+                u.minute_starts_at := date_trunc('minute', v_moment);
                 u.minute_requests := 0;
             END IF;
             v_seen := '{}';
             n := cardinality(v_users) + 1;
         END IF;
-        -- A user's time never runs back behind their window, whatever the clock does.
-        v_at := coalesce(i.started_at, greatest(v_now, u.day_starts_at, u.month_starts_at, u.minute_starts_at));
+        v_at := coalesce(i.started_at, v_moment);
         v_rate := i.rates;
         IF v_own THEN
             v_rate := coalesce(tk_own_rates(i.model, v_at), v_rate);
@@ -175,6 +181,12 @@ BEGIN
             IF v_reason IS NOT NULL THEN
                 v_verdict := 'limit';
                 v_needed[i.ord] := CASE v_reason WHEN 'tokens' THEN v_token WHEN 'cost' THEN v_nano ELSE 1 END;
+                IF (CASE v_reason WHEN 'daily' THEN u.warn_day_requests WHEN 'monthly' THEN u.warn_month_requests
+                                  WHEN 'tokens' THEN u.warn_month_tokens WHEN 'cost' THEN u.warn_month_nanos END) IS NOT NULL THEN
+                    v_warned := v_warned || u.user_id;
+                    v_refused := v_refused || CASE v_reason WHEN 'daily' THEN 'dailyRequests' WHEN 'monthly' THEN 'monthlyRequests'
+                                                            WHEN 'tokens' THEN 'monthlyTokens' ELSE 'monthlyCost' END;
+                END IF;
             END IF;
         END IF;
 
@@ -198,6 +210,10 @@ BEGIN
             END IF;
             IF v_at >= u.minute_starts_at THEN
                 u.minute_requests := u.minute_requests + 1;
+            END IF;
+            IF u.day_requests >= u.warn_day_requests OR u.month_requests >= u.warn_month_requests THEN
+                v_warned := v_warned || u.user_id;
+                v_refused := v_refused || NULL::text;
             END IF;
             u.pending_requests := u.pending_requests + 1;
             u.version := u.version + 1;
@@ -281,6 +297,11 @@ BEGIN
          GROUP BY a.user_id, a.session
             ON CONFLICT (user_id, session_id) DO NOTHING;
     END IF;
+
+    FOR v_user IN SELECT DISTINCT w.user_id FROM unnest(v_warned) AS w (user_id) ORDER BY 1 LOOP
+        PERFORM tk_warn(v_user, ARRAY(SELECT r.reason FROM unnest(v_warned, v_refused) AS r (user_id, reason)
+                                       WHERE r.user_id = v_user AND r.reason IS NOT NULL));
+    END LOOP;
 
     RETURN QUERY
     SELECT a.*

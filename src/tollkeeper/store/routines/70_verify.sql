@@ -119,11 +119,11 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
               ('extra_tokens', u.extra_tokens, u.burned_tokens + t.left_tokens),
               ('extra_nanos', u.extra_nanos, u.burned_nanos + t.left_nanos),
               ('plan', ((u.plan_name, u.plan_expires_at, u.next_plan, u.features, u.refunds, u.rollover_percent, u.month_anchor,
-                         u.terms_due_at)
+                         u.terms_due_at, u.warn_at)
                         IS NOT DISTINCT FROM (t.plan_name, t.expires_at, t.next_plan, t.features, t.refunds, t.rollover_percent,
-                         t.month_anchor, t.due_at))::integer, 1),
-              ('due_at', (u.due_at <= least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.terms_due_at,
-                                            n.first_deadline))::integer, 1)
+                         t.month_anchor, t.due_at, coalesce(u.own_warn_at, t.warn_at)))::integer, 1),
+              ('due_at', (u.due_at <= least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.expiring_at,
+                                            u.terms_due_at, n.first_deadline))::integer, 1)
               ) AS v (field, stored, actual)
          WHERE p_user IS NULL OR u.user_id = p_user
     ),

@@ -34,8 +34,9 @@ SELECT unnest(f.ids) AS user_id
  WHERE tk_lock(f.ids) IS NOT NULL;
 
 -- name: users_with_expired
--- Who has pending requests past their deadline. Of all users: the sweep.
-SELECT DISTINCT r.user_id
-  FROM chat_requests AS r
- WHERE r.status = 'pending' AND r.expires_at <= tk_now()
+-- Who has pending requests past their deadline, or a plan that ends or is about to. Of all users: the sweep.
+SELECT DISTINCT d.user_id
+  FROM (SELECT r.user_id FROM chat_requests AS r WHERE r.status = 'pending' AND r.expires_at <= tk_now()
+         UNION ALL
+        SELECT u.user_id FROM usage AS u WHERE least(u.expiring_at, u.plan_expires_at) <= tk_now()) AS d
  LIMIT :most;

@@ -4,7 +4,7 @@
 -- The whole catalogue, by rank.
 SELECT p.name, p.rank, p.version, p.daily_requests, p.monthly_requests, p.max_tokens_per_request, p.monthly_tokens,
        p.monthly_cost_nanos, p.requests_per_minute, p.concurrent_requests, p.features, p.entitlements, p.period,
-       p.rollover_percent, p.refund, p.on_unavailable, p.price_per_month, p.price_per_year, p.currency, p.billing_cycle,
+       p.rollover_percent, p.refund, p.on_unavailable, p.warn_at, p.price_per_month, p.price_per_year, p.currency, p.billing_cycle,
        p.trial_days, p.self_service, p.text_policy, p.retain_text_days
   FROM plans AS p
  ORDER BY p.rank;
@@ -28,17 +28,17 @@ UPDATE plans AS p
 -- Add plans to the catalogue or change them there. The terms that users have stay as they are.
 INSERT INTO plans AS p (name, rank, daily_requests, monthly_requests, max_tokens_per_request, monthly_tokens,
                         monthly_cost_nanos, requests_per_minute, concurrent_requests, features, entitlements, period,
-                        rollover_percent, refund, on_unavailable, price_per_month, price_per_year, currency, billing_cycle,
-                        trial_days, self_service, text_policy, retain_text_days)
+                        rollover_percent, refund, on_unavailable, warn_at, price_per_month, price_per_year, currency,
+                        billing_cycle, trial_days, self_service, text_policy, retain_text_days)
 SELECT g.name, g.rank, g.daily_requests, g.monthly_requests, g.max_tokens_per_request, g.monthly_tokens, g.monthly_cost_nanos,
        g.requests_per_minute, g.concurrent_requests, g.features, g.entitlements, g.period, g.rollover_percent, g.refund,
-       g.on_unavailable, g.price_per_month, g.price_per_year, g.currency, g.billing_cycle, g.trial_days, g.self_service,
+       g.on_unavailable, g.warn_at, g.price_per_month, g.price_per_year, g.currency, g.billing_cycle, g.trial_days, g.self_service,
        g.text_policy, g.retain_text_days
   FROM jsonb_to_recordset(:plans::jsonb) AS g (name text, rank integer, daily_requests bigint, monthly_requests bigint,
                                                max_tokens_per_request bigint, monthly_tokens bigint, monthly_cost_nanos bigint,
                                                requests_per_minute bigint, concurrent_requests bigint, features jsonb,
                                                entitlements jsonb, period text, rollover_percent smallint, refund text,
-                                               on_unavailable text, price_per_month integer, price_per_year integer, currency
+                                               on_unavailable text, warn_at smallint[], price_per_month integer, price_per_year integer, currency
                                                text, billing_cycle text, trial_days integer, self_service boolean, text_policy
                                                text, retain_text_days integer)
     ON CONFLICT (name) DO UPDATE
@@ -56,6 +56,7 @@ SELECT g.name, g.rank, g.daily_requests, g.monthly_requests, g.max_tokens_per_re
        rollover_percent       = excluded.rollover_percent,
        refund                 = excluded.refund,
        on_unavailable         = excluded.on_unavailable,
+       warn_at                = excluded.warn_at,
        price_per_month        = excluded.price_per_month,
        price_per_year         = excluded.price_per_year,
        currency               = excluded.currency,
@@ -77,7 +78,7 @@ SELECT tk_new_terms(u.user_id, :plan, :kind, :starts_at::timestamptz, :expires_a
 -- The older versions of a plan that users are on, and how many are.
 SELECT t.plan_name AS name, p.rank, t.plan_version AS version, v.daily_requests, v.monthly_requests, v.max_tokens_per_request,
        v.monthly_tokens, v.monthly_cost_nanos, v.requests_per_minute, v.concurrent_requests, v.features, v.entitlements,
-       v.period, v.rollover_percent, v.refund, v.on_unavailable, v.price_per_month, v.price_per_year, v.currency,
+       v.period, v.rollover_percent, v.refund, v.on_unavailable, v.warn_at, v.price_per_month, v.price_per_year, v.currency,
        v.billing_cycle, count(*) AS users
   FROM usage AS u
   JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
@@ -144,7 +145,7 @@ SELECT t.id, t.plan_name, t.starts_at, t.expires_at
 -- The terms that a user has, and what of them is used, unless something of theirs is due.
 SELECT t.plan_name AS name, coalesce(p.rank, 0) AS rank, v.version, v.daily_requests, v.monthly_requests,
        v.max_tokens_per_request, v.monthly_tokens, v.monthly_cost_nanos, v.requests_per_minute, v.concurrent_requests,
-       v.features, v.entitlements, v.period, v.rollover_percent, v.refund, v.on_unavailable, v.price_per_month,
+       v.features, v.entitlements, v.period, v.rollover_percent, v.refund, v.on_unavailable, v.warn_at, v.price_per_month,
        v.price_per_year, v.currency, t.billing_cycle, coalesce(p.trial_days, 0) AS trial_days,
        coalesce(p.self_service, false) AS self_service, coalesce(p.text_policy, 'all') AS text_policy, p.retain_text_days,
        t.starts_at, t.expires_at, t.is_trial, t.next_plan, t.next_cycle, t.anchored_at, t.given_until, u.month_zone AS zone,

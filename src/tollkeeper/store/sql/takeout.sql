@@ -93,6 +93,13 @@ SELECT l.act_id AS activity_id, l.act_at, l.tries, l.sent_at
  WHERE l.user_id = :user_id
  ORDER BY l.act_id;
 
+-- name: takeout_events
+-- What they were told of their plan and limits.
+SELECT e.id, e.kind, e.data, e.created_at, e.seen_at
+  FROM events AS e
+ WHERE e.user_id = :user_id
+ ORDER BY e.id;
+
 -- name: takeout_conversations
 -- Their conversations, summed.
 SELECT s.session_id, s.started_at, s.last_at, s.completed, s.failed, s.tokens_used, s.cost_nanos, s.unpriced
