@@ -16,8 +16,8 @@ from .conftest import Person, Site
 PLAN = [
     "name", "rank", "dailyRequests", "monthlyRequests", "maxTokensPerRequest", "monthlyTokens", "monthlyCost",
     "features", "pricePerMonth", "billingCycle", "textPolicy", "retainTextDays", "version", "requestsPerMinute",
-    "concurrentRequests", "entitlements", "period", "rolloverPercent", "refund", "onUnavailable", "pricePerYear",
-    "currency", "trialDays", "selfService",
+    "concurrentRequests", "entitlements", "period", "rolloverPercent", "refund", "onUnavailable", "warnAt",
+    "pricePerYear", "currency", "trialDays", "selfService",
 ]  # fmt: skip
 AT_FIRST = {
     "name": None,
@@ -25,7 +25,9 @@ AT_FIRST = {
     "nextTimeZone": None,
     "theme": "auto",
     "daysShown": 30,
-    "emailAlerts": {"limits": True, "security": True},
+    "emailAlerts": {"limits": True, "plan": True, "security": True},
+    "warnAt": None,
+    "planWarnAt": [50, 80, 100],
 }
 
 
@@ -67,6 +69,7 @@ async def test_the_catalogue_is_for_whoever_is_known(service: Site, alice: Perso
         "rolloverPercent": 0,
         "refund": "trusted",
         "onUnavailable": "closed",
+        "warnAt": [50, 80, 100],
         "pricePerYear": None,
         "currency": "usd",
         "trialDays": 0,
@@ -129,7 +132,9 @@ async def test_settings_are_changed_one_by_one(service: Site, alice: Person, bob
     assert (await changed(service, alice, daysShown=90))["theme"] == "dark"
     for alerts in ({"limits": False}, {"security": False}, {"limits": True}):
         told = await changed(service, alice, emailAlerts=alerts)
-    assert told["emailAlerts"] == {"limits": True, "security": False}
+    assert told["emailAlerts"] == {"limits": True, "plan": True, "security": False}
+    assert (await changed(service, alice, emailAlerts={"plan": False}))["emailAlerts"]["plan"] is False
+    assert (await changed(service, alice, warnAt=[90, 25, 90]))["warnAt"] == [25, 90]
     told = await changed(service, alice, name="Ada L.", timeZone="europe/berlin")
     expected = {
         "name": "Ada L.",
@@ -138,10 +143,14 @@ async def test_settings_are_changed_one_by_one(service: Site, alice: Person, bob
         "nextTimeZone": "Europe/Berlin",
         "theme": "dark",
         "daysShown": 90,
-        "emailAlerts": {"limits": True, "security": False},
+        "emailAlerts": {"limits": True, "plan": False, "security": False},
+        "warnAt": [25, 90],
+        "planWarnAt": [50, 80, 100],
     }
     assert told == expected == await settings(service, alice)
     assert (await changed(service, alice, timeZone="UTC"))["nextTimeZone"] is None
+    assert (await changed(service, alice, warnAt=[]))["warnAt"] == []
+    assert (await changed(service, alice, warnAt=None))["warnAt"] is None
     for nobody in (None, ""):
         await changed(service, alice, name="Ada")
         assert (await changed(service, alice, name=nobody))["name"] is None
@@ -166,6 +175,11 @@ async def test_a_zone_takes_effect_with_the_next_day(service: Site, alice: Perso
         ({"emailAlerts": {"limits": None}}, {"emailAlerts.limits"}),
         ({"emailAlerts": {"limits": 1, "all": True}}, {"emailAlerts.limits", "emailAlerts.all"}),
         ({"emailAlerts": None}, {"emailAlerts"}),
+        ({"theme": "dark", "warnAt": [0]}, {"warnAt"}),
+        ({"warnAt": [50, 101]}, {"warnAt"}),
+        ({"warnAt": [50.5]}, {"warnAt"}),
+        ({"warnAt": [*range(1, 12)]}, {"warnAt"}),
+        ({"warnAt": "50"}, {"warnAt"}),
         ({"theme": "blue"}, {"theme"}),
         ({"theme": None}, {"theme"}),
         ({"daysShown": 31}, {"daysShown"}),
