@@ -15,7 +15,7 @@ from tests.tidy.checkout import SOURCE, Checkout
 # one statement.)
 WITHOUT_USER: dict[str, str] = {
     "tk_user_of": "finds the user by an e-mail address",
-    "users_with_expired": "the sweep asks whose requests are past their deadline",
+    "users_with_expired": "the sweep asks whose requests or plans are past their end",
     "users_of_emails": "finds users by their e-mail addresses",
     "users_page": "the operator lists all users",
     "directory_by_email": "operators look through all users",
@@ -39,6 +39,9 @@ WITHOUT_USER: dict[str, str] = {
     "revoke_any_key": "the operator revokes a key by its id",
     "forget_logins": "the job deletes sessions and links of all users that ended long ago",
     "forget_alerts": "the job deletes what all users were told two days ago",
+    "events_of_all": "operators see what all users were told",
+    "claim_notices": "the job mails what all users are to be told",
+    "forget_events": "the job deletes what all users were told long ago",
     "forget_old_hours": "the job deletes old sums by hour of all users",
     "master_keys_needed": "asks of all secrets which master keys they still need",
     "secrets_by_master_key": "the operator counts secrets by master key",

@@ -73,8 +73,6 @@ DECLARE
     u         usage;
     w         record;
     v_percent integer;
-    v_limits  text[] := '{}';   -- of which something was told
-    v_next    bigint[] := '{}';
 BEGIN
     -- Tell of the percentages that what is used has reached, and of limits that refused a request; then say at which counts
     -- there is more to tell. Once a limit was told to be reached, nothing less is told of it in that window.
@@ -100,8 +98,6 @@ BEGIN
                                 'allowed', CASE w.name WHEN 'monthlyCost' THEN tk_cents(w.allowed) ELSE w.allowed END,
                                 'windowStart', tk_instant(w.starts_at), 'resetsAt', tk_instant(w.ends_at)));
         END LOOP;
-        v_limits := v_limits || w.name;
-        v_next := v_next || CASE WHEN NOT w.name = ANY (p_refused) THEN tk_next_warning(w.used, w.allowed, u.warn_at) END;
     END LOOP;
     IF u.month_cost_nanos >= u.unusual_at_nanos THEN
         u.unusual_at_nanos := tk_unusual_at(p_user, u.day_on, u.month_cost_nanos);
@@ -113,14 +109,14 @@ BEGIN
         END IF;
     END IF;
     UPDATE usage AS k
-       SET warn_day_requests   = CASE WHEN 'dailyRequests' = ANY (v_limits)
-                                      THEN v_next[array_position(v_limits, 'dailyRequests')] ELSE k.warn_day_requests END,
-           warn_month_requests = CASE WHEN 'monthlyRequests' = ANY (v_limits)
-                                      THEN v_next[array_position(v_limits, 'monthlyRequests')] ELSE k.warn_month_requests END,
-           warn_month_tokens   = CASE WHEN 'monthlyTokens' = ANY (v_limits)
-                                      THEN v_next[array_position(v_limits, 'monthlyTokens')] ELSE k.warn_month_tokens END,
-           warn_month_nanos    = CASE WHEN 'monthlyCost' = ANY (v_limits)
-                                      THEN v_next[array_position(v_limits, 'monthlyCost')] ELSE k.warn_month_nanos END,
+       SET warn_day_requests   = CASE WHEN k.warn_day_requests IS NOT NULL AND NOT 'dailyRequests' = ANY (p_refused)
+                                      THEN tk_next_warning(k.day_requests, k.daily_requests, k.warn_at) END,
+           warn_month_requests = CASE WHEN k.warn_month_requests IS NOT NULL AND NOT 'monthlyRequests' = ANY (p_refused)
+                                      THEN tk_next_warning(k.month_requests, k.monthly_requests + k.extra_requests, k.warn_at) END,
+           warn_month_tokens   = CASE WHEN k.warn_month_tokens IS NOT NULL AND NOT 'monthlyTokens' = ANY (p_refused)
+                                      THEN tk_next_warning(k.month_tokens, k.monthly_tokens + k.extra_tokens, k.warn_at) END,
+           warn_month_nanos    = CASE WHEN k.warn_month_nanos IS NOT NULL AND NOT 'monthlyCost' = ANY (p_refused)
+                                      THEN tk_next_warning(k.month_cost_nanos, k.monthly_cost_nanos + k.extra_nanos, k.warn_at) END,
            unusual_at_nanos    = u.unusual_at_nanos
      WHERE k.user_id = p_user;
 END
@@ -158,7 +154,7 @@ BEGIN
     -- A user's first terms are no change, nor is the same plan for another period.
     SELECT t.* INTO v_old FROM plan_terms AS t WHERE t.user_id = p_user AND t.id = p_old;
     SELECT t.* INTO v_new FROM plan_terms AS t WHERE t.user_id = p_user AND t.id = p_new;
-    IF v_old.id IS NULL OR v_old.id = v_new.id OR v_new.kind = 'renewed' THEN
+    IF v_old.id IS NULL OR v_new.kind = 'renewed' THEN
         RETURN;
     END IF;
     -- Of a plan that ended by itself one mail is enough.

@@ -170,7 +170,9 @@ BEGIN
                                        AND f.next_plan IS DISTINCT FROM f.plan_name
                                       THEN f.expires_at - interval '3 days' END AS expiring_at) AS w
      WHERE u.user_id = p_user;
-    PERFORM tk_tell_of_terms(p_user, v_before, p_terms);
+    IF FOUND AND v_before <> p_terms THEN
+        PERFORM tk_tell_of_terms(p_user, v_before, p_terms);
+    END IF;
 END
     $$;
 

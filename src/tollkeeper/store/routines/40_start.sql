@@ -298,10 +298,12 @@ BEGIN
             ON CONFLICT (user_id, session_id) DO NOTHING;
     END IF;
 
-    FOR v_user IN SELECT DISTINCT w.user_id FROM unnest(v_warned) AS w (user_id) ORDER BY 1 LOOP
-        PERFORM tk_warn(v_user, ARRAY(SELECT r.reason FROM unnest(v_warned, v_refused) AS r (user_id, reason)
-                                       WHERE r.user_id = v_user AND r.reason IS NOT NULL));
-    END LOOP;
+    IF cardinality(v_warned) > 0 THEN
+        FOR v_user IN SELECT DISTINCT w.user_id FROM unnest(v_warned) AS w (user_id) ORDER BY 1 LOOP
+            PERFORM tk_warn(v_user, ARRAY(SELECT r.reason FROM unnest(v_warned, v_refused) AS r (user_id, reason)
+                                           WHERE r.user_id = v_user AND r.reason IS NOT NULL));
+        END LOOP;
+    END IF;
 
     RETURN QUERY
     SELECT a.*

@@ -38,5 +38,9 @@ SELECT unnest(f.ids) AS user_id
 SELECT DISTINCT d.user_id
   FROM (SELECT r.user_id FROM chat_requests AS r WHERE r.status = 'pending' AND r.expires_at <= tk_now()
          UNION ALL
-        SELECT u.user_id FROM usage AS u WHERE least(u.expiring_at, u.plan_expires_at) <= tk_now()) AS d
+        -- In the order of its index, which whoever has no such end is not in.
+        (SELECT u.user_id FROM usage AS u
+          WHERE least(u.expiring_at, u.plan_expires_at) <= (SELECT tk_now())
+          ORDER BY least(u.expiring_at, u.plan_expires_at)
+          LIMIT :most)) AS d
  LIMIT :most;
