@@ -231,4 +231,4 @@ def _told(one: PlanDifference) -> list[str]:
 def _value(value: Any) -> str:
     if value is None:
         return "unlimited"
-    return " ".join(cast("list[str]", value)) if isinstance(value, list) else str(value)
+    return " ".join(str(each) for each in cast("list[Any]", value)) if isinstance(value, list) else str(value)
