@@ -50,6 +50,24 @@ async def test_a_minute_admits_what_the_plan_says_and_the_next_begins_at_its_res
     assert (await started(ledger, user)).limits.minute_used == 1
 
 
+async def test_a_clock_that_goes_back_counts_in_the_minute_in_which_it_says_the_request_began(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    midnight = datetime(2026, 5, 14, tzinfo=UTC)
+    await clock.hold(AT)
+    user = await a_user(db, await a_plan(owner, "slow", requests_per_minute=2))
+    await started(ledger, user)
+    await clock.hold(midnight)
+    await ledger.bring_current([user])
+    # The day has begun, so what comes now begins with it.
+    await clock.hold(midnight - timedelta(minutes=10))
+    limits = (await started(ledger, user)).limits
+    assert (limits.minute_used, limits.resets_at("perMinute")) == (1, midnight + timedelta(minutes=1))
+    await clock.hold(midnight)
+    assert (await started(ledger, user)).limits.minute_used == 2
+    assert (await refusal(ledger, user))["limit"] == "perMinute"
+
+
 async def test_a_refund_gives_no_unit_of_a_minute_back(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:

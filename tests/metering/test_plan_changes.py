@@ -220,6 +220,23 @@ async def test_old_subscribers_keep_their_terms_until_they_are_moved(ledger: Led
     assert [moved async for moved in migrating.migrate(db, "team", "team", actor=ME)] == []
 
 
+async def test_who_is_moved_keeps_what_follows_even_if_it_is_where_they_were_moved_to(
+    ledger: Ledger, db: Database, clock: Clock
+) -> None:
+    going, monthly = [await a_user(db, "free", email=f"{n}@example.com") for n in range(2)]
+    await change(db, going, "pro")
+    await change(db, going, "team")
+    await change(db, monthly, "team", billing_cycle="yearly")
+    await change(db, monthly, "team", billing_cycle="monthly")
+    await plans.apply(db, plans.parse("[plans.team]\nrank = 20\ndaily_requests = 4\nprice_per_month = 1100"))
+    assert [moved async for moved in migrating.migrate(db, "pro", "team", actor=ME)] == [1]
+    assert [moved async for moved in migrating.migrate(db, "team", "team", actor=ME)] == [1]
+    await clock.hold(AT.replace(year=2027))
+    for user in (going, monthly):
+        own = await own_plan.read(db, ledger, user)
+        assert (own.plan.name, own.plan.billing_cycle, own.expires_at) == ("team", "monthly", None)
+
+
 async def test_months_begin_on_the_day_on_which_the_plan_was_taken_where_it_says_so(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:

@@ -121,8 +121,9 @@ BEGIN
             v_policy := coalesce(v_policies ->> u.plan_name, 'all');
             v_held := u.month_tokens + u.reserved_tokens;
             v_spent := u.month_cost_nanos + u.reserved_nanos;
-            IF u.minute_starts_at + interval '1 minute' <= v_now THEN
-                u.minute_starts_at := date_trunc('minute', v_now);
+            v_at := greatest(v_now, u.day_starts_at, u.month_starts_at);
+            IF u.minute_starts_at + interval '1 minute' <= v_at THEN
+                u.minute_starts_at := date_trunc('minute', v_at);
                 u.minute_requests := 0;
             END IF;
             v_seen := '{}';
