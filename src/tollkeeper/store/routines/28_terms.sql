@@ -8,8 +8,10 @@ CREATE OR REPLACE FUNCTION tk_months_after(p_anchor timestamptz, p_months intege
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     -- The anchor's day and hour in another month, or that month's last day where it has no such day. Counted from the
-    -- anchor and never from the month before, so the 31st comes back after February.
-    SELECT ((p_anchor AT TIME ZONE p_zone) + make_interval(months => p_months)) AT TIME ZONE p_zone
+    -- anchor and never from the month before, so the 31st comes back after February. The anchor itself is not read off
+    -- the clocks, for it may be the earlier of two instants at which they show the same.
+    SELECT CASE p_months WHEN 0 THEN p_anchor
+                ELSE ((p_anchor AT TIME ZONE p_zone) + make_interval(months => p_months)) AT TIME ZONE p_zone END
     $$;
 
 CREATE OR REPLACE FUNCTION tk_period_of(p_anchor timestamptz, p_months integer, p_zone text, p_at timestamptz)
@@ -104,6 +106,7 @@ CREATE OR REPLACE FUNCTION tk_burning(p_user uuid) RETURNS TABLE (id uuid, unit 
               CROSS JOIN LATERAL (SELECT CASE WHEN b.units > 0 THEN g.amount - g.burned
                                               ELSE g.burned - g.burned_before END AS available) AS a
              WHERE u.user_id = p_user AND g.user_id = p_user AND g.ended_at IS NULL AND a.available > 0
+               AND g.created_at <= u.terms_at   -- a new one burns nothing that was used before it
             WINDOW up AS (PARTITION BY g.unit ORDER BY g.priority, g.expires_at, g.id),
                    down AS (PARTITION BY g.unit ORDER BY g.priority DESC, g.expires_at DESC, g.id DESC)) AS q
      WHERE abs(q.units) > q.before
