@@ -101,6 +101,16 @@ async def test_the_newest_override_counts_and_what_is_ended_gives_way_to_the_one
     assert refused.value.fields["allowed"] == 2
 
 
+async def test_an_override_holds_though_the_clock_goes_back_behind_its_beginning(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    user = await a_user(db, await a_plan(owner, "one", daily_requests=1))
+    await exceptions.override(db, user, {"daily_requests": 3}, reason="a", ends_at=None, actor=OPERATOR)
+    await clock.step(-timedelta(seconds=1))
+    await plans.set_plan(db, user, "free", actor=OPERATOR)
+    assert await admitted(ledger, user) == 3
+
+
 async def test_an_override_of_another_plan_stays_with_the_user(ledger: Ledger, db: Database) -> None:
     user = await a_user(db, "free")
     await exceptions.override(db, user, {"daily_requests": 77}, reason="beta", ends_at=None, actor=OPERATOR)
@@ -177,7 +187,7 @@ async def test_an_upgrade_burns_no_grant_again(ledger: Ledger, db: Database, own
     await grant(db, user, 3)
     assert await admitted(ledger, user, 3) == 3
     await plans.set_plan(db, user, await a_plan(owner, "four", monthly_requests=4), actor=OPERATOR)
-    # Four of the plan, one that was burned before and two that are left.
+    # Four of the plan and three of the grant: what the smaller plan burned of it is within the larger one.
     assert await admitted(ledger, user) == 4
     assert await burned(db, user) == {3: 3}
 
@@ -202,6 +212,76 @@ async def test_tokens_and_money_are_granted_and_settled_too(
     await ledger.finish(an_outcome(user, first.id, tokens_input=1, tokens_output=9))
     assert await burned(db, user) == {50: 0, 148_000: 0}
     assert (await started(ledger, user, model="house-1", max_tokens=100)).limits.tokens_used == 111
+
+
+@pytest.mark.parametrize("swept", [False, True])
+async def test_what_is_under_way_when_a_month_ends_burns_the_same_whether_or_not_a_job_comes_by(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock, *, swept: bool
+) -> None:
+    user = await a_user(db, await a_plan(owner, "tokens", monthly_tokens=100))
+    await grant(db, user, 50, "tokens")
+    await clock.hold(JUNE - timedelta(minutes=5))
+    await started(ledger, user, max_tokens=119)
+    if swept:
+        await clock.hold(JUNE)
+        await ledger.bring_current([user])
+    await clock.hold(JUNE + timedelta(hours=1))
+    assert (await started(ledger, user)).limits.tokens_limit == 130
+    assert await burned(db, user) == {50: 20}
+
+
+async def test_what_a_reservation_gives_back_is_not_burned(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    user = await a_user(db, await a_plan(owner, "tokens", monthly_tokens=100, daily_requests=2))
+    await grant(db, user, 50, "tokens", expires_at=JULY)
+    first = await started(ledger, user, max_tokens=129)
+    # Settles: 30 are beyond the allowance.
+    await grant(db, user, 70, "tokens")
+    assert await burned(db, user) == {50: 30, 70: 0}
+    await ledger.finish(an_outcome(user, first.id, tokens_input=1, tokens_output=109))
+    assert await burned(db, user) == {50: 10, 70: 0}
+    assert (await started(ledger, user)).limits.tokens_limit == 220
+    await clock.hold(JUNE)
+    # The other one has expired.
+    assert (await started(ledger, user)).limits.tokens_limit == 210
+    assert await burned(db, user) == {50: 10, 70: 0}
+
+
+async def test_a_refund_gives_back_what_it_burned_to_the_grant_that_was_burned_last(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    user = await a_user(db, await a_plan(owner, "one", monthly_requests=1))
+    await grant(db, user, 3)
+    assert await admitted(ledger, user, 2) == 2
+    await clock.hold(JUNE)
+    # One of the three was burned in May, and stays so.
+    await grant(db, user, 2, expires_at=JULY)
+    begun = [await started(ledger, user) for _ in range(4)]
+    await exceptions.override(db, user, {"daily_requests": 9}, reason="settles", ends_at=None, actor=OPERATOR)
+    assert await burned(db, user) == {3: 2, 2: 2}
+    for each in begun[:2]:
+        await ledger.finish(an_outcome(user, each.id, "failed", trusted=True))
+    assert await burned(db, user) == {3: 1, 2: 1}
+    assert (await ledger.preview(a_request(user))).limits.monthly_limit == 5
+    await clock.hold(JULY)
+    assert await burned(db, user) == {3: 1, 2: 1}
+    assert await admitted(ledger, user) == 3
+
+
+async def test_what_a_larger_plan_allowed_burns_no_grant_of_the_smaller_one(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    user = await a_user(db, await a_plan(owner, "six", monthly_requests=6))
+    await grant(db, user, 3)
+    assert await admitted(ledger, user, 5) == 5
+    # Five of two and three are used: the grant cannot help this month, and nothing of it is taken.
+    await plans.set_plan(db, user, await a_plan(owner, "two", monthly_requests=2), actor=OPERATOR)
+    assert await admitted(ledger, user) == 0
+    assert await burned(db, user) == {3: 0}
+    await clock.hold(JUNE)
+    assert await admitted(ledger, user) == 5
+    assert await burned(db, user) == {3: 3}
 
 
 @pytest.mark.parametrize("months_away", [1, 3])

@@ -5,17 +5,13 @@ With TORTURE=1 in the environment the runs are longer and many more.
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import os
 from collections import Counter
-from collections.abc import Callable, Coroutine, Generator
-from dataclasses import dataclass
+from collections.abc import Coroutine, Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -28,14 +24,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.metering.making import OWN_MODEL, Clock, a_plan, a_request, a_user, an_outcome, price_own_model
-from tests.metering.oracle import PENDING_FOR, Ended, Oracle, Payload, Request, Terms
+from tests.metering.house import House, a_house
+from tests.metering.making import OWN_MODEL, a_plan, a_request, a_user, an_outcome, price_own_model
+from tests.metering.oracle import Ended, Oracle, Payload, Request, Terms
 from tollkeeper.activity import Actor
 from tollkeeper.errors import TollkeeperError
 from tollkeeper.metering import dashboard, plans
-from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.verify import verify
-from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 
 T = TypeVar("T")
@@ -87,18 +82,6 @@ OUTCOMES = st.tuples(
     st.integers(0, 100_000),
     st.none() | st.integers(1, 5),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What all runs share: one database, one clock, one loop."""
-
-    run: Callable[[Coroutine[Any, Any, Any]], Any]
-    owner: asyncpg.Connection
-    db: Database
-    ledger: Ledger
-    clock: Clock
-    numbers: Any
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -264,34 +247,18 @@ class LedgerMachine(RuleBasedStateMachine):
 
 @pytest.fixture
 def house(dsns: Addresses) -> Generator[House]:
-    """A loop of its own, since hypothesis drives the machine without one."""
-    with asyncio.Runner() as runner:
-        run = runner.run
-
-        async def opened() -> tuple[asyncpg.Connection, Any, Any]:
-            owner = await asyncpg.connect(dsns.owner)
-            opening = Database.open(dsns.service, size=2)
-            return owner, opening, await opening.__aenter__()
-
-        owner, opening, db = run(opened())
-        ledger = Ledger(db, pending_for=PENDING_FOR)
-        clock = Clock(owner)
-        run(ledger.__aenter__())
-        run(clock.prepare())
-        run(price_own_model(owner))
+    with a_house(dsns) as house:
+        house.run(price_own_model(house.owner))
         for name, terms in PLANS.items():
             features = '["chat", "model:house-1"]' if terms.models else '["chat"]'
-            run(
+            house.run(
                 a_plan(
-                    owner, name, features=features, daily_requests=terms.daily, monthly_requests=terms.monthly,
+                    house.owner, name, features=features, daily_requests=terms.daily, monthly_requests=terms.monthly,
                     max_tokens_per_request=terms.per_request, monthly_tokens=terms.tokens,
                     monthly_cost_nanos=terms.nanos,
                 )
             )  # fmt: skip
-        yield House(run, owner, db, ledger, clock, itertools.count(1))
-        run(ledger.__aexit__())
-        run(opening.__aexit__(None, None, None))
-        run(owner.close())
+        yield house
 
 
 EXAMPLES, LENGTH = (2000, 100) if os.environ.get("TORTURE") else (40, 50)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import random
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +14,7 @@ import pytest
 from tests.metering.making import Clock, a_plan, a_user, outcomes_of, started
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, LimitReached, NeedsCheckout, NotFound
-from tollkeeper.metering import changes, exceptions, migrating, own_plan, plans
+from tollkeeper.metering import changes, migrating, own_plan, plans
 from tollkeeper.metering.changes import Changed, Wish
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.limits import Limits
@@ -59,13 +57,6 @@ async def change(db: Database, user: UUID, plan: str, *, alone: bool = False, **
     made = await changes.change(db, user, wanted, actor=ME, by_themselves=alone)
     assert told == made
     return made
-
-
-async def limits_of_a_start(ledger: Ledger, user: UUID) -> Limits | None:
-    try:
-        return (await started(ledger, user)).limits
-    except LimitReached:
-        return None
 
 
 async def plan_of(db: Database, ledger: Ledger, user: UUID) -> str:
@@ -123,6 +114,41 @@ async def test_a_year_that_is_paid_has_months_of_limits_and_ends_after_twelve(
     assert (own.plan.name, own.plan.billing_cycle, own.expires_at) == ("team", "monthly", None)
     with pytest.raises(Invalid, match="billingCycle"):
         await changes.change(db, user, Wish("pro", "yearly"), actor=ME, by_themselves=False)
+
+
+# Zone, how it is paid, when it was taken, when what is paid for ends.
+PAID = [
+    ("UTC", "yearly", "2028-02-29T10:00", "2029-02-28T10:00"),
+    ("UTC", "yearly", "2027-02-28T10:00", "2028-02-28T10:00"),
+    ("UTC", "monthly", "2028-01-31T10:00", "2028-02-29T10:00"),
+    ("UTC", "monthly", "2026-08-31T00:00", "2026-09-30T00:00"),
+    ("America/New_York", "monthly", "2026-02-08T07:30", "2026-03-08T07:30"),  # 02:30, which clocks leave out
+    ("America/New_York", "yearly", "2025-11-02T05:30", "2026-11-02T06:30"),  # 01:30, which they had shown twice
+    ("Asia/Kathmandu", "monthly", "2026-01-30T18:15", "2026-02-27T18:15"),  # midnight of the 31st
+    ("Pacific/Kiritimati", "yearly", "2028-02-28T10:00", "2029-02-27T10:00"),  # of a 29th
+]
+
+
+@pytest.mark.parametrize("paid", PAID)
+async def test_a_second_before_what_is_paid_for_ends_it_holds_and_then_what_follows_does(
+    ledger: Ledger, db: Database, clock: Clock, paid: tuple[str, str, str, str]
+) -> None:
+    zone, cycle, *instants = paid
+    taken_at, ends_at = (datetime.fromisoformat(each).replace(tzinfo=UTC) for each in instants)
+    await clock.hold(taken_at - timedelta(seconds=1))
+    user, unseen = [await a_user(db, "free", zone=zone, email=f"{n}@example.com") for n in range(2)]
+    await clock.hold(taken_at)
+    for each in (user, unseen):
+        await change(db, each, "team", billing_cycle=cycle)
+        assert (await change(db, each, "free")).decision.takes_effect_at == ends_at
+    await clock.hold(ends_at - timedelta(seconds=1))
+    assert await plan_of(db, ledger, user) == "team"
+    await clock.hold(ends_at)
+    assert await plan_of(db, ledger, user) == "free"
+    await clock.hold(ends_at + timedelta(days=40))
+    assert await plan_of(db, ledger, unseen) == "free"
+    now_has, had, _ = await own_plan.history(db, unseen, limit=3, after=None)
+    assert (now_has.starts_at, had.ended_at) == (ends_at, ends_at)
 
 
 async def test_a_trial_is_had_once_and_ends_by_itself_unless_it_is_kept(
@@ -220,6 +246,23 @@ async def test_old_subscribers_keep_their_terms_until_they_are_moved(ledger: Led
     assert [moved async for moved in migrating.migrate(db, "team", "team", actor=ME)] == []
 
 
+async def test_who_is_moved_keeps_what_follows_even_if_it_is_where_they_were_moved_to(
+    ledger: Ledger, db: Database, clock: Clock
+) -> None:
+    going, monthly = [await a_user(db, "free", email=f"{n}@example.com") for n in range(2)]
+    await change(db, going, "pro")
+    await change(db, going, "team")
+    await change(db, monthly, "team", billing_cycle="yearly")
+    await change(db, monthly, "team", billing_cycle="monthly")
+    await plans.apply(db, plans.parse("[plans.team]\nrank = 20\ndaily_requests = 4\nprice_per_month = 1100"))
+    assert [moved async for moved in migrating.migrate(db, "pro", "team", actor=ME)] == [1]
+    assert [moved async for moved in migrating.migrate(db, "team", "team", actor=ME)] == [1]
+    await clock.hold(AT.replace(year=2027))
+    for user in (going, monthly):
+        own = await own_plan.read(db, ledger, user)
+        assert (own.plan.name, own.plan.billing_cycle, own.expires_at) == ("team", "monthly", None)
+
+
 async def test_months_begin_on_the_day_on_which_the_plan_was_taken_where_it_says_so(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:
@@ -292,43 +335,3 @@ async def test_changes_of_plan_amid_starts_let_nobody_pass_a_limit(ledger: Ledge
     by_version = sorted(told, key=lambda limits: limits.version)
     assert all(limits.daily_limit is None or limits.daily_used <= limits.daily_limit for limits in by_version)
     assert [limits.daily_used for limits in by_version] == sorted(limits.daily_used for limits in by_version)
-
-
-@pytest.mark.parametrize("seed", range(8))
-async def test_whatever_happens_a_preview_is_kept_and_no_limit_is_passed(
-    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock, seed: int
-) -> None:
-    dice = random.Random(seed)
-    await a_plan(owner, "rolls", monthly_requests=6, rollover_percent=70, period="anniversary", daily_requests=4)
-    user = await a_user(db, "free")
-    now, used_in_all = AT, 0
-    for _ in range(40):
-        match dice.choice(("start", "start", "start", "change", "grant", "override", "wait", "wait")):
-            case "start":
-                limits = await limits_of_a_start(ledger, user)
-                if limits is not None:
-                    used_in_all += 1
-                    assert limits.daily_limit is None or limits.daily_used <= limits.daily_limit
-                    assert limits.monthly_limit is None or limits.monthly_used <= limits.monthly_limit
-            case "change":
-                wish = Wish(dice.choice(("free", "basic", "team", "rolls")), trial=dice.random() < 0.2)
-                with contextlib.suppress(Contradiction, Invalid):
-                    await change(db, user, wish.plan, trial=wish.trial)
-            case "grant":
-                ends = now + timedelta(hours=dice.randint(1, 1500)) if dice.random() < 0.7 else None
-                await exceptions.grant(
-                    db, user, "requests", dice.randint(1, 5), reason="x", expires_at=ends, priority=0, actor=ME
-                )
-            case "override":
-                ends = now + timedelta(hours=dice.randint(1, 300))
-                limits_of = {"daily_requests": dice.choice((None, 1, 6))}
-                await exceptions.override(db, user, limits_of, reason="x", ends_at=ends, actor=ME)
-            case _:
-                now += timedelta(hours=dice.choice((1, 13, 26, 200, 900)))
-                await clock.hold(now)
-        assert await owner.fetchval("SELECT total_requests FROM usage WHERE user_id = $1", user) == used_in_all
-    # No job was needed on the way: whoever reads last is led through all that has ended.
-    await clock.hold(now + timedelta(days=800))
-    own = await own_plan.read(db, ledger, user)
-    assert own.limits.monthly_used == 0
-    assert await owner.fetchval("SELECT count(*) FROM user_plans WHERE is_active AND user_id = $1", user) == 1

@@ -96,6 +96,63 @@ async def test_a_month_begins_at_its_first_instant(ledger: Ledger, db: Database,
         assert await used(ledger, user) == (1, 1), zone
 
 
+# Limit, zone, when it is used up, when it resets.
+RESETS = [
+    ("daily", "UTC", "2028-02-28T23:59:58", "2028-02-29T00:00"),
+    ("daily", "UTC", "2028-02-29T00:00", "2028-03-01T00:00"),
+    ("daily", "Europe/Berlin", "2026-03-28T23:00", "2026-03-29T22:00"),  # 23 hours
+    ("daily", "Europe/Berlin", "2026-10-24T22:00", "2026-10-25T23:00"),  # 25 hours
+    ("daily", "Asia/Kathmandu", "2026-05-13T18:15", "2026-05-14T18:15"),
+    ("daily", "Pacific/Kiritimati", "2026-12-31T09:59", "2026-12-31T10:00"),
+    ("monthly", "UTC", "2026-01-31T12:00", "2026-02-01T00:00"),
+    ("monthly", "Asia/Kathmandu", "2026-05-13T18:15", "2026-05-31T18:15"),
+    ("monthly", "Pacific/Kiritimati", "2028-02-10T12:00", "2028-02-29T10:00"),
+    ("monthly", "America/New_York", "2026-11-01T12:00", "2026-12-01T05:00"),
+    ("anniversary", "UTC", "2026-01-31T12:00", "2026-02-28T12:00"),
+    ("anniversary", "UTC", "2028-01-31T12:00", "2028-02-29T12:00"),
+    ("anniversary", "America/New_York", "2026-02-08T15:00", "2026-03-08T14:00"),
+    ("anniversary", "Asia/Kathmandu", "2026-03-31T10:00", "2026-04-30T10:00"),
+    ("anniversary", "Pacific/Kiritimati", "2026-12-31T10:00", "2027-01-31T10:00"),
+    ("perMinute", "Asia/Kathmandu", "2026-05-13T18:14:30", "2026-05-13T18:15"),
+]
+TERMS = {
+    "daily": {"daily_requests": 1},
+    "monthly": {"monthly_requests": 1},
+    "anniversary": {"monthly_requests": 1, "period": "anniversary"},
+    "perMinute": {"requests_per_minute": 1},
+}
+
+
+@pytest.mark.parametrize("reset", RESETS)
+async def test_a_second_before_it_resets_a_limit_refuses_and_then_it_admits(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock, reset: tuple[str, str, str, str]
+) -> None:
+    limit, zone, *instants = reset
+    used_up_at, resets_at = (datetime.fromisoformat(each).replace(tzinfo=UTC) for each in instants)
+    await clock.hold(used_up_at)
+    plan = await a_plan(owner, "one", **TERMS[limit])
+    # Nobody sees the other one until long after: the service was down meanwhile.
+    user, other = [await a_user(db, plan, zone=zone, email=f"{n}@example.com") for n in range(2)]
+    for each in (user, other):
+        await started(ledger, each)
+    await clock.hold(resets_at - timedelta(seconds=1))
+    with pytest.raises(LimitReached) as refused:
+        await started(ledger, user)
+    named = "monthly" if limit == "anniversary" else limit
+    assert (refused.value.fields["limit"], refused.value.fields["resetsAt"]) == (named, resets_at)
+    await clock.hold(resets_at)
+    await started(ledger, user)
+    with pytest.raises(LimitReached):
+        await started(ledger, user)
+    await clock.hold(resets_at + timedelta(seconds=20))
+    await started(ledger, other)
+    with pytest.raises(LimitReached) as refused:
+        await started(ledger, other)
+    with pytest.raises(LimitReached) as same:
+        await started(ledger, user)
+    assert refused.value.fields["resetsAt"] == same.value.fields["resetsAt"]
+
+
 async def test_a_request_counts_where_it_started(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:

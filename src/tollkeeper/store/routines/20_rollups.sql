@@ -64,6 +64,12 @@ BEGIN
                reserved_tokens   = u.reserved_tokens - c.released_tokens,
                reserved_nanos    = u.reserved_nanos - c.released_nanos,
                pending_requests  = u.pending_requests - c.ended,
+               -- What is given back is no longer covered by anything.
+               covered_requests  = least(u.covered_requests, u.month_requests + c.month_unit),
+               covered_tokens    = least(u.covered_tokens,
+                                         u.month_tokens + u.reserved_tokens + c.month_tokens - c.released_tokens),
+               covered_nanos     = least(u.covered_nanos,
+                                         u.month_cost_nanos + u.reserved_nanos + c.month_cost_nanos - c.released_nanos),
                total_completed   = u.total_completed + c.completed,
                total_failed      = u.total_failed + c.failed,
                total_tokens_used = u.total_tokens_used + c.tokens_used,

@@ -10,8 +10,10 @@ CREATE OR REPLACE FUNCTION tk_months_after(p_anchor timestamptz, p_months intege
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     -- The anchor's day and hour in another month, or that month's last day where it has no such day. Counted from the
-    -- anchor and never from the month before, so the 31st comes back after February.
-    SELECT ((p_anchor AT TIME ZONE p_zone) + make_interval(months => p_months)) AT TIME ZONE p_zone
+    -- anchor and never from the month before, so the 31st comes back after February. The anchor itself is not read off
+    -- the clocks, for it may be the earlier of two instants at which they show the same.
+    SELECT CASE p_months WHEN 0 THEN p_anchor
+                ELSE ((p_anchor AT TIME ZONE p_zone) + make_interval(months => p_months)) AT TIME ZONE p_zone END
     $$;
 
 CREATE OR REPLACE FUNCTION tk_period_of(p_anchor timestamptz, p_months integer, p_zone text, p_at timestamptz)
@@ -79,30 +81,38 @@ CREATE OR REPLACE FUNCTION tk_terms_in_force(p_user uuid, p_terms uuid, p_at tim
                          coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'cost'), 0)::bigint AS nanos,
                          min(n.expires_at) AS due_at
                     FROM grants AS n
-                   WHERE n.user_id = p_user AND n.burned < n.amount AND coalesce(n.ended_at, n.expires_at) > p_at) AS g
+                   -- Of what this month has burned something may be given back until it expires.
+                   WHERE n.user_id = p_user AND (n.burned < n.amount OR n.burned > n.burned_before)
+                     AND coalesce(n.ended_at, n.expires_at) > p_at) AS g
      WHERE t.user_id = p_user AND t.id = p_terms
     $$;
 
 CREATE OR REPLACE FUNCTION tk_burning(p_user uuid) RETURNS TABLE (id uuid, unit text, units bigint)
     LANGUAGE sql STABLE
     AS $$
-    -- What is used beyond the allowance in force is being burned of grants: of which, and how much beside what is settled.
-    SELECT q.id, q.unit, least(q.available, q.units - q.before)::bigint
-      FROM (SELECT g.id, g.unit, b.units, g.amount - g.burned AS available,
-                   sum(g.amount - g.burned) OVER (PARTITION BY g.unit ORDER BY g.priority, g.expires_at, g.id)
-                   - (g.amount - g.burned) AS before
+    -- What is used beyond the allowance in force, and beyond what allowances before it have covered, is being burned of
+    -- grants: of which, and how much beside what is settled. Below 0 is given back, of those that were burned last.
+    SELECT q.id, q.unit, (sign(q.units) * least(q.available, abs(q.units) - q.before))::bigint
+      FROM (SELECT g.id, g.unit, b.units, a.available,
+                   CASE WHEN b.units > 0 THEN sum(a.available) OVER up ELSE sum(a.available) OVER down END
+                   - a.available AS before
               FROM usage AS u
               CROSS JOIN LATERAL (VALUES
-                  ('requests', u.month_requests, u.monthly_requests, u.extra_requests, u.burned_requests),
-                  ('tokens', u.month_tokens + u.reserved_tokens, u.monthly_tokens, u.extra_tokens, u.burned_tokens),
-                  ('cost', u.month_cost_nanos + u.reserved_nanos, u.monthly_cost_nanos, u.extra_nanos, u.burned_nanos))
-                  AS w (unit, used, allowed, extra, burned)
+                  ('requests', u.month_requests, u.monthly_requests, u.covered_requests, u.burned_requests),
+                  ('tokens', u.month_tokens + u.reserved_tokens, u.monthly_tokens, u.covered_tokens, u.burned_tokens),
+                  ('cost', u.month_cost_nanos + u.reserved_nanos, u.monthly_cost_nanos, u.covered_nanos, u.burned_nanos))
+                  AS w (unit, used, allowed, covered, burned)
               -- Where nothing limits the month nothing is beyond it.
               CROSS JOIN LATERAL (SELECT CASE WHEN w.allowed IS NULL THEN 0
-                                              ELSE least(w.used - w.allowed, w.extra) - w.burned END AS units) AS b
+                                              ELSE greatest(w.used - greatest(w.allowed, w.covered), 0) END - w.burned AS units) AS b
               JOIN grants AS g ON g.unit = w.unit
-             WHERE u.user_id = p_user AND g.user_id = p_user AND g.ended_at IS NULL AND g.burned < g.amount) AS q
-     WHERE q.units > q.before
+              CROSS JOIN LATERAL (SELECT CASE WHEN b.units > 0 THEN g.amount - g.burned
+                                              ELSE g.burned - g.burned_before END AS available) AS a
+             WHERE u.user_id = p_user AND g.user_id = p_user AND g.ended_at IS NULL AND a.available > 0
+               AND g.created_at <= u.terms_at   -- a new one burns nothing that was used before it
+            WINDOW up AS (PARTITION BY g.unit ORDER BY g.priority, g.expires_at, g.id),
+                   down AS (PARTITION BY g.unit ORDER BY g.priority DESC, g.expires_at DESC, g.id DESC)) AS q
+     WHERE abs(q.units) > q.before
     $$;
 
 CREATE OR REPLACE FUNCTION tk_settle_grants(p_user uuid) RETURNS void
@@ -136,6 +146,8 @@ DECLARE
 BEGIN
     -- The one place where limits reach the usage row. What was burned so far was burned under the limits so far.
     PERFORM tk_settle_grants(p_user);
+    -- Nor does a user's time run back here: what began to hold would not, if the clock went back behind it.
+    p_at := greatest(p_at, (SELECT u.terms_at FROM usage AS u WHERE u.user_id = p_user));
     UPDATE grants AS g SET ended_at = g.expires_at WHERE g.user_id = p_user AND g.ended_at IS NULL AND g.expires_at <= p_at;
     UPDATE usage AS u
        SET plan_name = f.plan_name, plan_terms_id = p_terms, plan_expires_at = f.expires_at, next_plan = f.next_plan,
@@ -147,6 +159,9 @@ BEGIN
            extra_requests = u.burned_requests + f.left_requests,
            extra_tokens = u.burned_tokens + f.left_tokens,
            extra_nanos = u.burned_nanos + f.left_nanos,
+           covered_requests = greatest(u.month_requests - u.burned_requests, 0),
+           covered_tokens = greatest(u.month_tokens + u.reserved_tokens - u.burned_tokens, 0),
+           covered_nanos = greatest(u.month_cost_nanos + u.reserved_nanos - u.burned_nanos, 0),
            -- A month under way is never made shorter: it would be a way to a fresh allowance.
            month_ends_at = CASE WHEN f.month_anchor IS NULL OR f.month_anchor = u.month_anchor THEN u.month_ends_at
                                 ELSE (SELECT m.ends_at FROM tk_period_of(f.month_anchor, 1, u.month_zone,

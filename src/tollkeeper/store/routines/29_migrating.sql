@@ -15,7 +15,7 @@ BEGIN
               ORDER BY u.user_id LOOP
         v_new := tk_new_terms(t.user_id, p_to, 'migrated', v_now, t.given_until, t.billing_cycle, t.is_trial, t.anchored_at);
         UPDATE plan_terms AS n
-           SET expires_at = t.expires_at, next_plan = nullif(t.next_plan, p_to), next_cycle = t.next_cycle
+           SET expires_at = t.expires_at, next_plan = t.next_plan, next_cycle = t.next_cycle
          WHERE n.user_id = t.user_id AND n.id = v_new;
         PERFORM tk_put_in_force(t.user_id, v_new, v_now);
         RETURN NEXT t.user_id;

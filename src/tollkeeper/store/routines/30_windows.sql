@@ -82,6 +82,9 @@ CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RE
            burned_requests  = CASE WHEN l.month_over THEN 0 ELSE u.burned_requests END,
            burned_tokens    = CASE WHEN l.month_over THEN 0 ELSE u.burned_tokens END,
            burned_nanos     = CASE WHEN l.month_over THEN 0 ELSE u.burned_nanos END,
+           covered_requests = CASE WHEN l.month_over THEN 0 ELSE u.covered_requests END,
+           covered_tokens   = CASE WHEN l.month_over THEN 0 ELSE u.covered_tokens END,
+           covered_nanos    = CASE WHEN l.month_over THEN 0 ELSE u.covered_nanos END,
            warn_day_requests   = CASE WHEN l.day_over THEN tk_next_warning(0, u.daily_requests, u.warn_at)
                                       ELSE u.warn_day_requests END,
            warn_month_requests = CASE WHEN l.month_over THEN tk_next_warning(0, u.monthly_requests + u.extra_requests, u.warn_at)
@@ -126,17 +129,22 @@ BEGIN
 END
     $$;
 
-CREATE OR REPLACE FUNCTION tk_live_through(p_user uuid, p_now timestamptz) RETURNS void
+-- It answered nothing before.
+DROP FUNCTION IF EXISTS tk_live_through(uuid, timestamptz);
+
+CREATE OR REPLACE FUNCTION tk_live_through(p_user uuid, p_now timestamptz) RETURNS integer
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    u       usage;
-    v_at    timestamptz;
-    v_month boolean;    -- whether a month ends that leaves something to grants
-    v_left  bigint[];
-    v_done  timestamptz := '-infinity';
+    u         usage;
+    v_at      timestamptz;
+    v_month   boolean;    -- whether a month ends that leaves something to grants
+    v_left    bigint[];
+    v_done    timestamptz := '-infinity';
+    v_expired integer := 0;
 BEGIN
     -- What ended of a user's terms, grants and months, in the order in which it did: each under what was in force then.
+    -- Answers how many requests had expired before the last of it.
     LOOP
         SELECT w.* INTO u FROM usage AS w WHERE w.user_id = p_user;
         v_at := least(u.plan_expires_at, u.expiring_at, u.terms_due_at, CASE WHEN tk_months_matter(u) THEN u.month_ends_at END);
@@ -145,6 +153,8 @@ BEGIN
             RAISE EXCEPTION 'what ended at % goes on', v_at;   -- better than to try for ever
         END IF;
         v_done := v_at;
+        -- What was under way then is under way, though it has expired by now.
+        v_expired := v_expired + tk_expire(ARRAY[p_user], v_at);
         PERFORM tk_roll_windows(ARRAY[p_user], v_at - interval '1 microsecond');
         PERFORM tk_settle_grants(p_user);
         SELECT w.month_ends_at = v_at AND tk_months_matter(w),
@@ -162,6 +172,7 @@ BEGIN
         -- A month that ends with the plan is followed by one of the next plan's.
         PERFORM tk_roll_windows(ARRAY[p_user], v_at);
         IF v_month THEN
+            UPDATE grants AS g SET burned_before = g.burned WHERE g.user_id = p_user AND g.burned_before < g.burned;
             INSERT INTO grants (user_id, id, unit, amount, source, reason, expires_at, created_at)
             SELECT p_user, tk_uuid7(v_at), r.unit, r.amount, 'rollover', '', w.month_ends_at, v_at
               FROM unnest(ARRAY['requests', 'tokens', 'cost'], v_left) AS r (unit, amount)
@@ -172,6 +183,7 @@ BEGIN
             PERFORM tk_put_in_force(p_user, w.plan_terms_id, v_at) FROM usage AS w WHERE w.user_id = p_user;
         END IF;
     END LOOP;
+    RETURN v_expired;
 END
     $$;
 
@@ -188,7 +200,7 @@ CREATE OR REPLACE FUNCTION tk_bring_current(p_users uuid[], p_now timestamptz) R
 DECLARE
     v_due     uuid[];
     v_user    record;
-    v_expired integer;
+    v_expired integer := 0;
 BEGIN
     SELECT array_agg(u.user_id ORDER BY u.user_id) INTO v_due
       FROM usage AS u
@@ -197,13 +209,13 @@ BEGIN
         RETURN 0;
     END IF;
     -- What expired did so in the window and under the plan of its time.
-    v_expired := tk_expire(v_due, p_now);
     FOR v_user IN SELECT u.user_id FROM usage AS u
                    WHERE u.user_id = ANY (v_due)
                      AND (u.plan_expires_at <= p_now OR u.expiring_at <= p_now OR u.terms_due_at <= p_now
                           OR u.month_ends_at <= p_now AND tk_months_matter(u)) LOOP
-        PERFORM tk_live_through(v_user.user_id, p_now);
+        v_expired := v_expired + tk_live_through(v_user.user_id, p_now);
     END LOOP;
+    v_expired := v_expired + tk_expire(v_due, p_now);
     PERFORM tk_roll_windows(v_due, p_now);
     UPDATE usage AS u
        SET due_at = least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.expiring_at, u.terms_due_at,

@@ -1,0 +1,51 @@
+"""What the runs of a state machine share, since hypothesis drives it without a loop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from tests.metering.making import PENDING_FOR, Clock
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.store.database import Database
+from tollkeeper.store.embedded import Addresses
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One database, one clock, one loop; ``numbers`` tell users apart."""
+
+    run: Callable[[Coroutine[Any, Any, Any]], Any]
+    owner: asyncpg.Connection
+    db: Database
+    ledger: Ledger
+    clock: Clock
+    numbers: itertools.count[int]
+
+
+@contextmanager
+def a_house(dsns: Addresses) -> Generator[House]:
+    """Open all of it on a loop of its own, and close it."""
+    with asyncio.Runner() as runner:
+        run = runner.run
+
+        async def opened() -> tuple[asyncpg.Connection, Any, Any]:
+            owner = await asyncpg.connect(dsns.owner)
+            opening = Database.open(dsns.service, size=2)
+            return owner, opening, await opening.__aenter__()
+
+        owner, opening, db = run(opened())
+        ledger = Ledger(db, pending_for=PENDING_FOR)
+        clock = Clock(owner)
+        run(ledger.__aenter__())
+        run(clock.prepare())
+        yield House(run, owner, db, ledger, clock, itertools.count(1))
+        run(ledger.__aexit__())
+        run(opening.__aexit__(None, None, None))
+        run(owner.close())
