@@ -11,6 +11,8 @@ from tollkeeper.http.admin import (
     plans,
     system,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 
 __all__ = [
@@ -24,4 +26,6 @@ __all__ = [
     "plans",
     "system",
     "users",
+    "webhook_deliveries",
+    "webhooks",
 ]
