@@ -31,9 +31,9 @@ async def receiver() -> AsyncGenerator[Receiver]:
 
 
 @pytest.fixture
-async def owner(battered: Site) -> AsyncGenerator[Any]:
+def owner(battered: Site) -> Any:
     """The owner's connection, made anew for whoever asks: the database goes with its last node."""
-    yield _Owner(battered)
+    return _Owner(battered)
 
 
 class _Owner:

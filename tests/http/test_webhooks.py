@@ -86,20 +86,24 @@ async def test_the_secret_is_shown_when_made_and_on_demand_and_never_in_lists(
         assert b"whsec_" not in heard.body
 
 
-async def test_what_matters_asks_for_a_recent_sign_in(service: Site, operator: Person, made: Any) -> None:
+async def test_what_matters_asks_for_a_recent_sign_in(
+    service: Site, operator: Person, receiver: Receiver, made: Any
+) -> None:
     one = f"{PATH}/{made['webhook']['id']}"
+    cookie = await service.signed_in(operator.id)
+    by = operator.by_cookie | {"Cookie": f"__Host-tollkeeper={cookie}"}
     await service.owner.execute(
         "UPDATE sessions SET created_at = created_at - interval '16 minutes' WHERE user_id = $1", operator.id
     )
     for method, path, says in (
-        ("POST", PATH, {"url": "https://example.com/"}),
-        ("PATCH", one, {"url": "https://example.com/"}),
+        ("POST", PATH, {"url": receiver.url}),
+        ("PATCH", one, {"url": receiver.url}),
         ("POST", one + "/rotate", None),
         ("GET", one + "/secret", None),
     ):
-        heard = await service.call(method, path, by=operator.by_cookie, says=says)
+        heard = await service.call(method, path, by=by, says=says)
         assert heard.is_problem(403, "sign-in-again"), path
-    assert (await service.call("POST", one + "/test", by=operator.by_cookie)).status == 200
+    assert (await service.call("POST", one + "/test", by=by)).status == 200
 
 
 async def test_a_test_answers_what_came_back(service: Site, operator: Person, receiver: Receiver, made: Any) -> None:

@@ -62,6 +62,13 @@ async def deliver(db: Database) -> None:
         await messenger.idle()
 
 
+async def has_come(receiver: Receiver, count: int = 1) -> None:
+    """Wait until it got something, which it tells nobody."""
+    async with asyncio.timeout(10):
+        while len(receiver.got) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_an_event_is_delivered_once_as_the_documents_say(
     db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
 ) -> None:
@@ -77,8 +84,12 @@ async def test_an_event_is_delivered_once_as_the_documents_say(
     assert got.json == {
         "type": "limit.threshold",
         "timestamp": "2026-03-01T12:00:00.000000Z",
-        "data": {"used": 12345678901234567890.123456789, "plan": "é"} | {"user": {"id": str(ada), "email": "ada@example.com"}},
-    }  # fmt: skip
+        "data": {
+            "used": 12345678901234567890.123456789,
+            "plan": "é",
+            "user": {"id": str(ada), "email": "ada@example.com"},
+        },
+    }
     (found,) = await deliveries.listed(db, endpoint.id, limit=5)
     assert (found.state, found.tries, found.delivered_at, found.message_id) == ("delivered", 1, NOW, name)
     assert [(each["status"], each["error"]) for each in found.attempts] == [(204, None)]
@@ -128,7 +139,7 @@ async def test_the_last_ten_attempts_are_kept(
 
 @pytest.mark.parametrize("mood", ["redirect 302", "status 404", "status 400"])
 async def test_what_is_no_success_is_tried_again(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, mood: str
+    *, db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, mood: str
 ) -> None:
     assert endpoint
     receiver.mood = mood
@@ -145,7 +156,7 @@ async def test_what_is_no_success_is_tried_again(
     ("status", "asked", "least"), [(429, 7200, 7200), (503, 60, 60), (429, 1, 5), (503, 10**9 - 1, 86400)]
 )
 async def test_a_busy_receiver_is_left_alone_as_long_as_it_asks(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, status: int, asked: int, least: int
+    *, db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, status: int, asked: int, least: int
 ) -> None:  # fmt: skip
     receiver.mood = f"wait {status} {asked}"
     await tell(owner, ada)
@@ -234,7 +245,7 @@ async def test_one_that_fails_rests_and_is_tried_with_one_message_then(
 
 
 async def test_a_receiver_that_hangs_holds_up_no_other(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, other: Receiver
+    *, db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, other: Receiver
 ) -> None:
     assert endpoint
     await endpoints.add(db, webhooks(), other.url, actor=ACTOR)
@@ -286,8 +297,7 @@ async def test_what_a_killed_node_had_taken_another_delivers_after_the_lease(
     (name,) = await tell(owner, ada)
     async with Messenger(db, webhooks()) as killed:
         await killed.look()
-        while not receiver.got:
-            await asyncio.sleep(0.01)
+        await has_come(receiver)
     receiver.mood = "well"
     await set_clock(owner, NOW + delivering.LEASE - timedelta(seconds=1))
     await deliver(db)
@@ -301,7 +311,7 @@ async def test_what_a_killed_node_had_taken_another_delivers_after_the_lease(
 
 @pytest.mark.parametrize("late", ["status 500", "status 410", "well"])
 async def test_who_wakes_after_the_lease_has_nothing_more_to_say(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, late: str
+    *, db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, late: str
 ) -> None:
     """One node sent, and slept before it noted the outcome; another delivered meanwhile."""
     await tell(owner, ada)
@@ -315,8 +325,7 @@ async def test_who_wakes_after_the_lease_has_nothing_more_to_say(
     slow._note = noted_late  # type: ignore[method-assign]
     receiver.mood = late
     await slow.look()
-    while not receiver.got:
-        await asyncio.sleep(0.01)
+    await has_come(receiver)
     receiver.mood = "well" if late != "well" else "status 500"
     await set_clock(owner, NOW + delivering.LEASE)
     await deliver(db)
@@ -332,7 +341,7 @@ async def test_who_wakes_after_the_lease_has_nothing_more_to_say(
 
 
 async def test_who_slept_before_sending_leaves_it_to_others(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    *, db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert endpoint
     await tell(owner, ada)
@@ -346,15 +355,14 @@ async def test_who_slept_before_sending_leaves_it_to_others(
 
 
 async def test_a_database_that_goes_away_in_between_loses_nothing(
-    db: Database, dsns: Addresses, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
+    *, db: Database, dsns: Addresses, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
 ) -> None:
     assert endpoint
     receiver.mood = "slow 0.3"
     names = await tell(owner, ada, count=4)
     async with Messenger(db, webhooks()) as messenger:
         await messenger.look()
-        while len(receiver.got) < 4:
-            await asyncio.sleep(0.01)
+        await has_come(receiver, 4)
         admin = await asyncpg.connect(dsns.admin)
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
@@ -408,7 +416,7 @@ async def test_a_delivery_is_replayed_under_its_id(
 
 
 async def test_all_that_failed_since_is_replayed_and_disturbs_who_rests(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    *, db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliveries, "_AT_ONCE", 2)
     await tell(owner, ada, count=2)

@@ -100,15 +100,15 @@ async def test_there_are_ten_at_most_however_many_add_at_once(db: Database, rece
 
 async def test_what_cannot_be_is_refused_by_its_field(db: Database) -> None:
     for url in ("http://169.254.169.254/", "https://10.0.0.1/", "https://nothing.invalid/", "x"):
-        with pytest.raises(Invalid, match="^url: "):
+        with pytest.raises(Invalid, match=r"^url: "):
             await endpoints.add(db, webhooks(), url, actor=ACTOR)
     good = "http://127.0.0.1:9000/"
-    with pytest.raises(Invalid, match="^kinds: "):
+    with pytest.raises(Invalid, match=r"^kinds: "):
         await endpoints.add(db, webhooks(), good, kinds=["plan.bought"], actor=ACTOR)
-    with pytest.raises(Invalid, match="^description: "):
+    with pytest.raises(Invalid, match=r"^description: "):
         await endpoints.add(db, webhooks(), good, description="x" * 501, actor=ACTOR)
     made = await endpoints.add(db, webhooks(), good, actor=ACTOR)
-    with pytest.raises(Invalid, match="^url: "):
+    with pytest.raises(Invalid, match=r"^url: "):
         await endpoints.change(db, webhooks(), made.id, url="http://10.0.0.1/", actor=ACTOR)
     assert (await endpoints.one(db, made.id)).url == good
 

@@ -1,4 +1,4 @@
-"""Webhooks go to the public Internet over TLS, and to networks that the operator allows: nowhere else, however written."""
+"""Webhooks go to the public Internet over TLS, and to networks that the operator allows: however that is written."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FORBIDDEN_URLS = [
     *("https://example.com:0/", "https://example.com:65536/", "https://example.com:/", "https://example.com:x/"),
     *("https://example.com\\@evil.example/", "https://example.com#@evil.example/", "https://exa mple.com/"),
     *("https://example.com/\r\nHost: x", "https://example.com/\0", "https://example.com/\t", " https://example.com/"),
-    *("https://bücher.example/", "https://１２７.0.0.1/", "https://example。com/", "https://ex%61mple.com/"),
+    *("https://bücher.example/", "https://\uff11\uff12\uff17.0.0.1/", "https://example\u3002com/", "https://ex%61mple.com/"),
     *("https://-example.com/", "https://example-.com/", "https://exa..mple.com/", f"https://{'a' * 64}.example/"),
     *(f"https://{'a.' * 130}example/", f"https://example.com/{'x' * 2_000}", "https://example.com/<x>", "https://e*e.com/"),
 ]  # fmt: skip
