@@ -45,7 +45,6 @@ WITHOUT_USER: dict[str, str] = {
     "webhook_deliveries_page": "operators see what was sent to an endpoint",
     "replay_failed_webhooks": "operators have sent again what failed for an endpoint",
     "forget_webhook_deliveries": "what was for an endpoint goes with it",
-    "tk_fan_out_event": "operators' endpoints belong to no user",
     "forget_old_hours": "the job deletes old sums by hour of all users",
     "master_keys_needed": "asks of all secrets which master keys they still need",
     "secrets_by_master_key": "the operator counts secrets by master key",

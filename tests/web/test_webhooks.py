@@ -42,7 +42,7 @@ async def add(operator: Visitor, receiver: Receiver) -> str:
     await form.get_by_label("What it is for").fill("The shop's backend")
     await button(form, "Add").click()
     shown = dialog(operator, "The endpoint's secret")
-    secret = await shown.get_by_label("The secret").inner_text()
+    secret = await shown.get_by_label("The secret", exact=True).inner_text()
     await button(shown, "Done").click()
     await expect(row_with(operator, receiver.url)).to_contain_text("Well")
     await operator.follow(operator.page.locator("main").get_by_role("link", name=receiver.url))
@@ -87,13 +87,13 @@ async def test_an_endpoint_is_changed_and_its_secret_rotated(operator: Visitor, 
     page, secret = operator.page, await add(operator, receiver)
     await choose(operator, "Show the secret")
     shown = dialog(operator, "The endpoint's secret")
-    assert await shown.get_by_label("The secret").inner_text() == secret
+    assert await shown.get_by_label("The secret", exact=True).inner_text() == secret
     await button(shown, "Done").click()
     await choose(operator, "Rotate the secret")
     await button(dialog(operator, "Rotate the secret?"), "Rotate").click()
     rotated = dialog(operator, "The endpoint's secret")
     await expect(rotated).to_contain_text("The old secret signs along until")
-    assert await rotated.get_by_label("The secret").inner_text() != secret
+    assert await rotated.get_by_label("The secret", exact=True).inner_text() != secret
     await button(rotated, "Done").click()
     await choose(operator, "Change")
     form = dialog(operator, "Change the endpoint")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from tollkeeper.activity import Actor
+from tollkeeper.store.database import Database
+from tollkeeper.webhooks.delivering import Messenger
 from tollkeeper.webhooks.endpoints import Webhooks
 from tollkeeper.webhooks.guard import Guard
 
 ROOT: Final = bytes(range(32))
+NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ACTOR: Final = Actor("test")
 DATA: Final = {"limit": "dailyRequests", "percent": 80, "used": 8, "allowed": 10, "plan": "free"}
 
 
@@ -32,6 +37,13 @@ async def tell(
         *(user_id, kind, content or json.dumps(DATA), ids),
     )
     return [f"evt_{each}" for each in ids]
+
+
+async def deliver(database: Database) -> None:
+    """Let a node have its turn, and wait until it is done."""
+    async with Messenger(database, webhooks()) as messenger:
+        await messenger.look()
+        await messenger.idle()
 
 
 async def states(owner: Any) -> list[tuple[str, int]]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncGenerator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,57 +12,21 @@ import asyncpg
 import pytest
 
 from tests.accounts.clock import set_clock
-from tests.receivers import Receiver, receiving
-from tests.webhooks.making import due, states, tell, webhooks
-from tollkeeper.accounts import users
-from tollkeeper.activity import Actor
-from tollkeeper.errors import Contradiction, NotFound
-from tollkeeper.metering import leaving
+from tests.receivers import Receiver
+from tests.webhooks.making import ACTOR, NOW, deliver, due, states, tell, webhooks
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
-from tollkeeper.webhooks import deliveries, delivering, endpoints
+from tollkeeper.webhooks import deliveries, delivering, endpoints, transport
 from tollkeeper.webhooks.delivering import Messenger
 from tollkeeper.webhooks.endpoints import Endpoint
 from tollkeeper.webhooks.messages import PAUSES
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ACTOR = Actor("test")
 A_WHILE = timedelta(hours=30)
-
-
-@pytest.fixture
-async def receiver() -> AsyncGenerator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-async def other() -> AsyncGenerator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-async def ada(db: Database, owner: Any) -> UUID:
-    await set_clock(owner, NOW)
-    return (await users.add(db, "ada@example.com")).id
-
-
-@pytest.fixture
-async def endpoint(db: Database, ada: UUID, receiver: Receiver) -> Endpoint:
-    assert ada
-    return await endpoints.add(db, webhooks(), receiver.url, actor=ACTOR)
-
-
-async def deliver(db: Database) -> None:
-    async with Messenger(db, webhooks()) as messenger:
-        await messenger.look()
-        await messenger.idle()
 
 
 async def has_come(receiver: Receiver, count: int = 1) -> None:
     """Wait until it got something, which it tells nobody."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(receiver.got) < count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -121,20 +83,6 @@ async def test_it_is_tried_for_days_under_one_id_and_then_given_up(
     assert len(found.attempts) == 10
     # It waited for the sum of all pauses.
     assert at - NOW > timedelta(days=3)
-
-
-async def test_the_last_ten_attempts_are_kept(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
-) -> None:
-    await tell(owner, ada)
-    for status in range(500, 513):
-        receiver.mood = f"status {status}"
-        (found,) = await deliveries.listed(db, endpoint.id, limit=5)
-        await deliveries.replay(db, endpoint.id, found.id, actor=ACTOR)
-        await deliver(db)
-    (found,) = await deliveries.listed(db, endpoint.id, limit=5)
-    assert [each["status"] for each in found.attempts] == list(range(503, 513))
-    assert {datetime.fromisoformat(each["at"]) for each in found.attempts} == {NOW}
 
 
 @pytest.mark.parametrize("mood", ["redirect 302", "status 404", "status 400"])
@@ -245,25 +193,30 @@ async def test_one_that_fails_rests_and_is_tried_with_one_message_then(
 
 
 async def test_a_receiver_that_hangs_holds_up_no_other(
-    *, db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, other: Receiver
+    *,
+    db: Database,
+    owner: Any,
+    ada: UUID,
+    endpoint: Endpoint,
+    receiver: Receiver,
+    other: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert endpoint
     await endpoints.add(db, webhooks(), other.url, actor=ACTOR)
     receiver.mood = "hang"
     await tell(owner, ada, count=40)
+    # However busy this machine is: what hangs is still waited for when all of the others have come.
+    monkeypatch.setattr(transport, "ALL_SECONDS", 90.0)
     async with Messenger(db, webhooks()) as messenger:
-        began = time.monotonic()
         await messenger.look()
-        while len(other.ids) < 40:
-            assert time.monotonic() - began < 4, "what hangs would be given up only after five seconds"
-            await asyncio.sleep(0.02)
-        # And it goes on for the well one while the other is still being waited for.
+        await has_come(other, 40)
+        # And it goes on for the well one.
         (name,) = await tell(owner, ada)
-        await messenger.look()
         while name not in other.ids:
-            assert time.monotonic() - began < 4.5
             await messenger.look()
             await asyncio.sleep(0.02)
+        assert len(receiver.got) == receiver.at_once == delivering.AT_ONCE
     assert set(other.ids.values()) == {1}
 
 
@@ -374,75 +327,3 @@ async def test_a_database_that_goes_away_in_between_loses_nothing(
     await deliver(db)
     assert receiver.ids.keys() == set(names)
     assert {state for state, _ in await states(owner)} == {"delivered"}
-
-
-async def test_of_a_user_who_leaves_nothing_more_is_told(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
-) -> None:
-    assert endpoint
-    bob = (await users.add(db, "bob@example.com")).id
-    await tell(owner, ada)
-    (name,) = await tell(owner, bob)
-    await leaving.begin(db, ada, actor=ACTOR, may_be_last=True)
-    await deliver(db)
-    assert receiver.ids == {name: 1}
-    await leaving.finish(db, db, ada, seconds=60)
-    assert len(await states(owner)) == 1
-
-
-async def test_deliveries_go_with_their_event(db: Database, owner: Any, ada: UUID, endpoint: Endpoint) -> None:
-    await tell(owner, ada)
-    await owner.execute("DELETE FROM events")
-    assert await deliveries.listed(db, endpoint.id, limit=5) == []
-
-
-async def test_a_delivery_is_replayed_under_its_id(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
-) -> None:
-    names = await tell(owner, ada, count=2)
-    await deliver(db)
-    (found, _) = await deliveries.listed(db, endpoint.id, limit=5)
-    await deliveries.replay(db, endpoint.id, found.id, actor=ACTOR)
-    await deliver(db)
-    assert receiver.ids == {name: 2 if name == found.message_id else 1 for name in names}
-    for unknown in (f"{ada.hex}-{ada.hex}", "x", "-", "a-b-c"):
-        with pytest.raises(NotFound):
-            await deliveries.replay(db, endpoint.id, unknown, actor=ACTOR)
-    with pytest.raises(NotFound):
-        await deliveries.replay(db, ada, found.id, actor=ACTOR)
-    await endpoints.change(db, webhooks(), endpoint.id, is_active=False, actor=ACTOR)
-    with pytest.raises(Contradiction):
-        await deliveries.replay(db, endpoint.id, found.id, actor=ACTOR)
-
-
-async def test_all_that_failed_since_is_replayed_and_disturbs_who_rests(
-    *, db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deliveries, "_AT_ONCE", 2)
-    await tell(owner, ada, count=2)
-    await set_clock(owner, NOW + timedelta(hours=1))
-    late = await tell(owner, ada, count=5)
-    await owner.execute("UPDATE webhook_deliveries SET state = 'failed', due_at = NULL, tries = 10")
-    await owner.execute("UPDATE webhook_endpoints SET failures = 50, resting_until = tk_now() + interval '1 hour'")
-    assert await deliveries.replay_failed(db, endpoint.id, NOW + timedelta(minutes=1), actor=ACTOR) == 5
-    await deliver(db)
-    assert receiver.ids == dict.fromkeys(late, 1)
-    assert [state for state, _ in await states(owner)] == ["failed"] * 2 + ["delivered"] * 5
-    assert await deliveries.replay_failed(db, endpoint.id, NOW, actor=ACTOR) == 2
-
-
-async def test_deliveries_are_listed_the_newest_first_page_by_page(
-    db: Database, owner: Any, ada: UUID, endpoint: Endpoint
-) -> None:
-    for minute in range(7):
-        await set_clock(owner, NOW + timedelta(minutes=minute // 2))
-        await tell(owner, ada)
-    found: list[deliveries.Delivery] = []
-    while page := await deliveries.listed(
-        db, endpoint.id, limit=3, before=(found[-1].created_at, found[-1].event_id) if found else None
-    ):
-        found += page
-    assert len({each.id for each in found}) == 7
-    assert [each.created_at for each in found] == sorted((each.created_at for each in found), reverse=True)
-    assert await deliveries.listed(db, endpoint.id, limit=3, state="failed") == []
-    assert (await endpoints.one(db, endpoint.id)).waiting == 7

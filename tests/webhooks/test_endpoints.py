@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,35 +12,11 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.accounts.clock import set_clock
-from tests.receivers import Receiver, receiving
-from tests.webhooks.making import states, tell, webhooks
-from tollkeeper.accounts import users
-from tollkeeper.activity import Actor
+from tests.receivers import Receiver
+from tests.webhooks.making import ACTOR, NOW, deliver, states, tell, webhooks
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.store.database import Database
 from tollkeeper.webhooks import endpoints
-from tollkeeper.webhooks.delivering import Messenger
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ACTOR = Actor("test")
-
-
-@pytest.fixture
-async def receiver() -> AsyncGenerator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-async def ada(db: Database, owner: Any) -> UUID:
-    await set_clock(owner, NOW)
-    return (await users.add(db, "ada@example.com")).id
-
-
-async def deliver(db: Database) -> None:
-    async with Messenger(db, webhooks()) as messenger:
-        await messenger.look()
-        await messenger.idle()
 
 
 async def add(db: Database, receiver: Receiver, **more: Any) -> endpoints.Endpoint:

@@ -153,7 +153,11 @@ async def test_tollkeeper_does_not_call_itself(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(Forbidden, match="tollkeeper itself"):
         await rules.addresses("https://usage.example.com/")
     await rules.addresses("https://same.example/")
-    monkeypatch.setattr(guard, "is_of_this_machine", lambda _: True)
+
+    def is_ours(_: Any) -> bool:
+        return True
+
+    monkeypatch.setattr(guard, "is_of_this_machine", is_ours)
     with pytest.raises(Forbidden, match="this very machine"):
         await rules.addresses("https://same.example/")
 

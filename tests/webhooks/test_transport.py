@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import time
 import tracemalloc
-from collections.abc import AsyncGenerator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.receivers import Receiver, receiving, talking
+from tests.receivers import Receiver, talking
 from tollkeeper.webhooks.guard import Guard
 from tollkeeper.webhooks.transport import ALL_SECONDS, Sender
 
 HOME = (ip_network("127.0.0.1/32"),)
-
-
-@pytest.fixture
-async def receiver() -> AsyncGenerator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
 
 
 def sender(resolve: Any = None, **more: Any) -> Sender:

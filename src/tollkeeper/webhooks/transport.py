@@ -11,7 +11,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import httpx2
@@ -33,17 +33,18 @@ class Sender:
     guard: Guard
     agent: str
     tls: ssl.SSLContext | None = None
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
         """Post once, within five seconds in all, whatever the receiver does."""
-        loop = asyncio.get_running_loop()
+        loop, tls = asyncio.get_running_loop(), await self._trusted()
         began = loop.time()
         heard, error = _Heard(), None
         try:
             async with asyncio.timeout(ALL_SECONDS):
                 place, addresses = await self.guard.addresses(url)
                 requests = [_request(self.agent, url, place, each, body=body, headers=headers) for each in addresses]
-                await self._reach(requests, heard)
+                await _reach(requests, tls, heard)
         except TimeoutError:
             error = f"no whole answer within {ALL_SECONDS:g} seconds"
         except (Forbidden, Unknown) as refusal:
@@ -53,19 +54,12 @@ class Sender:
             error = _WORDS.get(type(failure), f"the connection failed ({type(failure).__name__})")
         return Outcome(heard.status, error, round((loop.time() - began) * 1000), heard.retry_after_seconds)
 
-    async def _reach(self, requests: Sequence[httpx2.Request], heard: _Heard) -> None:
-        """Ask one address after the other until one can be connected to."""
-        if self.tls is None:
-            # In a thread: reading all the authorities takes a while.
-            self.tls = await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False)
-        for left, request in zip(range(len(requests) - 1, -1, -1), requests, strict=True):
-            try:
-                await _ask(request, self.tls, heard)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout):
-                if not left:
-                    raise
-            else:
-                return
+    async def _trusted(self) -> ssl.SSLContext:
+        """Read whom to trust, once: that takes a while, in which others go on."""
+        async with self._reading:
+            if self.tls is None:
+                self.tls = await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False)
+        return self.tls
 
 
 @dataclass(slots=True)
@@ -97,6 +91,18 @@ def _request(
         # The certificate is to be that of the name.
         extensions={"sni_hostname": place.host, "timeout": _TIMEOUT.as_dict()},
     )
+
+
+async def _reach(requests: Sequence[httpx2.Request], tls: ssl.SSLContext, heard: _Heard) -> None:
+    """Ask one address after the other until one can be connected to."""
+    for left, request in zip(range(len(requests) - 1, -1, -1), requests, strict=True):
+        try:
+            await _ask(request, tls, heard)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout):
+            if not left:
+                raise
+        else:
+            return
 
 
 async def _ask(request: httpx2.Request, tls: ssl.SSLContext, heard: _Heard) -> None:

@@ -69,9 +69,11 @@ SELECT count(*) FROM gone;
 -- name: webhooks_due
 -- Which endpoints something may be sent to now. Of all users: the job.
 SELECT w.id
-  FROM (SELECT tk_now() AS now) AS n, webhook_endpoints AS w
- WHERE w.is_active AND (w.resting_until IS NULL OR w.resting_until <= n.now)
-   AND EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.endpoint_id = w.id AND d.due_at <= n.now LIMIT 1);
+  FROM (SELECT tk_now() AS now) AS n, webhook_endpoints AS w,
+       -- The first of each, by its index, and not all that wait.
+       LATERAL (SELECT d.due_at FROM webhook_deliveries AS d WHERE d.endpoint_id = w.id AND d.due_at IS NOT NULL
+                 ORDER BY d.due_at LIMIT 1) AS f
+ WHERE w.is_active AND (w.resting_until IS NULL OR w.resting_until <= n.now) AND f.due_at <= n.now;
 
 -- name: take_webhooks
 -- Take deliveries for an endpoint that are due and that no other node is taking, the longest due first. One alone where it
@@ -133,6 +135,8 @@ WITH judged AS MATERIALIZED (
                    CASE WHEN :succeeded::integer = 0 THEN coalesce(w.failing_since, n.now) END AS failing_since
               FROM (SELECT tk_now() AS now) AS n, webhook_endpoints AS w
              WHERE w.id = :endpoint_id
+               -- Where all is well there is nothing to note, and nodes do not wait for each other.
+               AND (:succeeded::integer = 0 OR w.failures > 0 OR :is_gone::boolean OR :asked_pause::interval IS NOT NULL)
                FOR NO KEY UPDATE OF w) AS b
 ), noted AS (
     UPDATE webhook_endpoints AS w
@@ -145,7 +149,7 @@ WITH judged AS MATERIALIZED (
            disabled_at   = CASE WHEN j.disabled_for IS NULL THEN w.disabled_at ELSE j.now END,
            disabled_for  = coalesce(j.disabled_for, w.disabled_for)
       FROM judged AS j
-     WHERE w.id = j.id AND (w.failures > 0 OR j.failures > 0 OR :asked_pause::interval IS NOT NULL OR j.disabled_for IS NOT NULL)
+     WHERE w.id = j.id
 )
 SELECT j.disabled_for FROM judged AS j;
 
