@@ -13,10 +13,11 @@ from standardwebhooks import Webhook
 
 from tests.accounts.clock import set_clock
 from tests.receivers import Receiver
-from tests.webhooks.making import ACTOR, NOW, deliver, states, tell, webhooks
+from tests.webhooks.making import ACTOR, NOW, ROOT, deliver, states, tell, webhooks
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.store.database import Database
 from tollkeeper.webhooks import endpoints
+from tollkeeper.webhooks.guard import Guard
 
 
 async def add(db: Database, receiver: Receiver, **more: Any) -> endpoints.Endpoint:
@@ -86,6 +87,17 @@ async def test_what_cannot_be_is_refused_by_its_field(db: Database) -> None:
     with pytest.raises(Invalid, match=r"^url: "):
         await endpoints.change(db, webhooks(), made.id, url="http://10.0.0.1/", actor=ACTOR)
     assert (await endpoints.one(db, made.id)).url == good
+
+
+async def test_nobody_waits_for_a_dead_name_server(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(_: str) -> list[str]:
+        await asyncio.sleep(60)
+        return []
+
+    monkeypatch.setattr(endpoints, "_LOOK_UP_SECONDS", 0.05)
+    waiting = endpoints.Webhooks(Guard(resolve=resolve), ROOT, "tollkeeper/test")
+    with pytest.raises(Invalid, match="looked up in time"):
+        await endpoints.add(db, waiting, "https://dead.example/", actor=ACTOR)
 
 
 async def test_one_that_is_not_there_is_not_found(db: Database) -> None:

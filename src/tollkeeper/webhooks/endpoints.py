@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ MOST: Final = 10
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_DESCRIPTION: Final = 500
 _AT_ONCE: Final = 5_000
+_LOOK_UP_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -193,7 +195,10 @@ async def _note(tx: Statements, endpoint_id: UUID, action: str, actor: Actor, **
 
 async def _refuse_forbidden(guard: Guard, url: str) -> None:
     try:
-        await guard.addresses(url)
+        async with asyncio.timeout(_LOOK_UP_SECONDS):
+            await guard.addresses(url)
+    except TimeoutError:
+        raise Invalid.field("url", "has a name that could not be looked up in time") from None
     except (Forbidden, Unknown) as error:
         raise Invalid.field("url", str(error)) from error
 
