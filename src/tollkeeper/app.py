@@ -24,7 +24,7 @@ from tollkeeper.accounts.signing_up import SignUp
 from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Readiness
 from tollkeeper.http.routes import asgi_app
-from tollkeeper.location import courier, located, master_keys
+from tollkeeper.location import courier, located, master_keys, webhooks_of
 from tollkeeper.metering.keeping import Keeping
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
@@ -93,6 +93,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             metrics_token=settings.metrics_token,
             public_url=public_url,
             readiness=readiness,
+            webhooks=webhooks_of(settings, keys, public_url),
         )
         async with jobs.beating(database, backend.node, backend.pulse, sealer):
             yield Application(asgi_app(backend), backend, readiness)
@@ -122,7 +123,7 @@ def public_url_of(settings: Settings) -> str:
 async def working(settings: Settings, addresses: Addresses) -> AsyncGenerator[None]:
     """Do what happens without a caller for as long as the block lasts."""
     async with (
-        opened(settings, addresses, connections=2) as (database, ledger),
+        opened(settings, addresses, connections=3) as (database, ledger),
         jobs.at_work(
             database,
             ledger,
@@ -131,6 +132,7 @@ async def working(settings: Settings, addresses: Addresses) -> AsyncGenerator[No
             keep=jobs.Keep(settings.retain_rows_days, settings.retain_text_days),
             # Nobody asked for alerts on the console.
             post=None if settings.smtp_url is None else Post(courier(settings), public_url_of(settings)),
+            webhooks=webhooks_of(settings, await _master_keys(settings, database), public_url_of(settings)),
         ),
     ):
         yield

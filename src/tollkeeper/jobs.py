@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -24,6 +24,8 @@ from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.store.database import Database
 from tollkeeper.store.partitions import ensure_partitions
+from tollkeeper.webhooks.delivering import Messenger
+from tollkeeper.webhooks.endpoints import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ AHEAD: Final = timedelta(days=62)
 
 BEAT_SECONDS: Final = 2.0
 _ALERT_SECONDS: Final = 10.0
+_WEBHOOK_SECONDS: Final = 1.0
 _A_MINUTE: Final = 60.0
 _AN_HOUR: Final = 3600.0
 _A_DAY: Final = 24 * _AN_HOUR
@@ -68,10 +71,15 @@ async def at_work(
     sweep_seconds: float,
     keep: Keep | None = None,
     post: Post | None = None,
+    webhooks: Webhooks | None = None,
 ) -> AsyncGenerator[tuple[Job, ...]]:
-    """Do all jobs for as long as the block lasts."""
+    """Do all jobs for as long as the block lasts. Without ``webhooks`` none is sent."""
     jobs = all_jobs(database, ledger, owner_dsn=owner_dsn, sweep_seconds=sweep_seconds, keep=keep, post=post)
-    async with _doing(*jobs):
+    async with AsyncExitStack() as held:
+        if webhooks is not None:
+            messenger = await held.enter_async_context(Messenger(database, webhooks))
+            jobs = (*jobs, Job("send webhooks", _WEBHOOK_SECONDS, messenger.look))
+        await held.enter_async_context(_doing(*jobs))
         yield jobs
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from importlib.metadata import version
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -16,6 +18,8 @@ from urllib.parse import unquote, urlsplit
 from tollkeeper.accounts import masterkey
 from tollkeeper.settings import Settings
 from tollkeeper.store.embedded import Addresses, embedded_server
+from tollkeeper.webhooks.endpoints import Webhooks
+from tollkeeper.webhooks.guard import Guard
 
 if TYPE_CHECKING:
     from tollkeeper.accounts.mail import Courier
@@ -88,6 +92,13 @@ def master_keys(settings: Settings, *, make: bool = False) -> dict[int, bytes]:
 def master_key_file(settings: Settings) -> Path | None:
     """Say where the master keys stand; nowhere if a key store hands them over."""
     return Path(settings.data) / "master.key" if settings.master_key is None else None
+
+
+def webhooks_of(settings: Settings, keys: Mapping[int, bytes], public_url: str) -> Webhooks:
+    """Say where webhooks may go, and what their secrets are derived from."""
+    allowed = tuple(map(ip_network, settings.webhook_allow_networks))
+    guard = Guard(allowed, own_host=urlsplit(public_url).hostname)
+    return Webhooks(guard, masterkey.webhook_root_of(keys), f"tollkeeper/{version('tollkeeper')}")
 
 
 def courier(settings: Settings) -> Courier:

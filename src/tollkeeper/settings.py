@@ -253,6 +253,13 @@ class Settings:
         shown="none",
         default=(),
     )
+    webhook_allow_networks: tuple[str, ...] = _setting(
+        "Where webhooks may go beside the public Internet, and over plain HTTP too: addresses or networks of "
+        "receivers at home such as `10.0.0.0/8`, parted by commas ([more](webhooks.md#where-webhooks-may-go)).",
+        _networks,
+        shown="none",
+        default=(),
+    )
     metrics_token: str | None = _setting(
         "A bearer token that opens `/metrics`, beside this machine itself and service keys.",
         _token,

@@ -327,6 +327,7 @@ COMMANDS = [
     *(["user", verb] for verb in ("add", "list", "show", "set", "invite", "link", "delete")),
     *(["plan", verb] for verb in ("list", "apply", "set")),
     *(["key", verb] for verb in ("create", "list", "revoke", "rotate", "pattern")),
+    *(["webhook", verb] for verb in ("add", "list", "test", "rotate", "secret", "remove", "deliveries", "replay")),
     *(["secrets", verb] for verb in ("status", "rotate")),
     *(["price", verb] for verb in ("set", "list", "remove")),
 ]

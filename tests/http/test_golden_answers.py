@@ -150,4 +150,7 @@ def test_no_answer_has_a_field_for_what_is_kept_secret() -> None:
         ("VariableShown", "key"),
         ("GroupShown", "key"),
         ("DifferenceShown", "key"),
+        # To operators who confirmed who they are; what it is derived from is shown to nobody.
+        ("WebhookMade", "secret"),
+        ("WebhookSecret", "secret"),
     }

@@ -31,6 +31,7 @@ MEANT: Final[dict[tuple[str, str], set[str]]] = {
     ("POST", "/api/account/keys"): {"expiresAt", "scopes", "addresses"},
     ("POST", "/api/admin/keys"): {"expiresAt", "scopes", "addresses"},
     ("POST", "/api/admin/invitations"): {"plan"},
+    ("PATCH", "/api/admin/webhooks/{id}"): {"isActive"},
     ("PUT", "/api/admin/users/{user}"): {"plan", "planExpiresAt", "isActive"},
     # Users take what is marked for taking, and less than they have; operators change any plan.
     ("PUT", "/api/user/plan"): {"plan"},

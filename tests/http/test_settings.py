@@ -20,11 +20,13 @@ def test_the_environment_is_read_and_a_command_line_goes_before_it() -> None:
         "TOLLKEEPER_PORT": "9000",
         "TOLLKEEPER_INSECURE_COOKIES": "Yes",
         "TOLLKEEPER_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+        "TOLLKEEPER_WEBHOOK_ALLOW_NETWORKS": "10.0.0.0/8",
         "TOLLKEEPER_PENDING_SECONDS": "1.5",
     }
     settings = Settings.of(environment, port=None, workers=3)
     assert (settings.port, settings.workers, settings.insecure_cookies) == (9000, 3, True)
     assert (settings.trusted_proxies, settings.pending_seconds) == (("10.0.0.0/8", "::1/128"), 1.5)
+    assert settings.webhook_allow_networks == ("10.0.0.0/8",)
     assert Settings.of(environment, port=1).port == 1
 
 

@@ -255,6 +255,7 @@ NOT_HELD: Final = {
     "hold_service_keys": "reads no table of ours",
     "revoke_any_key": "for the operator",
     "secrets.sql": "the operator's, or one row; the rotation walks over all secrets",
+    "webhooks.sql": "ten endpoints, and by an index of each; the history of one is walked for operators",
     "hold_alerts": "one row",
     "forget_alerts": "once an hour, over what it keeps few",
     "forget_events": "once an hour, by an index on their time",

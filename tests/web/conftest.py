@@ -33,7 +33,8 @@ async def served(open_dir: Path) -> AsyncGenerator[Served]:
     """The service, serving until the last of these tests is done."""
     site = Site(open_dir / "web")
     try:
-        node = await site.start()
+        # Receivers of webhooks are here.
+        node = await site.start(environment={"TOLLKEEPER_WEBHOOK_ALLOW_NETWORKS": "127.0.0.1/32"})
         made = await site.run("key", "create", "--service", "web")
         yield Served(site, f"http://localhost:{node.port}", made["key"])
         assert not [line for line in site.said() if line["level"] in {"error", "critical"}]

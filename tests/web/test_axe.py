@@ -85,6 +85,7 @@ async def test_axe_finds_nothing_in_what_opens(
             ("/requests", "Download"),
             ("/admin/models?open=gpt-4o", None),
             ("/admin/invitations", "Invite somebody"),
+            ("/admin/webhooks", "Add an endpoint"),
             (await visitor.looked_at(), "Switch off"),
         )
         for path, opens in opening[part::_PARTS]:

@@ -25,7 +25,8 @@ _NAMES = {
     "/": "Overview", "/requests": "Requests", "/sessions": "Sessions", "/plan": "Plan", "/variables": "Variables",
     "/settings": "Settings", "/admin": "All usage", "/admin/users": "Users",
     "/admin/invitations": "Invitations", "/admin/plans": "Plans", "/admin/models": "Models",
-    "/admin/keys": "Service keys", "/admin/activity": "Activity", "/admin/system": "System",
+    "/admin/keys": "Service keys", "/admin/webhooks": "Webhooks", "/admin/activity": "Activity",
+    "/admin/system": "System",
 }  # fmt: skip
 
 

@@ -67,6 +67,13 @@ class Served:
         await self.site.run("user", "set", email, "--admin")
         return email
 
+    async def webhook(self) -> str:
+        """An endpoint where nobody listens; gives its id."""
+        for each in (await self.site.run("webhook", "list"))["items"]:
+            return each["id"]
+        home = {"TOLLKEEPER_WEBHOOK_ALLOW_NETWORKS": "127.0.0.1/32"}
+        return (await self.site.run("webhook", "add", "http://127.0.0.1:1025/", environment=home))["id"]
+
     async def newcomer(self) -> str:
         """Make a user, on the plan free, as an app does: by its first word about them. Gives the address."""
         email = f"visitor-{next(_numbers)}@example.com"
@@ -170,7 +177,7 @@ class Visitor:
 
     async def everywhere(self) -> list[str]:
         """Every path of the app, for an operator who has a conversation ``talk``; a new kind of path is a KeyError."""
-        names = {"session": "talk", "user": await self._own_id()}
+        names = {"session": "talk", "user": await self._own_id(), "webhook": await self.served.webhook()}
         return [path.replace(":str}", "}").format_map(names) for path in APP_PATHS]
 
     async def _own_id(self) -> str:

@@ -15,6 +15,7 @@ import { requestsQuery } from "./api/requests";
 import { type Order, sessionQuery, sessionsQuery } from "./api/sessions";
 import { settingsQuery } from "./api/settings";
 import type { Account, AccountFound, Settings } from "./api/types";
+import { webhooksQuery } from "./api/webhooks";
 import { filtersOf, type Narrowed } from "./requests/narrowed";
 import { daysOf } from "./shared/period";
 import { askedOf } from "./usage/asked";
@@ -59,6 +60,7 @@ export const early = {
   users: (asked: UsersAsked) => beginPages(usersQuery(asked)),
   invitations: () => beginPages(invitationsQuery),
   models: () => begin(modelsQuery),
+  webhooks: () => begin(webhooksQuery),
 };
 
 const zone = (): string => client.getQueryData<Account>(accountQuery.queryKey)?.timeZone ?? "UTC";

@@ -70,6 +70,13 @@ export const PLACES = {
     about: "With them your app's backend acts for its users. Each request names its user.",
     file: "admin/keys/ServiceKeysPage.tsx",
   },
+  "/admin/webhooks": {
+    title: "Webhooks",
+    about:
+      "Where other systems are told of what happens to users and their plans, signed and until they answer.",
+    file: "admin/webhooks/WebhooksPage.tsx",
+  },
+  "/admin/webhooks/$webhook": { title: "", file: "admin/webhooks/WebhookPage.tsx" },
   "/admin/activity": {
     title: "Activity",
     about: "Who did what, by and with all users. The log is only added to.",
@@ -91,6 +98,7 @@ export const OPERATORS = [
   "/admin/plans",
   "/admin/models",
   "/admin/keys",
+  "/admin/webhooks",
   "/admin/activity",
   "/admin/system",
 ] as const;

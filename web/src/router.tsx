@@ -133,6 +133,15 @@ const routes = [
     loader: () => early.keys("services"),
   }),
   createRoute({
+    ...at("/admin/webhooks"),
+    component: page(() => import("./admin/webhooks/WebhooksPage"), "WebhooksPage"),
+    loader: early.webhooks,
+  }),
+  createRoute({
+    ...at("/admin/webhooks/$webhook"),
+    component: page(() => import("./admin/webhooks/WebhookPage"), "WebhookPage"),
+  }),
+  createRoute({
     ...at("/admin/activity"),
     component: page(() => import("./admin/activity/AllActivityPage"), "AllActivityPage"),
     validateSearch: activityAsked,

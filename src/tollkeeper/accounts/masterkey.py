@@ -89,6 +89,11 @@ def pepper_of(keys: Mapping[int, bytes]) -> bytes:
     return derived(keys[min(keys)], purpose=b"tollkeeper pepper")
 
 
+def webhook_root_of(keys: Mapping[int, bytes]) -> bytes:
+    """Derive what the secrets of webhooks are derived from: the oldest key as well, so that rotation changes none."""
+    return derived(keys[min(keys)], purpose=b"tollkeeper webhooks")
+
+
 def fingerprint_of(key: bytes) -> bytes:
     """Derive what tells a key from another and says nothing of it."""
     return derived(key, purpose=b"tollkeeper fingerprint")

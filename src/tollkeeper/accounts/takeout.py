@@ -37,6 +37,7 @@ PARTS: Final = (
     Part("sign-ins", "takeout_sign_ins", "where you signed in"),
     Part("alerts", "takeout_alerts", "which acts on your account you were told of by mail in the last two days"),
     Part("events", "takeout_events", "what you were told of your plan and limits in the last 90 days"),
+    Part("webhooks", "takeout_webhooks", "which events about you other systems were told of"),
     Part("conversations", "takeout_conversations", "your conversations, summed"),
     Part("sums", "takeout_sums", "your requests summed by day, hour, model, category and type"),
     Part("request-names", "takeout_names", "what your programs called your requests"),

@@ -29,6 +29,7 @@ _COMMANDS: Final = (
     ("override", "exceptions:overrides", "Other limits of one user for a time: add, list, end."),
     ("grant", "exceptions:grants", "What one user may use beyond the plan: add, list, end."),
     ("key", "keys:app", "API keys: create, list, revoke, rotate, pattern."),
+    ("webhook", "webhooks:app", "Webhooks: add, list, test, rotate, secret, remove, deliveries, replay."),
     ("secrets", "secrets:app", "The master key: status, rotate."),
     ("price", "prices:app", "Your own prices of models: set, list, remove."),
     ("import", "importing:import_", "Book requests that were made elsewhere."),

@@ -45,14 +45,19 @@ class House:
     known_keys: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
 
     @property
+    def master_keys(self) -> dict[int, bytes]:
+        """The master keys, made if there are none yet; ``Misconfigured`` if the database knows others."""
+        keys = master_keys(self.settings, make=not self.known_keys)
+        keyring.refuse_others(keys, self.known_keys)
+        return keys
+
+    @property
     def pepper(self) -> bytes:
         """Under which keys and links are hashed; makes the master key if there is none yet.
 
         ``Misconfigured`` if the database knows another.
         """
-        keys = master_keys(self.settings, make=not self.known_keys)
-        keyring.refuse_others(keys, self.known_keys)
-        return masterkey.pepper_of(keys)
+        return masterkey.pepper_of(self.master_keys)
 
     async def user_id(self, email: str) -> UUID:
         """Find a user by their address; ``NotFound`` if nobody has it."""

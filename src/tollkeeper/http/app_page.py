@@ -39,6 +39,8 @@ APP_PATHS: Final = [
     "/admin/plans",
     "/admin/models",
     "/admin/keys",
+    "/admin/webhooks",
+    "/admin/webhooks/{webhook:str}",
     "/admin/activity",
     "/admin/system",
 ]

@@ -13,6 +13,7 @@ from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.metering.texts import TextPolicy
 from tollkeeper.store.database import Database
+from tollkeeper.webhooks.endpoints import Webhooks
 
 Network = IPv4Network | IPv6Network
 
@@ -40,6 +41,7 @@ class Backend:
     ``github``: how people sign in by it, where that is set up.
     ``keep_rows_days``, ``keep_text_days``: how long requests and their texts are kept; ``None``: for ever.
     ``text_policy``: what is kept of texts, whatever plans say.
+    ``webhooks``: what sending them needs.
     """
 
     database: Database
@@ -51,6 +53,7 @@ class Backend:
     node: Node
     pulse: Pulse
     postman: Postman
+    webhooks: Webhooks
     sign_up: SignUp
     github: GitHub | None = None
     has_mail: bool = False

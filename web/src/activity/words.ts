@@ -77,6 +77,18 @@ const TOLD: Record<string, Told> = {
   "invitation.made": { words: "Invitation made", isOfService: true },
   "invitation.withdrawn": { words: "Invitation withdrawn", isOfService: true },
   "operator.first": { words: "First operator made", isOfService: true },
+  "webhook.added": { words: "Webhook added", more: ({ host }) => text(host), isOfService: true },
+  "webhook.changed": { words: "Webhook changed", more: ({ changed }) => list(changed), isOfService: true },
+  "webhook.removed": { words: "Webhook removed", more: ({ host }) => text(host), isOfService: true },
+  "webhook.rotated": { words: "Webhook's secret rotated", isOfService: true },
+  "webhook.revealed": { words: "Webhook's secret revealed", isOfService: true },
+  "webhook.tested": { words: "Webhook tested", isOfService: true },
+  "webhook.replayed": { words: "Webhook deliveries replayed", isOfService: true },
+  "webhook.disabled": {
+    words: "Webhook switched off",
+    more: ({ reason }) => (reason === "gone" ? "it answered 410" : "it failed for five days"),
+    isOfService: true,
+  },
   "secrets.rotated": { words: "Master key rotated", isOfService: true },
   "secrets.resealed": { words: "Secrets sealed anew", isOfService: true },
   "plans.applied": {

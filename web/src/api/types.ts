@@ -72,3 +72,13 @@ export type OwnPrice = Shapes["OwnPriceShown"];
 export type NewPrice = Shapes["PutPrice"];
 export type Repriced = Shapes["RepricedShown"];
 export type System = Shapes["SystemShown"];
+
+/** Where events are sent; no kinds: all. */
+export type Webhook = Shapes["WebhookShown"];
+export type WebhookKind = Webhook["kinds"][number];
+export type NewWebhook = Shapes["AddWebhook"];
+export type WebhookChange = Shapes["ChangeWebhook"];
+export type WebhookMade = Shapes["WebhookMade"];
+export type WebhookTested = Shapes["WebhookTested"];
+export type Delivery = Shapes["DeliveryShown"];
+export type DeliveriesPage = Shapes["DeliveriesPage"];

@@ -63,6 +63,14 @@ export const IconSystem = drawing(
     <path d="M4.5 4.8h.01M4.5 11.3h.01" strokeWidth="1.8" />
   </>,
 );
+export const IconWebhooks = drawing(
+  <>
+    <circle cx="4" cy="11.5" r="2" />
+    <circle cx="12" cy="11.5" r="2" />
+    <circle cx="8" cy="4" r="2" />
+    <path d="M6 11.5h4M7 5.8l-2.2 3.9M9 5.8l2.2 3.9" />
+  </>,
+);
 export const IconGlobe = drawing(
   <>
     <circle cx="8" cy="8" r="6" />

@@ -16,6 +16,7 @@ import {
   IconSystem,
   IconUsers,
   IconVariables,
+  IconWebhooks,
 } from "@/shared/icons";
 import { AccountMenu } from "./AccountMenu";
 
@@ -32,6 +33,7 @@ const ICONS: Record<(typeof OWN | typeof OPERATORS)[number], ComponentType> = {
   "/admin/plans": IconPlan,
   "/admin/models": IconModels,
   "/admin/keys": IconKey,
+  "/admin/webhooks": IconWebhooks,
   "/admin/activity": IconActivity,
   "/admin/system": IconSystem,
 };

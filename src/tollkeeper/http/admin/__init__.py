@@ -12,6 +12,8 @@ from tollkeeper.http.admin import (
     plans,
     system,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 
 __all__ = [
@@ -26,4 +28,6 @@ __all__ = [
     "plans",
     "system",
     "users",
+    "webhook_deliveries",
+    "webhooks",
 ]

@@ -100,6 +100,14 @@ SELECT e.id, e.kind, e.data, e.created_at, e.seen_at
  WHERE e.user_id = :user_id
  ORDER BY e.id;
 
+-- name: takeout_webhooks
+-- Which events about them other systems were told of.
+SELECT d.event_id, e.kind, d.state, d.tries, d.created_at, d.delivered_at
+  FROM webhook_deliveries AS d
+  JOIN events AS e ON e.user_id = d.user_id AND e.id = d.event_id
+ WHERE d.user_id = :user_id
+ ORDER BY d.created_at, d.event_id, d.endpoint_id;
+
 -- name: takeout_conversations
 -- Their conversations, summed.
 SELECT s.session_id, s.started_at, s.last_at, s.completed, s.failed, s.tokens_used, s.cost_nanos, s.unpriced
