@@ -117,9 +117,10 @@ async def test_every_order_of_changes_ends_in_the_same_state(db: Database) -> No
         ("enterprise", -4, {}),
         ("free", -4, {}),
     ]
+    ends: set[tuple[Any, ...]] = set()
     for last in range(3, len(told) + 1):
         some = told[max(0, last - 4) : last]
-        ends: set[tuple[Any, ...]] = set()
+        ends.clear()
         for order in itertools.permutations(some):
             user = await somebody(db)
             for plan, hours, said in order:

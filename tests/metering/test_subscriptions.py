@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metering.making import Clock, a_user
-from tests.stripe import MONTH, NOW, checkout, subscription
+from tests.shop import MONTH, NOW, checkout, subscription
 from tollkeeper.activity import Actor
 from tollkeeper.metering import changes, own_plan, plans
 from tollkeeper.metering.changes import Wish
@@ -382,35 +382,3 @@ def test_an_end_is_read_in_each_of_the_ways_in_which_stripe_tells_it() -> None:
     assert ends_at(cancel_at=NOW + 7) == datetime.fromtimestamp(NOW + 7, UTC)
     assert ends_at(cancel_at=NOW + 7, cancel_at_period_end=True) == datetime.fromtimestamp(NOW + 7, UTC)
     assert ends_at(cancel_at_period_end=True, period_end=None, current_period_end=NOW + MONTH) == END
-
-
-def test_a_plan_has_prices_of_its_own() -> None:
-    for toml in (
-        '[plans.a]\nrank=1\nstripe_price_monthly="price_1"\nstripe_price_yearly="price_1"',
-        '[plans.a]\nrank=1\nstripe_price_monthly="price_1"\n[plans.b]\nrank=2\nstripe_price_yearly="price_1"',
-        '[plans.a]\nrank=1\nstripe_price_monthly=""',
-        "[plans.a]\nrank=1\nstripe_price_monthly=7",
-        '[plans.a]\nrank=1\nstripe_price_yearly="price 1"',
-    ):
-        with pytest.raises(plans.Invalid, match="stripe_price"):
-            plans.parse(toml)
-
-
-async def test_prices_are_no_part_of_what_users_agree_to(db: Database) -> None:
-    before = {plan.name: plan.version for plan in await plans.catalogue(db)}
-    (changed,) = [
-        each
-        for each in await plans.apply(db, plans.parse('[plans.basic]\nrank = 10\nstripe_price_monthly = "price_2"'))
-        if each.name == "basic"
-    ]
-    assert [(each.field, each.old, each.new) for each in changed.changes] == [
-        ("stripe_price_monthly", "price_basic", "price_2")
-    ]
-    assert {plan.name: plan.version for plan in await plans.catalogue(db)} == before
-    with pytest.raises(plans.Invalid, match="stripe_price_monthly of pro"):
-        await plans.apply(db, plans.parse('[plans.basic]\nrank = 10\nstripe_price_monthly = "price_pro_monthly"'))
-
-
-def test_the_plan_that_means_a_price_is_found() -> None:
-    one = Subscription("sub_1", "active", ("price_else", "price_pro_yearly"), None, has_counted=True)
-    assert held_by([one], KNOWN) == Held("pro", "yearly")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final, Literal
 
 from litestar import post
@@ -97,7 +98,7 @@ async def take_stripe_event(request: Exchange) -> Answer:
     if backend.stripe is None:
         raise buying.closed()
     raw = await request.raw(most=_MOST_BYTES)
-    backend.stripe.refuse_unsigned(raw, request.only_header(b"stripe-signature"))
+    backend.stripe.refuse_unsigned(raw, request.only_header(b"stripe-signature"), at=time.time())
     heard = events.read(raw)
     if heard is None:
         return Answer.of(EventTaken(outcome="ignored"))

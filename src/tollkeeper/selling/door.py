@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -98,7 +99,7 @@ async def arrive(
         now = await tx.value("bring_current", user_ids=[user_id])
         _refuse_odd_moments(told, now)
         if (known := await tx.one("door_change", user_id=user_id, key=key)) is not None:
-            if known["body_hash"] != told.fingerprint():
+            if not compare_digest(known["body_hash"], told.fingerprint()):
                 raise KeyReused("this idempotency key was used with another change of this user")
             return known["answer"], True
         arrived = await _carry_out(tx, user_id, told, now=now, actor=actor)
