@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from ipaddress import ip_network
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from tollkeeper import jobs
@@ -33,6 +33,9 @@ from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import migrate
 from tollkeeper.store.partitions import ensure_partitions
+
+if TYPE_CHECKING:
+    from tollkeeper.selling.stripe_api import Stripe
 
 _PATIENT_SECONDS: Final = 300.0
 
@@ -83,6 +86,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             postman=postman,
             sign_up=SignUp.of(settings.sign_up),
             github=_github(settings, public_url),
+            stripe=_stripe(settings, public_url),
             has_mail=settings.smtp_url is not None,
             is_embedded=settings.database_url is None,
             keep_rows_days=settings.retain_rows_days,
@@ -162,6 +166,14 @@ def _github(settings: Settings, public_url: str) -> GitHub | None:
     if settings.github_client_id is None or settings.github_client_secret is None:
         return None
     return GitHub(settings.github_client_id, settings.github_client_secret, settings.github_url, public_url)
+
+
+def _stripe(settings: Settings, public_url: str) -> Stripe | None:
+    if settings.stripe_secret_key is None or settings.stripe_webhook_secrets is None:
+        return None
+    from tollkeeper.selling.stripe_api import Stripe  # noqa: PLC0415 - a large library, which most do without
+
+    return Stripe(settings.stripe_secret_key, settings.stripe_webhook_secrets, settings.stripe_url, public_url)
 
 
 def _patient(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:

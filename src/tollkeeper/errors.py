@@ -27,6 +27,13 @@ class NotUnderstood(TollkeeperError):
     title = "The request could not be read"
 
 
+class NotSigned(NotUnderstood):
+    """An event that is not signed by who is said to send it, or was long ago: nothing of it is believed."""
+
+    slug = "not-signed"
+    title = "Not signed by its sender"
+
+
 class NobodyKnown(TollkeeperError):
     """No valid key and no valid session."""
 
@@ -100,7 +107,10 @@ class NotInPlan(NotAllowed):
 
 
 class NeedsCheckout(NotAllowed):
-    """A plan that users do not take by themselves: it comes through a checkout or from an operator."""
+    """A plan that users do not take by themselves: it comes through a checkout or from an operator.
+
+    ``checkout`` says where it is bought, ``portal`` where who pays already changes it.
+    """
 
     slug = "not-self-service"
     title = "Not a plan to take by oneself"
@@ -141,6 +151,13 @@ class KeyReused(Contradiction):
 
     slug = "key-reused"
     title = "This id was used with another payload"
+
+
+class NotForSale(Contradiction):
+    """A plan that is not sold here, or not so: Stripe is not set up, or the catalogue names no price for it."""
+
+    slug = "not-for-sale"
+    title = "Not for sale here"
 
 
 class AlreadyFinished(Contradiction):

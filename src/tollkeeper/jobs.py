@@ -22,6 +22,7 @@ from tollkeeper.errors import Unavailable
 from tollkeeper.metering import events, leaving, nodes, retention
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
+from tollkeeper.selling import door, subscriptions
 from tollkeeper.store.database import Database
 from tollkeeper.store.partitions import ensure_partitions
 from tollkeeper.webhooks.delivering import Messenger
@@ -132,6 +133,8 @@ def all_jobs(
         Job("forget who asked to sign in", _AN_HOUR, lambda: asks.forget(database)),
         Job("forget what was told by mail", _AN_HOUR, lambda: alerts.forget(database)),
         Job("forget old events", _AN_HOUR, lambda: _forget_old_events(database)),
+        Job("forget what providers told", _A_DAY, lambda: door.forget(database)),
+        Job("forget customers who are nobody here", _A_DAY, lambda: subscriptions.forget(database)),
         Job("clear texts as plans say", _AN_HOUR, lambda: _clear_by_plan(database, owner_dsn)),
     )
     if post is not None:

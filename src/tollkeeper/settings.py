@@ -31,9 +31,14 @@ _TRUTH: Final = {
 }
 _HIGHEST_PORT: Final = 65_535
 _SHORTEST_TOKEN: Final = 16
+_MOST_LIVE: Final = 2
 # This month and the last one are always kept.
 _FEWEST_DAYS: Final = 62
-_TOGETHER: Final = (("smtp_url", "mail_from"), ("github_client_id", "github_client_secret"))
+_TOGETHER: Final = (
+    ("smtp_url", "mail_from"),
+    ("github_client_id", "github_client_secret"),
+    ("stripe_secret_key", "stripe_webhook_secrets"),
+)
 
 
 def _setting(
@@ -94,6 +99,13 @@ def _token(text: str) -> str:
     if len(text) < _SHORTEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(f"must have at least {_SHORTEST_TOKEN} printable ASCII characters and no space")
     return text
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    tokens = tuple(_token(each.strip()) for each in text.split(","))
+    if len(tokens) > _MOST_LIVE:
+        raise ValueError(f"must be at most {_MOST_LIVE}, parted by a comma")
+    return tokens
 
 
 def _origin(text: str) -> str:
@@ -247,6 +259,20 @@ class Settings:
     github_url: str = _setting(
         "Where GitHub is: another address for a GitHub Enterprise Server.", _origin, default="https://github.com"
     )
+    stripe_secret_key: str | None = _setting(
+        "The secret key of your account at Stripe, to sell plans there ([more](selling.md)).",
+        _token,
+        default=None,
+        secret=True,
+    )
+    stripe_webhook_secrets: tuple[str, ...] | None = _setting(
+        "What Stripe signs its events with: the secret of the webhook endpoint, or two parted by a comma while one "
+        "takes the place of the other. Needed with `TOLLKEEPER_STRIPE_SECRET_KEY`.",
+        _tokens,
+        default=None,
+        secret=True,
+    )
+    stripe_url: str = _setting("Where the API of Stripe is.", _origin, default="https://api.stripe.com")
     trusted_proxies: tuple[str, ...] = _setting(
         "Proxies whose `X-Forwarded-For` is believed: addresses or networks, parted by commas.",
         _networks,

@@ -137,7 +137,7 @@ async def test_a_key_may_all_daily_work_unless_told_otherwise(db: Database) -> N
     assert set(key.scopes) == keys.DEFAULT_SCOPES
     assert all(scopes > keys.DEFAULT_SCOPES for scopes in keys.SCOPES.values())
     assert keys.SCOPES["user"] - keys.DEFAULT_SCOPES == {"variables:reveal"}
-    assert keys.SCOPES["service"] - keys.DEFAULT_SCOPES == {"metrics"}
+    assert keys.SCOPES["service"] - keys.DEFAULT_SCOPES == {"metrics", "plans:write"}
 
 
 FAULTY: list[tuple[str, dict[str, Any]]] = [

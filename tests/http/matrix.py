@@ -25,6 +25,9 @@ CALLS: dict[tuple[str, str], Any] = {
     ("PUT", "/api/user/plan"): {"plan": "none"},
     ("GET", "/api/user/plan/preview"): None,
     ("GET", "/api/user/plan/history"): None,
+    ("POST", "/api/user/plan/checkout"): {"plan": "none"},
+    ("POST", "/api/user/plan/portal"): None,
+    ("POST", "/api/billing/stripe/webhook"): None,
     ("GET", "/api/user/entitlements"): None,
     ("GET", "/api/user/entitlements/{feature}"): None,
     ("GET", "/api/user/settings"): None,
@@ -74,6 +77,7 @@ CALLS: dict[tuple[str, str], Any] = {
     ("GET", "/api/admin/users/{user}/requests/{reference}"): None,
     ("GET", "/api/admin/users/{user}/plan"): None,
     ("PUT", "/api/admin/users/{user}/plan"): {"plan": "none"},
+    ("POST", "/api/admin/users/{user}/plan"): {"plan": "none", "occurredAt": "2026-05-13T08:00:00Z"},
     ("GET", "/api/admin/users/{user}/plan/preview"): None,
     ("GET", "/api/admin/users/{user}/plan/history"): None,
     ("GET", "/api/admin/users/{user}/overrides"): None,
@@ -149,6 +153,7 @@ PUBLIC = {
     ("GET", "/sign-in/github/callback"),
     ("GET", "/sign-in/{token}"),
     ("POST", "/api/sign-in/passkey/options"),
+    ("POST", "/api/billing/stripe/webhook"),
     *PAGES,
 }
 NEEDS: dict[tuple[str, str], str] = {
@@ -175,6 +180,7 @@ NEEDS: dict[tuple[str, str], str] = {
     ("PUT", "/api/user/variables"): "variables:write",
     ("DELETE", "/api/user/variables/{key}"): "variables:write",
     ("GET", "/metrics"): "metrics",
+    ("POST", "/api/admin/users/{user}/plan"): "plans:write",
 }
 FOR_ANYONE_KNOWN = {("GET", "/api/account"), ("GET", "/api/plans")}
 FOR_SERVICES = {("POST", "/api/chat/track/batch")}
@@ -196,6 +202,8 @@ FOR_PERSONS = {
     ("POST", "/api/user/alerts/seen"),
     ("PUT", "/api/user/plan"),
     ("GET", "/api/user/plan/preview"),
+    ("POST", "/api/user/plan/checkout"),
+    ("POST", "/api/user/plan/portal"),
     ("GET", "/api/account/keys"),
     ("POST", "/api/account/keys"),
     ("DELETE", "/api/account/keys/{id}"),
@@ -203,4 +211,6 @@ FOR_PERSONS = {
     ("GET", "/api/account/activity"),
     ("DELETE", "/api/account"),
 }
-FOR_OPERATORS = {call for call in CALLS if call[1].startswith("/api/admin/")}
+# Beside operators, keys of services that have the scope for it.
+FOR_PROVIDERS = {("POST", "/api/admin/users/{user}/plan")}
+FOR_OPERATORS = {call for call in CALLS if call[1].startswith("/api/admin/")} - FOR_PROVIDERS

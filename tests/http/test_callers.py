@@ -18,7 +18,17 @@ from tollkeeper.http.operation import operation_of
 from tollkeeper.http.routes import ROUTES, asgi_app
 
 from .conftest import JSON, Person, Site
-from .matrix import BRING, CALLS, FOR_ANYONE_KNOWN, FOR_OPERATORS, FOR_PERSONS, FOR_SERVICES, NEEDS, PUBLIC
+from .matrix import (
+    BRING,
+    CALLS,
+    FOR_ANYONE_KNOWN,
+    FOR_OPERATORS,
+    FOR_PERSONS,
+    FOR_PROVIDERS,
+    FOR_SERVICES,
+    NEEDS,
+    PUBLIC,
+)
 
 UNSAFE = ("POST", "PUT", "DELETE")
 
@@ -46,6 +56,7 @@ def test_every_route_declares_what_the_matrix_says() -> None:
             expected = next((permission for calls, permission in others if call in calls), "signed-in")
             assert operation.permission == NEEDS.get(call, expected)
             assert operation.takes_many == (call in FOR_SERVICES)
+            assert operation.names_user == (call in FOR_PROVIDERS)
 
 
 async def test_a_route_without_a_permission_stops_the_start(service: Site) -> None:
@@ -70,7 +81,8 @@ async def test_nobody_hears_401_unless_the_route_is_public(service: Site, call: 
     if call in BRING:
         assert status == 401
     elif call in PUBLIC:
-        assert status in {200, 404}
+        # Nothing is sold here.
+        assert status == 409 if "stripe" in call[1] else status in {200, 404}
     else:
         assert status == 401
 
@@ -104,13 +116,13 @@ async def test_a_key_may_what_its_scopes_say_and_no_more(service: Site, alice: P
 async def test_a_person_may_everything_but_the_servers_numbers(service: Site, alice: Person) -> None:
     for call in CALLS.keys() - FOR_PERSONS - PUBLIC:
         status = await answer(service, call, alice.by_cookie | {"X-Forwarded-For": "203.0.113.1"})
-        refused = call == ("GET", "/metrics") or call in FOR_SERVICES or call in FOR_OPERATORS
+        refused = call == ("GET", "/metrics") or call in FOR_SERVICES | FOR_OPERATORS | FOR_PROVIDERS
         assert (status in {401, 403}) == refused, (call, status)
 
 
 async def test_an_operator_may_what_no_other_person_may(service: Site) -> None:
     operator = await service.operator()
-    for call in FOR_OPERATORS:
+    for call in FOR_OPERATORS | FOR_PROVIDERS:
         assert await answer(service, call, operator.by_cookie) in {200, 201, 400, 404, 422}, call
         # By a key of theirs they are a user like any other.
         assert await answer(service, call, operator.by_key) == 403

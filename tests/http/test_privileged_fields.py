@@ -36,6 +36,9 @@ MEANT: Final[dict[tuple[str, str], set[str]]] = {
     # Users take what is marked for taking, and less than they have; operators change any plan.
     ("PUT", "/api/user/plan"): {"plan"},
     ("PUT", "/api/admin/users/{user}/plan"): {"plan"},
+    ("POST", "/api/admin/users/{user}/plan"): {"plan"},
+    # What is bought is changed when it is paid for.
+    ("POST", "/api/user/plan/checkout"): {"plan"},
     ("POST", "/api/admin/users/{user}/overrides"): {"limits"},
     ("POST", "/api/admin/users/{user}/grants"): {"expiresAt"},
 }

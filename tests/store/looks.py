@@ -219,6 +219,7 @@ NOT_HELD: Final = {
     "doctor.sql": "asked by the operator, of the catalogue",
     "plans.sql": "the catalogue is small",
     "exceptions.sql": "a user has few, by the key of the user",
+    "selling.sql": "a user has few, by the key of the user or of a customer at Stripe",
     "prices.sql": "the operator's list is small",
     "nodes.sql": "some rows of each node",
     "operators.sql": "for operators, of all users",

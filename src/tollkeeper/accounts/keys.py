@@ -36,7 +36,7 @@ KEY_PATTERN: Final = r"\btk_(?:user|service)_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}\b"
 
 SCOPES: Final[dict[Kind, frozenset[str]]] = {
     "user": frozenset({"track", "dashboard:read", "variables:read", "variables:write", "variables:reveal"}),
-    "service": frozenset({"track", "dashboard:read", "variables:read", "variables:write", "metrics"}),
+    "service": frozenset({"track", "dashboard:read", "variables:read", "variables:write", "metrics", "plans:write"}),
 }
 """What a key of each kind may be allowed."""
 

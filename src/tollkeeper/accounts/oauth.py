@@ -1,13 +1,12 @@
 """Asking GitHub who somebody is: a code, with PKCE, for a token, and that for an id and an address; then it is dropped.
 
-Whatever GitHub answers is untrusted: bounded in size and time, and read by its shape. Only here are the OAuth and the
-HTTP library known.
+Whatever GitHub answers is untrusted: bounded in size and time, and read by its shape. Only here is the OAuth library
+known.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
@@ -16,13 +15,13 @@ import msgspec
 from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from msgspec import Meta
 
+from tollkeeper.accounts.outside import Bounded
 from tollkeeper.errors import NobodyKnown, Unavailable
 
 Answer = TypeVar("Answer")
 
 _ANSWER_SECONDS: Final = 5.0
 _ALL_SECONDS: Final = 10.0
-_MOST_BYTES: Final = 64 * 2**10
 _MOST_AT_ONCE: Final = 20
 _RETRY_SECONDS: Final = 10
 _OK: Final = 200
@@ -60,37 +59,6 @@ class Person:
 
     id: int
     email: str | None
-
-
-class _Bounded(httpx2.AsyncHTTPTransport):
-    """Reads no more than a bounded, plain body of each answer."""
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        answer = await super().handle_async_request(request)
-        if answer.headers.get("content-encoding", "identity") != "identity":
-            await answer.aclose()
-            raise httpx2.DecodingError("a compressed answer, which was not asked for", request=request)
-        answer.stream = _Counted(answer.stream)
-        return answer
-
-
-class _Counted(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.SyncByteStream | httpx2.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        assert isinstance(self._stream, httpx2.AsyncByteStream)  # noqa: S101 - the transport is an asynchronous one
-        async for chunk in self._stream:
-            size += len(chunk)
-            if size > _MOST_BYTES:
-                raise httpx2.ReadError(f"an answer of more than {_MOST_BYTES} bytes")
-            yield chunk
-
-    async def aclose(self) -> None:
-        """Let go of the connection."""
-        if isinstance(self._stream, httpx2.AsyncByteStream):
-            await self._stream.aclose()
 
 
 _asking = asyncio.Semaphore(_MOST_AT_ONCE)
@@ -137,7 +105,7 @@ def _client(app: App) -> AsyncOAuth2Client:
         scope="user:email",
         redirect_uri=app.redirect_uri,
         code_challenge_method="S256",
-        transport=_Bounded(),
+        transport=Bounded(),
         timeout=_ANSWER_SECONDS,
         headers={"Accept-Encoding": "identity", "User-Agent": "tollkeeper"},
     )

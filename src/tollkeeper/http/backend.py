@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING
 
 from tollkeeper.accounts.github import GitHub
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
+from tollkeeper.metering.changes import Shop
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.metering.texts import TextPolicy
+from tollkeeper.selling.buying import SHOP
 from tollkeeper.store.database import Database
 from tollkeeper.webhooks.endpoints import Webhooks
+
+if TYPE_CHECKING:
+    from tollkeeper.selling.stripe_api import Stripe
 
 Network = IPv4Network | IPv6Network
 
@@ -38,7 +44,7 @@ class Backend:
     ``is_embedded``: whether the database came along.
     ``postman``: has mails delivered behind the scenes; ``has_mail``: by a mail server, else to the console.
     ``sign_up``: who may have an account that has none.
-    ``github``: how people sign in by it, where that is set up.
+    ``github``: how people sign in by it, where that is set up; ``stripe``: where they buy plans, likewise.
     ``keep_rows_days``, ``keep_text_days``: how long requests and their texts are kept; ``None``: for ever.
     ``text_policy``: what is kept of texts, whatever plans say.
     ``webhooks``: what sending them needs.
@@ -56,6 +62,7 @@ class Backend:
     webhooks: Webhooks
     sign_up: SignUp
     github: GitHub | None = None
+    stripe: Stripe | None = None
     has_mail: bool = False
     is_embedded: bool = False
     keep_rows_days: int | None = None
@@ -66,3 +73,8 @@ class Backend:
     metrics_token: str | None = None
     public_url: str = "http://localhost"
     readiness: Readiness = field(default_factory=Readiness)
+
+    @property
+    def shop(self) -> Shop | None:
+        """Where plans are bought, if they are."""
+        return None if self.stripe is None else SHOP

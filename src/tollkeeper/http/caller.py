@@ -28,6 +28,7 @@ INSECURE_COOKIE: Final = "tollkeeper-insecure"
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OF_PERSONS: Final = frozenset({"track", "dashboard:read", "variables:read", "variables:write", "variables:reveal"})
+_OF_OPERATORS: Final = _OF_PERSONS | {"plans:write"}
 # Secrets are the user's alone.
 _OF_WHO_ACTS: Final = _OF_PERSONS - {"variables:reveal"}
 _LONGEST_CREDENTIAL: Final = 200
@@ -93,9 +94,9 @@ class Callers:
         if (token := self.cookie(exchange)) is not None:
             _refuse_foreign_page(exchange)
             caller = await self._by_login(token)
-            _refuse_without(operation, caller.scopes, "person")
-            if operation.permission == "admin" and caller.role != "admin":
+            if (operation.permission == "admin" or operation.names_user) and caller.role != "admin":
                 raise NotAllowed("only an operator may do this")
+            _refuse_without(operation, caller.scopes, "person")
             if operation.personal or operation.recent:
                 refuse_who_acts(caller)
             if operation.recent and not caller.is_recent:
@@ -124,7 +125,7 @@ class Callers:
             return Caller(found.user_id, "user_key", found.scopes, found.id)
         # Before the user is looked up or even made: a key that may not do this makes nobody.
         _refuse_without(operation, found.scopes, "service_key")
-        if operation.takes_many:
+        if operation.takes_many or operation.names_user:
             _refuse_user_header(exchange)
             return Caller(found.id, "service_key", found.scopes, found.id)
         return Caller(await self._named_user(exchange, operation), "service_key", found.scopes, found.id)
@@ -152,7 +153,8 @@ class Callers:
             raise AccountInactive("the account has been switched off by the operator")
         if found.acted_by is not None:
             return Caller(found.user_id, "person", _OF_WHO_ACTS, found.id, found.role, acted_by=found.acted_by)
-        return Caller(found.user_id, "person", _OF_PERSONS, found.id, found.role, found.is_recent)
+        scopes = _OF_OPERATORS if found.role == "admin" else _OF_PERSONS
+        return Caller(found.user_id, "person", scopes, found.id, found.role, found.is_recent)
 
     async def _named_user(self, exchange: Exchange, operation: Operation) -> UUID:
         header = exchange.only_header(b"tollkeeper-user")
@@ -242,7 +244,7 @@ def _is_of_this_site(exchange: Exchange) -> bool:
 def _refuse_user_header(exchange: Exchange) -> None:
     if exchange.only_header(b"tollkeeper-user") is not None:
         raise NotUnderstood(
-            "each item names its user here: leave out the header Tollkeeper-User", field="Tollkeeper-User"
+            "who it is about is said here in another way: leave out the header Tollkeeper-User", field="Tollkeeper-User"
         )
 
 

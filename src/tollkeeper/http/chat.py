@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -17,7 +16,6 @@ from tollkeeper.errors import (
     LimitReached,
     NotFound,
     NotInPlan,
-    NotUnderstood,
     StillPending,
     TollkeeperError,
     TooManyTokens,
@@ -27,7 +25,7 @@ from tollkeeper.errors import (
 from tollkeeper.http import examples, problems
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import Fault, invalid
-from tollkeeper.http.exchange import Answer, Exchange, path_text
+from tollkeeper.http.exchange import Answer, Exchange, idempotency_key, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.shapes import Said
@@ -44,7 +42,6 @@ from tollkeeper.metering import records
 from tollkeeper.metering.records import ChatRequest
 from tollkeeper.metering.requests import NewRequest, reference
 
-_IDEMPOTENCY_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
 _LONGEST_USER_AGENT: Final = 1000
 
 
@@ -98,7 +95,7 @@ async def start_tracking(request: Exchange) -> Answer:
     wanted = said.as_new_request(
         caller.user_id,
         at=datetime.now(UTC),
-        idempotency_key=_idempotency_key(request),
+        idempotency_key=idempotency_key(request),
         ip_address=address_of_client(request, backend.trusted_proxies),
         user_agent=request.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
     )
@@ -218,14 +215,3 @@ def _refuse_what_only_services_know(said: StartTracking) -> None:
         Fault(name, "is accepted from service keys only") for name, value in given.items() if value is not None
     ]:
         raise invalid(faults)
-
-
-def _idempotency_key(request: Exchange) -> str | None:
-    key = request.only_header(b"idempotency-key")
-    if key is None:
-        return None
-    if not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise NotUnderstood(
-            "the header Idempotency-Key has 1 to 255 printable ASCII characters", field="Idempotency-Key"
-        )
-    return key.decode("ascii")

@@ -177,6 +177,8 @@ def _operation(handler: HTTPRouteHandler, operation: Operation, path: str) -> di
     if operation.takes_many:
         told["security"] = [{"key": []}]
         told["description"] += " Only service keys may call it, without the header `Tollkeeper-User`."
+    if operation.names_user:
+        told["description"] += " Of people only operators may call it."
     if operation.takes is not None:
         told["requestBody"] = {"required": True, "content": dict(_content(operation, operation.takes))}
     return told
@@ -208,7 +210,7 @@ def _parameters(operation: Operation, path: str) -> Iterator[dict[str, Any]]:
             yield {"name": name, "in": "query", "required": False, "schema": _without_null(kind)}
     for name, meaning in operation.headers.items():
         yield {"name": name, "in": "header", "required": False, "description": meaning, "schema": _PRINTABLE}
-    if operation.permission not in {"public", "person", "admin", "metrics"} and not operation.takes_many:
+    if operation.permission not in {"public", "person", "admin", "metrics", "plans:write"} and not operation.takes_many:
         yield _USER_HEADER
 
 

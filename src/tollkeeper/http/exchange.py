@@ -38,6 +38,7 @@ _BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
 _LONGEST_USER_AGENT: Final = 1000
 _LONGEST_COOKIE: Final = 200
 _ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
+_IDEMPOTENCY_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
 _MARKED_DOTS: Final = re.compile(r"~+\.\.?")
 
 
@@ -217,6 +218,18 @@ def path_id(request: Exchange, name: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise NotUnderstood(f"the id of a {name} is a UUID", field=name) from None
+
+
+def idempotency_key(request: Exchange) -> str | None:
+    """Read by which name something is to happen once, however often it is sent."""
+    key = request.only_header(b"idempotency-key")
+    if key is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise NotUnderstood(
+            "the header Idempotency-Key has 1 to 255 printable ASCII characters", field="Idempotency-Key"
+        )
+    return key.decode("ascii")
 
 
 async def _read_on(receive: Receive, message: Any, most: int) -> bytes:

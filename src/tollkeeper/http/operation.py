@@ -13,7 +13,9 @@ from tollkeeper.errors import TollkeeperError
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
 
-Scope = Literal["track", "dashboard:read", "variables:read", "variables:write", "variables:reveal", "metrics"]
+Scope = Literal[
+    "track", "dashboard:read", "variables:read", "variables:write", "variables:reveal", "metrics", "plans:write"
+]
 Permission = Scope | Literal["public", "person", "admin", "signed-in"]
 """A scope of keys; or anyone; or a signed-in person only; or one with the role admin; or anyone who is known."""
 
@@ -27,6 +29,8 @@ class Operation:
     ``creates_user``: a service key may name a user whom we do not know yet.
     ``takes_many``: the body is a list of what it takes, and each item names its user. Only service keys may call it,
     and they name no user in the header.
+    ``names_user``: the path says which user it is about, so a service key names none in the header. Of people only
+    operators may call it.
     ``personal``: for the person alone, and not for an operator who acts as them.
     ``recent``: so too, and they must have signed in within the last 15 minutes.
     ``files``: content types that a good answer may have instead.
@@ -43,6 +47,7 @@ class Operation:
     examples: Mapping[str, Any] = field(default_factory=dict[str, Any])
     creates_user: bool = False
     takes_many: bool = False
+    names_user: bool = False
     in_api: bool = True
     personal: bool = False
     recent: bool = False

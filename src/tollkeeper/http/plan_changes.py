@@ -145,7 +145,12 @@ async def change_plan(request: Exchange) -> Answer:
     request.asked(Said)
     said = await request.said(ChangePlan)
     changed = await changes.change(
-        request.backend.database, request.caller.user_id, said.as_wish(), actor=request.actor, by_themselves=True
+        request.backend.database,
+        request.caller.user_id,
+        said.as_wish(),
+        actor=request.actor,
+        by_themselves=True,
+        shop=request.backend.shop,
     )
     return Answer.of(ChangeAnswer.of(changed, request.backend))
 
@@ -155,7 +160,12 @@ async def preview_plan(request: Exchange) -> Answer:
     """The very answer that the change would give, and nothing is changed."""
     wish = request.asked(WishQuery).as_wish()
     changed = await changes.preview(
-        request.backend.database, request.caller.user_id, wish, actor=request.actor, by_themselves=True
+        request.backend.database,
+        request.caller.user_id,
+        wish,
+        actor=request.actor,
+        by_themselves=True,
+        shop=request.backend.shop,
     )
     return Answer.of(ChangeAnswer.of(changed, request.backend))
 

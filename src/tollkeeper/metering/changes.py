@@ -36,6 +36,14 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Shop:
+    """Where plans are bought, and where what was bought is managed."""
+
+    checkout: str
+    portal: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What a wish comes to: from when, and until when what then holds is given (None: until it is changed)."""
 
@@ -104,9 +112,22 @@ def _end(own: OwnPlan, period_ends_at: datetime) -> datetime:
 def _cycle(own: OwnPlan, plan: Plan, wish: Wish) -> Cycle:
     if wish.billing_cycle is None:
         return own.plan.billing_cycle if plan.name == own.plan.name else plan.billing_cycle
-    if plan.price_per_year is None and wish.billing_cycle != plan.billing_cycle:
-        raise Invalid.field("billingCycle", f"is not one in which the plan {plan.name} is sold")
+    refuse_unless_sold(plan, wish.billing_cycle)
     return wish.billing_cycle
+
+
+def refuse_unless_sold(plan: Plan, cycle: Cycle) -> None:
+    """Refuse a cycle of payment in which a plan is not sold."""
+    if plan.price_per_year is None and cycle != plan.billing_cycle:
+        raise Invalid.field("billingCycle", f"is not one in which the plan {plan.name} is sold")
+
+
+async def paid_until(tx: Transaction, own: OwnPlan, now: datetime) -> datetime:
+    """Say when what is paid for at an instant ends; what was given for a time only ends no later than that."""
+    period_ends_at = await tx.value(
+        "billing_period", anchored_at=own.anchored_at, cycle=own.plan.billing_cycle, zone=own.zone, at=now
+    )
+    return _end(own, period_ends_at)
 
 
 def price_of(plan: Plan, cycle: Cycle) -> int:
@@ -116,27 +137,34 @@ def price_of(plan: Plan, cycle: Cycle) -> int:
     return plan.price_per_month * _MONTHS_A_YEAR if plan.price_per_year is None else plan.price_per_year
 
 
-def refuse_unless_self_service(plan: Plan, decision: Decision) -> None:
+def refuse_unless_self_service(plan: Plan, decision: Decision, *, shop: Shop | None = None) -> None:
     """Refuse what users cannot take by themselves: less they may, more only of a plan that is marked so."""
     if decision.is_at_once and decision.kind != "resumed" and not plan.self_service:
-        raise NeedsCheckout(f"the plan {plan.name} is not one that users take by themselves", plan=plan.name)
+        told = f"the plan {plan.name} is not one that users take by themselves"
+        where = shop.checkout if shop and plan.price_at_stripe(decision.cycle) else None
+        raise NeedsCheckout(f"{told}: it is bought" if where else told, plan=plan.name, checkout=where)
 
 
-async def change(database: Database, user_id: UUID, wish: Wish, *, actor: Actor, by_themselves: bool) -> Changed:
+async def change(
+    database: Database, user_id: UUID, wish: Wish, *, actor: Actor, by_themselves: bool, shop: Shop | None = None
+) -> Changed:
     """Change a user's plan as ``decide`` says, or refuse and change nothing.
 
-    ``by_themselves`` only what ``refuse_unless_self_service`` lets pass. ``NotFound`` for an unknown plan or user.
+    ``by_themselves`` only what ``refuse_unless_self_service`` lets pass, and nothing of what is paid for elsewhere:
+    that is changed there. ``NotFound`` for an unknown plan or user.
     """
     async with database.transaction() as tx:
-        return await _change(tx, user_id, wish, actor=actor, by_themselves=by_themselves)
+        return await _change(tx, user_id, wish, actor=actor, by_themselves=by_themselves, shop=shop)
 
 
-async def preview(database: Database, user_id: UUID, wish: Wish, *, actor: Actor, by_themselves: bool) -> Changed:
+async def preview(
+    database: Database, user_id: UUID, wish: Wish, *, actor: Actor, by_themselves: bool, shop: Shop | None = None
+) -> Changed:
     """Say what ``change`` would do, by doing it and rolling back."""
 
     async def rehearse() -> None:
         async with database.transaction() as tx:
-            raise _Rehearsed(await _change(tx, user_id, wish, actor=actor, by_themselves=by_themselves))
+            raise _Rehearsed(await _change(tx, user_id, wish, actor=actor, by_themselves=by_themselves, shop=shop))
 
     try:
         await rehearse()
@@ -145,20 +173,24 @@ async def preview(database: Database, user_id: UUID, wish: Wish, *, actor: Actor
     raise AssertionError("a rehearsal ends with what it came to")
 
 
-async def _change(tx: Transaction, user_id: UUID, wish: Wish, *, actor: Actor, by_themselves: bool) -> Changed:
+async def _change(
+    tx: Transaction, user_id: UUID, wish: Wish, *, actor: Actor, by_themselves: bool, shop: Shop | None
+) -> Changed:
     # Takes the lock and answers the instant that decides.
     now = await tx.value("bring_current", user_ids=[user_id])
     own = await own_plan.current(tx, user_id)
     plan = next((each for each in await plans.catalogue(tx) if each.name == wish.plan), None)
     if plan is None:
         raise NotFound(f"the catalogue has no plan {wish.plan!r}", field="plan")
-    period_ends_at = await tx.value(
-        "billing_period", anchored_at=own.anchored_at, cycle=own.plan.billing_cycle, zone=own.zone, at=now
-    )
+    if by_themselves and shop is not None and await tx.value("pays_at_stripe", user_id=user_id):
+        raise NeedsCheckout(
+            "the plan is paid for by a subscription: change it there", plan=plan.name, portal=shop.portal
+        )
+    period_ends_at = await paid_until(tx, own, now)
     had_trial = await tx.value("had_trial", user_id=user_id, plan=plan.name)
     decision = decide(own, plan, wish, now=now, period_ends_at=period_ends_at, had_trial=had_trial)
     if by_themselves:
-        refuse_unless_self_service(plan, decision)
+        refuse_unless_self_service(plan, decision, shop=shop)
     terms_id = await _carry_out(tx, user_id, plan, decision, now=now)
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
     detail = {"plan": plan.name, "kind": decision.kind, "at": decision.takes_effect_at.isoformat()}

@@ -25,6 +25,8 @@
     self_service = true            # users may take it by themselves; left out: false
     text_policy = "redacted"       # or "none"; left out: "all"
     retain_text_days = 30          # left out or -1: as long as the setting says
+    stripe_price_monthly = "price_1Q"    # what is sold at Stripe as this plan, paid by the month
+    stripe_price_yearly = "price_1R"     # and paid by the year; left out: not sold so
 
     [plans.tiny.entitlements]      # what else it includes, for the app to ask: booleans, numbers, lists of texts
     projects = 3
@@ -58,6 +60,7 @@ _MOST_ENTITLEMENTS: Final = 200
 _LONGEST_VALUE: Final = 200
 _ENTITLEMENT = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}")
 _MODEL: Final = "model:"
+_PRICE_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 _CURRENCY = re.compile(r"[a-z]{3}")
 _LIMITS: Final = (
     "daily_requests",
@@ -86,6 +89,8 @@ FIELDS: Final = (
     "self_service",
     "text_policy",
     "retain_text_days",
+    "stripe_price_monthly",
+    "stripe_price_yearly",
 )
 
 
@@ -104,6 +109,7 @@ class Plan:
     ``version`` counts what users have agreed to since the plan was made; a file of plans says nothing of it.
 
     What is kept of texts, and for how long, is no part of what users agree to have: it holds as the catalogue says now.
+    Nor is which price at Stripe means the plan.
     """
 
     name: str
@@ -130,6 +136,8 @@ class Plan:
     currency: str = "usd"
     trial_days: int = 0
     self_service: bool = False
+    stripe_price_monthly: str | None = None
+    stripe_price_yearly: str | None = None
     version: int = field(default=0, compare=False)
 
     def includes(self, feature: str) -> bool:
@@ -139,6 +147,10 @@ class Plan:
         if feature.startswith(_MODEL) and not any(each.startswith(_MODEL) for each in self.features):
             return True  # where no model is named, all are
         return feature in self.features or "*" in self.features
+
+    def price_at_stripe(self, cycle: Cycle) -> str | None:
+        """Give the price that is paid at Stripe for each period of a cycle; ``None`` if it is not sold there so."""
+        return self.stripe_price_monthly if cycle == "monthly" else self.stripe_price_yearly
 
     def value_of(self, feature: str) -> Entitlement | None:
         """Give the value of a feature; ``None`` if it has none."""
@@ -168,7 +180,19 @@ def parse(toml: str) -> list[Plan]:
         if plan.rank in ranks:
             raise Invalid.field(f"plans.{plan.name}.rank", f"is also the rank of {ranks[plan.rank]}")
         ranks[plan.rank] = plan.name
+    refuse_shared_prices(plans)
     return plans
+
+
+def refuse_shared_prices(plans: Sequence[Plan]) -> None:
+    """Refuse a price at Stripe that would mean two things: who pays it has one plan, and pays one way."""
+    prices: dict[str, str] = {}
+    for plan in plans:
+        for name, price in (("monthly", plan.stripe_price_monthly), ("yearly", plan.stripe_price_yearly)):
+            if price is not None and price in prices:
+                raise Invalid.field(f"plans.{plan.name}.stripe_price_{name}", f"is also {prices[price]}")
+            if price is not None:
+                prices[price] = f"the stripe_price_{name} of {plan.name}"
 
 
 def _plan(name: str, given: Any) -> Plan:
@@ -205,6 +229,8 @@ def _plan(name: str, given: Any) -> Plan:
         currency=_currency(table.get("currency", "usd"), f"{place}.currency"),
         trial_days=_whole(table.get("trial_days", 0), f"{place}.trial_days", most=_MOST_TRIAL_DAYS),
         self_service=_flag(table.get("self_service", False), f"{place}.self_service"),
+        stripe_price_monthly=_price_id(table, "stripe_price_monthly", place),
+        stripe_price_yearly=_price_id(table, "stripe_price_yearly", place),
     )
 
 
@@ -293,6 +319,13 @@ def _one_of(table: dict[str, Any], field: str, place: str, choices: Sequence[Cho
 def _price_per_year(table: dict[str, Any], place: str) -> int | None:
     given = table.get("price_per_year")
     return None if given is None else _whole(given, f"{place}.price_per_year", most=MAX_CENTS)
+
+
+def _price_id(table: dict[str, Any], field: str, place: str) -> str | None:
+    given = table.get(field)
+    if given is not None and not (isinstance(given, str) and _PRICE_ID.fullmatch(given)):
+        raise Invalid.field(f"{place}.{field}", "must be the id of a price at Stripe, as in price_1Q2w3E")
+    return given
 
 
 def _currency(given: Any, field: str) -> str:

@@ -16,7 +16,7 @@ from tollkeeper import activity
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.metering.money import cents_of
-from tollkeeper.metering.plan_file import FIELDS, Cycle, Plan, parse
+from tollkeeper.metering.plan_file import FIELDS, Cycle, Plan, parse, refuse_shared_prices
 from tollkeeper.store.database import Database, StatementFailed, Statements, Transaction
 
 __all__ = [
@@ -72,7 +72,7 @@ async def difference(database: Statements, plans: Sequence[Plan]) -> list[PlanDi
     """Say of each plan of the file or the catalogue what ``apply`` would do.
 
     A plan in the file is that whole: what is left out there is unlimited, not unchanged. Plans absent from the file
-    stay. ``Invalid`` if a rank belongs to one of those.
+    stay. ``Invalid`` if a rank, or a price at Stripe, belongs to one of those.
     """
     known = {plan.name: plan for plan in await catalogue(database)}
     named = {plan.name for plan in plans}
@@ -80,6 +80,7 @@ async def difference(database: Statements, plans: Sequence[Plan]) -> list[PlanDi
     for plan in plans:
         if plan.rank in taken:
             raise Invalid.field(f"plans.{plan.name}.rank", f"is the rank of the plan {taken[plan.rank]}, which stays")
+    refuse_shared_prices([*(plan for plan in known.values() if plan.name not in named), *plans])
     found = [_compared(known.get(plan.name), plan) for plan in plans]
     return found + [PlanDifference(name, "absent") for name in known if name not in named]
 
@@ -173,6 +174,7 @@ def plan_of(columns: dict[str, Any]) -> Plan:
 def changes_between(old: Plan, new: Plan) -> list[FieldChange]:
     """Say what users would notice who have agreed to one plan and get the other."""
     ours = {"rank", "trial_days", "self_service", "text_policy", "retain_text_days"}
+    ours |= {"stripe_price_monthly", "stripe_price_yearly"}
     return [each for each in _changes(_as_in_file(old), _as_in_file(new)) if each.field not in ours]
 
 

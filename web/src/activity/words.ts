@@ -63,6 +63,10 @@ const TOLD: Record<string, Told> = {
     words: "Plan changed",
     more: ({ plan, kind, at }) => `${text(kind)} to ${text(plan)}${text(at) && `, from ${dateOf(text(at))}`}`,
   },
+  "plan.superseded": {
+    words: "Older change of plan left out",
+    more: ({ plan, occurred_at: at }) => `to ${text(plan)}, of ${dateOf(text(at))}`,
+  },
   "override.added": { words: "Limits overridden", more: ({ reason }) => text(reason) },
   "override.ended": { words: "Override ended", more: ({ reason }) => text(reason) },
   "grant.added": { words: "Units granted beyond the plan", more: ({ reason }) => text(reason) },
@@ -87,6 +91,10 @@ const TOLD: Record<string, Told> = {
   "webhook.disabled": {
     words: "Webhook switched off",
     more: ({ reason }) => (reason === "gone" ? "it answered 410" : "it failed for five days"),
+  },
+  "stripe.unmatched": {
+    words: "Event of Stripe did nothing",
+    more: ({ reason, about }) => `${text(reason).replace("-", " ")}: ${text(about)}`,
     isOfService: true,
   },
   "secrets.rotated": { words: "Master key rotated", isOfService: true },

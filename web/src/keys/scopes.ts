@@ -57,6 +57,12 @@ const SERVICES: ScopeToldOf[] = [
     about: "Reads the service's own measurements, for Prometheus.",
     isUsual: false,
   },
+  {
+    scope: "plans:write",
+    label: "Change plans",
+    about: "Tells that any user's plan changed, for what takes payments.",
+    isUsual: false,
+  },
 ];
 
 /** What keys can be allowed to do, in words. */

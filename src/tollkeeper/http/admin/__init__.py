@@ -1,4 +1,4 @@
-"""What operators see and do. Every route here is for a signed-in person with the role admin."""
+"""What operators see and do: routes for a signed-in person with the role admin, one of them for providers too."""
 
 from tollkeeper.http.admin import (
     activity,
@@ -8,6 +8,7 @@ from tollkeeper.http.admin import (
     keys,
     models,
     overview,
+    plan_door,
     plan_of_user,
     plans,
     system,
@@ -24,6 +25,7 @@ __all__ = [
     "keys",
     "models",
     "overview",
+    "plan_door",
     "plan_of_user",
     "plans",
     "system",

@@ -16,7 +16,7 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, position
 from tollkeeper.http.shapes import Said
 
-ServiceScope = Literal["track", "dashboard:read", "variables:read", "variables:write", "metrics"]
+ServiceScope = Literal["track", "dashboard:read", "variables:read", "variables:write", "metrics", "plans:write"]
 
 _PATH: Final = "/api/admin/keys"
 _ONE: Final = _PATH + "/{id:str}"

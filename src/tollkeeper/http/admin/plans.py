@@ -12,12 +12,25 @@ from tollkeeper.http.plans import PlanShown, shown
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
 from tollkeeper.metering import overview
+from tollkeeper.metering.plans import Plan
 
 
 class PlanWithUsers(PlanShown, frozen=True, kw_only=True):
-    """A plan of the catalogue and the number of its users."""
+    """A plan of the catalogue, the number of its users, and which prices at Stripe mean it."""
 
     users: int
+    stripe_price_monthly: str | None
+    stripe_price_yearly: str | None
+
+    @classmethod
+    def of_some(cls, plan: Plan, users: int) -> PlanWithUsers:
+        """Show a plan with so many users."""
+        return cls(
+            **shown(plan),
+            users=users,
+            stripe_price_monthly=plan.stripe_price_monthly,
+            stripe_price_yearly=plan.stripe_price_yearly,
+        )
 
 
 class PlansWithUsers(Heard, frozen=True, kw_only=True):
@@ -35,4 +48,4 @@ async def list_plans(request: Exchange) -> Answer:
     """Who is on a plan that has expired counts as free."""
     request.asked(Said)
     found = await overview.plans_with_users(request.backend.patient)
-    return Answer.of(PlansWithUsers(plans=[PlanWithUsers(**shown(plan), users=users) for plan, users in found]))
+    return Answer.of(PlansWithUsers(plans=[PlanWithUsers.of_some(plan, users) for plan, users in found]))

@@ -40,6 +40,7 @@ BEGIN
     DELETE FROM api_keys WHERE user_id = p_user;
     DELETE FROM variables WHERE user_id = p_user;
     DELETE FROM preferences WHERE user_id = p_user;
+    DELETE FROM stripe_customers WHERE user_id = p_user;
     RETURN 'begun';
 END
     $$;

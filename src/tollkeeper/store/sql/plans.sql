@@ -5,7 +5,7 @@
 SELECT p.name, p.rank, p.version, p.daily_requests, p.monthly_requests, p.max_tokens_per_request, p.monthly_tokens,
        p.monthly_cost_nanos, p.requests_per_minute, p.concurrent_requests, p.features, p.entitlements, p.period,
        p.rollover_percent, p.refund, p.on_unavailable, p.warn_at, p.price_per_month, p.price_per_year, p.currency, p.billing_cycle,
-       p.trial_days, p.self_service, p.text_policy, p.retain_text_days
+       p.trial_days, p.self_service, p.text_policy, p.retain_text_days, p.stripe_price_monthly, p.stripe_price_yearly
   FROM plans AS p
  ORDER BY p.rank;
 
@@ -29,18 +29,19 @@ UPDATE plans AS p
 INSERT INTO plans AS p (name, rank, daily_requests, monthly_requests, max_tokens_per_request, monthly_tokens,
                         monthly_cost_nanos, requests_per_minute, concurrent_requests, features, entitlements, period,
                         rollover_percent, refund, on_unavailable, warn_at, price_per_month, price_per_year, currency,
-                        billing_cycle, trial_days, self_service, text_policy, retain_text_days)
+                        billing_cycle, trial_days, self_service, text_policy, retain_text_days, stripe_price_monthly,
+                        stripe_price_yearly)
 SELECT g.name, g.rank, g.daily_requests, g.monthly_requests, g.max_tokens_per_request, g.monthly_tokens, g.monthly_cost_nanos,
        g.requests_per_minute, g.concurrent_requests, g.features, g.entitlements, g.period, g.rollover_percent, g.refund,
        g.on_unavailable, g.warn_at, g.price_per_month, g.price_per_year, g.currency, g.billing_cycle, g.trial_days, g.self_service,
-       g.text_policy, g.retain_text_days
-  FROM jsonb_to_recordset(:plans::jsonb) AS g (name text, rank integer, daily_requests bigint, monthly_requests bigint,
-                                               max_tokens_per_request bigint, monthly_tokens bigint, monthly_cost_nanos bigint,
-                                               requests_per_minute bigint, concurrent_requests bigint, features jsonb,
-                                               entitlements jsonb, period text, rollover_percent smallint, refund text,
-                                               on_unavailable text, warn_at smallint[], price_per_month integer, price_per_year integer, currency
-                                               text, billing_cycle text, trial_days integer, self_service boolean, text_policy
-                                               text, retain_text_days integer)
+       g.text_policy, g.retain_text_days, g.stripe_price_monthly, g.stripe_price_yearly
+  FROM jsonb_to_recordset(:plans::jsonb) AS g (
+           name text, rank integer, daily_requests bigint, monthly_requests bigint, max_tokens_per_request bigint,
+           monthly_tokens bigint, monthly_cost_nanos bigint, requests_per_minute bigint, concurrent_requests bigint,
+           features jsonb, entitlements jsonb, period text, rollover_percent smallint, refund text, on_unavailable text,
+           warn_at smallint[], price_per_month integer, price_per_year integer, currency text, billing_cycle text,
+           trial_days integer, self_service boolean, text_policy text, retain_text_days integer, stripe_price_monthly text,
+           stripe_price_yearly text)
     ON CONFLICT (name) DO UPDATE
    SET rank                   = excluded.rank,
        daily_requests         = excluded.daily_requests,
@@ -65,6 +66,8 @@ SELECT g.name, g.rank, g.daily_requests, g.monthly_requests, g.max_tokens_per_re
        self_service           = excluded.self_service,
        text_policy            = excluded.text_policy,
        retain_text_days       = excluded.retain_text_days,
+       stripe_price_monthly   = excluded.stripe_price_monthly,
+       stripe_price_yearly    = excluded.stripe_price_yearly,
        updated_at             = tk_now();
 
 -- name: new_terms$

@@ -57,6 +57,27 @@ SELECT g.id, g.unit, g.amount, g.burned, g.source, g.reason, g.created_at, nulli
  WHERE g.user_id = :user_id
  ORDER BY g.id;
 
+-- name: takeout_door
+-- What providers told of their plan.
+SELECT c.key, c.occurred_at, c.reference, c.is_superseded, c.created_at
+  FROM door_changes AS c
+ WHERE c.user_id = :user_id
+ ORDER BY c.created_at, c.key;
+
+-- name: takeout_door_state
+-- The latest that providers told of their plan.
+SELECT s.held_at, s.next_at, s.next_plan, s.next_cycle
+  FROM door_states AS s
+ WHERE s.user_id = :user_id;
+
+-- name: takeout_subscriptions
+-- Who they are at Stripe, and their subscriptions there.
+SELECT c.customer_id, c.seen_at, s.subscription_id, s.status, s.prices, s.ends_at, s.event_at
+  FROM stripe_customers AS c
+  LEFT JOIN stripe_subscriptions AS s ON s.customer_id = c.customer_id
+ WHERE c.user_id = :user_id
+ ORDER BY c.customer_id, s.subscription_id;
+
 -- name: takeout_variables
 -- What they keep with us; secrets masked.
 SELECT v.key, v.type, CASE WHEN v.type = 'secret' THEN v.hint ELSE v.value END AS value,
