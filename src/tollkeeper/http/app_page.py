@@ -26,6 +26,7 @@ APP_PATHS: Final = [
     "/sessions",
     "/sessions/{session:str}",
     "/plan",
+    "/alerts",
     "/variables",
     "/settings",
     "/settings/security",
@@ -39,6 +40,7 @@ APP_PATHS: Final = [
     "/admin/plans",
     "/admin/models",
     "/admin/keys",
+    "/admin/alerts",
     "/admin/activity",
     "/admin/system",
 ]
