@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from playwright.async_api import Browser, Locator, Route, expect
 
-from tests.faults.nodes import PATIENCE, connected
+from tests.faults.nodes import connected
 from tests.web.hands import address_of, button
 from tests.web.visitors import Served, Visitor, visiting
 
@@ -36,12 +35,10 @@ def _row(visitor: Visitor, text: str) -> Locator:
 
 
 async def _none_unseen(visitor: Visitor) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while (await visitor.fetch(_UNSEEN))["unseen"]:
-            await asyncio.sleep(0.1)
+    await visitor.page.wait_for_function("async (path) => (await (await fetch(path)).json()).unseen === 0", arg=_UNSEEN)
 
 
-async def test_what_is_new_is_counted_told_and_then_seen(chromium: Browser, served: Served, ada: Visitor) -> None:
+async def test_what_is_new_is_counted_told_and_then_seen(served: Served, ada: Visitor) -> None:
     email = await address_of(ada)
     await ada.open("/alerts")
     await expect(ada.page.get_by_role("heading", name="Nothing to tell yet")).to_be_visible()

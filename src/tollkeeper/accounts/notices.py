@@ -1,7 +1,7 @@
 """Mails about somebody's plan and limits: the events that the database wrote say what there is to tell.
 
-A node takes events for two minutes, sends, and notes that they are sent. One that stops in between leaves them to others,
-so a mail may come twice and does not get lost. What a mail server does not take is tried again for a day.
+A node takes events for two minutes, sends, and notes that they are sent. One that stops in between leaves them to
+others, so a mail may come twice and does not get lost. What a mail server does not take is tried again for a day.
 """
 
 from __future__ import annotations
