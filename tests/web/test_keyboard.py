@@ -22,10 +22,11 @@ _SLOWEST_MS = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((
   return `${transitionDuration},${animationDuration}`.split(",").map((time) => parseFloat(time) * 1000);
 }))"""
 _NAMES = {
-    "/": "Overview", "/requests": "Requests", "/sessions": "Sessions", "/plan": "Plan", "/variables": "Variables",
-    "/settings": "Settings", "/admin": "All usage", "/admin/users": "Users",
+    "/": "Overview", "/requests": "Requests", "/sessions": "Sessions", "/plan": "Plan", "/alerts": "Alerts",
+    "/variables": "Variables", "/settings": "Settings", "/admin": "All usage", "/admin/users": "Users",
     "/admin/invitations": "Invitations", "/admin/plans": "Plans", "/admin/models": "Models",
-    "/admin/keys": "Service keys", "/admin/webhooks": "Webhooks", "/admin/activity": "Activity",
+    "/admin/keys": "Service keys", "/admin/alerts": "All alerts", "/admin/webhooks": "Webhooks",
+    "/admin/activity": "Activity",
     "/admin/system": "System",
 }  # fmt: skip
 

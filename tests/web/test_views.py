@@ -82,6 +82,8 @@ async def test_by_what_top_users_are_ordered_stands_in_the_address_and_back_undo
         "/requests?from-a=mail",
         "/admin/users?from-a=mail",
         "/admin/activity?from-a=mail",
+        "/alerts?kind=constructor",
+        "/admin/alerts?kind=limit",
     ],
 )
 async def test_what_an_address_says_amiss_is_passed_over(operator: Visitor, path: str) -> None:

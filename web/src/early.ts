@@ -2,6 +2,7 @@ import type { FetchInfiniteQueryOptions, FetchQueryOptions } from "@tanstack/rea
 import { accountOf, accountQuery, waysQuery } from "./api/account";
 import { type ActivityAsked, type Whose as ActivityOf, activityQuery } from "./api/activity";
 import { modelsQuery, overviewQuery, type UsersAsked, usersQuery } from "./api/admin";
+import { type AlertsAsked, type Whose as AlertsOf, alertsQuery } from "./api/alerts";
 import { analyticsQuery } from "./api/analytics";
 import type { Problem } from "./api/call";
 import { client } from "./api/client";
@@ -51,6 +52,7 @@ export const early = {
   },
   keys: (whose: KeysOf) => beginPages(keysQuery(whose)),
   activity: (whose: ActivityOf, asked: ActivityAsked) => beginPages(activityQuery(whose, asked)),
+  alerts: (whose: AlertsOf, asked: AlertsAsked) => beginPages(alertsQuery(whose, asked)),
   allUsage: ({ days }: { days: string | undefined }) => {
     begin(overviewQuery);
     const asked = askedOf(daysOf(days, client.getQueryData(settingsQuery.queryKey)), "UTC");

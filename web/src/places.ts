@@ -28,6 +28,11 @@ export const PLACES = {
     about: "What you may use, what is left of it, and what the other plans allow.",
     file: "plan/PlanPage.tsx",
   },
+  "/alerts": {
+    title: "Alerts",
+    about: "What you were told of your plan and limits, newest first. It is kept for 90 days.",
+    file: "alerts/AlertsPage.tsx",
+  },
   "/variables": {
     title: "Variables",
     about: "Names and values that your apps read. Secrets are encrypted.",
@@ -70,6 +75,11 @@ export const PLACES = {
     about: "With them your app's backend acts for its users. Each request names its user.",
     file: "admin/keys/ServiceKeysPage.tsx",
   },
+  "/admin/alerts": {
+    title: "All alerts",
+    about: "What users were told of their plans and limits, newest first. It is kept for 90 days.",
+    file: "admin/alerts/AllAlertsPage.tsx",
+  },
   "/admin/webhooks": {
     title: "Webhooks",
     about:
@@ -90,7 +100,7 @@ export const PLACES = {
 } as const satisfies Record<string, Place>;
 
 /** Where the navigation leads: everybody, and operators besides. */
-export const OWN = ["/", "/requests", "/sessions", "/plan", "/variables", "/settings"] as const;
+export const OWN = ["/", "/requests", "/sessions", "/plan", "/alerts", "/variables", "/settings"] as const;
 export const OPERATORS = [
   "/admin",
   "/admin/users",
@@ -98,6 +108,7 @@ export const OPERATORS = [
   "/admin/plans",
   "/admin/models",
   "/admin/keys",
+  "/admin/alerts",
   "/admin/webhooks",
   "/admin/activity",
   "/admin/system",

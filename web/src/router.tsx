@@ -3,6 +3,7 @@ import { activityAsked } from "./activity/asked";
 import { modelsShown } from "./admin/models/shown";
 import { allUsageShown } from "./admin/overview/shown";
 import { asked, looked } from "./admin/users/asked";
+import { alertsAsked } from "./alerts/asked";
 import { early } from "./early";
 import { narrowed } from "./requests/narrowed";
 import { sessionsShown } from "./sessions/shown";
@@ -63,6 +64,13 @@ const routes = [
     ...at("/plan"),
     component: page(() => import("./plan/PlanPage"), "PlanPage"),
     loader: early.plan,
+  }),
+  createRoute({
+    ...at("/alerts"),
+    component: page(() => import("./alerts/AlertsPage"), "AlertsPage"),
+    validateSearch: alertsAsked,
+    loaderDeps: ({ search }) => alertsAsked(search),
+    loader: ({ deps }) => early.alerts("own", deps),
   }),
   createRoute({
     ...at("/variables"),
@@ -131,6 +139,13 @@ const routes = [
     ...at("/admin/keys"),
     component: page(() => import("./admin/keys/ServiceKeysPage"), "ServiceKeysPage"),
     loader: () => early.keys("services"),
+  }),
+  createRoute({
+    ...at("/admin/alerts"),
+    component: page(() => import("./admin/alerts/AllAlertsPage"), "AllAlertsPage"),
+    validateSearch: alertsAsked,
+    loaderDeps: ({ search }) => alertsAsked(search),
+    loader: ({ deps }) => early.alerts("all", deps),
   }),
   createRoute({
     ...at("/admin/webhooks"),

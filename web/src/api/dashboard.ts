@@ -7,7 +7,7 @@ import type { Dashboard } from "./types";
 const KEY = ["dashboard"];
 // What is summed elsewhere is asked for again soon after something happened, but not with every event of many.
 const SETTLED_MS = 1_500;
-const FOLLOWING = ["analytics", "requests", "sessions", "plan"];
+const FOLLOWING = ["analytics", "requests", "sessions", "plan", "alerts"];
 // Without a stream the page asks by itself.
 const ASKED_AGAIN_MS = 10_000;
 

@@ -35,6 +35,10 @@ export type PlanChange = PlanChanged["change"];
 export type Settings = Shapes["SettingsShown"];
 export type SettingsChange = Shapes["ChangeSettings"];
 
+export type Alert = Shapes["AlertShown"];
+export type AlertOfAll = Shapes["AlertOfAllShown"];
+export type AlertsFound = Shapes["AlertsPage"];
+
 export type Passkey = Shapes["PasskeyShown"];
 export type CeremonyBegun = Shapes["CeremonyBegun"];
 export type LoginSession = Shapes["LoginSessionShown"];

@@ -1,13 +1,19 @@
-import { Button, SegmentedControl, Select, Switch, useMantineColorScheme } from "@mantine/core";
+import { Button, SegmentedControl, Select, useMantineColorScheme } from "@mantine/core";
 import { useState } from "react";
 import { useChangeSettings } from "@/api/settings";
 import type { Settings } from "@/api/types";
 import { ErrorState } from "@/shared/ErrorState";
 import { PERIODS } from "@/shared/period";
+import { Mails } from "./Mails";
+import { faultOfPercents, percentsOf } from "./percents";
 import { Row } from "./Row";
 import styles from "./settings.module.css";
+import { WarnAt } from "./WarnAt";
 
-type Changeable = Pick<Settings, "timeZone" | "theme" | "daysShown" | "emailAlerts">;
+interface Changeable extends Pick<Settings, "timeZone" | "theme" | "daysShown" | "emailAlerts"> {
+  /** As it is typed. */
+  warnAt: string | null;
+}
 
 const THEMES = [
   { value: "auto", label: "As the system" },
@@ -21,17 +27,29 @@ export function SettingsForm({ kept }: { kept: Settings }) {
   const change = useChangeSettings();
   const { setColorScheme } = useMantineColorScheme();
   const [wanted, setWanted] = useState<Partial<Changeable>>({});
-  const shown = { ...kept, ...(kept.nextTimeZone ? { timeZone: kept.nextTimeZone } : {}), ...wanted };
+  const shown: Changeable = {
+    ...kept,
+    timeZone: kept.nextTimeZone ?? kept.timeZone,
+    warnAt: kept.warnAt?.join(", ") ?? null,
+    ...wanted,
+  };
   const set = (part: Partial<Changeable>) => setWanted((before) => ({ ...before, ...part }));
-  const faultOf = (field: string) => change.error?.faults.find((fault) => fault.field === field)?.message;
-  const save = () => change.mutate(wanted, { onSuccess: () => setWanted({}) });
+  // Of a list each item may be at fault.
+  const faultOf = (name: string) =>
+    change.error?.faults.find(({ field }) => field.replace(/\[.*/, "") === name)?.message;
+  const warnFault = shown.warnAt === null ? undefined : faultOfPercents(shown.warnAt);
+  const save = () => {
+    const { warnAt, ...others } = wanted;
+    const warnings = warnAt === undefined ? {} : { warnAt: warnAt === null ? null : percentsOf(warnAt) };
+    change.mutate({ ...others, ...warnings }, { onSuccess: () => setWanted({}) });
+  };
   const hasChanges = Object.keys(wanted).length > 0;
   return (
     <form
       className={styles.form}
       onSubmit={(event) => {
         event.preventDefault();
-        save();
+        if (warnFault === undefined) save();
       }}
     >
       <Row label="Time zone" about="Your days and months begin at midnight there.">
@@ -73,18 +91,13 @@ export function SettingsForm({ kept }: { kept: Settings }) {
           onChange={(days) => set({ daysShown: Number(days) as Settings["daysShown"] })}
         />
       </Row>
-      <Row
-        label="E-mails about security"
-        about="When somebody signs in from a place not known before, makes a key, reveals secrets and the like. None are sent where no mail server is set up."
-      >
-        <Switch
-          aria-label="E-mails about security"
-          checked={shown.emailAlerts.security}
-          onChange={({ currentTarget: { checked: security } }) =>
-            set({ emailAlerts: { ...kept.emailAlerts, security } })
-          }
-        />
-      </Row>
+      <WarnAt
+        own={shown.warnAt}
+        plan={kept.planWarnAt}
+        fault={warnFault ?? faultOf("warnAt")}
+        onChange={(warnAt) => set({ warnAt })}
+      />
+      <Mails wanted={shown.emailAlerts} onChange={(emailAlerts) => set({ emailAlerts })} />
       {change.error !== null && change.error.faults.length === 0 && <ErrorState problem={change.error} />}
       <footer className={styles.foot}>
         <Button type="submit" size="xs" disabled={!hasChanges} loading={change.isPending}>

@@ -39,6 +39,8 @@ export const IconPlan = drawing(
     <path d="M2 6.5h12M4.5 10h2.5" />
   </>,
 );
+export const IconAlerts = path("M4 10.8V7a4 4 0 0 1 8 0v3.8l1.2 1.4H2.8zM6.6 14.2h2.8");
+export const IconMeter = path("M3.4 12.2a5.8 5.8 0 1 1 9.2 0M8 9.2l2.6-3.4M8 9.2h.01");
 export const IconVariables = path(
   "M5.5 3C4 3 4 4 4 5.5S3.5 8 2.5 8C3.5 8 4 9 4 10.5S4 13 5.5 13M10.5 3C12 3 12 4 12 5.5s.5 2.5 1.5 2.5c-1 0-1.5 1-1.5 2.5s0 2.5-1.5 2.5",
 );

@@ -1,9 +1,11 @@
 import { Link } from "@tanstack/react-router";
 import type { ComponentType } from "react";
+import { useUnseenAlerts } from "@/api/alerts";
 import type { Account } from "@/api/types";
 import { OPERATORS, OWN, PLACES } from "@/places";
 import {
   IconActivity,
+  IconAlerts,
   IconGlobe,
   IconInvitations,
   IconKey,
@@ -19,12 +21,14 @@ import {
   IconWebhooks,
 } from "@/shared/icons";
 import { AccountMenu } from "./AccountMenu";
+import styles from "./Shell.module.css";
 
 const ICONS: Record<(typeof OWN | typeof OPERATORS)[number], ComponentType> = {
   "/": IconOverview,
   "/requests": IconRequests,
   "/sessions": IconSessions,
   "/plan": IconPlan,
+  "/alerts": IconAlerts,
   "/variables": IconVariables,
   "/settings": IconSettings,
   "/admin": IconGlobe,
@@ -33,6 +37,7 @@ const ICONS: Record<(typeof OWN | typeof OPERATORS)[number], ComponentType> = {
   "/admin/plans": IconPlan,
   "/admin/models": IconModels,
   "/admin/keys": IconKey,
+  "/admin/alerts": IconAlerts,
   "/admin/webhooks": IconWebhooks,
   "/admin/activity": IconActivity,
   "/admin/system": IconSystem,
@@ -46,10 +51,16 @@ interface NavigationProps {
 /** Where one can go. */
 export function Navigation({ account, onChosen }: NavigationProps) {
   const isOperator = account?.role === "admin";
+  const unseen = useUnseenAlerts();
   return (
     <div className="frame-navigation">
       <nav aria-label="Main">
-        <Places title={isOperator ? "Your account" : undefined} places={OWN} onChosen={onChosen} />
+        <Places
+          title={isOperator ? "Your account" : undefined}
+          places={OWN}
+          unseen={unseen}
+          onChosen={onChosen}
+        />
         {isOperator && <Places title="Operator" places={OPERATORS} onChosen={onChosen} />}
       </nav>
       {account !== undefined && <AccountMenu account={account} />}
@@ -60,25 +71,30 @@ export function Navigation({ account, onChosen }: NavigationProps) {
 interface PlacesProps {
   title: string | undefined;
   places: readonly (keyof typeof ICONS)[];
+  /** How many alerts are. */
+  unseen?: number;
   onChosen: () => void;
 }
 
-function Places({ title, places, onChosen }: PlacesProps) {
+function Places({ title, places, unseen = 0, onChosen }: PlacesProps) {
   return (
     <>
       {title !== undefined && <p className="frame-group">{title}</p>}
       <ul className="frame-places">
         {places.map((to) => {
           const Icon = ICONS[to];
+          const hasCount = to === "/alerts" && unseen > 0;
           return (
             <li key={to}>
               <Link
                 to={to}
                 activeOptions={{ exact: to === "/" || to === "/admin", includeSearch: false }}
+                aria-label={hasCount ? `${PLACES[to].title}, ${unseen} unseen` : undefined}
                 onClick={onChosen}
               >
                 <Icon />
                 {PLACES[to].title}
+                {hasCount && <span className={styles.count}>{unseen < 100 ? unseen : "99+"}</span>}
               </Link>
             </li>
           );

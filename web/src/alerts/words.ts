@@ -1,0 +1,135 @@
+import type { AnyAlert, Whose } from "@/api/alerts";
+import type { Alert } from "@/api/types";
+import { count, dateOf, day, money, percent, shortTime } from "@/shared/format";
+
+/** An alert in words: what it is, and the rest. They are read later than mails, so they name days and do not say "now". */
+export interface Told {
+  title: string;
+  rest: string;
+}
+
+interface Reader {
+  isOwn: boolean;
+  /** In milliseconds. */
+  now: number;
+}
+
+/** What the database wrote down of a limit; `used` and `allowed` of `monthlyCost` in cents. */
+interface OfLimit {
+  limit: keyof typeof LIMITS;
+  percent: number;
+  plan: string;
+  used: number;
+  allowed: number;
+  resetsAt: string;
+}
+
+interface OfChange {
+  kind: string;
+  from: string;
+  to: string;
+  at: string;
+  expiresAt: string | null;
+}
+
+interface OfEnd {
+  plan: string;
+  nextPlan: string;
+}
+
+const LIMITS = {
+  dailyRequests: { units: "daily requests", are: "are", window: "day" },
+  monthlyRequests: { units: "monthly requests", are: "are", window: "month" },
+  monthlyTokens: { units: "monthly tokens", are: "are", window: "month" },
+  monthlyCost: { units: "monthly spend", are: "is", window: "month" },
+};
+const CHANGED = new Map([
+  ["upgraded", "What was used stays used."],
+  ["downgraded", "The larger one had ended, as was arranged."],
+  ["cancelled", "The one before was cancelled, and had ended."],
+  ["expired", "The one before had ended."],
+  ["migrated", "It holds on the terms that were offered then; what was used stays used."],
+]);
+
+const TELLING: Record<Alert["kind"], (data: never, reader: Reader) => Told> = {
+  "limit.threshold": near,
+  "limit.reached": reached,
+  "plan.changed": changed,
+  "plan.expiring": expiring,
+  "plan.expired": expired,
+  "request.unpriced": unpriced,
+  "spend.unusual": unusual,
+};
+
+/** Say an alert in words, to whom it is about or to operators. */
+export function told({ kind, data }: AnyAlert, whose: Whose, now: number): Told {
+  return TELLING[kind](data as never, { isOwn: whose === "own", now });
+}
+
+function near(of: OfLimit, { isOwn, now }: Reader): Told {
+  const { units, are } = LIMITS[of.limit];
+  const share = percent(of.percent / 100);
+  return { title: `${share} of ${isOwn ? "your" : "the"} ${units} ${are} used`, rest: sumsOf(of, now) };
+}
+
+function reached(of: OfLimit, { isOwn, now }: Reader): Told {
+  const { units } = LIMITS[of.limit];
+  const rest = sumsOf(of, now);
+  return {
+    title: isOwn ? `You have reached your limit: ${units}` : `Limit reached: ${units}`,
+    rest: isAhead(of.resetsAt, now) ? `${rest} Until then requests beyond it are refused.` : rest,
+  };
+}
+
+function sumsOf({ limit, plan, used, allowed, resetsAt }: OfLimit, now: number): string {
+  const write = limit === "monthlyCost" ? money : count;
+  const ends = isAhead(resetsAt, now) ? "ends" : "ended";
+  const window = `The ${LIMITS[limit].window} ${ends} on ${shortTime(resetsAt)}.`;
+  return `${write(used)} of ${write(allowed)} on the plan ${plan}. ${window}`;
+}
+
+function changed({ kind, from, to, at, expiresAt }: OfChange, { isOwn }: Reader): Told {
+  const plan = isOwn ? "Your plan" : "The plan";
+  const title = from === to ? `${plan} ${to} has new terms` : `${plan} changed from ${from} to ${to}`;
+  const until = expiresAt === null ? "" : `, until ${dateOf(expiresAt)}`;
+  return { title, rest: `From ${shortTime(at)} on${until}. ${CHANGED.get(kind) ?? ""}`.trim() };
+}
+
+function expiring(
+  { plan, nextPlan, expiresAt }: OfEnd & { expiresAt: string },
+  { isOwn, now }: Reader,
+): Told {
+  const isYet = isAhead(expiresAt, now);
+  const end = `on ${shortTime(expiresAt)}`;
+  return {
+    title: `${isOwn ? "Your" : "The"} plan ${plan} ${isYet ? "is" : "was"} about to end`,
+    rest: isYet ? `It ends ${end}, and ${nextPlan} comes after it.` : `It was to end ${end}.`,
+  };
+}
+
+function expired({ plan, nextPlan, at }: OfEnd & { at: string }, { isOwn }: Reader): Told {
+  return {
+    title: `${isOwn ? "Your" : "The"} plan ${plan} has ended`,
+    rest: `It ended on ${shortTime(at)}, and ${nextPlan} came after it.`,
+  };
+}
+
+function unpriced({ model }: { model: string | null }, { isOwn }: Reader): Told {
+  return {
+    title: model === null ? "Requests without a model have no price" : `The model ${model} has no price`,
+    rest: `What they cost is missing in ${isOwn ? "your" : "the"} spend; it is not free.`,
+  };
+}
+
+function unusual(
+  { day: on, cost, usual }: { day: string; cost: number; usual: number },
+  { isOwn }: Reader,
+): Told {
+  const days = isOwn ? "On days on which you spend at all" : "On days with any spend";
+  return {
+    title: isOwn ? `You spent more than usual on ${day(on)}` : `More than usual was spent on ${day(on)}`,
+    rest: `It was ${money(cost)} by then. ${days} it is about ${money(usual)}.`,
+  };
+}
+
+const isAhead = (at: string, now: number): boolean => Date.parse(at) > now;
