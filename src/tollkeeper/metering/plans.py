@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _UNIQUE_VIOLATION: Final = "23505"
+_NOT_OF_TERMS: Final = frozenset({"rank", "trial_days", "self_service", "text_policy", "retain_text_days"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class FieldChange:
     field: str
     old: Any
     new: Any
+
+    @property
+    def is_of_terms(self) -> bool:
+        """Whether users agree to it: what has changed is then a new version, and who has an older one keeps it."""
+        return self.field not in _NOT_OF_TERMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +178,7 @@ def plan_of(columns: dict[str, Any]) -> Plan:
 
 def changes_between(old: Plan, new: Plan) -> list[FieldChange]:
     """Say what users would notice who have agreed to one plan and get the other."""
-    ours = {"rank", "trial_days", "self_service", "text_policy", "retain_text_days"}
-    return [each for each in _changes(_as_in_file(old), _as_in_file(new)) if each.field not in ours]
+    return [each for each in _changes(_as_in_file(old), _as_in_file(new)) if each.is_of_terms]
 
 
 def _compared(old: Plan | None, new: Plan) -> PlanDifference:
