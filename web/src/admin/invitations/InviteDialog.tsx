@@ -1,6 +1,6 @@
 import { Button, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { usePlansWithUsers } from "@/api/admin";
+import { usePlansWithUsers } from "@/api/catalogue";
 import { useInvite } from "@/api/invitations";
 import type { Invitation, Invited } from "@/api/types";
 import { CopyButton } from "@/shared/CopyButton";

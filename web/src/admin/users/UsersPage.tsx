@@ -1,6 +1,7 @@
 import { Button, Select } from "@mantine/core";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { type UsersAsked, usePlansWithUsers, useUsers } from "@/api/admin";
+import { type UsersAsked, useUsers } from "@/api/admin";
+import { usePlansWithUsers } from "@/api/catalogue";
 import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
