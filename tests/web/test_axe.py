@@ -86,6 +86,11 @@ async def test_axe_finds_nothing_in_what_opens(
             ("/admin/models?open=gpt-4o", None),
             ("/admin/invitations", "Invite somebody"),
             (await visitor.looked_at(), "Switch off"),
+            (f"{await visitor.looked_at()}/plan", "Change plan"),
+            (f"{await visitor.looked_at()}/plan", "Grant units"),
+            (f"{await visitor.looked_at()}/plan", "Override limits"),
+            ("/admin/plans", "New plan"),
+            ("/admin/plans", "Move users of"),
         )
         for path, opens in opening[part::_PARTS]:
             await visitor.open(path)

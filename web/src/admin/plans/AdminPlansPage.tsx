@@ -24,7 +24,6 @@ export function AdminPlansPage() {
   const [doing, setDoing] = useState<Doing>(null);
   const close = () => setDoing(null);
   const found = plans.data ?? [];
-  const highest = Math.max(-1, ...found.map(({ rank }) => rank));
   return (
     <>
       <PageHeader {...headOf("/admin/plans")} tab="Plans of all">
@@ -53,8 +52,8 @@ export function AdminPlansPage() {
           The catalogue can be kept as a file, too: <code>tollkeeper plan apply plans.toml</code>
         </p>
       </div>
-      {doing?.what === "add" && <PlanEditor plan={undefined} rank={highest + 1} onClose={close} />}
-      {doing?.what === "change" && <PlanEditor plan={doing.plan} rank={doing.plan.rank} onClose={close} />}
+      {doing?.what === "add" && <PlanEditor plan={undefined} plans={found} onClose={close} />}
+      {doing?.what === "change" && <PlanEditor plan={doing.plan} plans={found} onClose={close} />}
       {doing?.what === "move" && <MigrateDialog plan={doing.plan} plans={found} onClose={close} />}
     </>
   );

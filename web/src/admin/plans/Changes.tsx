@@ -1,6 +1,5 @@
 import type { FieldChange } from "@/api/types";
 import difference from "@/shared/Difference.module.css";
-import styles from "./plans.module.css";
 import { currenciesOf, labelOf, valueWords } from "./words";
 
 interface ChangesProps {
@@ -17,7 +16,7 @@ export function Changes({ title, changes, currency, isNew = false }: ChangesProp
   const { before, after } = currenciesOf(changes, currency);
   if (changes.length === 0) return null;
   return (
-    <table className={`${difference.table} ${styles.changes}`}>
+    <table className={difference.table} data-words>
       <caption>{title}</caption>
       <thead>
         <tr>

@@ -8,6 +8,7 @@ import { ErrorState } from "@/shared/ErrorState";
 import { count } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import shared from "@/shared/shared.module.css";
 import { Changes } from "./Changes";
 import styles from "./plans.module.css";
 
@@ -31,7 +32,7 @@ export function MigrateDialog({ plan, plans, onClose }: MigrateDialogProps) {
   return (
     <Dialog title={`Move the users of ${plan.name}`} size="lg" onClose={onClose}>
       <div className={dialog.fields}>
-        <p className={dialog.about}>
+        <p className={shared.soft}>
           When their plan ends, what follows and how they pay stays as it was. What they have used stays used.
         </p>
         <Select

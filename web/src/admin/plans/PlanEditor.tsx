@@ -1,5 +1,5 @@
 import { Button, Drawer } from "@mantine/core";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { usePutPlan, usePutPreview } from "@/api/catalogue";
 import type { PlanPut, TermsWithUsers } from "@/api/types";
 import { ErrorState } from "@/shared/ErrorState";
@@ -13,13 +13,13 @@ import styles from "./plans.module.css";
 interface PlanEditorProps {
   /** What is changed; a new plan where there is none. */
   plan: TermsWithUsers | undefined;
-  /** Where a new one would stand. */
-  rank: number;
+  /** The catalogue as it is. */
+  plans: TermsWithUsers[];
   onClose: () => void;
 }
 
 /** Adds a plan to the catalogue, or changes it: typed, then shown as what it would change, then saved. */
-export function PlanEditor({ plan, rank, onClose }: PlanEditorProps) {
+export function PlanEditor({ plan, plans, onClose }: PlanEditorProps) {
   return (
     <Drawer
       opened
@@ -30,22 +30,32 @@ export function PlanEditor({ plan, rank, onClose }: PlanEditorProps) {
       title={plan === undefined ? "New plan" : `Change ${plan.name}`}
       closeButtonProps={{ "aria-label": "Close the plan" }}
     >
-      <Editor plan={plan} rank={rank} onClose={onClose} />
+      <Editor plan={plan} plans={plans} onClose={onClose} />
     </Drawer>
   );
 }
 
-function Editor({ plan, rank, onClose }: PlanEditorProps) {
-  const [draft, setDraft] = useState<Draft>(() => (plan === undefined ? emptyDraft(rank) : draftOf(plan)));
+function Editor({ plan, plans, onClose }: PlanEditorProps) {
+  const [draft, setDraft] = useState<Draft>(() =>
+    plan === undefined ? emptyDraft(highest(plans) + 1) : draftOf(plan),
+  );
   const [faults, setFaults] = useState<Partial<Record<keyof Draft, string>>>({});
   const preview = usePutPreview();
   const name = draft.name.trim();
   const look = () => {
     const read = planIn(draft);
-    const unnamed = name === "" ? { name: "give it a name" } : {};
-    setFaults({ ...read.faults, ...unnamed });
-    if (Object.keys({ ...read.faults, ...unnamed }).length === 0) preview.mutate({ name, plan: read.plan });
+    if (name === "") read.faults.name = "give it a name";
+    if (plan === undefined && plans.some((each) => each.name === name))
+      read.faults.name = "there is one of that name: change that";
+    setFaults(read.faults);
+    if (Object.keys(read.faults).length === 0) preview.mutate({ name, plan: read.plan });
   };
+  // What is wrong may be far above the button.
+  const form = useRef<HTMLFormElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when a fault is told, it is looked for
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [faults, preview.error]);
   if (preview.data !== undefined)
     return (
       <Difference
@@ -59,6 +69,7 @@ function Editor({ plan, rank, onClose }: PlanEditorProps) {
   const isAtField = preview.error?.faults.some(({ field }) => (field.split(".")[0] ?? "") in draft) ?? false;
   return (
     <form
+      ref={form}
       className={styles.editor}
       onSubmit={(event) => {
         event.preventDefault();
@@ -79,15 +90,12 @@ function Editor({ plan, rank, onClose }: PlanEditorProps) {
         <Button variant="default" size="xs" onClick={onClose}>
           Cancel
         </Button>
-        {(isAtField || Object.keys(faults).length > 0) && (
-          <p role="alert" className={styles.fault}>
-            Something above is not right yet.
-          </p>
-        )}
       </div>
     </form>
   );
 }
+
+const highest = (plans: TermsWithUsers[]): number => Math.max(-1, ...plans.map(({ rank }) => rank));
 
 interface DifferenceProps {
   of: PlanPut;

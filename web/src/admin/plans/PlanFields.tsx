@@ -5,6 +5,9 @@ import type { Draft } from "./draft";
 import styles from "./plans.module.css";
 import { CHOICES, labelOf } from "./words";
 
+// Fields stand in a line, however long what is said of each.
+const ORDER: ("label" | "input" | "description" | "error")[] = ["label", "input", "description", "error"];
+
 interface PlanFieldsProps {
   draft: Draft;
   isNew: boolean;
@@ -17,16 +20,19 @@ export function PlanFields({ draft, isNew, faultOf, onType }: PlanFieldsProps) {
   type Written = { [Name in keyof Draft]: Draft[Name] extends string ? Name : never }[keyof Draft];
   const field = (name: Written) => ({
     size: "xs" as const,
+    inputWrapperOrder: ORDER,
     label: labelOf(name),
     value: draft[name],
     error: faultOf(name),
     onChange: ({ currentTarget: { value } }: { currentTarget: { value: string } }) =>
       onType({ [name]: value }),
   });
-  const choice = (name: keyof typeof CHOICES) => (
+  const choice = (name: keyof typeof CHOICES, description?: string) => (
     <Select
       size="xs"
+      inputWrapperOrder={ORDER}
       label={labelOf(name)}
+      description={description}
       data={CHOICES[name]}
       allowDeselect={false}
       value={draft[name]}
@@ -85,7 +91,7 @@ export function PlanFields({ draft, isNew, faultOf, onType }: PlanFieldsProps) {
           minRows={3}
           maxRows={10}
           spellCheck={false}
-          classNames={{ input: styles.mono ?? "" }}
+          className={styles.mono ?? ""}
         />
         <Textarea
           {...field("entitlements")}
@@ -94,19 +100,20 @@ export function PlanFields({ draft, isNew, faultOf, onType }: PlanFieldsProps) {
           minRows={3}
           maxRows={10}
           spellCheck={false}
-          classNames={{ input: styles.mono ?? "" }}
+          className={styles.mono ?? ""}
         />
       </Group>
       <Group title="Rules">
-        {choice("period")}
+        {choice("period", "In which limits a month count.")}
         <TextInput
           {...field("rolloverPercent")}
           label="Rollover, in percent"
+          description="Of what a month leaves unused, for the next."
           inputMode="numeric"
           placeholder="0"
         />
-        {choice("refund")}
-        {choice("onUnavailable")}
+        {choice("refund", "Where a trusted app tells that they failed.")}
+        {choice("onUnavailable", "What clients do with requests.")}
       </Group>
       <Group title="Texts" about="This holds for everybody on the plan at once.">
         {choice("textPolicy")}

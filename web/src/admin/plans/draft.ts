@@ -68,7 +68,10 @@ export function draftOf(plan: Terms): Draft {
 
 /** Entitlements as a file of plans writes them. */
 export const entitlementLines = (entitlements: object): string[] =>
-  Object.entries(entitlements).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+  Object.entries(entitlements).map(([name, value]) => `${name} = ${written(value)}`);
+
+const written = (value: unknown): string =>
+  Array.isArray(value) ? `[${value.map((each) => JSON.stringify(each)).join(", ")}]` : JSON.stringify(value);
 
 interface Read {
   plan: NewPlan;

@@ -13,11 +13,11 @@ export const CHOICES = {
   ],
   period: [
     { value: "calendar", label: "Of the calendar" },
-    { value: "anniversary", label: "From the day it was taken" },
+    { value: "anniversary", label: "From the day taken" },
   ],
   refund: [
-    { value: "trusted", label: "Give their unit back to trusted apps" },
-    { value: "never", label: "Keep their unit" },
+    { value: "trusted", label: "Give their unit back" },
+    { value: "never", label: "Count as used" },
   ],
   onUnavailable: [
     { value: "closed", label: "Refuse" },
@@ -64,7 +64,7 @@ export function valueWords(field: string, value: unknown, currency: string): str
   if (value === null) return field === "pricePerYear" ? "Not sold so" : "As long as requests";
   if (typeof value !== "number") return String(value);
   if (field === "pricePerMonth" || field === "pricePerYear") return price(value, currency);
-  if (field === "rolloverPercent") return value === 0 ? "None" : `${value}% of what is left`;
+  if (field === "rolloverPercent") return value === 0 ? "None" : `${value}%`;
   if (field === "trialDays" && value === 0) return "None";
   if (field === "trialDays" || field === "retainTextDays")
     return value === 1 ? "1 day" : `${count(value)} days`;

@@ -4,7 +4,7 @@ import { usePlans } from "@/api/plans";
 import type { DirectoryEntry, OwnPlan } from "@/api/types";
 import { ChangeForm } from "@/plan/ChangeForm";
 import { Dialog } from "@/shared/Dialog";
-import dialog from "@/shared/Dialog.module.css";
+import shared from "@/shared/shared.module.css";
 import { GiveForm } from "./GiveForm";
 import styles from "./plan.module.css";
 
@@ -27,7 +27,7 @@ export function ChangeUsersPlan({ user, own, onClose }: ChangeUsersPlanProps) {
   const plan = plans.find((each) => each.name === name);
   const isOwn = name === own.name;
   return (
-    <Dialog title={`Change the plan of ${user.email ?? user.id}`} onClose={onClose}>
+    <Dialog title="Change the plan" onClose={onClose}>
       <div className={styles.choice}>
         <Select
           label="Plan"
@@ -50,7 +50,7 @@ export function ChangeUsersPlan({ user, own, onClose }: ChangeUsersPlanProps) {
               value={way}
               onChange={setWay}
             />
-            <p className={dialog.about}>
+            <p className={shared.soft}>
               {way === "rules"
                 ? "Up at once, down when the paid period ends; a plan may be tried once."
                 : "Whatever is paid or arranged; when the day is over they are on free."}

@@ -47,7 +47,7 @@ export function ExceptionsPanel<One extends { id: string }>(props: ExceptionsPan
   const toggle = over > 0 && (
     <Switch
       size="xs"
-      label={`Show ${over} that ${over === 1 ? "is" : "are"} over`}
+      label={`Show ${over} ended`}
       checked={withOver}
       onChange={({ currentTarget }) => setWithOver(currentTarget.checked)}
     />

@@ -6,6 +6,7 @@ import type { NewOverride } from "@/api/types";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
+import shared from "@/shared/shared.module.css";
 import { endOfDay, faultAt } from "@/shared/typed";
 import styles from "./plan.module.css";
 
@@ -39,7 +40,7 @@ export function OverrideDialog({ userId, onClose }: OverrideDialogProps) {
           add.mutate({ limits, reason: reason.trim(), endsAt: endOfDay(lastDay) }, { onSuccess: onClose });
         }}
       >
-        <p className={dialog.about}>What is left empty stays as the plan has it. 0 allows nothing.</p>
+        <p className={shared.soft}>What is left empty stays as the plan has it. 0 allows nothing.</p>
         <div className={styles.limits}>
           {LIMITS.map(({ name, label }) => (
             <LimitField

@@ -54,13 +54,13 @@ export function Overrides({ userId }: { userId: string }) {
   );
 }
 
-/** Requests a day: 500, tokens a month: no limit */
+/** Requests a day: 500 · Tokens a month: no limit */
 function wordsOf({ limits }: Override): string {
   const told = LIMITS.flatMap(({ name, label }) => {
     const limit = limits[name];
     return limit === undefined ? [] : [`${label}: ${limitWords(name, limit)}`];
   });
-  return told.join(", ");
+  return told.join(" · ");
 }
 
 const WHAT: Column<Override> = {

@@ -32,7 +32,7 @@ export function PlanHistory({ userId }: { userId: string }) {
 }
 
 const HOW: Record<PastTerms["kind"], string> = {
-  given: "Given by an operator, or to begin with",
+  given: "Given",
   upgraded: "Upgraded",
   downgraded: "Downgraded",
   cancelled: "Cancelled the one before",
@@ -57,6 +57,7 @@ const COLUMNS: Column<PastTerms>[] = [
   {
     label: "Paid",
     isSoft: true,
+    before: "paid",
     isNone: ({ isTrial }) => isTrial,
     of: ({ billingCycle, isTrial }) => (isTrial ? NONE : billingCycle),
   },

@@ -6,9 +6,9 @@ import { PlanSummary, SummaryOutline } from "@/plan/PlanSummary";
 import { Loaded } from "@/shared/Loaded";
 import { useNow } from "@/shared/now";
 import { Panel } from "@/shared/Panel";
-import shared from "@/shared/shared.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { ChangeUsersPlan } from "./ChangeUsersPlan";
+import styles from "./plan.module.css";
 import { stateOfOverride } from "./states";
 
 /** What a user's plan allows, until when, and what of it is used. */
@@ -56,11 +56,11 @@ function Since({ plan }: { plan: OwnPlan["plan"] }) {
   const paid = nextBillingCycle ?? "monthly";
   return (
     <>
-      <p className={shared.soft}>
+      <p className={styles.about}>
         Since <TimeAgo at={startsAt} />
-        {!isTrial && billingCycle === "yearly" && ", paid by the year"} · version {version} of its terms
+        {!isTrial && billingCycle === "yearly" && ", paid by the year"} · version {version}
       </p>
-      <p className={shared.soft}>
+      <p className={styles.about}>
         {expiresAt === null ? (
           "Without an end"
         ) : (
