@@ -48,6 +48,8 @@ function Editor({ plan, plans, onClose }: PlanEditorProps) {
     if (plan === undefined && plans.some((each) => each.name === name))
       read.faults.name = "there is one of that name: change that";
     setFaults(read.faults);
+    // What the service said was of something else.
+    preview.reset();
     if (Object.keys(read.faults).length === 0) preview.mutate({ name, plan: read.plan });
   };
   // What is wrong may be far above the button.
