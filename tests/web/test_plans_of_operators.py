@@ -1,17 +1,16 @@
-"""What operators do with plans in the browser: with those of one user, what is excepted, and the catalogue."""
+"""What operators do in the browser with the plan of one user, and what is excepted from it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.faults.nodes import Site
+from tests.web.selling import refused, selling
 from tests.web.visitors import Served, Visitor, visiting
 
 CATALOGUE = """
@@ -34,33 +33,19 @@ _CELLS = "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerTex
 
 
 @pytest.fixture(scope="module")
-async def selling(open_dir: Path) -> AsyncGenerator[Served]:
-    """A service of its own, whose catalogue these tests change."""
-    site = Site(open_dir / "operating")
-    try:
-        node = await site.start()
-        made = await site.run("key", "create", "--service", "web")
-        served = Served(site, f"http://localhost:{node.port}", made["key"])
-        await apply(served, CATALOGUE)
+async def shop(open_dir: Path) -> AsyncGenerator[Served]:
+    """A service of its own, with a plan of every limit."""
+    async with selling(open_dir / "exceptions", CATALOGUE) as served:
         yield served
-    finally:
-        await site.close()
 
 
 @pytest.fixture
-async def operator(chromium: Browser, selling: Served) -> AsyncGenerator[Visitor]:
+async def operator(chromium: Browser, shop: Served) -> AsyncGenerator[Visitor]:
     """An operator's browser, on a phone: what fits there fits everywhere."""
-    async with visiting(chromium, selling, width=390) as visitor:
-        await visitor.sign_in(await selling.operator())
+    async with visiting(chromium, shop, width=390) as visitor:
+        await visitor.sign_in(await shop.operator())
         yield visitor
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
-
-
-async def apply(served: Served, toml: str) -> None:
-    """Change the catalogue as a file does."""
-    file = served.site.data.with_name("plans.toml")
-    file.write_text(toml)
-    await served.site.run("plan", "apply", str(file), "--yes")
 
 
 async def look_at(operator: Visitor, email: str) -> str:
@@ -88,17 +73,10 @@ async def choose(page: Page, plan: str) -> Locator:
     return dialog
 
 
-async def refused(operator: Visitor, many: int = 1) -> None:
-    """The browser itself notes each refusal; that is all it may note."""
-    assert [each for each in operator.troubles if "status of 422" not in each] == []
-    assert len(operator.troubles) == many
-    operator.troubles.clear()
-
-
-async def test_a_users_plan_is_shown_with_all_its_limits(operator: Visitor, selling: Served) -> None:
-    email = await selling.user("team")
+async def test_a_users_plan_is_shown_with_all_its_limits(operator: Visitor, shop: Served) -> None:
+    email = await shop.user("team")
     say = {"prompt": "x", "model": "gpt-4o", "requestId": "one"}
-    await selling.call("POST", "/api/chat/track", user=email, says=say)
+    await shop.call("POST", "/api/chat/track", user=email, says=say)
     await look_at(operator, email)
     figures = await plan_of(operator.page).get_by_role("figure").all_inner_texts()
     shown = {name: number for name, number, *_ in (text.split("\n\n") for text in figures)}
@@ -112,9 +90,9 @@ async def test_a_users_plan_is_shown_with_all_its_limits(operator: Visitor, sell
         await plan_of(operator.page).get_by_text(text).wait_for()
 
 
-async def test_a_plan_is_tried_left_and_kept_as_the_preview_says(operator: Visitor, selling: Served) -> None:
+async def test_a_plan_is_tried_left_and_kept_as_the_preview_says(operator: Visitor, shop: Served) -> None:
     page = operator.page
-    await look_at(operator, await selling.newcomer())
+    await look_at(operator, await shop.newcomer())
     previews: list[str] = []
     page.on("request", lambda request: previews.append(request.url) if "/preview" in request.url else None)
 
@@ -151,8 +129,8 @@ async def test_a_plan_is_tried_left_and_kept_as_the_preview_says(operator: Visit
     assert len(previews) == 6
 
 
-async def test_a_change_that_cannot_be_made_says_why_before_it_is_asked_for(operator: Visitor, selling: Served) -> None:
-    await look_at(operator, await selling.user("pro"))
+async def test_a_change_that_cannot_be_made_says_why_before_it_is_asked_for(operator: Visitor, shop: Served) -> None:
+    await look_at(operator, await shop.user("pro"))
     dialog = await choose(operator.page, "pro")
     await dialog.get_by_role("alert").get_by_text("The plan is pro already").wait_for()
     await expect(dialog.get_by_role("button", name="Change plan")).to_be_disabled()
@@ -160,9 +138,9 @@ async def test_a_change_that_cannot_be_made_says_why_before_it_is_asked_for(oper
     operator.troubles.clear()
 
 
-async def test_a_plan_is_given_at_once_until_a_day_is_over(operator: Visitor, selling: Served) -> None:
+async def test_a_plan_is_given_at_once_until_a_day_is_over(operator: Visitor, shop: Served) -> None:
     page = operator.page
-    at = await look_at(operator, await selling.user("team"))
+    at = await look_at(operator, await shop.user("team"))
     dialog = await choose(page, "pro")
     await dialog.get_by_text("At once, until a day").click()
     await dialog.get_by_label("Last day").fill("2020-01-01")
@@ -179,10 +157,10 @@ async def test_a_plan_is_given_at_once_until_a_day_is_over(operator: Visitor, se
     assert (told["name"], told["expiresAt"][:10]) == ("pro", (last + timedelta(days=1)).isoformat())
 
 
-async def test_the_history_tells_each_plan_page_by_page(operator: Visitor, selling: Served) -> None:
-    email = await selling.user("free")
+async def test_the_history_tells_each_plan_page_by_page(operator: Visitor, shop: Served) -> None:
+    email = await shop.user("free")
     for plan in ("pro", "team") * 6:
-        await selling.site.run("plan", "set", email, plan)
+        await shop.site.run("plan", "set", email, plan)
     await look_at(operator, email)
     rows = operator.page.get_by_role("region", name="Plans that they had").locator("tbody tr")
     await expect(rows).to_have_count(10)
@@ -193,8 +171,8 @@ async def test_the_history_tells_each_plan_page_by_page(operator: Visitor, selli
     assert [row[0].split()[0] for row in cells] == ["team", "pro"] * 6 + ["free"]
 
 
-async def test_units_are_granted_used_and_ended(operator: Visitor, selling: Served) -> None:
-    page, email = operator.page, await selling.user("free")
+async def test_units_are_granted_used_and_ended(operator: Visitor, shop: Served) -> None:
+    page, email = operator.page, await shop.user("free")
     await look_at(operator, email)
     panel = page.get_by_role("region", name="Grants")
     await panel.get_by_text("Nothing is granted").wait_for()
@@ -245,9 +223,9 @@ async def test_units_are_granted_used_and_ended(operator: Visitor, selling: Serv
     assert states == ["Active", "Ended"]
 
 
-async def test_limits_are_overridden_and_the_override_is_ended(operator: Visitor, selling: Served) -> None:
+async def test_limits_are_overridden_and_the_override_is_ended(operator: Visitor, shop: Served) -> None:
     page = operator.page
-    at = await look_at(operator, await selling.user("free"))
+    at = await look_at(operator, await shop.user("free"))
     panel = page.get_by_role("region", name="Overrides")
     await panel.get_by_role("button", name="Override limits").click()
     dialog = page.get_by_role("dialog", name="Override limits of the plan")
@@ -281,120 +259,3 @@ async def test_limits_are_overridden_and_the_override_is_ended(operator: Visitor
     await panel.get_by_text("No limit is overridden").wait_for()
     await limited(page, "Requests today", 10)
     await plan_of(page).get_by_text("Up to 8,000 tokens a request").wait_for()
-
-
-async def _changes(drawer: Locator) -> dict[str, list[str]]:
-    rows = await drawer.locator("tbody tr").evaluate_all(_CELLS)
-    return {name: values for name, *values in rows}
-
-
-async def _listed(operator: Visitor, name: str) -> Any:
-    plans = (await operator.fetch("/api/admin/plans"))["plans"]
-    return next((each for each in plans if each["name"] == name), None)
-
-
-async def test_what_is_wrong_with_a_plan_is_told_at_its_field(operator: Visitor) -> None:
-    page = operator.page
-    await operator.open("/admin/plans")
-    await page.get_by_role("button", name="New plan").click()
-    drawer = page.get_by_role("dialog", name="New plan")
-    look = drawer.get_by_role("button", name="See what changes")
-    for name, fault in (("", "give it a name"), ("pro", "there is one of that name"), ("Crew", "must have a name of")):
-        await drawer.get_by_label("Name").fill(name)
-        await look.click()
-        await drawer.get_by_text(fault).wait_for()
-        await expect(drawer.get_by_label("Name")).to_be_focused()
-    await refused(operator)
-    await drawer.get_by_label("Name").fill("crew")
-    for field, wrong, fault, right in (
-        ("Entitlements", "projects: 10", "as name = value", "projects = 10"),
-        ("Money a month", "much", "write it as a number", "1"),
-        ("Rank", "10", "is the rank of the plan pro", "12"),
-    ):
-        await drawer.get_by_label(field).fill(wrong)
-        await look.click()
-        await drawer.get_by_text(fault).wait_for()
-        await expect(drawer.get_by_label(field)).to_be_focused()
-        await drawer.get_by_label(field).fill(right)
-    await refused(operator)
-    await look.click()
-    await drawer.get_by_text("crew is new.").wait_for()
-
-
-async def test_a_plan_is_added_as_its_preview_says(operator: Visitor) -> None:
-    page = operator.page
-    await operator.open("/admin/plans")
-    await page.get_by_role("button", name="New plan").click()
-    drawer = page.get_by_role("dialog", name="New plan")
-    for field, text in (
-        ("Name", "gang"),
-        ("Requests a day", "70"),
-        ("Money a month", "12.34"),
-        ("Price a month", "9.90"),
-        ("Features", "chat\nmodel:gpt-4o"),
-        ("Entitlements", 'projects = 10\nregions = ["eu", "us"]\nsso = true'),
-    ):
-        await drawer.get_by_label(field).fill(text)
-    await drawer.get_by_role("button", name="See what changes").click()
-    await drawer.get_by_text("gang is new.").wait_for()
-    assert await _listed(operator, "gang") is None
-    told = await _changes(drawer)
-    assert (told["Requests a day"], told["Tokens a month"], told["Price a month"]) == (["70"], ["No limit"], ["$9.90"])
-    assert told["Features"] == ["chat, model:gpt-4o"]
-    await drawer.get_by_role("button", name="Add plan").click()
-    await expect(drawer).to_have_count(0)
-    made = await _listed(operator, "gang")
-    assert (made["dailyRequests"], made["monthlyCost"], made["pricePerMonth"]) == (70, 1234, 990)
-    assert made["entitlements"] == {"projects": 10, "regions": ["eu", "us"], "sso": True}
-    await page.get_by_role("button", name="Change gang").wait_for()
-
-
-async def test_a_plan_is_changed_and_its_old_users_are_moved(operator: Visitor, selling: Served) -> None:
-    page = operator.page
-    await apply(selling, "[plans.band]\nrank = 300\ndaily_requests = 70\n")
-    users = [await selling.user("band") for _ in range(2)]
-    await operator.open("/admin/plans")
-    await page.get_by_role("button", name="Change band").click()
-    drawer = page.get_by_role("dialog", name="Change band")
-    look = drawer.get_by_role("button", name="See what changes")
-    await look.click()
-    await drawer.get_by_text("Nothing would change: band is so already.").wait_for()
-    await drawer.get_by_role("button", name="Back").click()
-    await drawer.get_by_label("Requests a day").fill("90")
-    await drawer.get_by_label("Trial, in days").fill("7")
-    await look.click()
-    await drawer.get_by_text("The 2 who have it keep their terms until you move them.").wait_for()
-    assert await _changes(drawer) == {"Requests a day": ["70", "90"], "Trial": ["None", "7 days"]}
-    await drawer.get_by_role("button", name="Save changes").click()
-    await expect(drawer).to_have_count(0)
-    await page.get_by_role("link", name="band").get_by_text("2 on older terms").wait_for()
-
-    await page.get_by_role("button", name="Move users of band").click()
-    dialog = page.get_by_role("dialog", name="Move the users of band")
-    await dialog.get_by_text("Version 1: 2 users").wait_for()
-    assert await _changes(dialog) == {"Requests a day": ["70", "90"]}
-    assert (await _listed(operator, "band"))["outdatedUsers"] == 2
-    await dialog.get_by_role("button", name="Move 2 users").click()
-    await dialog.get_by_text("Done: 2 users moved to band.").wait_for()
-    await dialog.get_by_role("button", name="Done").click()
-    await expect(page.get_by_text("on older terms")).to_have_count(0)
-    for email in users:
-        own = await selling.call("GET", "/api/user/plan", user=email)
-        assert (own["plan"]["version"], own["limits"]["dailyLimit"]) == (2, 90)
-
-
-async def test_users_are_moved_to_another_plan(operator: Visitor, selling: Served) -> None:
-    await apply(selling, "[plans.leaving]\nrank = 200\nprice_per_month = 100\n")
-    email = await selling.user("leaving")
-    page = operator.page
-    await operator.open("/admin/plans")
-    await page.get_by_role("button", name="Move users of leaving").click()
-    dialog = page.get_by_role("dialog", name="Move the users of leaving")
-    await dialog.get_by_text("Nobody has other terms than leaving has now.").wait_for()
-    await expect(dialog.get_by_role("button", name="Move", exact=True)).to_be_disabled()
-    await dialog.get_by_role("combobox", name="To").click()
-    await page.get_by_role("option", name="enterprise").click()
-    await dialog.get_by_text("Version 1: 1 user").wait_for()
-    await dialog.get_by_role("button", name="Move 1 user").click()
-    await dialog.get_by_text("Done: 1 user moved to enterprise.").wait_for()
-    assert (await selling.call("GET", "/api/user/plan", user=email))["plan"]["name"] == "enterprise"
