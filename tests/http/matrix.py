@@ -90,6 +90,9 @@ CALLS: dict[tuple[str, str], Any] = {
     ("POST", "/api/admin/invitations"): {"email": "nobody@example.com", "plan": "none"},
     ("DELETE", "/api/admin/invitations/{invitation}"): None,
     ("GET", "/api/admin/plans"): None,
+    # One that is refused: else it would be there afterwards.
+    ("PUT", "/api/admin/plans/{name}"): {"rank": -1},
+    ("POST", "/api/admin/plans/{name}/migrate"): {},
     ("GET", "/api/admin/models"): None,
     ("GET", "/api/admin/models/{model}/prices"): None,
     ("PUT", "/api/admin/models/{model}/prices"): {"input": "1", "output": "1"},

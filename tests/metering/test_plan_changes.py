@@ -263,6 +263,21 @@ async def test_who_is_moved_keeps_what_follows_even_if_it_is_where_they_were_mov
         assert (own.plan.name, own.plan.billing_cycle, own.expires_at) == ("team", "monthly", None)
 
 
+async def test_moving_stops_when_its_time_is_over_and_goes_on_when_called_again(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "_A_SET", 2)
+    for n in range(5):
+        await a_user(db, "team", email=f"{n}@example.com")
+    await plans.apply(db, plans.parse("[plans.team]\nrank = 20\ndaily_requests = 4"))
+    for left in (3, 1):
+        moved = await migrating.migrate_for(db, "team", "team", actor=ME, seconds=0)
+        assert moved == migrating.Moved(2, is_complete=False)
+        assert [each.users for each in await migrating.outdated(db, "team", "team")] == [left]
+    moved = await migrating.migrate_for(db, "team", "team", actor=ME, seconds=60)
+    assert moved == migrating.Moved(1, is_complete=True)
+
+
 async def test_months_begin_on_the_day_on_which_the_plan_was_taken_where_it_says_so(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:

@@ -59,6 +59,7 @@ WITHOUT_USER: dict[str, str] = {
     "rows_before": "the dry run counts what would be pruned",
     "texts_before": "the dry run counts what would be pruned",
     "outdated_terms": "operators see whose terms of a plan are older than the catalogue's",
+    "outdated_by_plan": "operators see how many users of each plan have older terms",
     "some_outdated": "the users of a plan are moved set by set",
     "tk_close_month": "a month is taken out of the ledger for all users at once",
     "tk_seal": "a month is sealed for all users at once",

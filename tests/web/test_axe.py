@@ -87,6 +87,11 @@ async def test_axe_finds_nothing_in_what_opens(
             ("/admin/invitations", "Invite somebody"),
             ("/admin/webhooks", "Add an endpoint"),
             (await visitor.looked_at(), "Switch off"),
+            (f"{await visitor.looked_at()}/plan", "Change plan"),
+            (f"{await visitor.looked_at()}/plan", "Grant units"),
+            (f"{await visitor.looked_at()}/plan", "Override limits"),
+            ("/admin/plans", "New plan"),
+            ("/admin/plans", "Move users of"),
         )
         for path, opens in opening[part::_PARTS]:
             await visitor.open(path)

@@ -142,10 +142,14 @@ async def test_another_plan_decides_the_users_very_next_start(operator: Visitor,
     email = await served.newcomer()
     assert [await _start(served, email) for _ in range(11)] == [201] * 10 + [429]
     await _look_at(operator, email)
+    await operator.follow(operator.page.get_by_role("link", name="Plan and exceptions"))
+    await operator.page.get_by_role("button", name="Change plan").click()
     await operator.page.get_by_role("combobox", name="Plan", exact=True).click()
     await operator.page.get_by_role("option", name="pro").click()
-    await operator.page.get_by_role("button", name="Change").click()
-    await expect(operator.page.get_by_role("region", name="Limits")).to_contain_text("of 50")
+    dialog = operator.page.get_by_role("dialog", name="Change the plan")
+    await dialog.get_by_text("They have pro from now on, for $20 a month.").wait_for()
+    await dialog.get_by_role("button", name="Change plan").click()
+    await expect(operator.page.get_by_role("region", name="Plan", exact=True)).to_contain_text("of 50")
     assert (await _one(operator, email))["plan"] == "pro"
     assert await _start(served, email) == 201
 

@@ -92,6 +92,11 @@ async def test_what_opens_fits_too(chromium: Browser, served: Served, signed_in:
             ("/variables", ".env"),
             ("/admin/models?open=gpt-4o", None),
             (await visitor.looked_at(), "Switch off"),
+            (f"{await visitor.looked_at()}/plan", "Change plan"),
+            (f"{await visitor.looked_at()}/plan", "Grant units"),
+            (f"{await visitor.looked_at()}/plan", "Override limits"),
+            ("/admin/plans", "New plan"),
+            ("/admin/plans", "Move users of"),
         ):
             await visitor.open(path)
             if opens is not None:

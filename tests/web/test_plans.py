@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.faults.nodes import Site
+from tests.web.selling import selling
 from tests.web.visitors import Served, visiting
 
 CATALOGUE = """
@@ -24,24 +24,16 @@ self_service = true
 
 
 @pytest.fixture
-async def selling(open_dir: Path, tmp_path: Path) -> AsyncGenerator[Served]:
+async def shop(open_dir: Path) -> AsyncGenerator[Served]:
     """A service of its own, whose catalogue has a plan for taking."""
-    site = Site(open_dir / "selling")
-    try:
-        node = await site.start()
-        made = await site.run("key", "create", "--service", "web")
-        file = tmp_path / "plans.toml"
-        file.write_text(CATALOGUE)
-        await site.run("plan", "apply", str(file), "--yes")
-        yield Served(site, f"http://localhost:{node.port}", made["key"])
-    finally:
-        await site.close()
+    async with selling(open_dir / "selling", CATALOGUE) as served:
+        yield served
 
 
-async def test_a_plan_is_taken_left_and_kept(chromium: Browser, selling: Served) -> None:
-    async with visiting(chromium, selling, width=390) as visitor:
+async def test_a_plan_is_taken_left_and_kept(chromium: Browser, shop: Served) -> None:
+    async with visiting(chromium, shop, width=390) as visitor:
         page = visitor.page
-        await visitor.sign_in(await selling.newcomer())
+        await visitor.sign_in(await shop.newcomer())
         await visitor.go("/plan")
         await visitor.settled()
         # What is not for taking has no button.

@@ -54,6 +54,7 @@ export const PLACES = {
     file: "admin/users/UsersPage.tsx",
   },
   "/admin/users/$user": { title: "", file: "admin/users/UserPage.tsx" },
+  "/admin/users/$user/plan": { title: "", file: "admin/users/UserPlanPage.tsx" },
   "/admin/invitations": {
     title: "Invitations",
     about: "Who may sign up, and what came of it. What is over is gone after 30 days.",
@@ -61,7 +62,7 @@ export const PLACES = {
   },
   "/admin/plans": {
     title: "Plans",
-    about: "The catalogue as it is in force. What a user has is a copy of it, from when they got it.",
+    about: "The catalogue as it is in force. Who has a plan keeps the terms of it that they agreed to.",
     file: "admin/plans/AdminPlansPage.tsx",
   },
   "/admin/models": {

@@ -121,6 +121,10 @@ const routes = [
     validateSearch: looked,
   }),
   createRoute({
+    ...at("/admin/users/$user/plan"),
+    component: page(() => import("./admin/users/UserPlanPage"), "UserPlanPage"),
+  }),
+  createRoute({
     ...at("/admin/invitations"),
     component: lazyRouteComponent(() => import("./admin/invitations/InvitationsPage"), "InvitationsPage"),
     loader: early.invitations,

@@ -36,6 +36,7 @@ APP_PATHS: Final = [
     "/admin",
     "/admin/users",
     "/admin/users/{user:str}",
+    "/admin/users/{user:str}/plan",
     "/admin/invitations",
     "/admin/plans",
     "/admin/models",

@@ -144,6 +144,8 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
     admin.invitations.invite,
     admin.invitations.withdraw,
     admin.plans.list_plans,
+    admin.plans.put_plan,
+    admin.plans.migrate_users,
     admin.models.list_models,
     admin.models.list_prices,
     admin.models.put_price,

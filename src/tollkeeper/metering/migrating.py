@@ -6,7 +6,9 @@ users' locks; whoever is moved already is passed over, so a run that was cut off
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -29,6 +31,14 @@ class Outdated:
     version: int
     users: int
     changes: tuple[FieldChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How many users were moved, and whether those are all."""
+
+    users: int
+    is_complete: bool
 
 
 async def outdated(database: Statements, plan_name: str, to: str) -> list[Outdated]:
@@ -62,6 +72,17 @@ async def migrate(database: Database, plan_name: str, to: str, *, actor: Actor) 
                 await activity.note(tx, user_id=row["user_id"], actor=actor, action="plan.changed", detail=detail)
         yield len(moved)
         after = user_ids[-1]
+
+
+async def migrate_for(database: Database, plan_name: str, to: str, *, actor: Actor, seconds: float) -> Moved:
+    """Move them for about so many ``seconds``; if that does not do for all, it is called again."""
+    ends_at, users = time.monotonic() + seconds, 0
+    async with aclosing(migrate(database, plan_name, to, actor=actor)) as moving:
+        async for more in moving:
+            users += more
+            if time.monotonic() > ends_at:
+                return Moved(users, is_complete=False)
+    return Moved(users, is_complete=True)
 
 
 async def _known(database: Statements, name: str) -> Plan:

@@ -28,6 +28,15 @@ class PlanUsers:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanWithUsers:
+    """A plan of the catalogue, how many users it has, and how many of them have terms of an older version."""
+
+    plan: Plan
+    users: int
+    outdated: int
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """What all users did today and yesterday, days of UTC, and who they are."""
 
@@ -65,7 +74,10 @@ async def users_by_plan(database: Statements) -> list[PlanUsers]:
     return [PlanUsers(**row) for row in await database.all("users_by_plan")]
 
 
-async def plans_with_users(database: Statements) -> list[tuple[Plan, int]]:
+async def plans_with_users(database: Statements) -> list[PlanWithUsers]:
     """List the catalogue by rank, each plan with the number of its users."""
     users = {each.plan: each.users for each in await users_by_plan(database)}
-    return [(plan, users.get(plan.name, 0)) for plan in await catalogue(database)]
+    outdated = {row["plan"]: row["users"] for row in await database.all("outdated_by_plan")}
+    return [
+        PlanWithUsers(plan, users.get(plan.name, 0), outdated.get(plan.name, 0)) for plan in await catalogue(database)
+    ]

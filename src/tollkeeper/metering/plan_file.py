@@ -172,14 +172,14 @@ def parse(toml: str) -> list[Plan]:
         raise Invalid.field("plans", f"is not TOML: {error}") from error
     for name in document.keys() - {"plans"}:
         raise Invalid.field(name, "is not known here; plans stand under [plans.NAME]")
-    plans = [_plan(name, table) for name, table in _table(document.get("plans"), "plans").items()]
+    plans = [plan(name, table) for name, table in _table(document.get("plans"), "plans").items()]
     if not plans:
         raise Invalid.field("plans", "names no plan")
     ranks: dict[int, str] = {}
-    for plan in plans:
-        if plan.rank in ranks:
-            raise Invalid.field(f"plans.{plan.name}.rank", f"is also the rank of {ranks[plan.rank]}")
-        ranks[plan.rank] = plan.name
+    for each in plans:
+        if each.rank in ranks:
+            raise Invalid.field(f"plans.{each.name}.rank", f"is also the rank of {ranks[each.rank]}")
+        ranks[each.rank] = each.name
     refuse_shared_prices(plans)
     return plans
 
@@ -195,7 +195,8 @@ def refuse_shared_prices(plans: Sequence[Plan]) -> None:
                 prices[price] = f"the stripe_price_{name} of {plan.name}"
 
 
-def _plan(name: str, given: Any) -> Plan:
+def plan(name: str, given: Any) -> Plan:
+    """Read the table of one plan; ``Invalid`` names plan and field of what is not right, as in ``plans.tiny.rank``."""
     place = f"plans.{name}"
     if not _NAME.fullmatch(name):
         raise Invalid.field(place, "must have a name of 1 to 50 characters of a-z 0-9 _ - that begins with a letter")
@@ -344,7 +345,7 @@ def _days(given: Any, field: str) -> int | None:
     if _is_unlimited(given):
         return None
     if given == 0:
-        raise Invalid.field(field, 'must be 1 or more; what keeps no text is text_policy = "none"')
+        raise Invalid.field(field, "must be 1 or more; what keeps no text has the text policy none")
     return _whole(given, field, most=_MOST_DAYS)
 
 

@@ -33,6 +33,12 @@ __all__ = [
 ]
 
 _UNIQUE_VIOLATION: Final = "23505"
+_NOT_OF_TERMS: Final = frozenset(
+    {
+        *("rank", "trial_days", "self_service", "text_policy", "retain_text_days"),
+        *("stripe_price_monthly", "stripe_price_yearly"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,11 @@ class FieldChange:
     field: str
     old: Any
     new: Any
+
+    @property
+    def is_of_terms(self) -> bool:
+        """Whether users agree to it: what has changed is then a new version, and who has an older one keeps it."""
+        return self.field not in _NOT_OF_TERMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +184,7 @@ def plan_of(columns: dict[str, Any]) -> Plan:
 
 def changes_between(old: Plan, new: Plan) -> list[FieldChange]:
     """Say what users would notice who have agreed to one plan and get the other."""
-    ours = {"rank", "trial_days", "self_service", "text_policy", "retain_text_days"}
-    ours |= {"stripe_price_monthly", "stripe_price_yearly"}
-    return [each for each in _changes(_as_in_file(old), _as_in_file(new)) if each.field not in ours]
+    return [each for each in _changes(_as_in_file(old), _as_in_file(new)) if each.is_of_terms]
 
 
 def _compared(old: Plan | None, new: Plan) -> PlanDifference:

@@ -9,6 +9,7 @@ import {
 } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
 import { call, query } from "./call";
+import { keysOfUser } from "./plans";
 import type {
   Dashboard,
   DirectoryEntry,
@@ -19,7 +20,6 @@ import type {
   Repriced,
   SeenModel,
   System,
-  TermsWithUsers,
   TopUsers,
   UserChange,
 } from "./types";
@@ -103,8 +103,7 @@ export function useChangeUser(id: string) {
       (await call<{ user: DirectoryEntry }>(userAt(id), { method: "PUT", body: change })).user,
     onSuccess: (user) => {
       client.setQueryData(["admin", "user", id], user);
-      void client.invalidateQueries({ queryKey: ["admin", "users"] });
-      void client.invalidateQueries({ queryKey: ["admin", "user", id] });
+      for (const queryKey of keysOfUser(id)) void client.invalidateQueries({ queryKey });
     },
   });
 }
@@ -123,16 +122,6 @@ export function useDeleteUser(id: string) {
       client.removeQueries({ queryKey: ["admin", "user", id] });
       void client.invalidateQueries({ queryKey: ["admin", "users"] });
     },
-  });
-}
-
-/** Every plan, and how many are on it. */
-export function usePlansWithUsers() {
-  return useQuery({
-    queryKey: ["admin", "plans"],
-    queryFn: async ({ signal }) =>
-      (await call<{ plans: TermsWithUsers[] }>("/api/admin/plans", { signal })).plans,
-    refetchInterval: SUMS_MS,
   });
 }
 

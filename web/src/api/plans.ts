@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { segment } from "@/shared/segment";
 import { accountQuery } from "./account";
-import { call } from "./call";
+import { call, query } from "./call";
 import type { OwnPlan, PlanChanged, PlanWish, Terms } from "./types";
 
 export const plansQuery = queryOptions({
@@ -23,36 +24,38 @@ export const usePlans = () => useQuery(plansQuery);
 /** The terms that one has, and what of them is used. */
 export const useOwnPlan = () => useQuery(ownPlanQuery);
 
+/** Where a plan is read and changed: one's own, or as an operator that of a user. */
+export const planAt = (userId?: string): string =>
+  userId === undefined ? "/api/user/plan" : `/api/admin/users/${segment(userId)}/plan`;
+
 /**
  * What a change would do: the very answer that it would give. Asked anew for each dialog, since it says from when, and
- * not again under it: once the change is made, there is nothing of it left to preview.
+ * not again under it, nor once the change is made (`isOver`): there is nothing of it left to preview.
  */
-export const usePlanPreview = (wish: PlanWish) =>
+export const usePlanPreview = (wish: PlanWish, isOver: boolean, userId?: string) =>
   useQuery({
-    queryKey: ["plan-preview", wish],
-    queryFn: ({ signal }) => call<PlanChanged>(`/api/user/plan/preview?${asQuery(wish)}`, { signal }),
+    queryKey: ["plan-preview", userId ?? "own", wish],
+    queryFn: ({ signal }) => call<PlanChanged>(`${planAt(userId)}/preview${query({ ...wish })}`, { signal }),
+    enabled: !isOver,
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
     retry: false,
   });
 
 /** Change the plan, as previewed. */
-export function useChangePlan(wish: PlanWish) {
+export function useChangePlan(wish: PlanWish, userId?: string) {
   const client = useQueryClient();
+  const concerned =
+    userId === undefined ? [ownPlanQuery.queryKey, accountQuery.queryKey] : keysOfUser(userId);
   return useMutation({
-    mutationFn: () => call<PlanChanged>("/api/user/plan", { method: "PUT", body: wish }),
-    onSuccess: () =>
-      Promise.all([
-        client.invalidateQueries({ queryKey: ownPlanQuery.queryKey }),
-        client.invalidateQueries({ queryKey: accountQuery.queryKey }),
-      ]),
+    mutationFn: () => call<PlanChanged>(planAt(userId), { method: "PUT", body: wish }),
+    onSuccess: () => Promise.all(concerned.map((queryKey) => client.invalidateQueries({ queryKey }))),
   });
 }
 
-function asQuery({ plan, billingCycle, trial }: PlanWish): URLSearchParams {
-  return new URLSearchParams({
-    plan,
-    ...(billingCycle != null && { billingCycle }),
-    ...(trial === true && { trial: "true" }),
-  });
-}
+/** What operators have asked for about a user, and what it is counted in. */
+export const keysOfUser = (userId: string): string[][] => [
+  ["admin", "user", userId],
+  ["admin", "users"],
+  ["admin", "plans"],
+];

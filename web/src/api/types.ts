@@ -32,6 +32,9 @@ export type OwnPlan = Shapes["OwnPlanAnswer"];
 export type PlanWish = Shapes["ChangePlan"];
 export type PlanChanged = Shapes["ChangeAnswer"];
 export type PlanChange = PlanChanged["change"];
+/** A plan that a user had or has. */
+export type PastTerms = Shapes["TermsShown"];
+export type PlanHistoryPage = Shapes["HistoryPage"];
 export type Settings = Shapes["SettingsShown"];
 export type SettingsChange = Shapes["ChangeSettings"];
 
@@ -67,7 +70,19 @@ export type TopUsers = Shapes["TopUsersAnswer"];
 export type DirectoryEntry = Shapes["DirectoryEntry"];
 export type DirectoryPage = Shapes["DirectoryPage"];
 export type UserChange = Shapes["ChangeUser"];
-export type TermsWithUsers = Shapes["PlanWithUsers"];
+export type TermsWithUsers = Shapes["PlanWithUsersShown"];
+/** All of a plan; what is left out is as a file of plans takes it. */
+export type NewPlan = Shapes["PutPlan"];
+/** What became of the catalogue, or would. */
+export type PlanPut = Shapes["PlanPut"];
+export type FieldChange = Shapes["FieldChangeShown"];
+export type Migrated = Shapes["Migrated"];
+/** Units beyond a month's allowance; money in cents. */
+export type Grant = Shapes["GrantShown"];
+export type NewGrant = Shapes["AddGrant"];
+/** Limits of one user in place of their plan's; null is no limit, what is left out is as in the plan. */
+export type Override = Shapes["OverrideShown"];
+export type NewOverride = Shapes["AddOverride"];
 /** Nano-dollars for each million tokens (perRequest: for each request), as texts. */
 export type Prices = Shapes["PricesShown"];
 export type SeenModel = Shapes["ModelShown"];

@@ -1,20 +1,26 @@
 import { Link } from "@tanstack/react-router";
 import type { Limits } from "@/api/types";
 import { compact, count, money } from "@/shared/format";
-import { Meter, MeterOutline } from "@/shared/Meter";
+import { Bound, Meter, MeterOutline } from "@/shared/Meter";
 import { Panel } from "@/shared/Panel";
 import shared from "@/shared/shared.module.css";
 import styles from "./overview.module.css";
 
-/** What the plan allows, and what of it is used. */
-export function LimitMeters({ limits, isOwn = true }: { limits: Limits; isOwn?: boolean }) {
-  const plan = isOwn && (
-    <Link to="/plan" className={shared.soft}>
-      {limits.planName} plan
-    </Link>
-  );
+/** What the plan allows, and what of it is used: one's own, or of a user at whom an operator looks. */
+export function LimitMeters({ limits, userId }: { limits: Limits; userId?: string }) {
+  const plan = `${limits.planName} plan`;
+  const link =
+    userId === undefined ? (
+      <Link to="/plan" className={shared.soft}>
+        {plan}
+      </Link>
+    ) : (
+      <Link to="/admin/users/$user/plan" params={{ user: userId }} className={shared.soft}>
+        {plan}
+      </Link>
+    );
   return (
-    <Panel title="Limits" actions={plan}>
+    <Panel title="Limits" actions={link}>
       <div className={styles.limits}>
         <Meters limits={limits} />
       </div>
@@ -58,6 +64,18 @@ export function Meters({ limits }: { limits: Limits }) {
           write={money}
           resetsAt={monthly}
         />
+      )}
+      {limits.concurrentLimit != null && (
+        <Meter
+          label="Requests at once"
+          used={limits.concurrentUsed ?? 0}
+          limit={limits.concurrentLimit}
+          write={count}
+          note={(limits.concurrentUsed ?? 0) >= limits.concurrentLimit && " until one ends"}
+        />
+      )}
+      {limits.perMinuteLimit != null && (
+        <Bound label="Requests a minute" most={count(limits.perMinuteLimit)} />
       )}
     </>
   );

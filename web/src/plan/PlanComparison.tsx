@@ -9,12 +9,14 @@ import { featureName, priceOf, TERMS, yearlyPriceOf } from "./terms";
 interface PlanComparisonProps {
   plans: Terms[];
   own?: string | undefined;
+  /** What else they differ in. */
+  more?: { label: string; of: (plan: Terms) => string }[];
   /** What can be done about a plan. */
   action?: (plan: Terms) => ReactNode;
 }
 
 /** All plans beside each other. */
-export function PlanComparison({ plans, own, action }: PlanComparisonProps) {
+export function PlanComparison({ plans, own, more = [], action }: PlanComparisonProps) {
   const terms = TERMS.filter(({ isShown }) => isShown?.(plans) ?? true);
   const features = [...new Set(plans.flatMap((plan) => plan.features))].filter((feature) => feature !== "*");
   return (
@@ -36,7 +38,7 @@ export function PlanComparison({ plans, own, action }: PlanComparisonProps) {
           </tr>
         </thead>
         <tbody>
-          {terms.map(({ label, of }) => (
+          {[...terms, ...more].map(({ label, of }) => (
             <tr key={label}>
               <th scope="row">{label}</th>
               {plans.map((plan) => (

@@ -2,7 +2,6 @@ import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useOwnPlan, usePlans } from "@/api/plans";
 import type { OwnPlan, Terms } from "@/api/types";
-import { Meters, MetersOutline } from "@/overview/LimitMeters";
 import { Refusal } from "@/overview/Refusal";
 import { headOf } from "@/places";
 import { Loaded } from "@/shared/Loaded";
@@ -11,8 +10,9 @@ import { Panel } from "@/shared/Panel";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { ChangePlan } from "./ChangePlan";
 import { ComparisonOutline, PlanComparison } from "./PlanComparison";
+import { PlanSummary, SummaryOutline } from "./PlanSummary";
 import styles from "./plan.module.css";
-import { mayTake, priceOf, textsOf } from "./terms";
+import { mayTake } from "./terms";
 
 /** What one's plan allows, what of it is used, and what the others would allow. */
 export function PlanPage() {
@@ -23,28 +23,21 @@ export function PlanPage() {
     <>
       <PageHeader {...headOf("/plan")} />
       <div className={styles.stack}>
-        <Loaded query={own} skeleton={<OwnOutline />}>
+        <Loaded
+          query={own}
+          skeleton={
+            <Panel>
+              <SummaryOutline title="Your plan" />
+            </Panel>
+          }
+        >
           {({ plan, limits }) => (
             <>
               {!limits.canMakeRequest && <Refusal limits={limits} isOnPlan />}
               <Panel>
-                <div className={styles.own}>
-                  <div>
-                    <p className={styles.soft}>Your plan</p>
-                    <p className={styles.name}>{plan.name}</p>
-                    <p>{plan.isTrial ? "On trial" : priceOf(plan)}</p>
-                    <Ending plan={plan} keep={() => setWished(plan)} />
-                    {plan.maxTokensPerRequest != null && (
-                      <p className={styles.soft}>
-                        Up to {plan.maxTokensPerRequest.toLocaleString()} tokens a request
-                      </p>
-                    )}
-                    <p className={styles.texts}>{textsOf(plan)}</p>
-                  </div>
-                  <div className={styles.meters}>
-                    <Meters limits={limits} />
-                  </div>
-                </div>
+                <PlanSummary title="Your plan" of={{ plan, limits }}>
+                  <Ending plan={plan} keep={() => setWished(plan)} />
+                </PlanSummary>
               </Panel>
             </>
           )}
@@ -107,24 +100,5 @@ function Ending({ plan, keep }: { plan: OwnPlan["plan"]; keep: () => void }) {
         </>
       )}
     </p>
-  );
-}
-
-function OwnOutline() {
-  return (
-    <Panel>
-      <div className={styles.own}>
-        <div>
-          <p className={styles.soft}>Your plan</p>
-          <p className={styles.name}>&nbsp;</p>
-          <p>&nbsp;</p>
-          <p className={styles.soft}>&nbsp;</p>
-          <p className={styles.soft}>&nbsp;</p>
-        </div>
-        <div className={styles.meters}>
-          <MetersOutline />
-        </div>
-      </div>
-    </Panel>
   );
 }

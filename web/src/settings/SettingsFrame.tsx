@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { PageHeader } from "@/shared/PageHeader";
+import { Sections } from "@/shared/Sections";
 import styles from "./settings.module.css";
 
 const SECTIONS = [
@@ -22,17 +23,13 @@ export function SettingsFrame({ path, children }: SettingsFrameProps) {
   return (
     <>
       <PageHeader title="Settings" tab={path === "/settings" ? "Settings" : label} />
-      <nav className={styles.sections} aria-label="Sections">
-        <ul>
-          {SECTIONS.map(({ path: to, label }) => (
-            <li key={to}>
-              <Link to={to} activeOptions={{ exact: true, includeSearch: false }} resetScroll={false}>
-                {label}
-              </Link>
-            </li>
-          ))}
-        </ul>
-      </nav>
+      <Sections>
+        {SECTIONS.map(({ path: to, label }) => (
+          <Link key={to} to={to} activeOptions={{ exact: true, includeSearch: false }} resetScroll={false}>
+            {label}
+          </Link>
+        ))}
+      </Sections>
       <div className={styles.stack}>{children}</div>
     </>
   );

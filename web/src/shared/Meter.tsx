@@ -65,6 +65,18 @@ export function Meter({ label, used, limit, write, resetsAt, note }: MeterProps)
   );
 }
 
+/** A limit of which nobody counts here what is used. */
+export function Bound({ label, most }: { label: string; most: string }) {
+  return (
+    <figure className={styles.meter}>
+      <figcaption>{label}</figcaption>
+      <p className={styles.numbers}>
+        <strong>{most}</strong> at most
+      </p>
+    </figure>
+  );
+}
+
 /** Stands in for one, as high as it is. */
 export function MeterOutline({ label }: { label: string }) {
   return (

@@ -92,6 +92,15 @@ SELECT t.plan_name AS name, p.rank, t.plan_version AS version, v.daily_requests,
  GROUP BY t.plan_name, p.rank, t.plan_version, v.plan_name, v.version
  ORDER BY t.plan_version;
 
+-- name: outdated_by_plan
+-- How many users of each plan have terms of an older version than the catalogue's. Reads all usage rows.
+SELECT t.plan_name AS plan, count(*) AS users
+  FROM usage AS u
+  JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
+  JOIN plans AS p ON p.name = t.plan_name
+ WHERE t.plan_version <> p.version AND (u.plan_expires_at IS NULL OR u.plan_expires_at > tk_now())
+ GROUP BY t.plan_name;
+
 -- name: some_outdated
 -- Some of those who are on other terms of a plan than the catalogue has, behind a user.
 SELECT u.user_id

@@ -1,7 +1,7 @@
 import { Button, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { usePlansWithUsers } from "@/api/admin";
 import { useInvite } from "@/api/invitations";
+import { usePlans } from "@/api/plans";
 import type { Invitation, Invited } from "@/api/types";
 import { CopyButton } from "@/shared/CopyButton";
 import { Dialog } from "@/shared/Dialog";
@@ -32,7 +32,7 @@ export function InviteDialog({ again, onClose }: InviteDialogProps) {
 
 function InviteForm({ again, onMade, onClose }: InviteDialogProps & { onMade: (made: Invited) => void }) {
   const invite = useInvite();
-  const plans = usePlansWithUsers().data ?? [];
+  const plans = usePlans().data ?? [];
   const [email, setEmail] = useState(again?.email ?? "");
   const [plan, setPlan] = useState(again?.plan ?? "free");
   const fault = invite.error?.faults.find(({ field }) => field === "email")?.message;

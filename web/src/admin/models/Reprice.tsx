@@ -1,6 +1,7 @@
 import { Button } from "@mantine/core";
 import { useReprice } from "@/api/admin";
 import type { Repriced } from "@/api/types";
+import difference from "@/shared/Difference.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { count, money } from "@/shared/format";
 import styles from "./models.module.css";
@@ -42,7 +43,7 @@ export function Reprice({ model }: { model: string }) {
 function Difference({ of }: { of: Repriced }) {
   const by = of.costAfter - of.costBefore;
   return (
-    <table className={styles.difference}>
+    <table className={difference.table}>
       <caption>
         {of.applied
           ? `Done: ${count(of.changed)} of ${count(of.requests)} requests have changed.`

@@ -1,59 +1,91 @@
-import { Link } from "@tanstack/react-router";
-import { usePlansWithUsers } from "@/api/admin";
+import { Button } from "@mantine/core";
+import { useState } from "react";
+import { usePlansWithUsers } from "@/api/catalogue";
 import type { TermsWithUsers } from "@/api/types";
 import { headOf } from "@/places";
 import { PlanComparison } from "@/plan/PlanComparison";
 import { count } from "@/shared/format";
+import { IconPlus } from "@/shared/icons";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { MigrateDialog } from "./MigrateDialog";
+import { PlanCards } from "./PlanCards";
+import { PlanEditor } from "./PlanEditor";
 import styles from "./plans.module.css";
+import { moreTerms } from "./words";
 
-/** The catalogue, and how many are on each plan. */
+type Doing = { what: "add" } | { what: "change" | "move"; plan: TermsWithUsers } | null;
+
+/** The catalogue: how many are on each plan, changing it, and moving who is on older terms. */
 export function AdminPlansPage() {
   const plans = usePlansWithUsers();
+  const [doing, setDoing] = useState<Doing>(null);
+  const close = () => setDoing(null);
+  const found = plans.data ?? [];
   return (
     <>
-      <PageHeader {...headOf("/admin/plans")} tab="Plans of all" />
+      <PageHeader {...headOf("/admin/plans")} tab="Plans of all">
+        <Button size="xs" leftSection={<IconPlus size={14} />} onClick={() => setDoing({ what: "add" })}>
+          New plan
+        </Button>
+      </PageHeader>
       <div className={styles.stack}>
         <Loaded query={plans} skeleton={<SkeletonRows rows={8} />}>
-          {(found) => (
+          {(all) => (
             <>
-              <Users plans={found} />
-              <Panel title="What each allows" flush>
-                <PlanComparison plans={found} />
+              <PlanCards plans={all} />
+              <Panel title="Their terms" flush>
+                <PlanComparison
+                  plans={all}
+                  more={moreTerms(all)}
+                  action={({ name }) => (
+                    <Actions of={all.find((each) => each.name === name)} act={setDoing} />
+                  )}
+                />
               </Panel>
             </>
           )}
         </Loaded>
-        <Panel title="To change the catalogue">
-          <p className={styles.soft}>
-            Write it as a file and apply it; the difference is shown before anything changes:
-          </p>
-          <pre className={styles.command}>tollkeeper plan apply plans.toml</pre>
-        </Panel>
+        <p className={styles.soft}>
+          The catalogue can be kept as a file, too: <code>tollkeeper plan apply plans.toml</code>
+        </p>
       </div>
+      {doing?.what === "add" && <PlanEditor plan={undefined} plans={found} onClose={close} />}
+      {doing?.what === "change" && <PlanEditor plan={doing.plan} plans={found} onClose={close} />}
+      {doing?.what === "move" && <MigrateDialog plan={doing.plan} plans={found} onClose={close} />}
     </>
   );
 }
 
-function Users({ plans }: { plans: TermsWithUsers[] }) {
-  const all = plans.reduce((sum, { users }) => sum + users, 0);
+interface ActionsProps {
+  of: TermsWithUsers | undefined;
+  act: (doing: Doing) => void;
+}
+
+function Actions({ of: plan, act }: ActionsProps) {
+  if (plan === undefined) return null;
   return (
-    <ul className={styles.cards}>
-      {plans.map((plan) => (
-        <li key={plan.name}>
-          <Link to="/admin/users" search={{ plan: plan.name }}>
-            <span>{plan.name}</span>
-            <strong>{count(plan.users)}</strong>
-            <small>
-              {plan.users === 1 ? "user" : "users"}
-              {all > 0 && `, ${Math.round((100 * plan.users) / all)}% of all`}
-            </small>
-          </Link>
-        </li>
-      ))}
-    </ul>
+    <span className={styles.actions}>
+      <Button
+        size="compact-xs"
+        variant="default"
+        aria-label={`Change ${plan.name}`}
+        onClick={() => act({ what: "change", plan })}
+      >
+        Change
+      </Button>
+      {plan.users > 0 && (
+        <Button
+          size="compact-xs"
+          variant="default"
+          aria-label={`Move users of ${plan.name}`}
+          onClick={() => act({ what: "move", plan })}
+        >
+          {plan.outdatedUsers > 0 ? `Move ${count(plan.outdatedUsers)}` : "Move"}
+        </Button>
+      )}
+    </span>
   );
 }

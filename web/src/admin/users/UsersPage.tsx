@@ -1,6 +1,7 @@
 import { Button, Select } from "@mantine/core";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { type UsersAsked, usePlansWithUsers, useUsers } from "@/api/admin";
+import { type UsersAsked, useUsers } from "@/api/admin";
+import { usePlans } from "@/api/plans";
 import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
@@ -66,7 +67,7 @@ interface UserFiltersProps {
 }
 
 function UserFilters({ search, ask }: UserFiltersProps) {
-  const plans = usePlansWithUsers().data ?? [];
+  const plans = usePlans().data ?? [];
   return (
     <search className={styles.bar} aria-label="Filters">
       <SearchField

@@ -1,0 +1,26 @@
+import { Link } from "@tanstack/react-router";
+import type { TermsWithUsers } from "@/api/types";
+import { count } from "@/shared/format";
+import styles from "./plans.module.css";
+
+/** How many are on each plan, and how many of them on terms that it has no more. */
+export function PlanCards({ plans }: { plans: TermsWithUsers[] }) {
+  const all = plans.reduce((sum, { users }) => sum + users, 0);
+  return (
+    <ul className={styles.cards}>
+      {plans.map((plan) => (
+        <li key={plan.name}>
+          <Link to="/admin/users" search={{ plan: plan.name }}>
+            <span>{plan.name}</span>
+            <strong>{count(plan.users)}</strong>
+            <small>
+              {plan.users === 1 ? "user" : "users"}
+              {all > 0 && `, ${Math.round((100 * plan.users) / all)}% of all`}
+            </small>
+            {plan.outdatedUsers > 0 && <small>{count(plan.outdatedUsers)} on older terms</small>}
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,22 @@
+import type { DirectoryEntry } from "@/api/types";
+import { Grants } from "./plan/Grants";
+import { Overrides } from "./plan/Overrides";
+import { PlanHistory } from "./plan/PlanHistory";
+import { UsersPlan } from "./plan/UsersPlan";
+import { UserFrame } from "./UserFrame";
+
+/** One user's plan, what is excepted from it, and the plans that they had. */
+export function UserPlanPage() {
+  return <UserFrame tab={(who) => `Plan of ${who}`}>{(user) => <Found user={user} />}</UserFrame>;
+}
+
+function Found({ user }: { user: DirectoryEntry }) {
+  return (
+    <>
+      <UsersPlan user={user} />
+      <Grants userId={user.id} />
+      <Overrides userId={user.id} />
+      <PlanHistory userId={user.id} />
+    </>
+  );
+}

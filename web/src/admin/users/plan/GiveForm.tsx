@@ -1,0 +1,54 @@
+import { Button, TextInput } from "@mantine/core";
+import { useState } from "react";
+import { useChangeUser } from "@/api/admin";
+import dialog from "@/shared/Dialog.module.css";
+import { ErrorState } from "@/shared/ErrorState";
+import { exactTime } from "@/shared/format";
+import { endOfDay, faultAt } from "@/shared/typed";
+
+interface GiveFormProps {
+  userId: string;
+  plan: string;
+  onClose: () => void;
+}
+
+/** Puts a user on a plan at once, until a day is over or for good. */
+export function GiveForm({ userId, plan, onClose }: GiveFormProps) {
+  const change = useChangeUser(userId);
+  const [lastDay, setLastDay] = useState("");
+  const until = endOfDay(lastDay);
+  const fault = faultAt(change.error, "planExpiresAt");
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        change.mutate({ plan, planExpiresAt: until }, { onSuccess: onClose });
+      }}
+    >
+      <div className={dialog.fields}>
+        <TextInput
+          label="Last day"
+          description="Leave it empty for no end."
+          type="date"
+          value={lastDay}
+          error={fault}
+          onChange={({ currentTarget }) => setLastDay(currentTarget.value)}
+        />
+        <p aria-live="polite">
+          They have {plan} from now on
+          {until === null ? ", without an end" : ` until ${exactTime(until)}, then free`}. What they have used
+          stays used; what was arranged falls away.
+        </p>
+      </div>
+      {change.error !== null && fault === undefined && <ErrorState problem={change.error} />}
+      <div className={dialog.buttons}>
+        <Button type="submit" size="xs" loading={change.isPending}>
+          Change plan
+        </Button>
+        <Button variant="default" size="xs" onClick={onClose}>
+          Cancel
+        </Button>
+      </div>
+    </form>
+  );
+}

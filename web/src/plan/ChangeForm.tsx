@@ -1,0 +1,94 @@
+import { Button, Checkbox, SegmentedControl } from "@mantine/core";
+import { useState } from "react";
+import { useChangePlan, usePlanPreview } from "@/api/plans";
+import type { PlanChange, PlanWish, Terms } from "@/api/types";
+import dialog from "@/shared/Dialog.module.css";
+import { ErrorState } from "@/shared/ErrorState";
+import { exactTime, price } from "@/shared/format";
+
+type Cycle = Terms["billingCycle"];
+
+const CYCLES: { value: Cycle; label: string }[] = [
+  { value: "monthly", label: "Monthly" },
+  { value: "yearly", label: "Yearly" },
+];
+
+interface ChangeFormProps {
+  plan: Terms;
+  /** What was arranged instead of it is taken back: nothing is to be chosen. */
+  isKept: boolean;
+  /** Whose plan an operator changes; left out, one's own. */
+  userId?: string;
+  onClose: () => void;
+}
+
+/** How a plan is to be paid, what the change comes to by the service's own preview, and doing it. */
+export function ChangeForm({ plan, isKept, userId, onClose }: ChangeFormProps) {
+  const [cycle, setCycle] = useState<Cycle>(plan.billingCycle);
+  const [isTrial, setIsTrial] = useState(false);
+  // What it is by now, under the dialog, changes once it is done.
+  const [keeps] = useState(isKept);
+  const hasChoice = !keeps && plan.pricePerYear !== null;
+  const wish: PlanWish = {
+    plan: plan.name,
+    ...(hasChoice && { billingCycle: cycle }),
+    ...(isTrial && { trial: true }),
+  };
+  const change = useChangePlan(wish, userId);
+  const preview = usePlanPreview(wish, change.isPending || change.isSuccess, userId);
+  const problem = change.error ?? preview.error;
+  return (
+    <>
+      <div className={dialog.fields}>
+        {hasChoice && (
+          <SegmentedControl
+            aria-label="How it is paid"
+            size="xs"
+            data={CYCLES}
+            value={cycle}
+            onChange={(value) => setCycle(value as Cycle)}
+          />
+        )}
+        {!keeps && plan.trialDays > 0 && (
+          <Checkbox
+            size="xs"
+            label={`Try it for ${plan.trialDays} days first`}
+            checked={isTrial}
+            onChange={({ currentTarget }) => setIsTrial(currentTarget.checked)}
+          />
+        )}
+        <p aria-live="polite">
+          {preview.data === undefined
+            ? " "
+            : sentenceOf(preview.data.change, userId === undefined ? "you" : "they")}
+        </p>
+      </div>
+      {problem !== null && <ErrorState problem={problem} />}
+      <div className={dialog.buttons}>
+        <Button
+          size="xs"
+          loading={change.isPending}
+          disabled={preview.data === undefined}
+          onClick={() => change.mutate(undefined, { onSuccess: onClose })}
+        >
+          {keeps ? "Keep plan" : "Change plan"}
+        </Button>
+        <Button variant="default" size="xs" onClick={onClose}>
+          Cancel
+        </Button>
+      </div>
+    </>
+  );
+}
+
+/** What a change comes to, in words, for oneself or for others. */
+function sentenceOf(change: PlanChange, who: "you" | "they"): string {
+  const { kind, plan, isAtOnce, isTrial, takesEffectAt, until, currency, billingCycle } = change;
+  const Who = who === "you" ? "You" : "They";
+  const cost = `${price(change.price, currency)} a ${billingCycle === "yearly" ? "year" : "month"}`;
+  if (kind === "resumed") return `${Who} keep ${plan}; what was arranged is taken back.`;
+  if (isTrial && until !== null)
+    return `${Who} have ${plan} from now until ${exactTime(until)}, for nothing. Then it ends by itself.`;
+  if (isAtOnce) return `${Who} have ${plan} from now on, for ${cost}. What ${who} have used stays used.`;
+  return `${Who} keep what ${who} have until ${exactTime(takesEffectAt)}, then ${who} have ${plan} for ${cost}. Until then ${who} can take it back.`;
+}

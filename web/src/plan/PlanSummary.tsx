@@ -1,0 +1,52 @@
+import type { ReactNode } from "react";
+import type { OwnPlan } from "@/api/types";
+import { Meters, MetersOutline } from "@/overview/LimitMeters";
+import styles from "./plan.module.css";
+import { priceOf, textsOf } from "./terms";
+
+interface PlanSummaryProps {
+  of: OwnPlan;
+  title: string;
+  /** How many tokens a request may have, where an exception says otherwise than the plan. */
+  tokensARequest?: number | null | undefined;
+  /** Since when, until when, and what can be done about it. */
+  children: ReactNode;
+}
+
+/** The plan that somebody has, and what of it is used. */
+export function PlanSummary({ of: { plan, limits }, title, tokensARequest, children }: PlanSummaryProps) {
+  const tokens = tokensARequest === undefined ? plan.maxTokensPerRequest : tokensARequest;
+  return (
+    <div className={styles.own}>
+      <div>
+        <p className={styles.soft}>{title}</p>
+        <p className={styles.name}>{plan.name}</p>
+        <p>{plan.isTrial ? "On trial" : priceOf(plan)}</p>
+        {children}
+        {tokens != null && <p className={styles.soft}>Up to {tokens.toLocaleString()} tokens a request</p>}
+        <p className={styles.texts}>{textsOf(plan)}</p>
+      </div>
+      <div className={styles.meters}>
+        <Meters limits={limits} />
+      </div>
+    </div>
+  );
+}
+
+/** Stands in for it. */
+export function SummaryOutline({ title }: { title: string }) {
+  return (
+    <div className={styles.own}>
+      <div>
+        <p className={styles.soft}>{title}</p>
+        <p className={styles.name}>&nbsp;</p>
+        <p>&nbsp;</p>
+        <p className={styles.soft}>&nbsp;</p>
+        <p className={styles.soft}>&nbsp;</p>
+      </div>
+      <div className={styles.meters}>
+        <MetersOutline />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,34 @@
+/** What people type, as the API has it. */
+
+const NUMBER = /^-?\d+(\.\d+)?$/;
+
+/** A number, also as 1,000 or 1 000; null where nothing is typed, NaN where it is none. */
+export function numberIn(typed: string): number | null {
+  const digits = typed.replace(/[\s,_]/g, "");
+  if (digits === "") return null;
+  return NUMBER.test(digits) ? Number(digits) : Number.NaN;
+}
+
+/** Money typed in whole units, in cents: the point moves in the digits, so that 0.29 is 29. */
+export function centsIn(typed: string): number | null {
+  const amount = numberIn(typed);
+  return amount === null || Number.isNaN(amount) ? amount : Number(`${amount}e2`);
+}
+
+/** Cents as one would type them in whole units. */
+export const unitsOf = (cents: number): string => String(Number(`${cents}e-2`));
+
+/** When a day is over, where one is; null where none is chosen. */
+export function endOfDay(date: string): string | null {
+  if (date === "") return null;
+  const next = new Date(`${date}T00:00`);
+  next.setDate(next.getDate() + 1);
+  return next.toISOString();
+}
+
+/** What is said of a field, or of a part of it. */
+export const faultAt = (
+  problem: { faults: { field: string; message: string }[] } | null,
+  name: string,
+): string | undefined =>
+  problem?.faults.find(({ field }) => field === name || field.startsWith(`${name}.`))?.message;
