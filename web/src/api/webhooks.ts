@@ -58,8 +58,13 @@ export function useChangeWebhook(id: string) {
   return useChange((told: WebhookChange) => call(at(id), { method: "PATCH", body: told }));
 }
 
+/** Remove one. The list alone is asked again: of the one that is gone there is nothing to hear. */
 export function useRemoveWebhook(id: string) {
-  return useChange(() => call(at(id), { method: "DELETE" }));
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => call(at(id), { method: "DELETE" }),
+    onSuccess: () => client.invalidateQueries({ queryKey: KEY, exact: true }),
+  });
 }
 
 /** Give it another secret; for a day the old one signs along. */
