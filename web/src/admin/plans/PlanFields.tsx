@@ -82,6 +82,14 @@ export function PlanFields({ draft, isNew, faultOf, onType }: PlanFieldsProps) {
           checked={draft.selfService}
           onChange={({ currentTarget }) => onType({ selfService: currentTarget.checked })}
         />
+        <TextInput
+          {...field("stripePriceMonthly")}
+          description="Where it is sold at Stripe: the price that means it."
+          placeholder="price_…"
+          maxLength={255}
+          spellCheck={false}
+        />
+        <TextInput {...field("stripePriceYearly")} placeholder="price_…" maxLength={255} spellCheck={false} />
       </Group>
       <Group title="What it includes">
         <Textarea
@@ -114,6 +122,12 @@ export function PlanFields({ draft, isNew, faultOf, onType }: PlanFieldsProps) {
         />
         {choice("refund", "Where a trusted app tells that they failed.")}
         {choice("onUnavailable", "What clients do with requests.")}
+        <TextInput
+          {...field("warnAt")}
+          label="Warned at, in percent"
+          description="Of limits. That one is reached is told in any case."
+          placeholder="100"
+        />
       </Group>
       <Group title="Texts" about="This holds for everybody on the plan at once.">
         {choice("textPolicy")}

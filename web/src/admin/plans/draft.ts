@@ -1,6 +1,7 @@
 import type { LimitName } from "@/admin/limits";
 import { LIMITS, limitIn } from "@/admin/limits";
-import type { NewPlan, Terms } from "@/api/types";
+import type { NewPlan, Terms, TermsWithUsers } from "@/api/types";
+import { faultOfPercents, percentsOf } from "@/shared/percents";
 import { centsIn, numberIn, unitsOf } from "@/shared/typed";
 
 type Numbers =
@@ -12,7 +13,14 @@ type Numbers =
   | "rolloverPercent"
   | "retainTextDays";
 type Choices = "period" | "refund" | "onUnavailable" | "billingCycle" | "textPolicy";
-type Texts = "name" | "currency" | "features" | "entitlements";
+type Texts =
+  | "name"
+  | "currency"
+  | "features"
+  | "entitlements"
+  | "warnAt"
+  | "stripePriceMonthly"
+  | "stripePriceYearly";
 
 /** A plan as it is typed. */
 export type Draft = Record<Numbers | Texts, string> & Pick<Terms, Choices | "selfService">;
@@ -38,13 +46,16 @@ export const emptyDraft = (rank: number): Draft => ({
   selfService: false,
   textPolicy: "all",
   retainTextDays: "",
+  warnAt: "50, 80, 100",
+  stripePriceMonthly: "",
+  stripePriceYearly: "",
 });
 
 const typed = (value: number | null): string => (value === null ? "" : String(value));
 const typedMoney = (cents: number | null): string => (cents === null ? "" : unitsOf(cents));
 
 /** A plan of the catalogue, to be changed. */
-export function draftOf(plan: Terms): Draft {
+export function draftOf(plan: TermsWithUsers): Draft {
   const { period, refund, onUnavailable, billingCycle, textPolicy, selfService, name, currency } = plan;
   return {
     ...{ period, refund, onUnavailable, billingCycle, textPolicy, selfService, name, currency },
@@ -63,6 +74,9 @@ export function draftOf(plan: Terms): Draft {
     pricePerYear: typedMoney(plan.pricePerYear),
     trialDays: String(plan.trialDays),
     retainTextDays: typed(plan.retainTextDays),
+    warnAt: plan.warnAt.join(", "),
+    stripePriceMonthly: plan.stripePriceMonthly ?? "",
+    stripePriceYearly: plan.stripePriceYearly ?? "",
   };
 }
 
@@ -90,6 +104,8 @@ export function planIn(draft: Draft): Read {
   const number = (name: Numbers) => read(name, numberIn(draft[name]));
   const entitlements = entitlementsIn(draft.entitlements);
   if (typeof entitlements === "string") faults.entitlements = entitlements;
+  const amiss = faultOfPercents(draft.warnAt);
+  if (amiss !== undefined) faults.warnAt = amiss;
   if (draft.rank.trim() === "") faults.rank = "say where it stands in the order in which plans grow";
   const plan = {
     ...{ period, refund, onUnavailable, billingCycle, textPolicy, selfService },
@@ -105,6 +121,9 @@ export function planIn(draft: Draft): Read {
     currency: draft.currency.trim(),
     trialDays: number("trialDays") ?? 0,
     retainTextDays: number("retainTextDays"),
+    warnAt: percentsOf(draft.warnAt),
+    stripePriceMonthly: draft.stripePriceMonthly.trim() || null,
+    stripePriceYearly: draft.stripePriceYearly.trim() || null,
   };
   return { plan, faults };
 }

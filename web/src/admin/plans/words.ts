@@ -39,6 +39,9 @@ const LABELS: Record<string, string> = {
   rolloverPercent: "Rollover",
   refund: "Failed requests",
   onUnavailable: "While tollkeeper is away",
+  warnAt: "Warned at",
+  stripePriceMonthly: "Monthly price at Stripe",
+  stripePriceYearly: "Yearly price at Stripe",
   pricePerMonth: "Price a month",
   pricePerYear: "Price a year",
   currency: "Currency",
@@ -58,10 +61,11 @@ const isLimit = (field: string): field is LimitName => LIMITS.some(({ name }) =>
 export function valueWords(field: string, value: unknown, currency: string): string {
   if (isLimit(field)) return sentence(limitWords(field, value as number | null));
   if (field in CHOICES) return choiceWords(field as keyof typeof CHOICES, String(value));
+  if (field === "warnAt" && Array.isArray(value)) return listed(value.map((each) => `${each}%`));
   if (Array.isArray(value)) return listed(value.map((each) => (each === "*" ? "Everything" : String(each))));
   if (typeof value === "object" && value !== null) return listed(entitlementLines(value));
   if (typeof value === "boolean") return value ? "Yes" : "No";
-  if (value === null) return field === "pricePerYear" ? "Not sold so" : "As long as requests";
+  if (value === null) return field === "retainTextDays" ? "As long as requests" : "Not sold so";
   if (typeof value !== "number") return String(value);
   if (field === "pricePerMonth" || field === "pricePerYear") return price(value, currency);
   if (field === "rolloverPercent") return value === 0 ? "None" : `${value}%`;
@@ -90,7 +94,16 @@ export function moreTerms(all: Terms[]): { label: string; of: (terms: Terms) => 
   const names = [...new Set(all.flatMap(({ entitlements }) => Object.keys(entitlements)))];
   return [
     ...(
-      ["period", "rolloverPercent", "refund", "onUnavailable", "trialDays", "selfService", "rank"] as const
+      [
+        "period",
+        "rolloverPercent",
+        "refund",
+        "onUnavailable",
+        "warnAt",
+        "trialDays",
+        "selfService",
+        "rank",
+      ] as const
     ).map((field) => ({ label: labelOf(field), of: of(field) })),
     { label: "Version of its terms", of: ({ version }) => count(version) },
     ...names.map((name) => ({ label: name, of: ({ entitlements }: Terms) => entitled(entitlements[name]) })),
