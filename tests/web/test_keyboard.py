@@ -35,7 +35,9 @@ _NAMES = {
 async def signed_in(chromium: Browser, served: Served) -> StorageState:
     """What the browser of an operator keeps, who has a request and a variable."""
     email = await served.operator()
-    await served.record([{"user": email, "prompt": "Hello", "model": "gpt-4o", "status": "completed"}])
+    # With tokens, and so with a cost: there is nothing to tell, and "Alerts" is called just so.
+    done = {"user": email, "prompt": "Hello", "model": "gpt-4o", "status": "completed", "tokensInput": 1}
+    await served.record([done])
     await served.call("POST", "/api/user/variables", user=email, says={"key": "PLAIN", "value": "abc"})
     async with visiting(chromium, served) as visitor:
         await visitor.sign_in(email)
