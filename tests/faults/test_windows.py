@@ -22,7 +22,7 @@ from tests.faults.races import PLANS, SAID, Start, counted, faults_of
 
 # The race begins so long before the boundary and ends so long after it.
 EARLY, LATE = 0.8, 0.4
-GET_READY = timedelta(seconds=1.3)
+GET_READY = timedelta(seconds=3)
 RACERS = 200
 _ROWS = """
     SELECT r.id::text, r.started_on, r.started_at, u.day_requests, u.month_requests, u.day_on

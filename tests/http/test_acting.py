@@ -14,11 +14,12 @@ from tollkeeper.accounts import logins, users
 from tollkeeper.activity import Actor
 
 from .conftest import Heard, Person, Site
-from .matrix import CALLS, FOR_OPERATORS, FOR_SERVICES, PUBLIC
+from .matrix import CALLS, FOR_OPERATORS, FOR_PROVIDERS, FOR_SERVICES, PUBLIC
 
 ALONE = "for the user alone, and not for an operator who acts as them"
 NOWHERE = "01890a5d-ac96-774b-bcce-b302099a8057"
-# How they sign in, and what would give their account, their secrets or everything about them away.
+# How they sign in, what would give their account, their secrets or everything about them away, what costs them money,
+# and that it was they who saw something.
 THEIRS_ALONE = {
     ("POST", "/api/account/passkeys/options"),
     ("POST", "/api/account/passkeys"),
@@ -32,6 +33,9 @@ THEIRS_ALONE = {
     ("POST", "/api/account/keys/{id}/rotate"),
     ("GET", "/api/account/export"),
     ("DELETE", "/api/account"),
+    ("POST", "/api/user/plan/checkout"),
+    ("POST", "/api/user/plan/portal"),
+    ("POST", "/api/user/alerts/seen"),
 }
 # They end the acting, follow it without an end, or are for no person at all.
 LAST = {
@@ -108,7 +112,8 @@ async def test_what_is_the_users_alone_is_refused_and_all_else_is_allowed(
     service: Site, operator: Person, alice: Person
 ) -> None:
     """docs/accounts-for-operators.md tells which is which; a new route is on one side or the other."""
-    by, asked = await acting(service, operator, alice), CALLS.keys() - PUBLIC - FOR_OPERATORS - FOR_SERVICES - LAST
+    by = await acting(service, operator, alice)
+    asked = CALLS.keys() - PUBLIC - FOR_OPERATORS - FOR_PROVIDERS - FOR_SERVICES - LAST
     refused = set[tuple[str, str]]()
     for call in sorted(asked):
         heard = await service.call(call[0], re.sub(r"{\w+}", NOWHERE, call[1]), by=by, says=CALLS[call])
