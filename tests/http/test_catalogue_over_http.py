@@ -23,6 +23,7 @@ TEAM: dict[str, Any] = {
     "rolloverPercent": 50,
     "refund": "never",
     "onUnavailable": "open",
+    "warnAt": [60, 95],
     "pricePerMonth": 2900,
     "pricePerYear": 29_000,
     "currency": "eur",
@@ -31,6 +32,8 @@ TEAM: dict[str, Any] = {
     "selfService": True,
     "textPolicy": "redacted",
     "retainTextDays": 30,
+    "stripePriceMonthly": "price_team_monthly",
+    "stripePriceYearly": None,
 }
 
 
@@ -75,8 +78,9 @@ async def test_a_plan_is_added_as_its_preview_says_and_shown_as_it_was_given(ser
 async def test_a_change_is_told_field_by_field_and_says_what_users_have_agreed_to(
     service: Site, operator: Person
 ) -> None:
-    await put(service, operator, "grown", TEAM | {"rank": 41})
-    change = {**TEAM, "rank": 41, "dailyRequests": None, "monthlyCost": 50, "trialDays": 0, "textPolicy": "none"}
+    grown = TEAM | {"rank": 41, "stripePriceMonthly": None}
+    await put(service, operator, "grown", grown)
+    change = {**grown, "dailyRequests": None, "monthlyCost": 50, "trialDays": 0, "textPolicy": "none"}
     for preview in (True, False):
         heard = await put(service, operator, "grown", change, preview=preview)
         assert (heard.json["kind"], heard.json["isPreview"]) == ("changed", preview)
@@ -124,6 +128,8 @@ async def test_a_change_of_the_catalogue_is_noted_with_who_made_it(service: Site
         ({"rank": 77, "currency": "EUR"}, "currency"),
         ({"rank": 77, "trialDays": 3651}, "trialDays"),
         ({"rank": 77, "retainTextDays": 0}, "retainTextDays"),
+        ({"rank": 77, "warnAt": [50, 101]}, "warnAt"),
+        ({"rank": 77, "stripePriceMonthly": "p", "stripePriceYearly": "p"}, "stripePriceYearly"),
         ({"rank": 77, "version": 9}, "version"),
         ({"rank": 77, "monthly_cost_cents": 9}, "monthly_cost_cents"),
     ],
