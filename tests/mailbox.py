@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.controller import Controller
+
+from tests.ports import free_port
 
 _LINK = re.compile(r"https?://\S+/sign-in/email/[\w-]{43}")
 _CODE = re.compile(r"\b[B-Z2-9]{4}-[B-Z2-9]{4}\b")
@@ -85,9 +86,7 @@ class Mailbox:
 @asynccontextmanager
 async def mailbox() -> AsyncGenerator[Mailbox]:
     """Take mail on a free port, in a thread of its own."""
-    box = Mailbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        box.port = free.getsockname()[1]
+    box = Mailbox(port=free_port())
     controller = Controller(box, hostname="127.0.0.1", port=box.port)
     controller.start()
     try:

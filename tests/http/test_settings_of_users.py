@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tollkeeper.activity import Actor
-from tollkeeper.http.plans import OwnPlanAnswer
+from tollkeeper.http.plans import OwnPlanShown
 from tollkeeper.metering import own_plan, plans
 
 from .conftest import Person, Site
@@ -46,7 +46,7 @@ async def test_the_catalogue_is_for_whoever_is_known(service: Site, alice: Perso
         told = (await service.call("GET", "/api/plans", by=by)).json
         names = [plan["name"] for plan in told["plans"]]
         assert names[:2] == ["free", "pro"]
-        assert all(list(plan) == PLAN for plan in told["plans"])
+        assert all(list(plan) == [*PLAN, "checkoutCycles"] for plan in told["plans"])
     pro = told["plans"][1]
     assert pro | {"features": []} == {
         "name": "pro",
@@ -74,6 +74,7 @@ async def test_the_catalogue_is_for_whoever_is_known(service: Site, alice: Perso
         "currency": "usd",
         "trialDays": 0,
         "selfService": False,
+        "checkoutCycles": [],
     }
     assert pro["features"] == ["chat", "code_generation", "analysis"]
 
@@ -111,7 +112,7 @@ async def test_what_is_kept_of_texts_is_told_as_it_is_now(service: Site) -> None
     # What holds for a user is what the house keeps too; operators see what they said of the plan.
     backend = replace(service.application.backend, text_policy="redacted", keep_text_days=30)
     own = await own_plan.read(backend.database, backend.ledger, ana.id)
-    shown = OwnPlanAnswer.of(own, backend).plan
+    shown = OwnPlanShown.of_own(own, backend)
     assert (shown.text_policy, shown.retain_text_days) == ("redacted", 30)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from tests.faults.nodes import Site as Nodes
 from tests.github import CLIENT_ID, CLIENT_SECRET, FakeGitHub, fake_github
 from tests.http.conftest import Site, a_site
 from tests.mailbox import Mailbox, mailbox
+from tests.ports import free_port
 from tests.web.visitors import Served, Visitor, visiting
 from tollkeeper.settings import Settings
 
@@ -39,8 +39,7 @@ class Post:
 @asynccontextmanager
 async def posted(server: Server, data: Path) -> AsyncGenerator[Post]:
     """Run it for as long as the block lasts."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://localhost:{port}"
     async with mailbox() as box, fake_github() as github:
         github.redirect_uri = f"{url}/sign-in/github/callback"

@@ -7,21 +7,35 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.faults.nodes import Site
+from tests.ports import free_port
+from tests.shop import SECRET_KEY, WEBHOOK_SECRET, FakeStripe
 from tests.web.visitors import Served, Visitor
 
 
 @asynccontextmanager
-async def selling(directory: Path, toml: str) -> AsyncGenerator[Served]:
-    """Serve with these plans beside those that there are to begin with."""
+async def selling(directory: Path, toml: str, *, stripe: FakeStripe | None = None) -> AsyncGenerator[Served]:
+    """Serve with these plans beside those that there are to begin with; ``stripe``: where they are bought."""
     site = Site(directory)
     try:
-        node = await site.start()
+        port = free_port()
+        node = await site.start(
+            port=port, environment={} if stripe is None else _shop(stripe, f"http://localhost:{port}")
+        )
         made = await site.run("key", "create", "--service", "web")
         served = Served(site, f"http://localhost:{node.port}", made["key"])
         await apply(served, toml)
         yield served
     finally:
         await site.close()
+
+
+def _shop(stripe: FakeStripe, url: str) -> dict[str, str]:
+    return {
+        "TOLLKEEPER_PUBLIC_URL": url,
+        "TOLLKEEPER_STRIPE_SECRET_KEY": SECRET_KEY,
+        "TOLLKEEPER_STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+        "TOLLKEEPER_STRIPE_URL": stripe.url,
+    }
 
 
 async def apply(served: Served, toml: str) -> None:

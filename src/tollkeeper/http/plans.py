@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from litestar import get
 
@@ -14,8 +15,11 @@ from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, cents, instant
 from tollkeeper.metering import own_plan, plans
 from tollkeeper.metering.own_plan import OwnPlan
+from tollkeeper.metering.plan_file import Cycle
 from tollkeeper.metering.plans import Plan
 from tollkeeper.metering.texts import TextPolicy
+from tollkeeper.selling import buying
+from tollkeeper.selling.buying import Subscription
 
 
 def shown(plan: Plan) -> dict[str, Any]:
@@ -66,7 +70,7 @@ class PlanShown(Heard, frozen=True, kw_only=True):
     monthly_cost: Cents | None
     features: list[str]
     price_per_month: int
-    billing_cycle: Literal["monthly", "yearly"]
+    billing_cycle: Cycle
     text_policy: TextPolicy
     retain_text_days: int | None
     version: int
@@ -83,10 +87,17 @@ class PlanShown(Heard, frozen=True, kw_only=True):
     trial_days: int
     self_service: bool
 
+
+class OfferShown(PlanShown, frozen=True, kw_only=True):
+    """A plan of the catalogue. `checkoutCycles` are those it is bought in at the checkout; none: it is not."""
+
+    checkout_cycles: list[Cycle]
+
     @classmethod
-    def of(cls, plan: Plan) -> PlanShown:
-        """Show a plan of the catalogue."""
-        return cls(**shown(plan))
+    def of_offer(cls, plan: Plan, backend: Backend) -> OfferShown:
+        """Show a plan, within what the house keeps of texts."""
+        within = plan.within(backend.text_policy, backend.keep_text_days)
+        return cls(**shown(within), checkout_cycles=[] if backend.stripe is None else plan.cycles_at_stripe)
 
 
 class OwnPlanShown(PlanShown, frozen=True, kw_only=True):
@@ -99,7 +110,7 @@ class OwnPlanShown(PlanShown, frozen=True, kw_only=True):
     expires_at: Instant | None
     is_trial: bool
     next_plan: str | None
-    next_billing_cycle: Literal["monthly", "yearly"] | None
+    next_billing_cycle: Cycle | None
 
     @classmethod
     def of_own(cls, own: OwnPlan, backend: Backend) -> OwnPlanShown:
@@ -118,20 +129,19 @@ class PlansAnswer(Heard, frozen=True, kw_only=True):
     """The catalogue, by rank."""
 
     success: Literal[True] = True
-    plans: list[PlanShown]
+    plans: list[OfferShown]
 
 
 class OwnPlanAnswer(Heard, frozen=True, kw_only=True):
-    """What the user's plan allows, and what of it is used."""
+    """What the user's plan allows, and what of it is used.
+
+    `subscription` is what was bought at the checkout (null: nothing); one that is `running` is changed in the portal.
+    """
 
     success: Literal[True] = True
     plan: OwnPlanShown
     limits: LimitsShown
-
-    @classmethod
-    def of(cls, own: OwnPlan, backend: Backend) -> OwnPlanAnswer:
-        """Show a user's plan."""
-        return cls(plan=OwnPlanShown.of_own(own, backend), limits=LimitsShown.of(own.limits))
+    subscription: Subscription | None
 
 
 LIST: Final = Operation("signed-in", summary="List the plans that there are", query=Said, gives={200: PlansAnswer})
@@ -150,14 +160,21 @@ async def show_plans(request: Exchange) -> Answer:
     request.asked(Said)
     backend = request.backend
     found = await plans.catalogue(backend.database)
-    within = [each.within(backend.text_policy, backend.keep_text_days) for each in found]
-    return Answer.of(PlansAnswer(plans=[PlanShown.of(each) for each in within]))
+    return Answer.of(PlansAnswer(plans=[OfferShown.of_offer(each, backend) for each in found]))
 
 
 @get("/api/user/plan", opt=SHOW_OWN.as_opt())
 async def show_own_plan(request: Exchange) -> Answer:
     """The user's own terms, which need not be those of the catalogue any more."""
     request.asked(Said)
+    return await plan_of(request, request.caller.user_id)
+
+
+async def plan_of(request: Exchange, user_id: UUID) -> Answer:
+    """Answer what a user's plan allows."""
     backend = request.backend
-    own = await own_plan.read(backend.database, backend.ledger, request.caller.user_id)
-    return Answer.of(OwnPlanAnswer.of(own, backend))
+    own = await own_plan.read(backend.database, backend.ledger, user_id)
+    bought = None if backend.stripe is None else await buying.subscription(backend.database, user_id)
+    return Answer.of(
+        OwnPlanAnswer(plan=OwnPlanShown.of_own(own, backend), limits=LimitsShown.of(own.limits), subscription=bought)
+    )

@@ -182,7 +182,7 @@ async def _change(
     plan = next((each for each in await plans.catalogue(tx) if each.name == wish.plan), None)
     if plan is None:
         raise NotFound(f"the catalogue has no plan {wish.plan!r}", field="plan")
-    if by_themselves and shop is not None and await tx.value("pays_at_stripe", user_id=user_id):
+    if by_themselves and shop is not None and await tx.value("subscription_of_user", user_id=user_id) == "running":
         raise NeedsCheckout(
             "the plan is paid for by a subscription: change it there", plan=plan.name, portal=shop.portal
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
 from tollkeeper.accounts import users
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tollkeeper.selling.stripe_api import Stripe
 
 SHOP: Final = Shop(checkout="/api/user/plan/checkout", portal="/api/user/plan/portal")
+
+# What is `running` is paid for at Stripe, right now or not, and changed there alone; what has `ended` left invoices.
+Subscription = Literal["running", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ async def checkout(database: Database, shop: Stripe | None, user_id: UUID, wante
     price = plan.price_at_stripe(cycle)
     if price is None:
         raise NotForSale(f"the plan {plan.name} is not sold {cycle}")
-    if await database.value("pays_at_stripe", user_id=user_id):
+    if await subscription(database, user_id) == "running":
         raise Contradiction("there is a subscription already: change it where it is managed", portal=SHOP.portal)
     if wanted.trial:
         await _refuse_trial(database, user_id, plan)
@@ -65,6 +68,11 @@ async def checkout(database: Database, shop: Stripe | None, user_id: UUID, wante
             customer_id=await database.value("customer_of_user", user_id=user_id),
         )
     )
+
+
+async def subscription(database: Database, user_id: UUID) -> Subscription | None:
+    """Say what has become of what somebody bought; ``None`` if that was nothing."""
+    return await database.value("subscription_of_user", user_id=user_id)
 
 
 async def portal(database: Database, shop: Stripe | None, user_id: UUID) -> str:

@@ -7,7 +7,7 @@ are equal; what a user has follows from what is kept. So however events arrive, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -163,10 +163,9 @@ async def _put(tx: Transaction, customer_id: str, event: Event | None, known: Ma
 
 def _meaning(known: Mapping[str, Plan]) -> dict[str, tuple[Plan, Cycle]]:
     """Say which plan each price means, and how it is paid."""
-    cycles: Sequence[Cycle] = ("monthly", "yearly")
     return {
         price: (plan, cycle)
         for plan in sorted(known.values(), key=lambda plan: plan.rank)
-        for cycle in cycles
+        for cycle in plan.cycles_at_stripe
         if (price := plan.price_at_stripe(cycle)) is not None
     }

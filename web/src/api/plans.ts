@@ -2,12 +2,12 @@ import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/r
 import { segment } from "@/shared/segment";
 import { accountQuery } from "./account";
 import { call, query } from "./call";
-import type { OwnPlan, PlanChanged, PlanWish, Terms } from "./types";
+import type { Offer, OwnPlan, PlanChanged, PlanWish, Purchase } from "./types";
 
 export const plansQuery = queryOptions({
   queryKey: ["plans"],
   queryFn: async ({ signal }) => {
-    const { plans } = await call<{ plans: Terms[] }>("/api/plans", { signal });
+    const { plans } = await call<{ plans: Offer[] }>("/api/plans", { signal });
     return plans.toSorted((a, b) => a.rank - b.rank);
   },
   staleTime: 60_000,
@@ -51,6 +51,17 @@ export function useChangePlan(wish: PlanWish, userId?: string) {
     mutationFn: () => call<PlanChanged>(planAt(userId), { method: "PUT", body: wish }),
     onSuccess: () => Promise.all(concerned.map((queryKey) => client.invalidateQueries({ queryKey }))),
   });
+}
+
+/** Where a plan is paid for; it is had when the service has heard of it. */
+export const useCheckout = () =>
+  useMutation({ mutationFn: (purchase: Purchase) => addressFrom("/api/user/plan/checkout", purchase) });
+
+/** Where what one has bought is changed and cancelled, and where its invoices are. */
+export const usePortal = () => useMutation({ mutationFn: () => addressFrom("/api/user/plan/portal", {}) });
+
+async function addressFrom(path: string, body: unknown): Promise<string> {
+  return (await call<{ url: string }>(path, { method: "POST", body })).url;
 }
 
 /** What operators have asked for about a user, and what it is counted in. */

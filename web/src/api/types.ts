@@ -25,9 +25,13 @@ export type Analytics = Shapes["AnalyticsAnswer"];
 export type Granularity = Analytics["granularity"];
 export type Dimension = NonNullable<Analytics["groupBy"]>;
 
+/** A plan of the catalogue, and how it is bought. */
+export type Offer = Shapes["OfferShown"];
 /** What a plan allows; null is no limit. Money in cents. */
-export type Terms = Shapes["PlanShown"];
+export type Terms = Omit<Offer, "checkoutCycles">;
 export type OwnPlan = Shapes["OwnPlanAnswer"];
+/** What to buy, and how. */
+export type Purchase = Shapes["BuyPlan"];
 /** What one wishes for: the present plan takes back what is arranged. */
 export type PlanWish = Shapes["ChangePlan"];
 export type PlanChanged = Shapes["ChangeAnswer"];

@@ -1,17 +1,14 @@
-import { Button, Checkbox, SegmentedControl } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useChangePlan, usePlanPreview } from "@/api/plans";
 import type { PlanChange, PlanWish, Terms } from "@/api/types";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { exactTime, price } from "@/shared/format";
+import { type Choice, Choices } from "./Choices";
+import type { Cycle } from "./terms";
 
-type Cycle = Terms["billingCycle"];
-
-const CYCLES: { value: Cycle; label: string }[] = [
-  { value: "monthly", label: "Monthly" },
-  { value: "yearly", label: "Yearly" },
-];
+const CYCLES: Cycle[] = ["monthly", "yearly"];
 
 interface ChangeFormProps {
   plan: Terms;
@@ -24,15 +21,14 @@ interface ChangeFormProps {
 
 /** How a plan is to be paid, what the change comes to by the service's own preview, and doing it. */
 export function ChangeForm({ plan, isKept, userId, onClose }: ChangeFormProps) {
-  const [cycle, setCycle] = useState<Cycle>(plan.billingCycle);
-  const [isTrial, setIsTrial] = useState(false);
+  const [chosen, setChosen] = useState<Choice>({ cycle: plan.billingCycle, isTrial: false });
   // What it is by now, under the dialog, changes once it is done.
   const [keeps] = useState(isKept);
   const hasChoice = !keeps && plan.pricePerYear !== null;
   const wish: PlanWish = {
     plan: plan.name,
-    ...(hasChoice && { billingCycle: cycle }),
-    ...(isTrial && { trial: true }),
+    ...(hasChoice && { billingCycle: chosen.cycle }),
+    ...(chosen.isTrial && { trial: true }),
   };
   const change = useChangePlan(wish, userId);
   const preview = usePlanPreview(wish, change.isPending || change.isSuccess, userId);
@@ -40,21 +36,12 @@ export function ChangeForm({ plan, isKept, userId, onClose }: ChangeFormProps) {
   return (
     <>
       <div className={dialog.fields}>
-        {hasChoice && (
-          <SegmentedControl
-            aria-label="How it is paid"
-            size="xs"
-            data={CYCLES}
-            value={cycle}
-            onChange={(value) => setCycle(value as Cycle)}
-          />
-        )}
-        {!keeps && plan.trialDays > 0 && (
-          <Checkbox
-            size="xs"
-            label={`Try it for ${plan.trialDays} days first`}
-            checked={isTrial}
-            onChange={({ currentTarget }) => setIsTrial(currentTarget.checked)}
+        {!keeps && (
+          <Choices
+            cycles={hasChoice ? CYCLES : []}
+            trialDays={plan.trialDays}
+            chosen={chosen}
+            onChoose={setChosen}
           />
         )}
         <p aria-live="polite">

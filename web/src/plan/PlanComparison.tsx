@@ -6,17 +6,22 @@ import { SkeletonRows } from "@/shared/SkeletonRows";
 import styles from "./plan.module.css";
 import { featureName, priceOf, TERMS, yearlyPriceOf } from "./terms";
 
-interface PlanComparisonProps {
-  plans: Terms[];
+interface PlanComparisonProps<Plan extends Terms> {
+  plans: Plan[];
   own?: string | undefined;
   /** What else they differ in. */
-  more?: { label: string; of: (plan: Terms) => string }[];
+  more?: { label: string; of: (plan: Plan) => string }[];
   /** What can be done about a plan. */
-  action?: (plan: Terms) => ReactNode;
+  action?: (plan: Plan) => ReactNode;
 }
 
 /** All plans beside each other. */
-export function PlanComparison({ plans, own, more = [], action }: PlanComparisonProps) {
+export function PlanComparison<Plan extends Terms>({
+  plans,
+  own,
+  more = [],
+  action,
+}: PlanComparisonProps<Plan>) {
   const terms = TERMS.filter(({ isShown }) => isShown?.(plans) ?? true);
   const features = [...new Set(plans.flatMap((plan) => plan.features))].filter((feature) => feature !== "*");
   return (

@@ -1,24 +1,31 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
+import { useAccount } from "@/api/account";
 import { useOwnPlan, usePlans } from "@/api/plans";
-import type { OwnPlan, Terms } from "@/api/types";
+import type { Offer, OwnPlan, Terms } from "@/api/types";
 import { Refusal } from "@/overview/Refusal";
 import { headOf } from "@/places";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { BuyPlan } from "./BuyPlan";
 import { ChangePlan } from "./ChangePlan";
 import { ComparisonOutline, PlanComparison } from "./PlanComparison";
 import { PlanSummary, SummaryOutline } from "./PlanSummary";
 import styles from "./plan.module.css";
-import { mayTake } from "./terms";
+import { Subscription } from "./Subscription";
+import { wayTo } from "./terms";
 
 /** What one's plan allows, what of it is used, and what the others would allow. */
 export function PlanPage() {
   const own = useOwnPlan();
   const plans = usePlans();
+  // Once it is known which of them is one's own, so that nothing moves.
+  const catalogue = { ...plans, data: own.isPending ? undefined : plans.data };
+  const isActing = useAccount().data?.actingAs != null;
   const [wished, setWished] = useState<Terms>();
+  const [bought, setBought] = useState<Offer>();
   return (
     <>
       <PageHeader {...headOf("/plan")} />
@@ -31,34 +38,42 @@ export function PlanPage() {
             </Panel>
           }
         >
-          {({ plan, limits }) => (
+          {(found) => (
             <>
-              {!limits.canMakeRequest && <Refusal limits={limits} isOnPlan />}
+              {!found.limits.canMakeRequest && <Refusal limits={found.limits} isOnPlan />}
               <Panel>
-                <PlanSummary title="Your plan" of={{ plan, limits }}>
-                  <Ending plan={plan} keep={() => setWished(plan)} />
+                <PlanSummary title="Your plan" of={found}>
+                  <Ending of={found} keep={() => setWished(found.plan)} />
+                  {found.subscription !== null && !isActing && <Subscription of={found.subscription} />}
                 </PlanSummary>
               </Panel>
             </>
           )}
         </Loaded>
         <Panel title="All plans" flush>
-          <Loaded query={plans} skeleton={<ComparisonOutline />}>
+          <Loaded query={catalogue} skeleton={<ComparisonOutline />}>
             {(found) => (
               <PlanComparison
                 plans={found}
                 own={own.data?.plan.name}
-                action={(plan) =>
-                  own.data !== undefined &&
-                  mayTake(plan, own.data.plan) && <TakePlan plan={plan} onTake={() => setWished(plan)} />
-                }
+                action={(plan) => {
+                  const way = own.data && wayTo(plan, own.data);
+                  if (way === "take") return <WayTo plan={plan} by="Change to" go={() => setWished(plan)} />;
+                  return (
+                    way === "buy" && !isActing && <WayTo plan={plan} by="Buy" go={() => setBought(plan)} />
+                  );
+                }}
               />
             )}
           </Loaded>
         </Panel>
-        <p className={styles.soft}>
-          A plan without a button comes from whoever runs this service; ask there.
-        </p>
+        {own.data !== undefined && catalogue.data !== undefined && (
+          <p className={styles.soft}>
+            {own.data.subscription === "running"
+              ? "Your plan is paid by subscription: change and cancel it there."
+              : "A plan without a button comes from whoever runs this service; ask there."}
+          </p>
+        )}
       </div>
       {wished !== undefined && (
         <ChangePlan
@@ -67,33 +82,36 @@ export function PlanPage() {
           onClose={() => setWished(undefined)}
         />
       )}
+      {bought !== undefined && <BuyPlan plan={bought} onClose={() => setBought(undefined)} />}
     </>
   );
 }
 
-function TakePlan({ plan, onTake }: { plan: Terms; onTake: () => void }) {
+function WayTo({ plan, by, go }: { plan: Terms; by: "Change to" | "Buy"; go: () => void }) {
   return (
     <Button
       className={styles.take ?? ""}
       size="compact-xs"
-      variant="default"
-      aria-label={`Change to ${plan.name}`}
-      onClick={onTake}
+      variant={by === "Buy" ? "light" : "default"}
+      aria-label={`${by} ${plan.name}`}
+      onClick={go}
     >
-      Change
+      {by === "Buy" ? "Buy" : "Change"}
     </Button>
   );
 }
 
 /** When the plan ends, what follows, and a way to keep it where that was one's own wish. */
-function Ending({ plan, keep }: { plan: OwnPlan["plan"]; keep: () => void }) {
+function Ending({ of: { plan, subscription }, keep }: { of: OwnPlan; keep: () => void }) {
   if (plan.expiresAt == null) return null;
+  const next = plan.nextPlan === plan.name ? "monthly" : plan.nextPlan;
   return (
     <p className={styles.soft}>
       Ends <TimeAgo at={plan.expiresAt} />
-      {plan.nextPlan != null && (
+      {next != null && `, then ${next}`}
+      {next != null && subscription !== "running" && (
         <>
-          , then {plan.nextPlan === plan.name ? "monthly" : plan.nextPlan} ·{" "}
+          {" · "}
           <Button className={styles.keep ?? ""} size="compact-xs" variant="default" onClick={keep}>
             Keep {plan.name}
           </Button>

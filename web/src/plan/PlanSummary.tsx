@@ -42,7 +42,11 @@ export function SummaryOutline({ title }: { title: string }) {
         <p className={styles.name}>&nbsp;</p>
         <p>&nbsp;</p>
         <p className={styles.soft}>&nbsp;</p>
-        <p className={styles.soft}>&nbsp;</p>
+        <p className={styles.texts}>
+          &nbsp;
+          <br />
+          &nbsp;
+        </p>
       </div>
       <div className={styles.meters}>
         <MetersOutline />

@@ -1,5 +1,7 @@
-import type { Terms } from "@/api/types";
+import type { Offer, OwnPlan, Terms } from "@/api/types";
 import { compact, count, NONE, price, roundMoney } from "@/shared/format";
+
+export type Cycle = Terms["billingCycle"];
 
 const REQUEST_TYPES = new Map([
   ["chat", "Chat"],
@@ -71,16 +73,30 @@ export function featureName(feature: string): string {
 }
 
 /** $29 a month */
-export function priceOf({ pricePerMonth, pricePerYear, billingCycle, currency }: Terms): string {
-  if (billingCycle === "monthly") return `${price(pricePerMonth, currency)} a month`;
-  if (pricePerYear !== null) return `${price(pricePerYear, currency)} a year`;
-  return `${price(pricePerMonth, currency)} a month, billed yearly`;
+export function priceOf(terms: Terms): string {
+  const { pricePerMonth, pricePerYear, billingCycle, currency } = terms;
+  if (billingCycle === "yearly" && pricePerYear === null)
+    return `${price(pricePerMonth, currency)} a month, billed yearly`;
+  return priceByCycle(terms, billingCycle);
+}
+
+/** $290 a year: what is paid at a time. */
+export function priceByCycle({ pricePerMonth, pricePerYear, currency }: Terms, cycle: Cycle): string {
+  if (cycle === "monthly") return `${price(pricePerMonth, currency)} a month`;
+  return `${price(pricePerYear ?? 12 * pricePerMonth, currency)} a year`;
 }
 
 /** What a plan costs by the year where it can be paid by the month too. */
-export const yearlyPriceOf = ({ pricePerYear, billingCycle, currency }: Terms): string | undefined =>
-  pricePerYear !== null && billingCycle === "monthly" ? `${price(pricePerYear, currency)} a year` : undefined;
+export const yearlyPriceOf = (terms: Terms): string | undefined =>
+  terms.pricePerYear !== null && terms.billingCycle === "monthly" ? priceByCycle(terms, "yearly") : undefined;
 
-/** Whether one changes to a plan by oneself: to what lies below one's own, and to what is there for taking. */
-export const mayTake = (plan: Terms, own: Terms): boolean =>
-  plan.name !== own.name && (plan.rank < own.rank || plan.selfService);
+/**
+ * How one comes to a plan: one takes by oneself what lies below one's own and what is there for taking, and buys what is
+ * sold, one's own too if it ends. Who has a subscription changes that.
+ */
+export function wayTo(plan: Offer, { plan: own, subscription }: OwnPlan): "take" | "buy" | undefined {
+  if (subscription === "running") return undefined;
+  const isOwn = plan.name === own.name;
+  if (!isOwn && (plan.rank < own.rank || plan.selfService)) return "take";
+  return plan.checkoutCycles.length > 0 && (!isOwn || own.expiresAt !== null) ? "buy" : undefined;
+}

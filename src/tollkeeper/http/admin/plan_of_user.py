@@ -13,9 +13,9 @@ from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery
 from tollkeeper.http.plan_changes import CHANGES, ChangeAnswer, ChangePlan, HistoryPage, WishQuery, history_of
-from tollkeeper.http.plans import OwnPlanAnswer
+from tollkeeper.http.plans import OwnPlanAnswer, plan_of
 from tollkeeper.http.shapes import Said
-from tollkeeper.metering import changes, own_plan
+from tollkeeper.metering import changes
 
 _PATH: Final = "/api/admin/users/{user:str}/plan"
 
@@ -48,9 +48,7 @@ async def user_of(request: Exchange) -> UUID:
 async def show_users_plan(request: Exchange) -> Answer:
     """The same as the user sees."""
     request.asked(Said)
-    backend = request.backend
-    own = await own_plan.read(backend.database, backend.ledger, await user_of(request))
-    return Answer.of(OwnPlanAnswer.of(own, backend))
+    return await plan_of(request, await user_of(request))
 
 
 @put(_PATH, opt=CHANGE.as_opt())

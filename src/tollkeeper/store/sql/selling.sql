@@ -91,9 +91,11 @@ UPDATE stripe_subscriptions AS s
 -- Forget customers whom nobody has said to be a user, 90 days after they were last heard of.
 DELETE FROM stripe_customers AS c WHERE c.user_id IS NULL AND c.seen_at < tk_now() - interval '90 days';
 
--- name: pays_at_stripe$
--- Whether a user has a subscription at Stripe that has not ended, paid for right now or not.
-SELECT EXISTS (SELECT FROM stripe_customers AS c
-                 JOIN stripe_subscriptions AS s ON s.customer_id = c.customer_id
-                WHERE c.user_id = :user_id AND s.has_counted
-                  AND s.status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused'));
+-- name: subscription_of_user$
+-- What a user has bought at Stripe: a subscription that is `running` (paid for right now or not), or only such that have `ended`.
+-- No row for who never had one.
+SELECT CASE WHEN bool_or(s.status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')) THEN 'running' ELSE 'ended' END
+  FROM stripe_customers AS c
+  JOIN stripe_subscriptions AS s ON s.customer_id = c.customer_id
+ WHERE c.user_id = :user_id AND s.has_counted
+HAVING count(*) > 0;

@@ -40,17 +40,15 @@ export function AdminPlansPage() {
                 <PlanComparison
                   plans={all}
                   more={moreTerms(all)}
-                  action={({ name }) => (
-                    <Actions of={all.find((each) => each.name === name)} act={setDoing} />
-                  )}
+                  action={(plan) => <Actions of={plan} act={setDoing} />}
                 />
               </Panel>
+              <p className={styles.soft}>
+                The catalogue can be kept as a file, too: <code>tollkeeper plan apply plans.toml</code>
+              </p>
             </>
           )}
         </Loaded>
-        <p className={styles.soft}>
-          The catalogue can be kept as a file, too: <code>tollkeeper plan apply plans.toml</code>
-        </p>
       </div>
       {doing?.what === "add" && <PlanEditor plan={undefined} plans={found} onClose={close} />}
       {doing?.what === "change" && <PlanEditor plan={doing.plan} plans={found} onClose={close} />}
@@ -60,12 +58,11 @@ export function AdminPlansPage() {
 }
 
 interface ActionsProps {
-  of: TermsWithUsers | undefined;
+  of: TermsWithUsers;
   act: (doing: Doing) => void;
 }
 
 function Actions({ of: plan, act }: ActionsProps) {
-  if (plan === undefined) return null;
   return (
     <span className={styles.actions}>
       <Button
