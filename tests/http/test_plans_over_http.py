@@ -97,10 +97,13 @@ async def test_operators_override_limits_and_grant_units(service: Site, operator
         operator,
         "POST",
         f"/{ana.id}/overrides",
-        limits={"dailyRequests": -1, "monthlyCost": 12.5},
+        limits={"dailyRequests": -1, "monthlyCost": 12.5, "maxTokensPerRequest": 77},
         reason="beta",
     )
-    assert (made.status, made.json["override"]["limits"]) == (201, {"dailyRequests": None, "monthlyCost": 12.5})
+    overridden = {"dailyRequests": None, "monthlyCost": 12.5, "maxTokensPerRequest": 77}
+    assert (made.status, made.json["override"]["limits"]) == (201, overridden)
+    own = (await service.call("GET", "/api/user/plan", by=ana.by_key)).json
+    assert (own["maxTokensPerRequest"], own["plan"]["maxTokensPerRequest"]) == (77, None)
     given = await admin(service, operator, "POST", f"/{ana.email}/grants", unit="requests", amount=3, reason="sorry")
     assert (given.status, given.json["grant"]["burned"]) == (201, 0)
     limits = (await service.start(ana, model="gpt-4o"))["limits"]
@@ -112,7 +115,7 @@ async def test_operators_override_limits_and_grant_units(service: Site, operator
         assert ended.status == 200
         assert (await admin(service, operator, "DELETE", f"/{ana.id}/{kind}/{found['id']}")).status == 404
     own = (await service.call("GET", "/api/user/plan", by=ana.by_key)).json
-    assert (own["limits"]["dailyLimit"], own["limits"]["monthlyLimit"]) == (1, 2)
+    assert (own["limits"]["dailyLimit"], own["limits"]["monthlyLimit"], own["maxTokensPerRequest"]) == (1, 2, None)
     acts = (await admin(service, operator, "GET", f"/{ana.id}/plan/history")).json["items"]
     assert len(acts) == 1
 

@@ -247,6 +247,7 @@ async def test_limits_are_overridden_and_the_override_is_ended(operator: Visitor
     await panel.get_by_text("Launch").wait_for()
     await limited(page, "Requests today", 800)
     await plan_of(page).get_by_text("Up to 64,000 tokens a request").wait_for()
+    assert (await operator.fetch(f"{at}/plan"))["maxTokensPerRequest"] == 64_000
     (told,) = (await operator.fetch(f"{at}/overrides"))["items"]
     assert told["limits"] == {
         "dailyRequests": 800,

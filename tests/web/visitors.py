@@ -23,6 +23,8 @@ from playwright.async_api import (
 )
 
 from tests.faults.nodes import Site
+from tollkeeper.cli import users
+from tollkeeper.cli.answers import Common
 from tollkeeper.http.app_page import APP_PATHS
 
 _numbers = itertools.count(1)
@@ -43,7 +45,10 @@ _IS_SETTLED = """() =>
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The running service, and what its operator and an app's backend do with it."""
+    """The running service, and what its operator and an app's backend do with it.
+
+    The operator's commands are called, not started: a Python that starts for each of them takes longer than they do.
+    """
 
     site: Site
     url: str
@@ -51,21 +56,26 @@ class Served:
 
     async def link(self, email: str) -> str:
         """Make a sign-in link as the operator does."""
-        made = await self.site.run("user", "link", email, "--port", str(urlsplit(self.url).port))
-        assert made["url"].startswith(f"{self.url}/sign-in/")
-        return made["url"]
+        made = await users.link(email, port=urlsplit(self.url).port, common=self._common)
+        url = made.document["url"]
+        assert url.startswith(f"{self.url}/sign-in/")
+        return url
 
     async def user(self, plan: str) -> str:
         """Add a user as the operator does; gives the address."""
         email = f"visitor-{next(_numbers)}@example.com"
-        await self.site.run("user", "add", email, "--plan", plan)
+        await users.add(email, plan=plan, common=self._common)
         return email
 
     async def operator(self) -> str:
         """Add somebody with the role admin; gives the address."""
-        email = await self.user("pro")
-        await self.site.run("user", "set", email, "--admin")
+        email = f"visitor-{next(_numbers)}@example.com"
+        await users.add(email, plan="pro", admin=True, common=self._common)
         return email
+
+    @property
+    def _common(self) -> Common:
+        return Common(data=self.site.data)
 
     async def webhook(self) -> str:
         """An endpoint where nobody listens; gives its id."""

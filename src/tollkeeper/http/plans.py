@@ -97,7 +97,7 @@ class OfferShown(PlanShown, frozen=True, kw_only=True):
     def of_offer(cls, plan: Plan, backend: Backend) -> OfferShown:
         """Show a plan, within what the house keeps of texts."""
         within = plan.within(backend.text_policy, backend.keep_text_days)
-        return cls(**shown(within), checkout_cycles=[] if backend.stripe is None else plan.cycles_at_stripe)
+        return cls(**shown(within), checkout_cycles=[] if backend.stripe is None else [*plan.prices_at_stripe])
 
 
 class OwnPlanShown(PlanShown, frozen=True, kw_only=True):
@@ -135,12 +135,14 @@ class PlansAnswer(Heard, frozen=True, kw_only=True):
 class OwnPlanAnswer(Heard, frozen=True, kw_only=True):
     """What the user's plan allows, and what of it is used.
 
+    `maxTokensPerRequest` is in force, with exceptions to the plan like `limits`.
     `subscription` is what was bought at the checkout (null: nothing); one that is `running` is changed in the portal.
     """
 
     success: Literal[True] = True
     plan: OwnPlanShown
     limits: LimitsShown
+    max_tokens_per_request: int | None
     subscription: Subscription | None
 
 
@@ -176,5 +178,10 @@ async def plan_of(request: Exchange, user_id: UUID) -> Answer:
     own = await own_plan.read(backend.database, backend.ledger, user_id)
     bought = None if backend.stripe is None else await buying.subscription(backend.database, user_id)
     return Answer.of(
-        OwnPlanAnswer(plan=OwnPlanShown.of_own(own, backend), limits=LimitsShown.of(own.limits), subscription=bought)
+        OwnPlanAnswer(
+            plan=OwnPlanShown.of_own(own, backend),
+            limits=LimitsShown.of(own.limits),
+            max_tokens_per_request=own.tokens_a_request,
+            subscription=bought,
+        )
     )

@@ -141,7 +141,7 @@ def refuse_unless_self_service(plan: Plan, decision: Decision, *, shop: Shop | N
     """Refuse what users cannot take by themselves: less they may, more only of a plan that is marked so."""
     if decision.is_at_once and decision.kind != "resumed" and not plan.self_service:
         told = f"the plan {plan.name} is not one that users take by themselves"
-        where = shop.checkout if shop and plan.price_at_stripe(decision.cycle) else None
+        where = shop.checkout if shop and decision.cycle in plan.prices_at_stripe else None
         raise NeedsCheckout(f"{told}: it is bought" if where else told, plan=plan.name, checkout=where)
 
 

@@ -23,9 +23,9 @@ _ATTEMPTS: Final = 5
 class OwnPlan:
     """A user's terms, in force since ``starts_at`` and until ``expires_at`` (None: for good).
 
-    ``plan`` is what they agreed to; exceptions and grants are in ``limits`` only. Periods of payment count from
-    ``anchored_at``, in ``zone``. When the terms expire ``next_plan`` follows (None: free); they were given until
-    ``given_until`` at most.
+    ``plan`` is what they agreed to; exceptions and grants are in ``limits`` only, and in ``tokens_a_request``, the most
+    that a request may have (None: no limit). Periods of payment count from ``anchored_at``, in ``zone``. When the terms
+    expire ``next_plan`` follows (None: free); they were given until ``given_until`` at most.
     """
 
     plan: Plan
@@ -37,6 +37,7 @@ class OwnPlan:
     given_until: datetime | None
     anchored_at: datetime
     zone: str
+    tokens_a_request: int | None
     limits: Limits
 
 

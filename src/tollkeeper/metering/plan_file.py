@@ -40,7 +40,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias, TypeVar, cast, get_args
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.money import MAX_CENTS, nanos_of_cents
@@ -96,7 +96,6 @@ FIELDS: Final = (
 
 Entitlement: TypeAlias = "bool | int | float | list[str]"
 Cycle: TypeAlias = Literal["monthly", "yearly"]
-CYCLES: Final[tuple[Cycle, ...]] = get_args(Cycle)
 
 
 WARN_AT: Final = (50, 80, 100)
@@ -149,14 +148,11 @@ class Plan:
             return True  # where no model is named, all are
         return feature in self.features or "*" in self.features
 
-    def price_at_stripe(self, cycle: Cycle) -> str | None:
-        """Give the price that is paid at Stripe for each period of a cycle; ``None`` if it is not sold there so."""
-        return self.stripe_price_monthly if cycle == "monthly" else self.stripe_price_yearly
-
     @property
-    def cycles_at_stripe(self) -> list[Cycle]:
-        """Say in which ways it is paid there; empty if it is not sold there."""
-        return [cycle for cycle in CYCLES if self.price_at_stripe(cycle) is not None]
+    def prices_at_stripe(self) -> dict[Cycle, str]:
+        """Give the prices that are paid at Stripe for each period of a cycle; empty if it is not sold there."""
+        prices: dict[Cycle, str | None] = {"monthly": self.stripe_price_monthly, "yearly": self.stripe_price_yearly}
+        return {cycle: price for cycle, price in prices.items() if price is not None}
 
     def value_of(self, feature: str) -> Entitlement | None:
         """Give the value of a feature; ``None`` if it has none."""
@@ -194,11 +190,10 @@ def refuse_shared_prices(plans: Sequence[Plan]) -> None:
     """Refuse a price at Stripe that would mean two things: who pays it has one plan, and pays one way."""
     prices: dict[str, str] = {}
     for plan in plans:
-        for name, price in (("monthly", plan.stripe_price_monthly), ("yearly", plan.stripe_price_yearly)):
-            if price is not None and price in prices:
-                raise Invalid.field(f"plans.{plan.name}.stripe_price_{name}", f"is also {prices[price]}")
-            if price is not None:
-                prices[price] = f"the stripe_price_{name} of {plan.name}"
+        for cycle, price in plan.prices_at_stripe.items():
+            if price in prices:
+                raise Invalid.field(f"plans.{plan.name}.stripe_price_{cycle}", f"is also {prices[price]}")
+            prices[price] = f"the stripe_price_{cycle} of {plan.name}"
 
 
 def plan(name: str, given: Any) -> Plan:
@@ -221,7 +216,7 @@ def plan(name: str, given: Any) -> Plan:
         monthly_cost_nanos=_nanos(table.get("monthly_cost_cents", -1), f"{place}.monthly_cost_cents"),
         features=_features(table.get("features", ["*"]), f"{place}.features"),
         price_per_month=_whole(table.get("price_per_month", 0), f"{place}.price_per_month", most=MAX_CENTS),
-        billing_cycle=_one_of(table, "billing_cycle", place, CYCLES),
+        billing_cycle=_one_of(table, "billing_cycle", place, ("monthly", "yearly")),
         text_policy=_one_of(table, "text_policy", place, POLICIES),
         retain_text_days=_days(table.get("retain_text_days", -1), f"{place}.retain_text_days"),
         requests_per_minute=_limit(table, "requests_per_minute", place),

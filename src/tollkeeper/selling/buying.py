@@ -52,7 +52,7 @@ async def checkout(database: Database, shop: Stripe | None, user_id: UUID, wante
         raise closed()
     plan = providing.named(await providing.catalogue(database), wanted.plan)
     cycle = wanted.billing_cycle or plan.billing_cycle
-    price = plan.price_at_stripe(cycle)
+    price = plan.prices_at_stripe.get(cycle)
     if price is None:
         raise NotForSale(f"the plan {plan.name} is not sold {cycle}")
     if await subscription(database, user_id) == "running":

@@ -166,6 +166,5 @@ def _meaning(known: Mapping[str, Plan]) -> dict[str, tuple[Plan, Cycle]]:
     return {
         price: (plan, cycle)
         for plan in sorted(known.values(), key=lambda plan: plan.rank)
-        for cycle in plan.cycles_at_stripe
-        if (price := plan.price_at_stripe(cycle)) is not None
+        for cycle, price in plan.prices_at_stripe.items()
     }

@@ -7,15 +7,13 @@ import { priceOf, textsOf } from "./terms";
 interface PlanSummaryProps {
   of: OwnPlan;
   title: string;
-  /** How many tokens a request may have, where an exception says otherwise than the plan. */
-  tokensARequest?: number | null | undefined;
   /** Since when, until when, and what can be done about it. */
   children: ReactNode;
 }
 
 /** The plan that somebody has, and what of it is used. */
-export function PlanSummary({ of: { plan, limits }, title, tokensARequest, children }: PlanSummaryProps) {
-  const tokens = tokensARequest === undefined ? plan.maxTokensPerRequest : tokensARequest;
+export function PlanSummary({ of, title, children }: PlanSummaryProps) {
+  const { plan, limits, maxTokensPerRequest: tokens } = of;
   return (
     <div className={styles.own}>
       <div>

@@ -161,6 +161,7 @@ SELECT t.plan_name AS name, coalesce(p.rank, 0) AS rank, v.version, v.daily_requ
        v.price_per_year, v.currency, t.billing_cycle, coalesce(p.trial_days, 0) AS trial_days,
        coalesce(p.self_service, false) AS self_service, coalesce(p.text_policy, 'all') AS text_policy, p.retain_text_days,
        t.starts_at, t.expires_at, t.is_trial, t.next_plan, t.next_cycle, t.anchored_at, t.given_until, u.month_zone AS zone,
+       u.max_tokens_per_request AS tokens_a_request,
        tk_limits(u.version, u.day_requests, u.month_requests, u.month_tokens + u.reserved_tokens,
                  u.month_cost_nanos + u.reserved_nanos, u.pending_requests, u) AS limits,
        u.due_at <= tk_now() AS is_due
