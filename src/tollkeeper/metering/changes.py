@@ -77,8 +77,10 @@ def decide(
     cycle = _cycle(own, plan, wish)
     if wish.trial:
         return _trial(own, plan, cycle, now=now, had_trial=had_trial)
-    if plan.name == own.plan.name and own.next_plan is not None:
-        return Decision("resumed", now, until=own.given_until, cycle=own.plan.billing_cycle, is_at_once=True)
+    if plan.name == own.plan.name and own.next_plan is not None and cycle == own.plan.billing_cycle:
+        return Decision("resumed", now, until=own.given_until, cycle=cycle, is_at_once=True)
+    if (own.next_plan, own.next_cycle) == (plan.name, cycle):
+        raise Contradiction(f"the plan is about to be {plan.name}, paid {cycle}, already")
     if plan.name == own.plan.name and not own.is_trial:
         if cycle == own.plan.billing_cycle:
             raise Contradiction(f"the plan is {plan.name} already, and nothing else is arranged")
@@ -87,8 +89,6 @@ def decide(
         return Decision("renewed", _end(own, period_ends_at), cycle=cycle)
     if plan.rank >= own.plan.rank:
         return Decision("upgraded", now, cycle=cycle, is_at_once=True)
-    if (own.next_plan, own.next_cycle) == (plan.name, cycle):
-        raise Contradiction(f"the plan is about to be {plan.name} already")
     kind: Kind = "cancelled" if plan.name == FREE else "downgraded"
     return Decision(kind, _end(own, period_ends_at), cycle=cycle)
 
@@ -137,9 +137,13 @@ def price_of(plan: Plan, cycle: Cycle) -> int:
     return plan.price_per_month * _MONTHS_A_YEAR if plan.price_per_year is None else plan.price_per_year
 
 
-def refuse_unless_self_service(plan: Plan, decision: Decision, *, shop: Shop | None = None) -> None:
-    """Refuse what users cannot take by themselves: less they may, more only of a plan that is marked so."""
-    if decision.is_at_once and decision.kind != "resumed" and not plan.self_service:
+def refuse_unless_self_service(own: OwnPlan, plan: Plan, decision: Decision, *, shop: Shop | None = None) -> None:
+    """Refuse what users cannot take by themselves: less they may, more only of a plan that is marked so.
+
+    What was given until an instant is followed by free: whatever else would follow it is more.
+    """
+    is_more = decision.is_at_once or own.given_until is not None
+    if is_more and decision.kind not in {"resumed", "cancelled"} and not plan.self_service:
         told = f"the plan {plan.name} is not one that users take by themselves"
         where = shop.checkout if shop and decision.cycle in plan.prices_at_stripe else None
         raise NeedsCheckout(f"{told}: it is bought" if where else told, plan=plan.name, checkout=where)
@@ -190,7 +194,7 @@ async def _change(
     had_trial = await tx.value("had_trial", user_id=user_id, plan=plan.name)
     decision = decide(own, plan, wish, now=now, period_ends_at=period_ends_at, had_trial=had_trial)
     if by_themselves:
-        refuse_unless_self_service(plan, decision, shop=shop)
+        refuse_unless_self_service(own, plan, decision, shop=shop)
     terms_id = await _carry_out(tx, user_id, plan, decision, now=now)
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
     detail = {"plan": plan.name, "kind": decision.kind, "at": decision.takes_effect_at.isoformat()}

@@ -165,9 +165,11 @@ async def _set_plan(tx: Transaction, before: Entry, wanted: Change, *, now: date
         return
     if not await tx.value("plan_exists", plan=plan):
         raise Invalid.field("plan", "is none of the catalogue")
-    if expires_at is not None and expires_at <= now:
-        raise Invalid.field("planExpiresAt", "must lie in the future")
-    await plans.put_on(tx, before.id, plan, starts_at=now, actor=actor, expires_at=expires_at)
+    plans.refuse_odd_end("planExpiresAt", expires_at, now=now)
+    if plan == before.plan:
+        await plans.give_until(tx, before.id, plan, until=expires_at, now=now, actor=actor)
+    else:
+        await plans.put_on(tx, before.id, plan, starts_at=now, actor=actor, expires_at=expires_at)
 
 
 def _entry(row: Record) -> Entry:

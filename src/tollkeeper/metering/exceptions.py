@@ -86,7 +86,8 @@ async def override(
 ) -> Override:
     """Let other limits than the plan's hold from now on, until ``ends_at``; the newest counts where several name one.
 
-    Raises ``Invalid`` if no limit is named, ``endsAt`` is over or too many hold; ``NotFound`` for an unknown user.
+    Raises ``Invalid`` if no limit is named or ``endsAt`` is over, ``Contradiction`` if too many hold, ``NotFound`` for
+    an unknown user.
     """
     if not limits or set(limits) - set(LIMITS):
         raise Invalid.field("limits", "must name at least one limit")
@@ -119,7 +120,8 @@ async def grant(
 ) -> Grant:
     """Grant units beyond the month's allowance, until they are burned or ``expires_at``.
 
-    Raises ``Invalid`` if ``expiresAt`` is over or too many grants are left; ``NotFound`` for an unknown user.
+    Raises ``Invalid`` if ``expiresAt`` is over, ``Contradiction`` if too many grants are left, ``NotFound`` for an
+    unknown user.
     """
     async with database.transaction() as tx:
         now = await _locked(tx, user_id, "expiresAt", expires_at, "count_grants")

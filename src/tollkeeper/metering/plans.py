@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _UNIQUE_VIOLATION: Final = "23505"
+_LONGEST: Final = timedelta(days=36_500)
 _NOT_OF_TERMS: Final = frozenset(
     {
         *("rank", "trial_days", "self_service", "text_policy", "retain_text_days"),
@@ -125,13 +126,18 @@ async def set_plan(
 
 
 async def locked(tx: Transaction, user_id: UUID, field: str, ends_at: datetime | None) -> datetime:
-    """Take a user's lock and answer the instant that decides; ``Invalid`` names the field of an end that is over."""
+    """Take a user's lock and answer the instant that decides; ``Invalid`` names the field of an end that cannot be."""
     if ends_at is not None and ends_at.tzinfo is None:
         raise Invalid.field(field, "must say its offset from UTC")
     now = await tx.value("bring_current", user_ids=[user_id])
-    if ends_at is not None and ends_at <= now:
-        raise Invalid.field(field, "must lie in the future")
+    refuse_odd_end(field, ends_at, now=now)
     return now
+
+
+def refuse_odd_end(field: str, ends_at: datetime | None, *, now: datetime) -> None:
+    """Refuse an end that is over, or further away than 100 years: the last of years has instants that UTC has not."""
+    if ends_at is not None and not now < ends_at <= now + _LONGEST:
+        raise Invalid.field(field, "must lie in the future, and at most 100 years ahead")
 
 
 async def put_on(
@@ -144,9 +150,25 @@ async def put_on(
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=starts_at)
     terms = await tx.one("terms", user_id=user_id, terms_id=terms_id)
     assert terms is not None  # noqa: S101 - written above
-    detail = {"plan": plan_name, "expires_at": expires_at and expires_at.isoformat()}
-    await activity.note(tx, user_id=user_id, actor=actor, action="plan.set", detail=detail)
+    await _note_set(tx, user_id, plan_name, expires_at, actor=actor)
     return Terms(**terms)
+
+
+async def give_until(
+    tx: Transaction, user_id: UUID, plan_name: str, *, until: datetime | None, now: datetime, actor: Actor
+) -> None:
+    """Give a user the plan that they are on, by the terms that they have, until an instant (None: for good).
+
+    For a transaction as in ``put_on``. Whatever was arranged to follow is taken back.
+    """
+    terms_id = await tx.value("give_until", user_id=user_id, until=until, at=now)
+    await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
+    await _note_set(tx, user_id, plan_name, until, actor=actor)
+
+
+async def _note_set(tx: Transaction, user_id: UUID, plan_name: str, until: datetime | None, *, actor: Actor) -> None:
+    detail = {"plan": plan_name, "expires_at": until and until.isoformat()}
+    await activity.note(tx, user_id=user_id, actor=actor, action="plan.set", detail=detail)
 
 
 async def new_terms(

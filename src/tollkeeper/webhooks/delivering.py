@@ -21,7 +21,7 @@ from tollkeeper.errors import Unavailable
 from tollkeeper.store.database import Database, Record, Statements
 from tollkeeper.webhooks import signing
 from tollkeeper.webhooks.endpoints import OVERLAP, Webhooks
-from tollkeeper.webhooks.messages import Outcome, body_of, pause_after
+from tollkeeper.webhooks.messages import LONGEST_PAUSE, Outcome, body_of, pause_after
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,7 @@ async def _note_health(tx: Statements, endpoint_id: UUID, outcomes: Sequence[Out
         enough=ENOUGH,
         rest=_REST,
         longest_rest=_LONGEST_REST,
+        longest_gap=LONGEST_PAUSE + LEASE + _LONGEST_REST,
     )
 
 

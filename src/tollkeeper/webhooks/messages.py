@@ -34,6 +34,8 @@ PAUSES: Final = (
 )
 LONGEST_ASKED: Final = timedelta(hours=24)
 _JITTER: Final = 0.1
+# Between two tries of one message.
+LONGEST_PAUSE: Final = max(LONGEST_ASKED, PAUSES[-1] * (1 + _JITTER))
 _GOOD: Final = range(200, 300)
 _GONE: Final = 410
 

@@ -4,16 +4,16 @@ import { ChangeForm } from "./ChangeForm";
 
 interface ChangePlanProps {
   plan: Terms;
-  /** It is the present one: what was arranged instead is taken back. */
-  isOwn: boolean;
+  /** What was arranged instead of it is taken back. */
+  isKept: boolean;
   onClose: () => void;
 }
 
 /** Changing one's own plan, or keeping it. */
-export function ChangePlan({ plan, isOwn, onClose }: ChangePlanProps) {
+export function ChangePlan({ plan, isKept, onClose }: ChangePlanProps) {
   return (
-    <Dialog title={isOwn ? `Keep ${plan.name}?` : `Change to ${plan.name}?`} onClose={onClose}>
-      <ChangeForm plan={plan} isKept={isOwn} onClose={onClose} />
+    <Dialog title={isKept ? `Keep ${plan.name}?` : `Change to ${plan.name}?`} onClose={onClose}>
+      <ChangeForm plan={plan} isKept={isKept} onClose={onClose} />
     </Dialog>
   );
 }

@@ -15,7 +15,7 @@ import { ComparisonOutline, PlanComparison } from "./PlanComparison";
 import { PlanSummary, SummaryOutline } from "./PlanSummary";
 import styles from "./plan.module.css";
 import { Subscription } from "./Subscription";
-import { wayTo } from "./terms";
+import { type Way, wayTo } from "./terms";
 
 /** What one's plan allows, what of it is used, and what the others would allow. */
 export function PlanPage() {
@@ -24,7 +24,7 @@ export function PlanPage() {
   // Once it is known which of them is one's own, so that nothing moves.
   const catalogue = { ...plans, data: own.isPending ? undefined : plans.data };
   const isActing = useAccount().data?.actingAs != null;
-  const [wished, setWished] = useState<Terms>();
+  const [wished, setWished] = useState<{ plan: Terms; isKept: boolean }>();
   const [bought, setBought] = useState<Offer>();
   return (
     <>
@@ -43,7 +43,7 @@ export function PlanPage() {
               {!found.limits.canMakeRequest && <Refusal limits={found.limits} isOnPlan />}
               <Panel>
                 <PlanSummary title="Your plan" of={found}>
-                  <Ending of={found} keep={() => setWished(found.plan)} />
+                  <Ending of={found} keep={() => setWished({ plan: found.plan, isKept: true })} />
                   {found.subscription !== null && !isActing && <Subscription of={found.subscription} />}
                 </PlanSummary>
               </Panel>
@@ -58,9 +58,17 @@ export function PlanPage() {
                 own={own.data?.plan.name}
                 action={(plan) => {
                   const way = own.data && wayTo(plan, own.data);
-                  if (way === "take") return <WayTo plan={plan} by="Change to" go={() => setWished(plan)} />;
+                  if (way === undefined || (way === "buy" && isActing)) return null;
                   return (
-                    way === "buy" && !isActing && <WayTo plan={plan} by="Buy" go={() => setBought(plan)} />
+                    <WayTo
+                      plan={plan}
+                      by={way}
+                      go={() =>
+                        way === "buy"
+                          ? setBought(plan)
+                          : setWished({ plan: inCycle(plan, way), isKept: false })
+                      }
+                    />
                   );
                 }}
               />
@@ -75,31 +83,37 @@ export function PlanPage() {
           </p>
         )}
       </div>
-      {wished !== undefined && (
-        <ChangePlan
-          plan={wished}
-          isOwn={wished.name === own.data?.plan.name}
-          onClose={() => setWished(undefined)}
-        />
-      )}
+      {wished !== undefined && <ChangePlan {...wished} onClose={() => setWished(undefined)} />}
       {bought !== undefined && <BuyPlan plan={bought} onClose={() => setBought(undefined)} />}
     </>
   );
 }
 
-function WayTo({ plan, by, go }: { plan: Terms; by: "Change to" | "Buy"; go: () => void }) {
+const WAYS: Record<Way, { label: string; of: (name: string) => string }> = {
+  take: { label: "Change", of: (name) => `Change to ${name}` },
+  buy: { label: "Buy", of: (name) => `Buy ${name}` },
+  monthly: { label: "Pay monthly", of: (name) => `Pay ${name} monthly` },
+  yearly: { label: "Pay yearly", of: (name) => `Pay ${name} yearly` },
+};
+
+function WayTo({ plan, by, go }: { plan: Terms; by: Way; go: () => void }) {
+  const { label, of } = WAYS[by];
   return (
     <Button
       className={styles.take ?? ""}
       size="compact-xs"
-      variant={by === "Buy" ? "light" : "default"}
-      aria-label={`${by} ${plan.name}`}
+      variant={by === "buy" ? "light" : "default"}
+      aria-label={of(plan.name)}
       onClick={go}
     >
-      {by === "Buy" ? "Buy" : "Change"}
+      {label}
     </Button>
   );
 }
+
+/** The plan, to be paid in a cycle that was chosen already. */
+const inCycle = (plan: Terms, way: Way): Terms =>
+  way === "monthly" || way === "yearly" ? { ...plan, billingCycle: way } : plan;
 
 /** When the plan ends, what follows, and a way to keep it where that was one's own wish. */
 function Ending({ of: { plan, subscription }, keep }: { of: OwnPlan; keep: () => void }) {

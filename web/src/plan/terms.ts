@@ -90,13 +90,23 @@ export function priceByCycle({ pricePerMonth, pricePerYear, currency }: Terms, c
 export const yearlyPriceOf = (terms: Terms): string | undefined =>
   terms.pricePerYear !== null && terms.billingCycle === "monthly" ? priceByCycle(terms, "yearly") : undefined;
 
+/** How one comes to a plan; the own one may be paid in the other cycle. */
+export type Way = "take" | "buy" | "monthly" | "yearly";
+
 /**
- * How one comes to a plan: one takes by oneself what lies below one's own and what is there for taking, and buys what is
- * sold, one's own too if it ends. Who has a subscription changes that.
+ * One takes by oneself what lies below one's own and what is there for taking, and buys what is sold, one's own too if it
+ * ends. Who has a subscription changes that; what was given for a time is followed by what is for taking.
  */
-export function wayTo(plan: Offer, { plan: own, subscription }: OwnPlan): "take" | "buy" | undefined {
+export function wayTo(plan: Offer, { plan: own, subscription }: OwnPlan): Way | undefined {
   if (subscription === "running") return undefined;
-  const isOwn = plan.name === own.name;
-  if (!isOwn && (plan.rank < own.rank || plan.selfService)) return "take";
-  return plan.checkoutCycles.length > 0 && (!isOwn || own.expiresAt !== null) ? "buy" : undefined;
+  const isGiven = own.expiresAt !== null && own.nextPlan === null;
+  const isLess = plan.rank < own.rank && (!isGiven || plan.name === "free");
+  const isSold = plan.checkoutCycles.length > 0;
+  if (plan.name !== own.name) return isLess || plan.selfService ? "take" : isSold ? "buy" : undefined;
+  if (own.isTrial && plan.selfService && isGiven) return "take";
+  if (own.nextPlan === null && !own.isTrial && plan.pricePerYear !== null) {
+    if (own.billingCycle === "yearly" && (!isGiven || plan.selfService)) return "monthly";
+    if (own.billingCycle === "monthly" && plan.selfService) return "yearly";
+  }
+  return isSold && own.expiresAt !== null ? "buy" : undefined;
 }

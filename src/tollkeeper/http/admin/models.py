@@ -290,10 +290,9 @@ def _model(request: Exchange) -> str:
 
 def _instant(request: Exchange) -> datetime:
     try:
-        at = msgspec.convert(path_text(request, "effective_from"), Moment, strict=False)
-    except msgspec.ValidationError:
+        return msgspec.convert(path_text(request, "effective_from"), Moment, strict=False).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
         raise NotUnderstood("must be an instant such as 2026-01-01T00:00:00Z", field="effective_from") from None
-    return at.astimezone(UTC)
 
 
 def _nanos(text: str, *, field: str) -> int:

@@ -14,7 +14,7 @@ CREATE OR REPLACE FUNCTION tk_tell(p_user uuid, p_kind text, p_about text, p_dat
 CREATE OR REPLACE FUNCTION tk_instant(p_at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    -- As the API writes instants.
+    -- As data of events tell instants: with milliseconds.
     SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
     $$;
 
@@ -72,10 +72,12 @@ CREATE OR REPLACE FUNCTION tk_warn(p_user uuid, p_refused text[] DEFAULT '{}') R
 DECLARE
     u         usage;
     w         record;
+    v_allowed numeric;   -- as it is told
     v_percent integer;
 BEGIN
     -- Tell of the percentages that what is used has reached, and of limits that refused a request; then say at which counts
-    -- there is more to tell. Once a limit was told to be reached, nothing less is told of it in that window.
+    -- there is more to tell. Once a limit was told to be reached, nothing less is told of it in that window, unless more is
+    -- allowed by now.
     SELECT k.* INTO u FROM usage AS k WHERE k.user_id = p_user;
     FOR w IN SELECT l.* FROM (VALUES
                  ('dailyRequests', u.day_requests, u.daily_requests, u.warn_day_requests, u.day_starts_at, u.day_ends_at),
@@ -86,8 +88,14 @@ BEGIN
                  ('monthlyCost', u.month_cost_nanos, u.monthly_cost_nanos + u.extra_nanos, u.warn_month_nanos,
                   u.month_starts_at, u.month_ends_at)) AS l (name, used, allowed, warn_at, starts_at, ends_at)
               WHERE l.used >= l.warn_at OR l.warn_at IS NOT NULL AND l.name = ANY (p_refused) LOOP
+        v_allowed := CASE w.name WHEN 'monthlyCost' THEN tk_cents(w.allowed) ELSE w.allowed END;
         FOR v_percent IN SELECT DISTINCT p.percent FROM unnest(u.warn_at || 100::smallint) AS p (percent)
                           WHERE w.used >= tk_percent_of(w.allowed, p.percent)
+                            AND (p.percent = 100 OR NOT EXISTS (
+                                    SELECT FROM events AS e
+                                     WHERE e.user_id = p_user
+                                       AND e.once = concat_ws(':', 'limit.reached', w.name, 100, tk_instant(w.starts_at))
+                                       AND (e.data ->> 'allowed')::numeric >= v_allowed))
                              OR p.percent = 100 AND w.name = ANY (p_refused)
                           ORDER BY p.percent LOOP
             PERFORM tk_tell(p_user, CASE v_percent WHEN 100 THEN 'limit.reached' ELSE 'limit.threshold' END,
@@ -95,7 +103,7 @@ BEGIN
                             jsonb_build_object(
                                 'limit', w.name, 'percent', v_percent, 'plan', u.plan_name,
                                 'used', CASE w.name WHEN 'monthlyCost' THEN tk_cents(w.used) ELSE w.used END,
-                                'allowed', CASE w.name WHEN 'monthlyCost' THEN tk_cents(w.allowed) ELSE w.allowed END,
+                                'allowed', v_allowed,
                                 'windowStart', tk_instant(w.starts_at), 'resetsAt', tk_instant(w.ends_at)));
         END LOOP;
     END LOOP;
@@ -128,7 +136,8 @@ CREATE OR REPLACE FUNCTION tk_tell_unpriced(p_changes tk_change[], p_users uuid[
 DECLARE
     m record;
 BEGIN
-    -- Of each model whose price nobody knows, once a month. The key is looked for first: most of them were told before.
+    -- Of each model whose price nobody knows, once a month; of twenty at most, for callers name models as they like. The key
+    -- is looked for first: most of them were told before.
     FOR m IN SELECT DISTINCT c.user_id, c.model, tk_instant(u.month_starts_at) AS month
                FROM unnest(p_changes) AS c
                JOIN usage AS u ON u.user_id = c.user_id
@@ -136,7 +145,8 @@ BEGIN
               ORDER BY c.user_id, c.model LOOP
         PERFORM FROM events AS e
           WHERE e.user_id = m.user_id AND e.once = concat_ws(':', 'request.unpriced', m.month, coalesce(m.model, ''));
-        IF NOT FOUND THEN
+        IF NOT FOUND AND (SELECT count(*) FROM events AS e
+                           WHERE e.user_id = m.user_id AND e.kind = 'request.unpriced' AND e.data ->> 'monthStart' = m.month) < 20 THEN
             PERFORM tk_tell(m.user_id, 'request.unpriced', concat_ws(':', m.month, coalesce(m.model, '')),
                             jsonb_build_object('model', m.model, 'monthStart', m.month), p_by_mail => false);
         END IF;

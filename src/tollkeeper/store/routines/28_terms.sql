@@ -31,9 +31,25 @@ CREATE OR REPLACE FUNCTION tk_period_of(p_anchor timestamptz, p_months integer, 
       CROSS JOIN LATERAL (SELECT g.guess - (tk_months_after(p_anchor, p_months * g.guess, p_zone) > p_at)::integer AS periods) AS f
     $$;
 
+CREATE OR REPLACE FUNCTION tk_is_running(p_status text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- Whether a subscription at Stripe is one that has not ended, paid for right now or not.
+    SELECT p_status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_limit(p_overrides jsonb, p_limit text, p_of_plan bigint) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT CASE WHEN p_overrides ? p_limit THEN (p_overrides ->> p_limit)::bigint ELSE p_of_plan END $$;
+
+CREATE OR REPLACE FUNCTION tk_overrides(p_user uuid, p_at timestamptz) RETURNS TABLE (limits jsonb, due_at timestamptz)
+    LANGUAGE sql STABLE ROWS 1
+    AS $$
+    -- The limits that are overridden at an instant, the newest counting, and when the first of the overrides ends.
+    SELECT coalesce(jsonb_object_agg(l.key, l.value ORDER BY e.id), '{}'), min(e.ends_at)
+      FROM plan_overrides AS e CROSS JOIN LATERAL jsonb_each(e.limits) AS l
+     WHERE e.user_id = p_user AND e.starts_at <= p_at AND coalesce(e.ended_at, e.ends_at, 'infinity') > p_at
+    $$;
 
 CREATE OR REPLACE FUNCTION tk_terms_in_force(p_user uuid, p_terms uuid, p_at timestamptz) RETURNS TABLE (
     plan_name              text,
@@ -73,9 +89,7 @@ CREATE OR REPLACE FUNCTION tk_terms_in_force(p_user uuid, p_terms uuid, p_at tim
            g.requests, g.tokens, g.nanos, v.warn_at, least(o.due_at, g.due_at, 'infinity')
       FROM plan_terms AS t
       JOIN plan_versions AS v ON v.plan_name = t.plan_name AND v.version = t.plan_version
-      CROSS JOIN (SELECT coalesce(jsonb_object_agg(l.key, l.value ORDER BY e.id), '{}') AS limits, min(e.ends_at) AS due_at
-                    FROM plan_overrides AS e CROSS JOIN LATERAL jsonb_each(e.limits) AS l
-                   WHERE e.user_id = p_user AND e.starts_at <= p_at AND coalesce(e.ended_at, e.ends_at, 'infinity') > p_at) AS o
+      CROSS JOIN tk_overrides(p_user, p_at) AS o
       CROSS JOIN (SELECT coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'requests'), 0)::bigint AS requests,
                          coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'tokens'), 0)::bigint AS tokens,
                          coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'cost'), 0)::bigint AS nanos,

@@ -181,8 +181,15 @@ BEGIN
             IF v_reason IS NOT NULL THEN
                 v_verdict := 'limit';
                 v_needed[i.ord] := CASE v_reason WHEN 'tokens' THEN v_token WHEN 'cost' THEN v_nano ELSE 1 END;
-                IF (CASE v_reason WHEN 'daily' THEN u.warn_day_requests WHEN 'monthly' THEN u.warn_month_requests
-                                  WHEN 'tokens' THEN u.warn_month_tokens WHEN 'cost' THEN u.warn_month_nanos END) IS NOT NULL THEN
+                -- What was only reserved comes back: a limit is reached once what is used leaves too little by itself, and
+                -- nothing less is left to tell.
+                IF CASE v_reason
+                       WHEN 'daily' THEN u.warn_day_requests IS NOT NULL
+                       WHEN 'monthly' THEN u.warn_month_requests IS NOT NULL
+                       WHEN 'tokens' THEN u.warn_month_tokens >= u.monthly_tokens + u.extra_tokens
+                                          AND u.month_tokens + v_token > u.monthly_tokens + u.extra_tokens
+                       WHEN 'cost' THEN u.warn_month_nanos >= u.monthly_cost_nanos + u.extra_nanos
+                                        AND u.month_cost_nanos + v_nano > u.monthly_cost_nanos + u.extra_nanos END THEN
                     v_warned := v_warned || u.user_id;
                     v_refused := v_refused || CASE v_reason WHEN 'daily' THEN 'dailyRequests' WHEN 'monthly' THEN 'monthlyRequests'
                                                             WHEN 'tokens' THEN 'monthlyTokens' ELSE 'monthlyCost' END;
@@ -324,19 +331,27 @@ CREATE OR REPLACE FUNCTION tk_upgrade(p_usage usage, p_type text, p_model text, 
     RETURNS text
     LANGUAGE sql STABLE
     AS $$
-    -- The next plan of the catalogue under which the same request would have been admitted.
+    -- The next plan of the catalogue under which the same request would have been admitted: overrides stay with their user.
     SELECT p.name
-      FROM plans AS p
-      CROSS JOIN LATERAL (SELECT ARRAY(SELECT jsonb_array_elements_text(p.features)) AS list) AS f
-     WHERE p.rank > coalesce((SELECT o.rank FROM plans AS o WHERE o.name = p_usage.plan_name), -1)
-       AND (p.daily_requests IS NULL OR p.daily_requests > p_usage.day_requests)
-       AND (p.monthly_requests IS NULL OR p.monthly_requests + p_usage.extra_requests > p_usage.month_requests)
-       AND (p.max_tokens_per_request IS NULL OR p.max_tokens_per_request >= p_tokens)
-       AND (p.monthly_tokens IS NULL OR p.monthly_tokens + p_usage.extra_tokens >= p_held + p_tokens)
-       AND (p.monthly_cost_nanos IS NULL OR p.monthly_cost_nanos + p_usage.extra_nanos >= p_spend)
-       AND (p.requests_per_minute IS NULL OR p.requests_per_minute > p_usage.minute_requests)
-       AND (p.concurrent_requests IS NULL OR p.concurrent_requests > p_usage.pending_requests)
-       AND (p_type = ANY (f.list) OR '*' = ANY (f.list)) AND tk_includes_model(f.list, p_model)
+      FROM tk_overrides(p_usage.user_id, tk_now()) AS o
+      CROSS JOIN plans AS p
+      CROSS JOIN LATERAL (SELECT tk_limit(o.limits, 'daily_requests', p.daily_requests) AS daily_requests,
+                                 tk_limit(o.limits, 'monthly_requests', p.monthly_requests) AS monthly_requests,
+                                 tk_limit(o.limits, 'max_tokens_per_request', p.max_tokens_per_request) AS max_tokens,
+                                 tk_limit(o.limits, 'monthly_tokens', p.monthly_tokens) AS monthly_tokens,
+                                 tk_limit(o.limits, 'monthly_cost_nanos', p.monthly_cost_nanos) AS monthly_nanos,
+                                 tk_limit(o.limits, 'requests_per_minute', p.requests_per_minute) AS requests_per_minute,
+                                 tk_limit(o.limits, 'concurrent_requests', p.concurrent_requests) AS concurrent_requests,
+                                 ARRAY(SELECT jsonb_array_elements_text(p.features)) AS features) AS l
+     WHERE p.rank > coalesce((SELECT h.rank FROM plans AS h WHERE h.name = p_usage.plan_name), -1)
+       AND (l.daily_requests IS NULL OR l.daily_requests > p_usage.day_requests)
+       AND (l.monthly_requests IS NULL OR l.monthly_requests + p_usage.extra_requests > p_usage.month_requests)
+       AND (l.max_tokens IS NULL OR l.max_tokens >= p_tokens)
+       AND (l.monthly_tokens IS NULL OR l.monthly_tokens + p_usage.extra_tokens >= p_held + p_tokens)
+       AND (l.monthly_nanos IS NULL OR l.monthly_nanos + p_usage.extra_nanos >= p_spend)
+       AND (l.requests_per_minute IS NULL OR l.requests_per_minute > p_usage.minute_requests)
+       AND (l.concurrent_requests IS NULL OR l.concurrent_requests > p_usage.pending_requests)
+       AND (p_type = ANY (l.features) OR '*' = ANY (l.features)) AND tk_includes_model(l.features, p_model)
        AND p_usage.is_active
      ORDER BY p.rank
      LIMIT 1

@@ -43,10 +43,12 @@ WITH due AS MATERIALIZED (
            i.shown_as IS NOT NULL AND u.is_active AND a.leaving_since IS NULL AND e.created_at > d.now - interval '24 hours'
            AND coalesce((SELECT (p.settings ->> CASE WHEN e.kind LIKE 'plan.%' THEN 'mails_plan' ELSE 'mails_limits' END)::boolean
                            FROM preferences AS p WHERE p.user_id = e.user_id), true)
+           AND NOT (e.kind = 'plan.expiring' AND (e.data ->> 'expiresAt')::timestamptz <= d.now)
            AND NOT (e.kind = 'limit.threshold'
                     AND EXISTS (SELECT FROM events AS m
                                  WHERE m.user_id = e.user_id AND m.kind IN ('limit.threshold', 'limit.reached')
                                    AND m.data ->> 'limit' = e.data ->> 'limit' AND m.data ->> 'windowStart' = e.data ->> 'windowStart'
+                                   AND m.created_at >= e.created_at
                                    AND (m.data ->> 'percent')::integer > (e.data ->> 'percent')::integer)) AS is_wanted
       FROM due AS d
       JOIN events AS e ON e.user_id = d.user_id AND e.id = d.id

@@ -125,6 +125,15 @@ SELECT p.ends_at
 -- Whether a user has tried a plan before.
 SELECT EXISTS (SELECT FROM plan_terms AS t WHERE t.user_id = :user_id AND t.plan_name = :plan AND t.is_trial);
 
+-- name: give_until$
+-- Say until when the terms in force are given (null: for good), whatever was arranged; answers which terms these are.
+UPDATE plan_terms AS t
+   SET expires_at = :until::timestamptz, given_until = :until::timestamptz, next_plan = NULL, next_cycle = NULL,
+       updated_at = :at::timestamptz
+  FROM usage AS u
+ WHERE u.user_id = :user_id AND t.user_id = :user_id AND t.id = u.plan_terms_id
+RETURNING t.id;
+
 -- name: arrange_next$
 -- Say when the terms in force expire and what follows them; answers which terms these are.
 UPDATE plan_terms AS t

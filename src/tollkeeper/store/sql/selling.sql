@@ -1,14 +1,5 @@
 -- Plans that a provider sells: the door for its changes, and what Stripe tells.
 
--- name: give_until$
--- Say until when the terms in force are given (null: for good), whatever was arranged; answers which terms these are.
-UPDATE plan_terms AS t
-   SET expires_at = :until::timestamptz, given_until = :until::timestamptz, next_plan = NULL, next_cycle = NULL,
-       updated_at = :at::timestamptz
-  FROM usage AS u
- WHERE u.user_id = :user_id AND t.user_id = :user_id AND t.id = u.plan_terms_id
-RETURNING t.id;
-
 -- name: door_change^
 -- What came by the door under a key.
 SELECT c.body_hash, c.answer
@@ -54,11 +45,13 @@ SELECT a.id FROM accounts AS a WHERE a.id = :user_id AND a.leaving_since IS NULL
 UPDATE stripe_customers AS c SET user_id = :user_id WHERE c.customer_id = :customer_id AND c.user_id IS NULL;
 
 -- name: customer_of_user$
--- The customer that a user is at Stripe: of several the one that was heard of last.
+-- The customer that a user is at Stripe: of several one with a subscription that is running, else the one heard of last.
 SELECT c.customer_id
   FROM stripe_customers AS c
  WHERE c.user_id = :user_id
- ORDER BY c.seen_at DESC, c.customer_id DESC
+ ORDER BY EXISTS (SELECT FROM stripe_subscriptions AS s
+                   WHERE s.customer_id = c.customer_id AND s.has_counted AND tk_is_running(s.status)) DESC,
+          c.seen_at DESC, c.customer_id DESC
  LIMIT 1;
 
 -- name: subscriptions_of_user
@@ -94,7 +87,7 @@ DELETE FROM stripe_customers AS c WHERE c.user_id IS NULL AND c.seen_at < tk_now
 -- name: subscription_of_user$
 -- What a user has bought at Stripe: a subscription that is `running` (paid for right now or not), or only such that have `ended`.
 -- No row for who never had one.
-SELECT CASE WHEN bool_or(s.status IN ('trialing', 'active', 'past_due', 'unpaid', 'paused')) THEN 'running' ELSE 'ended' END
+SELECT CASE WHEN bool_or(tk_is_running(s.status)) THEN 'running' ELSE 'ended' END
   FROM stripe_customers AS c
   JOIN stripe_subscriptions AS s ON s.customer_id = c.customer_id
  WHERE c.user_id = :user_id AND s.has_counted

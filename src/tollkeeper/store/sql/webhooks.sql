@@ -93,10 +93,10 @@ WITH ready AS MATERIALIZED (
        FOR UPDATE OF d SKIP LOCKED
 ), taken AS (
     UPDATE webhook_deliveries AS d
-       SET due_at = r.now + :lease::interval, tries = least(d.tries + 1, 1000), taken = d.taken + 1
+       SET due_at = r.now + :lease::interval, taken = d.taken + 1
       FROM due AS f, ready AS r
      WHERE d.user_id = f.user_id AND d.event_id = f.event_id AND d.endpoint_id = :endpoint_id
-    RETURNING d.user_id, d.event_id, d.tries, d.taken
+    RETURNING d.user_id, d.event_id, least(d.tries + 1, 1000) AS tries, d.taken
 )
 SELECT t.user_id, t.event_id, t.tries, t.taken, r.now, r.id AS endpoint_id, r.url, r.generation, r.is_rotating, e.kind,
        e.created_at,
@@ -111,6 +111,7 @@ SELECT t.user_id, t.event_id, t.tries, t.taken, r.now, r.id AS endpoint_id, r.ur
 -- Note what became of deliveries, but for those that another has taken meanwhile. Answers which it noted.
 UPDATE webhook_deliveries AS d
    SET state        = g.state,
+       tries        = least(d.tries + 1, 1000),
        due_at       = CASE WHEN g.state = 'waiting' THEN n.now + g.pause END,
        delivered_at = CASE WHEN g.state = 'delivered' THEN n.now END,
        attempts     = CASE WHEN jsonb_array_length(d.attempts) >= 10 THEN d.attempts - 0 ELSE d.attempts END
@@ -132,7 +133,10 @@ WITH judged AS MATERIALIZED (
                 WHEN b.failing_since <= b.now - :patience::interval THEN 'failing' END AS disabled_for
       FROM (SELECT w.id, w.is_active, n.now,
                    CASE WHEN :succeeded::integer = 0 THEN least(w.failures + :failed::integer, 1000000) ELSE 0 END AS failures,
-                   CASE WHEN :succeeded::integer = 0 THEN coalesce(w.failing_since, n.now) END AS failing_since
+                   -- After a while in which nothing was tried, all that is known is the failure now.
+                   CASE WHEN :succeeded::integer > 0 THEN NULL
+                        WHEN w.failed_at >= n.now - :longest_gap::interval THEN coalesce(w.failing_since, n.now)
+                        ELSE n.now END AS failing_since
               FROM (SELECT tk_now() AS now) AS n, webhook_endpoints AS w
              WHERE w.id = :endpoint_id
                -- Where all is well there is nothing to note, and nodes do not wait for each other.
@@ -142,9 +146,12 @@ WITH judged AS MATERIALIZED (
     UPDATE webhook_endpoints AS w
        SET failures      = j.failures,
            failing_since = j.failing_since,
-           resting_until = j.now + CASE WHEN :asked_pause::interval IS NOT NULL THEN :asked_pause::interval
-                                        WHEN j.failures >= :enough::integer
-                                        THEN least(:rest::interval * power(2, least(j.failures - :enough::integer, 10)), :longest_rest::interval) END,
+           failed_at     = CASE WHEN :failed::integer > 0 THEN j.now ELSE w.failed_at END,
+           -- What it asked for is heeded to the end, whatever else comes of other tries.
+           resting_until = greatest(
+               w.resting_until,
+               j.now + greatest(:asked_pause::interval, CASE WHEN j.failures >= :enough::integer
+                   THEN least(:rest::interval * power(2, least(j.failures - :enough::integer, 10)), :longest_rest::interval) END)),
            is_active     = w.is_active AND j.disabled_for IS NULL,
            disabled_at   = CASE WHEN j.disabled_for IS NULL THEN w.disabled_at ELSE j.now END,
            disabled_for  = coalesce(j.disabled_for, w.disabled_for)
