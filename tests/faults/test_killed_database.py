@@ -13,7 +13,7 @@ from tests.faults.audit import all_is_stored_once, audit
 from tests.faults.callers import Caller, Load
 from tests.faults.nodes import Site, connected
 
-LONGEST_GAP = 5.0
+LONGEST_GAP = 15.0
 _BUSY = """
     SELECT pid FROM pg_stat_activity WHERE application_name = 'tollkeeper' AND datname = current_database()
      ORDER BY state = 'active' DESC, query_start DESC LIMIT 1"""

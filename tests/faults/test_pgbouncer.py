@@ -27,7 +27,7 @@ from tollkeeper.store.placement import place
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
 
-_LONGEST_GAP = 5.0
+_LONGEST_GAP = 15.0
 _OVERDUE = """
 WITH late AS (UPDATE chat_requests SET expires_at = now() - interval '1 second' WHERE client_id = $1 RETURNING user_id)
 UPDATE usage SET due_at = now() - interval '1 second' FROM late WHERE usage.user_id = late.user_id"""

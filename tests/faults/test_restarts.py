@@ -106,7 +106,7 @@ async def test_what_is_in_flight_at_the_end_is_decided(battered: Site, battered_
 
         # Not longer: what waits for a lock is given up after a second.
         with suppress(TimeoutError):
-            await until(is_refusing, seconds=0.5)
+            await until(is_refusing, seconds=0.2)
     replies = await asyncio.gather(*sent)
     assert {reply.status for reply in replies} == {201}
     assert await ending == 0

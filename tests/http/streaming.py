@@ -42,7 +42,7 @@ class Follower:
         self.dashboard: Any = None
         self.events: list[Event] = []
 
-    async def next(self, within: float = 5.0) -> Event:
+    async def next(self, within: float = 30.0) -> Event:
         """Hear the next event, comments left out."""
         async with asyncio.timeout(within):
             while not (event := await self.hear()).kind:
@@ -72,7 +72,7 @@ class Follower:
             while self.dashboard != dashboard:
                 await self.hear()
 
-    async def end(self, within: float = 5.0) -> None:
+    async def end(self, within: float = 30.0) -> None:
         """Hear everything to the end."""
         try:
             async with asyncio.timeout(within):

@@ -180,6 +180,8 @@ async def test_a_change_is_whole_noted_with_its_actor_and_told_back(
     assert await service.owner.fetchval(terms, bob.id) == before
     longer = (await change(service, operator, bob.id, planExpiresAt=None)).json["user"]
     assert (longer["plan"], longer["planExpiresAt"]) == ("pro", None)
+    # They are the terms that they were.
+    assert await service.owner.fetchval(terms, bob.id) == before
     assert (await change(service, operator, bob.id, note=None)).json["user"]["note"] is None
     assert (await change(service, operator, bob.id, note="  ")).json["user"]["note"] is None
 
@@ -224,6 +226,7 @@ async def test_nobody_switches_themselves_off(service: Site, operator: Person) -
         (b'{"plan": "no-such-plan"}', "plan"),
         (b'{"plan": "pro", "planExpiresAt": "2020-01-01T00:00:00Z"}', "planExpiresAt"),
         (b'{"planExpiresAt": "2020-01-01T00:00:00Z"}', "planExpiresAt"),
+        (b'{"planExpiresAt": "9999-12-31T23:59:59-05:00"}', "planExpiresAt"),
         (b'{"planExpiresAt": "2099-01-01T00:00:00"}', "planExpiresAt"),
         (b'{"planExpiresAt": "tomorrow"}', "planExpiresAt"),
         (b'{"role": "admin"}', "role"),

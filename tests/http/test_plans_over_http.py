@@ -128,6 +128,12 @@ async def test_operators_override_limits_and_grant_units(service: Site, operator
         ("overrides", {"limits": {"used": 0}, "reason": "x"}, "limits.used"),
         ("overrides", {"limits": {"monthlyCost": 1e300}, "reason": "x"}, "limits.monthlyCost"),
         ("overrides", {"limits": {"dailyRequests": 1}, "reason": ""}, "reason"),
+        ("overrides", {"limits": {"dailyRequests": 1}, "reason": "x", "endsAt": "9999-12-31T23:59:59-05:00"}, "endsAt"),
+        (
+            "grants",
+            {"unit": "tokens", "amount": 1, "reason": "x", "expiresAt": "9999-12-31T23:59:59-05:00"},
+            "expiresAt",
+        ),
         ("overrides", {"limits": {"dailyRequests": 1}, "reason": "x", "endsAt": "2020-01-01T00:00:00Z"}, "endsAt"),
         ("grants", {"unit": "requests", "amount": 0, "reason": "x"}, "amount"),
         ("grants", {"unit": "tokens", "amount": 1.5, "reason": "x"}, "amount"),

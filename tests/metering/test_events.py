@@ -122,20 +122,52 @@ async def test_a_unit_given_back_and_taken_again_tells_nothing_twice(
     assert await limits_told(db, user) == [("dailyRequests", 50)]
 
 
-async def test_a_limit_that_refuses_what_is_too_large_for_its_rest_is_reached(
+async def test_a_limit_that_refuses_what_is_too_large_for_its_rest_is_reached_where_nothing_less_is_to_tell(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:
     user = await a_user(db, await a_plan(owner, "tokens", monthly_tokens=100))
+
+    async def use(tokens: int) -> None:
+        begun = await started(ledger, user)
+        await ledger.finish(an_outcome(user, begun.id, tokens_input=tokens, tokens_output=0))
+
+    # That one asks for too much is no news, nor that others have reserved what was left.
+    assert await refused(ledger, user, max_tokens=200) == "tokens"
+    begun = await started(ledger, user, max_tokens=90)
+    assert await refused(ledger, user, max_tokens=20) == "tokens"
+    assert await limits_told(db, user) == []
+    await ledger.finish(an_outcome(user, begun.id, tokens_input=60, tokens_output=0))
+    assert await refused(ledger, user, max_tokens=50) == "tokens"
+    assert await limits_told(db, user) == [("monthlyTokens", 50)]
+    await use(25)
+    held = await started(ledger, user, max_tokens=10)
+    assert await refused(ledger, user, max_tokens=10) == "tokens"
+    assert await limits_told(db, user) == [("monthlyTokens", 50), ("monthlyTokens", 80)]
     for _ in range(5):
-        assert await refused(ledger, user, max_tokens=200) == "tokens"
-    # Nothing less is told after it, in this month.
-    begun = await started(ledger, user)
-    await ledger.finish(an_outcome(user, begun.id, tokens_input=60, tokens_output=20))
-    assert await limits_told(db, user) == [("monthlyTokens", 100)]
+        assert await refused(ledger, user, max_tokens=20) == "tokens"
+    expected = [("monthlyTokens", percent) for percent in (50, 80, 100)]
+    assert await limits_told(db, user) == expected
+    await ledger.finish(an_outcome(user, held.id, tokens_input=15, tokens_output=0))
+    assert await limits_told(db, user) == expected
     await clock.hold(datetime(2026, 6, 1, tzinfo=UTC))
-    begun = await started(ledger, user)
-    await ledger.finish(an_outcome(user, begun.id, tokens_input=60, tokens_output=20))
-    assert await limits_told(db, user) == [("monthlyTokens", percent) for percent in (100, 50, 80)]
+    await use(80)
+    assert await limits_told(db, user) == [*expected, ("monthlyTokens", 50), ("monthlyTokens", 80)]
+
+
+async def test_nothing_less_is_told_after_a_limit_was_reached_unless_more_is_allowed(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection
+) -> None:
+    user = await a_user(db, await a_plan(owner, "ten", daily_requests=10, warn_at=[50]))
+    for _ in range(10):
+        await started(ledger, user)
+    await preferences.change(db, user, actor=ME, warn_at=[40, 90])
+    assert await refused(ledger, user) == "daily"
+    expected = [("dailyRequests", 50), ("dailyRequests", 100)]
+    assert await limits_told(db, user) == expected
+    await exceptions.override(db, user, {"daily_requests": 20}, reason="more", ends_at=None, actor=ME)
+    for _ in range(8):
+        await started(ledger, user)
+    assert await limits_told(db, user) == sorted([*expected, ("dailyRequests", 40), ("dailyRequests", 90)])
 
 
 async def test_money_is_told_in_cents_when_it_is_booked(
@@ -261,6 +293,22 @@ async def test_a_model_without_a_price_is_told_once_a_month(
     await clock.hold(datetime(2026, 6, 1, tzinfo=UTC))
     await completed("nobody-s")
     assert len(await told(db, user, "request.unpriced")) == 3
+
+
+async def test_callers_who_make_up_models_are_told_of_twenty_a_month(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    user = await a_user(db, await a_plan(owner, "all"))
+
+    async def made_up(first: int, last: int) -> int:
+        for number in range(first, last):
+            begun = await started(ledger, user, model=f"made-up-{number}")
+            await ledger.finish(an_outcome(user, begun.id, tokens_input=1, tokens_output=1))
+        return len(await told(db, user, "request.unpriced"))
+
+    assert await made_up(0, 25) == 20
+    await clock.hold(datetime(2026, 6, 1, tzinfo=UTC))
+    assert await made_up(25, 27) == 22
 
 
 @pytest.mark.parametrize(("days", "times"), [(6, 0), (7, 1)])

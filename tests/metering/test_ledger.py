@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from tests.metering.making import OWN_MODEL, a_plan, a_request, a_user, an_outcome, outcomes_of, started, usage_of
+from tollkeeper.activity import Actor
 from tollkeeper.errors import (
     AccountInactive,
     Invalid,
@@ -20,7 +21,7 @@ from tollkeeper.errors import (
     TooManyTokens,
     UnpricedModel,
 )
-from tollkeeper.metering import records
+from tollkeeper.metering import exceptions, records
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.verify import verify
@@ -132,6 +133,9 @@ async def test_the_first_full_limit_is_named_and_the_next_plan_that_has_room(
     await started(ledger, user)
     assert (await refused(ledger, user))["upgradeTo"] == "high"
     assert (await refused(ledger, user, request_type="chat"))["limit"] == "daily"
+    # An override stays with its user, whatever their plan.
+    await exceptions.override(db, user, {"daily_requests": 1}, reason="slow", ends_at=None, actor=Actor("test"))
+    assert (await refused(ledger, user))["upgradeTo"] is None
 
 
 @pytest.mark.usefixtures("own_model")

@@ -19,6 +19,8 @@ from tollkeeper.metering.changes import Changed, Wish
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.verify import verify
+from tollkeeper.selling import providing
+from tollkeeper.selling.providing import Held
 from tollkeeper.store.database import Database
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -210,6 +212,46 @@ async def test_what_was_given_for_a_time_ends_then_at_the_latest(ledger: Ledger,
     assert (await change(db, user, "team")).own.expires_at == until
     await clock.hold(until)
     assert await plan_of(db, ledger, user) == "free"
+
+
+@pytest.mark.parametrize(
+    ("given", "cycle", "wish"),
+    [
+        ("team", "yearly", Wish("team", "monthly")),
+        ("enterprise", None, Wish("team")),
+        ("enterprise", None, Wish("pro")),
+    ],
+)
+async def test_nobody_keeps_by_themselves_what_was_given_for_a_time(
+    *, ledger: Ledger, db: Database, clock: Clock, given: str, cycle: Any, wish: Wish
+) -> None:
+    user = await a_user(db, "free")
+    until = AT + timedelta(days=3)
+    known = await providing.catalogue(db)
+    async with db.transaction() as tx:
+        now = await tx.value("bring_current", user_ids=[user])
+        await providing.hold(tx, user, Held(given, cycle, until=until), known, now=now, actor=ME, reference=None)
+    with pytest.raises(NeedsCheckout):
+        await changes.change(db, user, wish, actor=ME, by_themselves=True)
+    # What is for taking may follow, and free.
+    assert (await change(db, user, "basic", alone=True)).own.next_plan == "basic"
+    assert (await change(db, user, "free", alone=True)).own.next_plan == "free"
+    await clock.hold(until)
+    assert await plan_of(db, ledger, user) == "free"
+
+
+async def test_a_change_that_is_asked_for_twice_does_not_undo_itself(db: Database) -> None:
+    user = await a_user(db, "free")
+    await change(db, user, "team", billing_cycle="yearly")
+    await change(db, user, "team", billing_cycle="monthly")
+    with pytest.raises(Contradiction, match="paid monthly, already"):
+        await changes.change(db, user, Wish("team", "monthly"), actor=ME, by_themselves=False)
+    # Who has cancelled and would rather pay by the month does not get the year back.
+    await change(db, user, "free")
+    made = await change(db, user, "team", billing_cycle="monthly")
+    assert (made.decision.kind, made.own.next_plan, made.own.next_cycle) == ("renewed", "team", "monthly")
+    back = await change(db, user, "team")
+    assert (back.decision.kind, back.own.plan.billing_cycle, back.own.next_plan) == ("resumed", "yearly", None)
 
 
 async def test_the_history_says_how_one_came_to_each_plan(ledger: Ledger, db: Database, clock: Clock) -> None:

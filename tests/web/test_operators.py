@@ -176,8 +176,8 @@ async def test_a_note_is_kept_for_operators_alone(operator: Visitor, served: Ser
     save = operator.page.get_by_role("button", name="Save")
     for note in ("Asked twice for <b>more</b>.\nCall on Monday.", ""):
         await operator.page.get_by_role("textbox", name="Note").fill(note)
-        await save.click()
-        await expect(save).to_be_disabled()
+        async with operator.page.expect_response(lambda answer: answer.request.method == "PUT"):
+            await save.click()
         await operator.page.reload()
         await operator.settled()
         assert await operator.page.get_by_role("textbox", name="Note").input_value() == note
@@ -193,6 +193,7 @@ async def test_a_users_page_shows_what_the_user_sees(operator: Visitor, served: 
     own = await served.call("GET", "/api/user/dashboard", user=email)
     assert await operator.fetch(f"/api/admin/users/{user['id']}/dashboard") == own
     meters = operator.page.get_by_role("region", name="Limits").locator("meter")
+    await expect(meters).to_have_count(2)
     assert await meters.evaluate_all("(all) => all.map((each) => each.value)") == [
         own["limits"]["dailyUsed"],
         own["limits"]["monthlyUsed"],

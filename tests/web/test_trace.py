@@ -85,7 +85,9 @@ async def _stats(page: Locator) -> dict[str, str]:
 
 
 async def _bars(visitor: Visitor, title: str) -> dict[str, str]:
-    rows = await visitor.page.get_by_role("region", name=title).locator("li").all_inner_texts()
+    shown = visitor.page.get_by_role("region", name=title).locator("li")
+    await shown.first.wait_for()
+    rows = await shown.all_inner_texts()
     return {name.strip(): number.strip() for name, number in (row.rsplit("\n", 1) for row in rows)}
 
 

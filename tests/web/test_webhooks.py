@@ -55,7 +55,8 @@ async def remove(operator: Visitor, receiver: Receiver) -> None:
     await button(dialog(operator, "Remove this endpoint?"), "Remove").click()
     await operator.page.wait_for_url(f"**{PATH}")
     await expect(operator.page.get_by_role("link", name=receiver.url)).to_have_count(0)
-    assert all("status of 422" in each for each in operator.troubles), operator.troubles
+    # The page that was left may have asked once more for what is gone.
+    assert all("status of 422" in each or "status of 404" in each for each in operator.troubles), operator.troubles
     assert operator.elsewhere == []
 
 
@@ -67,11 +68,12 @@ async def test_what_is_sent_to_an_endpoint_is_seen_and_sent_again(
     await expect(page.get_by_label("What came back")).to_contain_text("Status 204, after")
     assert receiver.got[0].is_signed_with(secret)
 
-    receiver.mood = "status 500"
+    # Not tried again before this has been looked at.
+    receiver.mood = "wait 503 3600"
     async with connected(served.site, "owner") as owner:
         user_id = await owner.fetchval("SELECT id FROM accounts WHERE role = 'admin' LIMIT 1")
         (name,) = await tell(owner, user_id, kind="plan.changed")
-        await expect(row_with(operator, "plan.changed")).to_contain_text("1: Status 500")
+        await expect(row_with(operator, "plan.changed")).to_contain_text("1: Status 503")
         await owner.execute("UPDATE webhook_deliveries SET state = 'failed', due_at = NULL WHERE state = 'waiting'")
     await expect(row_with(operator, "plan.changed")).to_contain_text("Failed")
     receiver.mood = "well"

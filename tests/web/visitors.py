@@ -148,6 +148,15 @@ class Visitor:
         await self.page.get_by_role("heading", level=1).wait_for()
         await self.page.wait_for_function(_IS_SETTLED)
 
+    async def live(self) -> None:
+        """Wait until the page is settled, and hears of what happens from now on."""
+        await self.settled()
+        await self.page.locator("[role=status]:visible:text-is('Live')").wait_for()
+
+    def forgive(self, status: int) -> None:
+        """Pass over refusals of a page that has been left: it may have asked once more before it was gone."""
+        self.troubles[:] = [each for each in self.troubles if f"status of {status}" not in each]
+
     async def follow(self, link: Locator) -> None:
         """Go by a link to another page: until that has come, the old one is still there, heading and all."""
         before = await self.page.title()

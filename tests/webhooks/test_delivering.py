@@ -168,6 +168,56 @@ async def test_one_success_in_five_days_is_enough(
     assert (await endpoints.one(db, endpoint.id)).is_active
 
 
+async def test_one_that_nothing_was_sent_to_for_days_is_not_switched_off_by_one_failure(
+    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    receiver.mood = "status 500"
+    await tell(owner, ada)
+    await deliver(db)
+    await owner.execute("UPDATE webhook_deliveries SET state = 'failed', due_at = NULL")
+    later = NOW + timedelta(days=6)
+    await set_clock(owner, later)
+    await tell(owner, ada)
+    await deliver(db)
+    found = await endpoints.one(db, endpoint.id)
+    assert (found.is_active, found.failing_since) == (True, later)
+
+
+async def test_one_that_fails_is_not_tried_sooner_because_it_asks_for_it(
+    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    receiver.mood = "wait 503 0"
+    await tell(owner, ada, count=30)
+    await deliver(db)
+    tried = len(receiver.got)
+    assert delivering.ENOUGH <= tried < delivering.ENOUGH + delivering.AT_ONCE
+    rests = (await endpoints.one(db, endpoint.id)).resting_until
+    assert rests
+    assert rests - NOW >= timedelta(seconds=15)
+    await deliver(db)
+    assert len(receiver.got) == tried
+
+
+async def test_what_was_taken_and_never_sent_is_no_try(
+    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    await tell(owner, ada)
+    taken = {
+        "endpoint_id": endpoint.id,
+        "lease": delivering.LEASE,
+        "overlap": endpoints.OVERLAP,
+        "most": 4,
+        "enough": 5,
+    }
+    for dead in range(12):
+        await set_clock(owner, NOW + dead * delivering.LEASE)
+        assert [row["tries"] for row in await db.all("take_webhooks", **taken)] == [1]
+    await set_clock(owner, NOW + 12 * delivering.LEASE)
+    receiver.mood = "status 500"
+    await deliver(db)
+    assert await states(owner) == [("waiting", 1)]
+
+
 async def test_one_that_fails_rests_and_is_tried_with_one_message_then(
     db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
 ) -> None:
@@ -258,7 +308,7 @@ async def test_what_a_killed_node_had_taken_another_delivers_after_the_lease(
     await set_clock(owner, NOW + delivering.LEASE)
     await deliver(db)
     assert receiver.ids == {name: 2}
-    assert await states(owner) == [("delivered", 2)]
+    assert await states(owner) == [("delivered", 1)]
     assert endpoint
 
 
@@ -283,7 +333,7 @@ async def test_who_wakes_after_the_lease_has_nothing_more_to_say(
     await set_clock(owner, NOW + delivering.LEASE)
     await deliver(db)
     newer = await states(owner)
-    assert newer == [("delivered" if late != "well" else "waiting", 2)]
+    assert newer == [("delivered" if late != "well" else "waiting", 1)]
     noting.set()
     await slow.idle()
     assert await states(owner) == newer

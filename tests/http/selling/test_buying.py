@@ -95,6 +95,15 @@ async def test_a_trial_is_had_once_and_nothing_is_managed_that_was_never_bought(
     assert (await bought(site, ana, trial=True)).is_problem(409, "contradiction")
 
 
+async def test_the_portal_is_that_of_the_customer_who_pays(site: Site, stripe: FakeStripe, ana: Person) -> None:
+    """Two checkouts at once make two customers."""
+    for number, (name, kind) in enumerate((("pays", "created"), ("paid", "created"), ("paid", "deleted"))):
+        mine = {"customer": f"cus_{ana.id}_{name}", "id": f"sub_{ana.id}_{name}"}
+        await told(site, about(ana, kind, at=NOW + number, **mine))
+    assert (await site.call("POST", "/api/user/plan/portal", by=ana.by_cookie)).status == 200
+    assert stripe.asked[-1][1]["customer"] == f"cus_{ana.id}_pays"
+
+
 @pytest.mark.parametrize("mood", ["fails", "limits", "talks nonsense", "says little", "says much", "packs", "sends on"])
 async def test_a_stripe_that_is_not_well_is_503(site: Site, stripe: FakeStripe, ana: Person, mood: str) -> None:
     stripe.mood = mood

@@ -36,7 +36,8 @@ export function useLiveDashboard(userId: string): Status {
       if (dashboard === null) return;
       const known = client.getQueryData<Dashboard>(KEY);
       client.setQueryData(KEY, dashboard);
-      if (known !== undefined && hasMoved(known, dashboard)) settling ??= setTimeout(follow, SETTLED_MS);
+      // Before the first that is heard something may have happened since the page asked.
+      if (known === undefined || hasMoved(known, dashboard)) settling ??= setTimeout(follow, SETTLED_MS);
     }, userId);
     return () => {
       clearTimeout(settling);

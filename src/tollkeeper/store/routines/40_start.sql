@@ -183,13 +183,13 @@ BEGIN
                 v_needed[i.ord] := CASE v_reason WHEN 'tokens' THEN v_token WHEN 'cost' THEN v_nano ELSE 1 END;
                 -- What was only reserved comes back: a limit is reached once what is used leaves too little by itself, and
                 -- nothing less is left to tell.
-                IF CASE v_reason
-                       WHEN 'daily' THEN u.warn_day_requests IS NOT NULL
-                       WHEN 'monthly' THEN u.warn_month_requests IS NOT NULL
-                       WHEN 'tokens' THEN u.warn_month_tokens >= u.monthly_tokens + u.extra_tokens
-                                          AND u.month_tokens + v_token > u.monthly_tokens + u.extra_tokens
-                       WHEN 'cost' THEN u.warn_month_nanos >= u.monthly_cost_nanos + u.extra_nanos
-                                        AND u.month_cost_nanos + v_nano > u.monthly_cost_nanos + u.extra_nanos END THEN
+                IF (CASE v_reason
+                        WHEN 'daily' THEN u.warn_day_requests IS NOT NULL
+                        WHEN 'monthly' THEN u.warn_month_requests IS NOT NULL
+                        WHEN 'tokens' THEN u.warn_month_tokens >= u.monthly_tokens + u.extra_tokens
+                                           AND u.month_tokens + v_token > u.monthly_tokens + u.extra_tokens
+                        WHEN 'cost' THEN u.warn_month_nanos >= u.monthly_cost_nanos + u.extra_nanos
+                                         AND u.month_cost_nanos + v_nano > u.monthly_cost_nanos + u.extra_nanos END) THEN
                     v_warned := v_warned || u.user_id;
                     v_refused := v_refused || CASE v_reason WHEN 'daily' THEN 'dailyRequests' WHEN 'monthly' THEN 'monthlyRequests'
                                                             WHEN 'tokens' THEN 'monthlyTokens' ELSE 'monthlyCost' END;
