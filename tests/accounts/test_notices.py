@@ -128,6 +128,25 @@ async def test_of_what_came_at_once_of_one_limit_the_most_is_mailed(
     ]
 
 
+async def test_a_larger_allowance_is_mailed_of_though_more_of_the_smaller_one_was(
+    db: Database, owner: Any, ada: UUID, box: Mailbox
+) -> None:
+    await happen(owner, ada, "limit.threshold", A_LIMIT | {"percent": 80}, about="80")
+    assert await notices.tell(db, post(box)) == 1
+    await set_clock(owner, NOW + timedelta(minutes=5))
+    await happen(owner, ada, "limit.threshold", A_LIMIT | {"percent": 50, "allowed": 100}, about="50")
+    assert await notices.tell(db, post(box)) == 1
+
+
+async def test_that_a_plan_is_about_to_end_is_not_mailed_once_it_has_ended(
+    db: Database, owner: Any, ada: UUID, box: Mailbox
+) -> None:
+    for hours, about in ((-1, "over"), (1, "soon")):
+        end = (NOW + timedelta(hours=hours)).isoformat()
+        await happen(owner, ada, "plan.expiring", {"plan": "team", "expiresAt": end, "nextPlan": "free"}, about=about)
+    assert await notices.tell(db, post(box)) == 1
+
+
 async def test_who_is_switched_off_or_leaving_gets_none(db: Database, owner: Any, ada: UUID, box: Mailbox) -> None:
     await users.change(db, ada, actor=OPERATOR, is_active=False)
     eve = (await users.add(db, "eve@example.com")).id
