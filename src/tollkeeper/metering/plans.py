@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _UNIQUE_VIOLATION: Final = "23505"
-_LONGEST: Final = timedelta(days=36_500)
+_LAST_YEAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _NOT_OF_TERMS: Final = frozenset(
     {
         *("rank", "trial_days", "self_service", "text_policy", "retain_text_days"),
@@ -135,9 +135,9 @@ async def locked(tx: Transaction, user_id: UUID, field: str, ends_at: datetime |
 
 
 def refuse_odd_end(field: str, ends_at: datetime | None, *, now: datetime) -> None:
-    """Refuse an end that is over, or further away than 100 years: the last of years has instants that UTC has not."""
-    if ends_at is not None and not now < ends_at <= now + _LONGEST:
-        raise Invalid.field(field, "must lie in the future, and at most 100 years ahead")
+    """Refuse an end that is over, or in the last year that can be told: some of its instants UTC has no name for."""
+    if ends_at is not None and not now < ends_at < _LAST_YEAR:
+        raise Invalid.field(field, "must lie in the future, before the year 9999")
 
 
 async def put_on(
