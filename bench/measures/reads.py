@@ -1,37 +1,30 @@
-"""Dashboards a second from one process, beside an empty handler of the same framework."""
+"""Dashboards a second from one process, beside a route of the same process that asks nobody and says two words."""
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
-from bench.course import Wishes, course, free_port, until_ready
+from bench.course import Wishes, course
 from bench.figures import Comparison, Measure, Measured
 from bench.measures.pairs import OURS
-from bench.programs import running
 from bench.turns import Figure, contend, in_turn, per_second
 
 UNIT: Final = "GETs/s"
 EMPTY: Final = "an empty handler"
+NOTHING: Final = "/healthz"
 PATH: Final = "/api/user/dashboard"
 
 
 async def run(wishes: Wishes) -> Measured:
-    """Users with some requests each look at their dashboards; so do as many callers of a handler that does nothing."""
-    port = free_port()
-    async with (
-        course(wishes, "reads") as here,
-        here.service() as served,
-        running(sys.executable, "-m", "bench.empty", str(port), log=here.log) as empty,
-    ):
-        await until_ready(port, empty, PATH)
+    """Users with some requests each look at their dashboards, and in turn at what is as good as nothing."""
+    async with course(wishes, "reads") as here, here.service() as served:
         filled = await here.checked(served, kind="pairs")
 
         async def ours() -> Figure:
             return per_second(await here.load(served, kind="gets", path=PATH))
 
         async def theirs() -> Figure:
-            return per_second(await here.load(port, kind="gets", path=PATH))
+            return per_second(await here.load(served, kind="gets", path=NOTHING))
 
         turns = [contend(OURS, UNIT, ours), contend(EMPTY, UNIT, theirs)]
         failures = await in_turn(turns, wishes.rounds)

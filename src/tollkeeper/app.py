@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,8 @@ from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
 from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Readiness
-from tollkeeper.http.routes import asgi_app
+from tollkeeper.http.front import Front
+from tollkeeper.http.routes import answering
 from tollkeeper.location import courier, located, master_keys, webhooks_of
 from tollkeeper.metering.keeping import Keeping
 from tollkeeper.metering.ledger import Ledger
@@ -44,7 +45,7 @@ _PATIENT_SECONDS: Final = 300.0
 class Application:
     """What a server serves. ``readiness`` is told when it stops."""
 
-    asgi: Callable[..., Awaitable[None]]
+    asgi: Front
     backend: Backend
     readiness: Readiness
 
@@ -99,8 +100,8 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             readiness=readiness,
             webhooks=webhooks_of(settings, keys, public_url),
         )
-        async with jobs.beating(database, backend.node, backend.pulse, sealer):
-            yield Application(asgi_app(backend), backend, readiness)
+        async with jobs.beating(database, backend.node, backend.pulse, sealer), answering(backend) as front:
+            yield Application(front, backend, readiness)
 
 
 async def first_operator_url(settings: Settings, addresses: Addresses) -> str | None:

@@ -7,10 +7,12 @@ import random
 import socket
 from typing import Any, Final, Literal, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from tollkeeper.errors import NotUnderstood, TollkeeperError
+from tollkeeper.http.exchange import CLOSE
 from tollkeeper.http.front import GUARDS
 from tollkeeper.http.problems import HeadersTooLarge, TooSlow, document
 
@@ -20,45 +22,75 @@ WRITE_SECONDS: Final = 30.0
 UNTAKEN_SECONDS: Final = 60.0
 MOST_HEADER_BYTES: Final = 2**16
 
+_WITHOUT_BODY: Final = (204, 304)
 _SWEEP_SECONDS: Final = 1.0
 
 Phase = Literal["waiting", "headers", "body", "answer"]
 
 
-class GatheringTransport:
-    """Writes once in a turn of the loop: uvicorn writes head and body apart, and each would be a system call."""
+class _Cycle(RequestResponseCycle):
+    """One exchange, whose head is written together with the first piece of its body: one system call for most.
 
-    __slots__ = ("_gathered", "_loop", "_transport")
+    Headers are looked through once, as a whole, for what would end a line; uvicorn looks at each name and each value.
+    """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._gathered: list[bytes] = []
+    _head = b""
 
-    def write(self, content: bytes) -> None:
-        """Write with whatever else is written in this turn."""
-        if not self._gathered:
-            self._loop.call_soon(self._flush)
-        self._gathered.append(content)
+    async def send(self, message: Any) -> None:
+        """Take the next message of the application, as ASGI has it."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        if not self.response_started:
+            self.response_started = True
+            self.waiting_for_100_continue = False
+            self._head = self._begun(message["status"], [*self.default_headers, *message["headers"]])
+        elif self.response_complete:
+            raise RuntimeError("the answer is complete already")
+        else:
+            self._go_on(message["body"], is_last=not message["more_body"])
 
-    def close(self) -> None:
-        """Write what is left, and close."""
-        self._flush()
-        self._transport.close()
+    def _begun(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        self.chunked_encoding = self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY
+        for name, value in headers:
+            if name == b"content-length":
+                self.expected_content_length = int(value)
+                self.chunked_encoding = False
+            elif name == b"connection" and value == b"close":
+                self.keep_alive = False
+        if not self.keep_alive:
+            headers = [*(header for header in headers if header[0] != b"connection"), CLOSE]
+        if self.chunked_encoding:
+            headers.append((b"transfer-encoding", b"chunked"))
+        lines = b"\r\n".join([name + b": " + value for name, value in headers])
+        if lines.count(b"\n") != len(headers) - 1 or lines.count(b"\r") != len(headers) - 1 or b"\0" in lines:
+            raise RuntimeError("a header has the end of a line within it")
+        return STATUS_LINE[status] + lines + b"\r\n\r\n"
 
-    def abort(self) -> None:
-        """Close at once, and lose what is not written."""
-        self._gathered.clear()
-        self._transport.abort()
+    def _go_on(self, body: bytes, *, is_last: bool) -> None:
+        head, self._head = self._head, b""
+        if self.scope["method"] == "HEAD":
+            self.expected_content_length = 0
+            body = b""
+        elif self.chunked_encoding:
+            body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"0\r\n\r\n" if is_last else b"")
+        else:
+            self.expected_content_length -= len(body)
+            if self.expected_content_length < 0 or (is_last and self.expected_content_length):
+                raise RuntimeError("the body is not as long as its head says")
+        if head or body:
+            self.transport.write(head + body)
+        if is_last:
+            self.response_complete = True
+            self.message_event.set()
+            if not self.keep_alive:
+                self.transport.close()
+            self.on_response()
 
-    def _flush(self) -> None:
-        if self._gathered:
-            content = b"".join(self._gathered)
-            self._gathered.clear()
-            self._transport.write(content)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+# uvicorn has no other place to say so.
+httptools_impl.RequestResponseCycle = _Cycle
 
 
 class LimitedConnection(HttpToolsProtocol):
@@ -66,14 +98,13 @@ class LimitedConnection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.phase: Phase = "waiting"
         self.since = self.loop.time()
         self.blocked_since: float | None = None
         self._header_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for headers."""
-        super().connection_made(cast("Any", GatheringTransport(transport, self.loop)))
+        super().connection_made(transport)
         _give_up_on_those_who_take_nothing(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -87,19 +118,19 @@ class LimitedConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to wait for headers."""
         super().on_message_begin()
-        self.phase = "headers"
         self.since = self.loop.time()
         self._header_bytes = 0
 
-    def on_headers_complete(self) -> None:
-        """Begin to wait for the body."""
-        super().on_headers_complete()
-        self.phase = "body"
-
-    def on_message_complete(self) -> None:
-        """Wait for nothing more of this request."""
-        super().on_message_complete()
-        self.phase = "answer"
+    @property
+    def phase(self) -> Phase:
+        """What is waited for, as uvicorn's own state has it: nothing here costs a request anything."""
+        scope: Any = self.scope
+        if scope is None:
+            return "waiting"
+        if "method" not in scope:
+            return "headers"
+        cycle = cast("Any", self.cycle)
+        return "body" if cycle.more_body and not cycle.response_complete else "answer"
 
     def pause_writing(self) -> None:
         """Note since when nothing is read at the other end."""
@@ -131,15 +162,12 @@ class LimitedConnection(HttpToolsProtocol):
         """Close if the client keeps us waiting beyond the limit of what it is about to do."""
         if self.blocked_since is not None and now - self.blocked_since > WRITE_SECONDS:
             self.transport.abort()
-        elif self.phase == "body" and not self._is_held_back() and now - self.since > HEADER_SECONDS + BODY_SECONDS:
+        elif self.phase == "body" and now - self.since > HEADER_SECONDS + BODY_SECONDS:
             self.end_with(TooSlow(f"a body must arrive within {BODY_SECONDS:g} seconds"))
         elif self.phase == "headers" and now - self.since > HEADER_SECONDS:
             self.end_with(TooSlow(f"headers must arrive within {HEADER_SECONDS:g} seconds"))
         elif self.phase == "waiting" and now - self.since > HEADER_SECONDS:
             self.transport.close()
-
-    def _is_held_back(self) -> bool:
-        return cast("Any", self.cycle) is not None and self.cycle.response_complete
 
 
 async def sweep(state: ServerState) -> None:

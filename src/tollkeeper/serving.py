@@ -164,7 +164,7 @@ def _server_config(settings: Settings, application: Application) -> uvicorn.Conf
         application.asgi,
         http=LimitedConnection,
         ws="none",
-        lifespan="on",
+        lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,

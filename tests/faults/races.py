@@ -59,7 +59,7 @@ PLANS: Final = "\n".join(
         *(_plan(f"only_{name}", 100 + n, **{_FIELDS[name][0]: _FIELDS[name][1]}) for n, name in enumerate(LIMITS)),
         *(_plan_bound_by(name, 200 + n) for n, name in enumerate(LIMITS)),
         _plan("enough", 300),
-        _plan("mixed", 301, daily_requests=40, monthly_requests=38, monthly_tokens=400, monthly_cost_cents="0.1"),
+        _plan("mixed", 301, daily_requests=62, monthly_requests=60, monthly_tokens=400, monthly_cost_cents="0.1"),
         _plan("day_and_month", 302, daily_requests=10, monthly_requests=15),
         _plan("less_a_month", 303, daily_requests=10, monthly_requests=8),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,9 @@ async def test_behind_a_proxy_what_a_client_claims_changes_neither(
 def test_behind_trusted_proxies_the_address_is_whom_they_saw(client: str, forwarded: str | None, address: str) -> None:
     trusted = (ip_network("10.0.0.0/8"), ip_network("::1"))
     headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
-    exchange = Exchange({"type": "http", "headers": headers, "client": (client, 1)})
+    nothing: Any = None
+    scope = {"method": "GET", "raw_path": b"/", "headers": headers, "client": (client, 1)}
+    exchange = Exchange(scope, receive=nothing, parts=nothing)
     assert address_of_client(exchange, trusted) == address
 
 

@@ -7,13 +7,13 @@ import re
 from typing import Any
 
 import pytest
-from litestar import get
 
 from tollkeeper import logs
 from tollkeeper.http.docs import describe
 from tollkeeper.http.exchange import Answer, Exchange
-from tollkeeper.http.operation import Operation, operation_of
-from tollkeeper.http.routes import ROUTES, asgi_app
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.routes import ROUTES, answering
+from tollkeeper.http.routing import get
 
 from .conftest import JSON, Person, Site
 from .test_callers import CALLS
@@ -34,13 +34,7 @@ def description() -> dict[str, Any]:
 
 def test_the_description_names_exactly_the_routes_of_the_api() -> None:
     described = {(method.upper(), path) for path, methods in description()["paths"].items() for method in methods}
-    existing = {
-        (method, re.sub(r":str}", "}", path))
-        for route in ROUTES
-        for path in route.paths
-        for method in route.http_methods
-        if (operation := operation_of(route.opt)) and operation.in_api
-    }
+    existing = {(route.method, path) for route in ROUTES if route.operation.in_api for path in route.paths}
     assert described == existing
 
 
@@ -133,11 +127,10 @@ async def test_preflights_of_other_sites_get_no_permission(service: Site) -> Non
 async def test_what_we_did_not_foresee_is_500_logged_once_and_told_without_its_inside(
     service: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @get("/boom", opt=Operation("public").as_opt())
-    async def boom(request: Exchange) -> Answer:  # noqa: ARG001 - the framework hands it over
+    @get("/boom", Operation("public"))
+    async def boom(request: Exchange) -> Answer:  # noqa: ARG001 - every handler is given it
         raise RuntimeError("secret inside")
 
-    app = asgi_app(service.application.backend, (*ROUTES, boom))
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -147,7 +140,8 @@ async def test_what_we_did_not_foresee_is_500_logged_once_and_told_without_its_i
         return {"type": "http.request", "body": b"", "more_body": False}
 
     scope: Any = {"type": "http", "method": "GET", "path": "/boom", "raw_path": b"/boom", "query_string": b""}
-    await app(scope | {"headers": [(b"host", b"localhost")], "client": None}, receive, send)
+    async with answering(service.application.backend, (boom,)) as app:
+        await app(scope | {"headers": [(b"host", b"localhost")], "client": None}, receive, send)
     told = json.loads(sent[1]["body"])
     assert (sent[0]["status"], told["type"]) == (500, "/problems/internal")
     assert b"secret inside" not in sent[1]["body"]

@@ -199,8 +199,7 @@ async def test_a_stream_ends_soon_after_what_opened_it(
 
 
 def open_streams(service: Site) -> list[Any]:
-    front: Any = service.application.asgi
-    return front._parts["streams"]._all()
+    return service.application.asgi.parts.streams._all()
 
 
 async def test_a_user_has_20_streams_at_once_and_a_node_its_bound(

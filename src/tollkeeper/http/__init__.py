@@ -1,1 +1,1 @@
-"""What the outside may say and what it hears back. Only here is the web framework known."""
+"""What the outside may say and what it hears back. Only here is HTTP spoken."""

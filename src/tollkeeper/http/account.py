@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
-from litestar import get, patch, post
 from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.accounts import logins, passkeys, pictures, users
@@ -14,6 +13,7 @@ from tollkeeper.http.body import Fault
 from tollkeeper.http.caller import Caller
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get, patch, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard, Instant, instant
@@ -105,7 +105,7 @@ CHANGE: Final = Operation(
 SIGN_OUT: Final = Operation("person", summary="Sign out of this browser", query=Said, gives={200: SignedOut})
 
 
-@get("/api/account", opt=WHO.as_opt())
+@get("/api/account", WHO)
 async def who_am_i(request: Exchange) -> Answer:
     """The user as whom the caller acts, and what the caller may."""
     request.asked(Said)
@@ -113,17 +113,17 @@ async def who_am_i(request: Exchange) -> Answer:
     return await _about(request, user)
 
 
-@post("/api/account/sign-out", opt=SIGN_OUT.as_opt(), status_code=200)
+@post("/api/account/sign-out", SIGN_OUT)
 async def sign_out(request: Exchange) -> Answer:
     """Ends the session everywhere within a second, and takes the cookie away."""
     request.asked(Said)
     caller = request.caller
     await logins.end(request.backend.database, caller.user_id, caller.credential, actor=request.actor)
-    request.callers.forget_login(request)
+    request.parts.callers.forget_login(request)
     return Answer.of(SignedOut(), headers=(login_cookie(request, "", max_age=0),))
 
 
-@patch("/api/account", opt=CHANGE.as_opt())
+@patch("/api/account", CHANGE)
 async def change_account(request: Exchange) -> Answer:
     """What is left out stays as it is. A picture is a `data:` URL: pages show none from elsewhere."""
     request.asked(Said)

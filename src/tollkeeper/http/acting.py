@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from litestar import post
-
 from tollkeeper.accounts import acting, logins
 from tollkeeper.errors import Contradiction, NobodyKnown, NotFound
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard, Instant, instant
@@ -46,7 +45,7 @@ STOP: Final = Operation(
 )
 
 
-@post("/api/admin/users/{user:str}/act", opt=ACT.as_opt(), status_code=200)
+@post("/api/admin/users/{user}/act", ACT)
 async def act(request: Exchange) -> Answer:
     """For half an hour this browser is the user's: it sees what they see, and may do what they may.
 
@@ -68,7 +67,7 @@ async def act(request: Exchange) -> Answer:
     return Answer.of(answer, headers=(cookie,))
 
 
-@post("/api/account/stop-acting", opt=STOP.as_opt(), status_code=200)
+@post("/api/account/stop-acting", STOP)
 async def stop_acting(request: Exchange) -> Answer:
     """The operator goes on in the sign-in from which they began."""
     request.asked(Said)
@@ -83,6 +82,6 @@ async def stop_acting(request: Exchange) -> Answer:
         pepper=backend.pepper,
         actor=request.actor,
     )
-    request.callers.forget_login(request)
+    request.parts.callers.forget_login(request)
     cookie = login_cookie(request, session.token, max_age=int(logins.LASTS.total_seconds()))
     return Answer.of(StoppedActing(), headers=(cookie,))

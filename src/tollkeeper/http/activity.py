@@ -8,7 +8,6 @@ from datetime import time as time_of_day
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from litestar import get
 from msgspec import field
 
 from tollkeeper import activity
@@ -20,6 +19,7 @@ from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.moments import MomentText, faults_of_moments, moment
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.routing import get
 from tollkeeper.http.wire import Heard, Instant, Name, instant
 
 NAME: Final = "tollkeeper-activity"
@@ -136,7 +136,7 @@ LIST: Final = Operation(
 )
 
 
-@get("/api/account/activity", opt=LIST.as_opt())
+@get("/api/account/activity", LIST)
 async def list_activity(request: Exchange) -> Answer:
     """Signing in, keys, variables, plans and settings, by whomever.
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from litestar import get, post
-
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.routing import get, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
 from tollkeeper.metering import events
@@ -82,7 +81,7 @@ SEE: Final = Operation(
 )
 
 
-@get("/api/user/alerts", opt=LIST.as_opt())
+@get("/api/user/alerts", LIST)
 async def list_alerts(request: Exchange) -> Answer:
     """Limits near or reached, plans changed or ended, models without a price, unusual spend; each once a period.
 
@@ -100,7 +99,7 @@ async def list_alerts(request: Exchange) -> Answer:
     )
 
 
-@post("/api/user/alerts/seen", opt=SEE.as_opt())
+@post("/api/user/alerts/seen", SEE)
 async def see_alerts(request: Exchange) -> Answer:
     """Those that came later stay unseen."""
     request.asked(Said)

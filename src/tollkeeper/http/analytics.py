@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import get
 from msgspec import Meta, field
 
 from tollkeeper.accounts import users
@@ -16,6 +15,7 @@ from tollkeeper.http.body import Fault
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.moments import MomentText, faults_of_moments, moment
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Name
 from tollkeeper.metering import analytics
@@ -98,7 +98,7 @@ OVER_ALL: Final = Operation(
 TOP: Final = Operation("admin", summary="List who used most", query=TopUsersQuery, gives={200: TopUsersAnswer})
 
 
-@get("/api/user/analytics", opt=OF_CALLER.as_opt())
+@get("/api/user/analytics", OF_CALLER)
 async def show_analytics(request: Exchange) -> Answer:
     """What has finished between `from` and `to`, by days of the user's zone or hours of UTC.
 
@@ -112,7 +112,7 @@ async def show_analytics(request: Exchange) -> Answer:
     return Answer.of(AnalyticsAnswer.of(told, query.group_by))
 
 
-@get("/api/admin/analytics", opt=OVER_ALL.as_opt())
+@get("/api/admin/analytics", OVER_ALL)
 async def show_overall_analytics(request: Exchange) -> Answer:
     """The same over all users, by days of UTC; with `user` that user's own, by days of their zone.
 
@@ -128,7 +128,7 @@ async def show_overall_analytics(request: Exchange) -> Answer:
     return Answer.of(AnalyticsAnswer.of(told, query.group_by))
 
 
-@get("/api/admin/analytics/users", opt=TOP.as_opt())
+@get("/api/admin/analytics/users", TOP)
 async def list_top_users(request: Exchange) -> Answer:
     """Who has most of one measure; each user's days are those of their own zone."""
     query = request.asked(TopUsersQuery)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from string import Template
 from typing import Final
 
-from litestar import get
-
 from tollkeeper.accounts import passkeys, preferences, users
 from tollkeeper.errors import NobodyKnown, NotAllowed, NotFound, NotUnderstood
 from tollkeeper.http.account import AccountShown, ActingAs, acting_as
@@ -15,6 +13,7 @@ from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.pages import asset, page
 from tollkeeper.http.preferences import SettingsShown
+from tollkeeper.http.routing import get
 from tollkeeper.http.wire import Heard, encode
 
 _SIGNED_IN: Final = Operation("signed-in")
@@ -24,7 +23,7 @@ APP_PATHS: Final = [
     "/",
     "/requests",
     "/sessions",
-    "/sessions/{session:str}",
+    "/sessions/{session}",
     "/plan",
     "/alerts",
     "/variables",
@@ -35,15 +34,15 @@ APP_PATHS: Final = [
     "/settings/data",
     "/admin",
     "/admin/users",
-    "/admin/users/{user:str}",
-    "/admin/users/{user:str}/plan",
+    "/admin/users/{user}",
+    "/admin/users/{user}/plan",
     "/admin/invitations",
     "/admin/plans",
     "/admin/models",
     "/admin/keys",
     "/admin/alerts",
     "/admin/webhooks",
-    "/admin/webhooks/{webhook:str}",
+    "/admin/webhooks/{webhook}",
     "/admin/activity",
     "/admin/system",
 ]
@@ -57,13 +56,13 @@ class Known(Heard, frozen=True, kw_only=True):
     settings: SettingsShown
 
 
-@get(APP_PATHS, opt=Operation("public", in_api=False).as_opt())
+@get(APP_PATHS, Operation("public", in_api=False))
 async def app(request: Exchange) -> Answer:
     """The web app for whoever is signed in; for everyone else what this is, and how to come back to this path."""
     caller = await _signed_in(request)
     if caller is None:
         return _welcome(request)
-    if request.assets is None:
+    if request.parts.assets is None:
         return page("tollkeeper", asset("not_built.html"))
     database = request.backend.database
     settings = SettingsShown.of(await preferences.show(database, caller.user_id))
@@ -71,7 +70,7 @@ async def app(request: Exchange) -> Answer:
     held = await passkeys.count(database, caller.user_id)
     account = AccountShown.of(user, passkeys=held)
     known = encode(Known(account=account, acting_as=await acting_as(database, caller), settings=settings))
-    return request.assets.page(request.scope["path_template"], role=user.role, known=known)
+    return request.parts.assets.page(request.template or "/", role=user.role, known=known)
 
 
 def _welcome(request: Exchange) -> Answer:
@@ -85,7 +84,7 @@ def _welcome(request: Exchange) -> Answer:
 
 async def _signed_in(request: Exchange) -> Caller | None:
     try:
-        caller = await request.callers.identify(request, _SIGNED_IN)
+        caller = await request.parts.callers.identify(request, _SIGNED_IN)
     except (NobodyKnown, NotAllowed, NotFound, NotUnderstood):
         return None
     return caller if caller.kind == "person" else None

@@ -12,12 +12,12 @@ from importlib.resources.abc import Traversable
 from typing import Final, Literal, NamedTuple, Self
 
 import msgspec
-from litestar import get
 
 from tollkeeper.errors import NotFound
 from tollkeeper.http.exchange import Answer, Exchange, Header
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.packing import reads
+from tollkeeper.http.routing import get
 
 # What the build writes in place of a nonce.
 _PLACEHOLDER: Final = "__NONCE__"
@@ -32,7 +32,7 @@ _TYPES: Final = {
 _ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
 _FOR_EVER: Final[Header] = (b"cache-control", b"public, max-age=31536000, immutable")
 _HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
-_PARAMETER: Final = re.compile(r"\{(\w+)(?::str)?\}")
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 # Where in the page is written what is known before a script runs.
 _EARLY, _NAVIGATION, _HEAD, _KNOWN = (f"<!--{name}-->" for name in ("early", "navigation", "head", "known"))
 
@@ -153,10 +153,10 @@ def _read(folder: Traversable) -> Iterator[tuple[str, Asset]]:
             yield name, Asset(kind, plain, tuple(packed))
 
 
-@get("/assets/{name:str}", opt=Operation("public", in_api=False).as_opt())
+@get("/assets/{name}", Operation("public", in_api=False))
 async def asset(request: Exchange) -> Answer:
     """A file of the web app."""
-    found = request.assets and request.assets.named.get(request.scope["path_params"]["name"])
+    found = request.parts.assets and request.parts.assets.named.get(request.part("name"))
     if not found:
         raise NotFound("there is nothing at this path")
     return found.answer(request.header_text(b"accept-encoding", most=200) or "")

@@ -12,7 +12,6 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
-from litestar import post
 
 from tollkeeper.accounts import users
 from tollkeeper.errors import LimitReached, NotReadable, TollkeeperError, TooLarge, Unavailable
@@ -23,6 +22,7 @@ from tollkeeper.http.body import shown
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.items import MOST_UNPACKED_BYTES, Turns, items_of_array, items_of_lines, unzipped
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said, shaped
 from tollkeeper.metering import batch
 from tollkeeper.metering.batch import Entry
@@ -55,7 +55,7 @@ BATCH: Final = Operation(
 )
 
 
-@post("/api/chat/track/batch", status_code=200, opt=BATCH.as_opt())
+@post("/api/chat/track/batch", BATCH)
 async def track_batch(request: Exchange) -> Answer:
     """Take a JSON array, or one item on each line, plain or gzip: at most 10,000 items and 64 MiB unpacked.
 
@@ -170,12 +170,12 @@ class _Call:
         return self._problem(index, told or TollkeeperError(""), said.request_id)
 
     def _problem(self, index: int, error: TollkeeperError, request_id: str | None) -> BatchVerdict:
-        scope = self._request.scope
+        request = self._request
         if isinstance(error, LimitReached):
-            scope["measures"].note_refusal(error.fields["limit"])
+            request.parts.measures.note_refusal(error.fields["limit"])
         if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("item %d of a batch (trace %s)", index, scope["trace_id"], exc_info=error)
-        document = problems.document(error, scope["path"], scope["trace_id"])
+            log.error("item %d of a batch (trace %s)", index, request.trace_id, exc_info=error)
+        document = problems.document(error, request.path, request.trace_id)
         return BatchVerdict.of_problem(index, error, document, request_id)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -15,12 +15,12 @@ from tollkeeper.accounts import keys, logins, tokens, users
 from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood, SignInAgain
 from tollkeeper.http.addresses import address_of_client, is_from_this_machine, is_within
 from tollkeeper.http.backend import Backend
-from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.exchange import Exchange
 from tollkeeper.http.lookups import Lookup
-from tollkeeper.http.operation import Operation, operation_of
-from tollkeeper.http.problems import allow
+from tollkeeper.http.operation import Operation
 from tollkeeper.http.uses import Uses
 
+Done = TypeVar("Done")
 Kind = Literal["person", "user_key", "service_key"]
 
 COOKIE: Final = "__Host-tollkeeper"
@@ -32,6 +32,7 @@ _OF_OPERATORS: Final = _OF_PERSONS | {"plans:write"}
 # Secrets are the user's alone.
 _OF_WHO_ACTS: Final = _OF_PERSONS - {"variables:reveal"}
 _LONGEST_CREDENTIAL: Final = 200
+_NAMED_SECONDS: Final = 300.0
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -75,17 +76,13 @@ class Callers:
     async def __aexit__(self, *_: object) -> None:
         await self._lookups.aclose()
 
-    async def permit(self, request: Exchange) -> Answer | None:
+    async def permit(self, exchange: Exchange) -> None:
         """Let only those through whom the route's declaration lets through: runs before every route."""
-        operation = operation_of(request.route_handler.opt)
-        if operation is None:
-            # The framework's route for OPTIONS, which knows not all methods; any other without one stops the start.
-            return Answer(b"", status=204, headers=((b"allow", allow(request.scope)),))
+        operation = exchange.operation
         if operation.permission == "metrics":
-            await self._permit_metrics(request)
+            await self._permit_metrics(exchange)
         elif operation.permission != "public":
-            request.scope["caller"] = await self.identify(request, operation)
-        return None
+            exchange.known = await self.identify(exchange, operation)
 
     async def identify(self, exchange: Exchange, operation: Operation) -> Caller:
         """Find the caller and whether they may. A key goes before a cookie, which is then not looked at."""
@@ -109,6 +106,24 @@ class Callers:
         self._keys.forget(_key_text(exchange))
         self.forget_login(exchange)
         return await self.identify(exchange, operation)
+
+    async def acting(self, exchange: Exchange, act: Callable[[UUID], Awaitable[Done]]) -> Done:
+        """Do as the caller's user what decides under that user's lock whether they are still there.
+
+        So whom a service names need not be looked up for each start: if nobody is there, the name may mean somebody
+        else by now, or nobody, and then somebody new is made.
+        """
+        caller = exchange.caller
+        try:
+            return await act(caller.user_id)
+        except (NotFound, AccountInactive):
+            if caller.kind != "service_key":
+                raise
+            self._users.forget(_named(exchange))
+            exchange.known = anew = await self.identify(exchange, exchange.operation)
+            if anew.user_id == caller.user_id:
+                raise
+            return await act(anew.user_id)
 
     def cookie(self, exchange: Exchange) -> str | None:
         """The login session's token, if the browser sent one."""
@@ -157,17 +172,10 @@ class Callers:
         return Caller(found.user_id, "person", scopes, found.id, found.role, found.is_recent)
 
     async def _named_user(self, exchange: Exchange, operation: Operation) -> UUID:
-        header = exchange.only_header(b"tollkeeper-user")
-        if not header:
-            raise NotUnderstood(
-                "a service key names its user: send the header Tollkeeper-User: EMAIL", field="Tollkeeper-User"
-            )
-        try:
-            email = header.decode()
-        except UnicodeDecodeError:
-            raise NotUnderstood("the header Tollkeeper-User is not UTF-8", field="Tollkeeper-User") from None
-        user_id = await self._users.find(email)
-        if user_id is None and operation.creates_user and not _is_rehearsal(exchange):
+        email = _named(exchange)
+        is_start = operation.creates_user and not _is_rehearsal(exchange)
+        user_id = await self._users.find(email, even_after=_NAMED_SECONDS if is_start else 0)
+        if user_id is None and is_start:
             user_id = await users.of_email_or_new(self._backend.database, email)
             self._users.forget(email)
         if user_id is None:
@@ -202,6 +210,18 @@ def _key_text(exchange: Exchange) -> str:
     return key.strip()[:_LONGEST_CREDENTIAL].decode("ascii", "replace")
 
 
+def _named(exchange: Exchange) -> str:
+    header = exchange.only_header(b"tollkeeper-user")
+    if not header:
+        raise NotUnderstood(
+            "a service key names its user: send the header Tollkeeper-User: EMAIL", field="Tollkeeper-User"
+        )
+    try:
+        return header.decode()
+    except UnicodeDecodeError:
+        raise NotUnderstood("the header Tollkeeper-User is not UTF-8", field="Tollkeeper-User") from None
+
+
 def _canonical(email: str) -> str:
     try:
         return users.address_of(email, field="Tollkeeper-User")
@@ -229,7 +249,7 @@ def refuse_foreign_page(exchange: Exchange) -> None:
 
 def _refuse_foreign_page(exchange: Exchange) -> None:
     """Refuse an unsafe request by cookie, unless the browser says that it comes from a page of this site."""
-    if exchange.scope["method"] not in _SAFE and not _is_of_this_site(exchange):
+    if exchange.method not in _SAFE and not _is_of_this_site(exchange):
         raise NotAllowed("with a cookie, this must come from a page of this site (Sec-Fetch-Site or Origin says so)")
 
 

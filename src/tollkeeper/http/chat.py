@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import get, post, put
 
 from tollkeeper.errors import (
     AccountInactive,
@@ -28,6 +28,7 @@ from tollkeeper.http.body import Fault, invalid
 from tollkeeper.http.exchange import Answer, Exchange, idempotency_key, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.routing import get, post, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import RequestFound, RequestShown, RequestsPage, RequestWhole, SessionShown, SessionsPage
 from tollkeeper.http.wire import (
@@ -80,35 +81,34 @@ FINISH: Final = Operation(
 )
 
 
-@post("/api/chat/track", opt=START.as_opt())
+@post("/api/chat/track", START)
 async def start_tracking(request: Exchange) -> Answer:
     """Decide and record in one transaction; the answer is sent after its commit.
 
     The same `requestId` (or `Idempotency-Key`) with the same payload is answered with the first answer, byte for byte,
     and the header `Idempotent-Replayed: true`.
     """
-    caller, backend = request.caller, request.backend
-    query = request.asked(StartQuery)
-    said = await request.said(StartTracking)
-    if not caller.is_trusted:
+    query, said = request.asked(StartQuery), await request.said(StartTracking)
+    if not request.caller.is_trusted:
         _refuse_what_only_services_know(said)
-    wanted = said.as_new_request(
-        caller.user_id,
+    wanted = partial(
+        said.as_new_request,
         at=datetime.now(UTC),
         idempotency_key=idempotency_key(request),
-        ip_address=address_of_client(request, backend.trusted_proxies),
+        ip_address=address_of_client(request, request.backend.trusted_proxies),
         user_agent=request.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
     )
     if query.dry_run:
-        return Answer.of(await _rehearsal(request, wanted))
-    started = await backend.ledger.start(wanted)
+        return Answer.of(await _rehearsal(request, wanted(request.caller.user_id)))
+    ledger = request.backend.ledger
+    started = await request.parts.callers.acting(request, lambda user_id: ledger.start(wanted(user_id)))
     if started.replayed:
         return Answer.of(TrackingStarted.of(started), headers=((b"idempotent-replayed", b"true"),))
-    backend.pulse.started()
+    request.backend.pulse.started()
     return Answer.of(TrackingStarted.of(started), status=201)
 
 
-@put("/api/chat/track", opt=FINISH.as_opt())
+@put("/api/chat/track", FINISH)
 async def finish_tracking(request: Exchange) -> Answer:
     """Settle a request once: `pending` becomes `completed` or `failed`.
 
@@ -126,13 +126,13 @@ async def finish_tracking(request: Exchange) -> Answer:
 
 
 @get(
-    "/api/chat/requests/{reference:str}",
-    opt=Operation(
+    "/api/chat/requests/{reference}",
+    Operation(
         "dashboard:read",
         summary="Show one request, by our id or the client's",
         gives={200: RequestFound},
         problems=(NotFound,),
-    ).as_opt(),
+    ),
 )
 async def show_request(request: Exchange) -> Answer:
     """All that is kept of one request."""
@@ -144,12 +144,12 @@ async def show_request(request: Exchange) -> Answer:
 
 @get(
     "/api/chat/sessions",
-    opt=Operation(
+    Operation(
         "dashboard:read",
         summary="List conversations, by when they began",
         query=SessionsQuery,
         gives={200: SessionsPage},
-    ).as_opt(),
+    ),
 )
 async def list_sessions(request: Exchange) -> Answer:
     """The caller's conversations, each with its sums."""
@@ -166,14 +166,14 @@ async def list_sessions(request: Exchange) -> Answer:
 
 
 @get(
-    "/api/chat/sessions/{session:str}",
-    opt=Operation(
+    "/api/chat/sessions/{session}",
+    Operation(
         "dashboard:read",
         summary="List the requests of one conversation, in order",
         query=PageQuery,
         gives={200: RequestsPage},
         problems=(NotFound,),
-    ).as_opt(),
+    ),
 )
 async def list_session_requests(request: Exchange) -> Answer:
     """The requests of one conversation, the first one first. One called `.` or `..` is `~.` or `~..` in the path."""
@@ -204,7 +204,7 @@ async def _rehearsal(request: Exchange, wanted: NewRequest) -> Rehearsal:
         raise
     except TollkeeperError as refusal:
         limits = refusal.fields.get("limits")
-        told = msgspec.Raw(problems.document(refusal, request.scope["path"], request.scope["trace_id"]))
+        told = msgspec.Raw(problems.document(refusal, request.path, request.trace_id))
         return Rehearsal(admitted=False, limits=LimitsShown.of(limits) if limits else None, problem=told)
     return Rehearsal(admitted=True, limits=LimitsShown.of(rehearsed.limits))
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from litestar import get, post
-
 from tollkeeper.errors import NotFound, RebuiltJustNow
 from tollkeeper.http.exchange import JSON, Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import DashboardAnswer, DashboardShown, DifferenceShown, RebuiltDashboard, enveloped
 from tollkeeper.metering import dashboard, verify
@@ -29,14 +28,14 @@ REBUILD: Final = Operation(
 )
 
 
-@get("/api/user/dashboard", opt=READ.as_opt())
+@get("/api/user/dashboard", READ)
 async def show_dashboard(request: Exchange) -> Answer:
     """All numbers of one instant. The same object stands at the top and under `dashboard`."""
     request.asked(Said)
-    return Answer(await request.dashboards.of(request.caller.user_id))
+    return Answer(await request.parts.dashboards.of(request.caller.user_id))
 
 
-@post("/api/user/dashboard", opt=REBUILD.as_opt(), status_code=200)
+@post("/api/user/dashboard", REBUILD)
 async def rebuild_dashboard(request: Exchange) -> Answer:
     """Compare the numbers with the rows, mend what differs and name it in `changed`: at most once in 10 seconds."""
     request.asked(Said)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, cast
 
 import msgspec
-from litestar import get
-from litestar.handlers import HTTPRouteHandler
 
 from tollkeeper.errors import (
     Invalid,
@@ -26,12 +24,13 @@ from tollkeeper.errors import (
 )
 from tollkeeper.http import reading
 from tollkeeper.http.exchange import JSON, Answer, Exchange
-from tollkeeper.http.operation import Operation, operation_of
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import Route, get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import encode
 
 _REFERENCE: Final = "#/components/schemas/{name}"
-_PARAMETER: Final = re.compile(r"\{(\w+):\w+\}")
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _ABOUT: Final = (
     "Records every chat request of an AI app, holds each user to their plan exactly, and shows both. Every error is a "
     "problem document (RFC 9457); times are ISO 8601 in UTC; money is in US cents, exact, and in nano-USD beside it."
@@ -85,30 +84,29 @@ _USER_HEADER: Final[dict[str, Any]] = {
 }
 
 
-@get("/openapi.json", opt=Operation("public", summary="Describe this API", gives={200: "application/json"}).as_opt())
+@get("/openapi.json", Operation("public", summary="Describe this API", gives={200: "application/json"}))
 async def openapi(request: Exchange) -> Answer:
     """OpenAPI 3.1, made of the routes themselves."""
     return Answer(_encoded(_described(request)), headers=(JSON,))
 
 
-@get("/docs", opt=Operation("public", in_api=False).as_opt())
+@get("/docs", Operation("public", in_api=False))
 async def readable(request: Exchange) -> Answer:
     """The same to be read by people; it loads nothing from elsewhere."""
     return reading.docs_page(_described(request))
 
 
-def describe(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, Any]:
+def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
     """Describe all routes that belong to the API."""
     paths: dict[str, dict[str, Any]] = {}
     shapes: list[type[msgspec.Struct]] = []
-    for handler in handlers:
-        operation = operation_of(handler.opt)
-        if operation is None or not operation.in_api:
+    for route in routes:
+        operation = route.operation
+        if not operation.in_api:
             continue
         shapes += [shape for shape in (operation.takes, *operation.gives.values()) if isinstance(shape, type)]
-        for path in handler.paths:
-            method = next(iter(handler.http_methods)).lower()
-            paths.setdefault(_PARAMETER.sub(r"{\1}", path), {})[method] = _operation(handler, operation, path)
+        for path in route.paths:
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, path)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -125,12 +123,12 @@ def describe(handlers: Iterable[HTTPRouteHandler], version: str) -> dict[str, An
 
 
 def _described(request: Exchange) -> dict[str, Any]:
-    return _description(request.scope["handlers"], request.backend.version)
+    return _description(request.parts.routes, request.backend.version)
 
 
 @cache
-def _description(handlers: tuple[HTTPRouteHandler, ...], version: str) -> dict[str, Any]:
-    return describe(handlers, version)
+def _description(routes: Sequence[Route], version: str) -> dict[str, Any]:
+    return describe(routes, version)
 
 
 def _encoded(description: dict[str, Any]) -> bytes:
@@ -157,11 +155,12 @@ def _plain(schema: Any) -> Any:
     return told
 
 
-def _operation(handler: HTTPRouteHandler, operation: Operation, path: str) -> dict[str, Any]:
+def _operation(route: Route, path: str) -> dict[str, Any]:
+    operation = route.operation
     told: dict[str, Any] = {
-        "operationId": handler.handler_name,
+        "operationId": route.name,
         "summary": operation.summary,
-        "description": inspect.cleandoc(handler.fn.__doc__ or ""),
+        "description": inspect.cleandoc(route.handler.__doc__ or ""),
         "tags": [_tag(path)],
         "parameters": list(_parameters(operation, path)),
         "responses": dict(_responses(operation, path)),

@@ -11,9 +11,8 @@ from decimal import Decimal
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
-from litestar.types import Receive, Scope, Send
 
-from tollkeeper.http.exchange import Answer
+from tollkeeper.http.exchange import Answer, Exchange, Receive, Send
 from tollkeeper.http.wire import Heard, encode
 
 Item = TypeVar("Item")
@@ -43,16 +42,16 @@ class Download(Answer):
     def __init__(self, chunks: AsyncGenerator[bytes], *, kind: str, name: str) -> None:
         super().__init__(b"")
         self._chunks = chunks
-        self.answer_headers = [
+        self.headers = [
             (b"content-type", kind.encode()),
             (b"content-disposition", f'attachment; filename="{name}"'.encode()),
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def send(self, exchange: Exchange, send: Send) -> None:
         """Send it piece by piece, as fast as it is read, until the reader goes."""
-        gone = asyncio.create_task(_gone(receive))
+        gone = asyncio.create_task(_gone(exchange.receive))
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.answer_headers})
+            await send(exchange.head(self.status, self.headers))
             async with aclosing(self._chunks) as chunks:
                 async for chunk in chunks:
                     if gone.done():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, Self
 
-from litestar import get
-
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, LimitsShown
 from tollkeeper.metering import own_plan
@@ -82,14 +81,14 @@ ONE: Final = Operation(
 )
 
 
-@get("/api/user/entitlements", opt=ALL.as_opt())
+@get("/api/user/entitlements", ALL)
 async def list_entitlements(request: Exchange) -> Answer:
     """Request types, `model:NAME`, flags, and what has a value."""
     request.asked(Said)
     return Answer.of(EntitlementsAnswer.of(await _own(request)))
 
 
-@get("/api/user/entitlements/{feature:str}", opt=ONE.as_opt())
+@get("/api/user/entitlements/{feature}", ONE)
 async def show_entitlement(request: Exchange) -> Answer:
     """A feature that no plan names is not included; that is an answer and no error."""
     request.asked(Said)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
-
-from litestar import Request
-from litestar.response.base import ASGIResponse
-from litestar.types import Receive, Scope, Send
 
 from tollkeeper.activity import Actor
 from tollkeeper.errors import NotReadable, NotUnderstood, Unavailable
@@ -19,6 +17,7 @@ from tollkeeper.http import shapes
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import MOST_BYTES, decode, too_large
 from tollkeeper.http.packing import is_packed, pack
+from tollkeeper.http.routing import normal
 from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import encode
 
@@ -28,11 +27,18 @@ if TYPE_CHECKING:
     from tollkeeper.http.backend import Backend
     from tollkeeper.http.caller import Caller, Callers
     from tollkeeper.http.kept import Dashboards
+    from tollkeeper.http.measures import Measures
+    from tollkeeper.http.operation import Operation
+    from tollkeeper.http.routing import Place, Route
     from tollkeeper.http.streams import Streams
 
 Header: TypeAlias = tuple[bytes, bytes]
+Message: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
+CLOSE: Final[Header] = (b"connection", b"close")
 _AS_GZIP: Final[Header] = (b"content-encoding", b"gzip")
 _BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
 _LONGEST_USER_AGENT: Final = 1000
@@ -42,58 +48,110 @@ _IDEMPOTENCY_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
 _MARKED_DOTS: Final = re.compile(r"~+\.\.?")
 
 
-class Answer(ASGIResponse):
-    """A finished answer. The outermost layer adds what every answer carries."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every exchange of an application finds.
 
-    __slots__ = ("answer_headers",)
+    ``guards``: the headers that every answer carries which has none of the same name itself.
+    """
+
+    backend: Backend
+    measures: Measures
+    callers: Callers
+    dashboards: Dashboards
+    streams: Streams
+    overviews: Overviews
+    assets: Assets | None
+    routes: Sequence[Route]
+    guards: tuple[Header, ...]
+
+
+class Answer:
+    """A finished answer."""
+
+    __slots__ = ("body", "headers", "status")
 
     def __init__(self, body: bytes, *, status: int = 200, headers: Iterable[Header] = (JSON,)) -> None:
         self.body = body
-        self.status_code = status
-        self.answer_headers = list(headers)
+        self.status = status
+        self.headers: list[Header] = list(headers)
         if status != HTTPStatus.NO_CONTENT:
-            self.answer_headers.append((b"content-length", b"%d" % len(body)))
+            self.headers.append((b"content-length", b"%d" % len(body)))
 
     @classmethod
     def of(cls, content: object, *, status: int = 200, headers: Iterable[Header] = ()) -> Answer:
         """Encode an answer's struct as JSON."""
         return cls(encode(content), status=status, headers=(JSON, *headers))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send it, as an ASGI application."""
-        body, headers = self.body, self.answer_headers
-        if is_packed(scope, body):
+    async def send(self, exchange: Exchange, send: Send) -> None:
+        """Send it, packed where its reader would rather have it so."""
+        body, headers = self.body, self.headers
+        if is_packed(exchange, body):
             body = pack(body)
             kept = [header for header in headers if header[0] != b"content-length"]
             headers = [*kept, _AS_GZIP, _BY_ENCODING, (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        await send(exchange.head(self.status, headers))
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    def to_asgi_response(self, *_: Any, **__: Any) -> Answer:
-        """Be an answer of an exception handler too."""
-        return self
 
+class Exchange:
+    """A request with what the routes ask of it, and how far its answer is.
 
-class Exchange(Request[Any, Any, Any]):
-    """A request with what the routes ask of it."""
+    ``method``: a HEAD is answered as GET, and the server leaves the body out. ``path``: as the client wrote it, for an
+    escaped slash is no slash. ``status``: of the answer, 0 before it begins. ``answered_at``: when a stream began.
+    """
 
-    __slots__ = ("_given",)
+    __slots__ = (
+        "_given", "answered_at", "headers", "is_head", "known", "method", "parts", "path", "place", "receive",
+        "scope", "status", "trace_id",
+    )  # fmt: skip
 
-    scope: Any
+    def __init__(self, scope: Mapping[str, Any], receive: Receive, parts: Parts) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.parts = parts
+        self.headers: list[Header] = scope["headers"]
+        self._given = dict(self.headers)
+        self.is_head = scope["method"] == "HEAD"
+        self.method: str = "GET" if self.is_head else scope["method"]
+        self.path = normal(scope["raw_path"].decode("ascii", "replace"))
+        self.trace_id = f"{random.getrandbits(128):032x}"
+        self.place: Place | None = None
+        self.known: Caller | None = None
+        self.status = 0
+        self.answered_at: float | None = None
 
-    def __init__(self, scope: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(scope, *args, **kwargs)
-        self._given: dict[bytes, bytes] = dict(scope["headers"])
+    def head(self, status: int, headers: Sequence[Header]) -> Message:
+        """Begin the answer: give its first message, with the headers that every answer carries."""
+        self.status = status
+        told = [*headers, *_guards_beside(headers, self.parts.guards), (b"x-trace-id", self.trace_id.encode())]
+        if self.parts.backend.readiness.is_stopping:
+            told.append(CLOSE)
+        return {"type": "http.response.start", "status": status, "headers": told}
 
     @property
     def backend(self) -> Backend:
         """What the application runs on."""
-        return self.scope["backend"]
+        return self.parts.backend
 
     @property
     def caller(self) -> Caller:
-        """Who calls, as the guard found out."""
-        return self.scope["caller"]
+        """Who calls, as was found out before the route was asked."""
+        if self.known is None:
+            raise RuntimeError("nobody has asked who calls")
+        return self.known
+
+    @property
+    def template(self) -> str | None:
+        """The path as its route was declared."""
+        return None if self.place is None else self.place.template
+
+    @property
+    def operation(self) -> Operation:
+        """What the route declares."""
+        if self.place is None:
+            raise RuntimeError("nobody has looked for the route")
+        return self.place.routes[self.method].operation
 
     @property
     def actor(self) -> Actor:
@@ -106,30 +164,9 @@ class Exchange(Request[Any, Any, Any]):
             caller.acted_by,
         )
 
-    @property
-    def callers(self) -> Callers:
-        """Who finds out who calls."""
-        return self.scope["callers"]
-
-    @property
-    def dashboards(self) -> Dashboards:
-        """Who answers dashboards."""
-        return self.scope["dashboards"]
-
-    @property
-    def assets(self) -> Assets | None:
-        """The built web app, where it was built."""
-        return self.scope["assets"]
-
-    @property
-    def streams(self) -> Streams:
-        """Who follows dashboards."""
-        return self.scope["streams"]
-
-    @property
-    def overviews(self) -> Overviews:
-        """Who answers overviews of all users."""
-        return self.scope["overviews"]
+    def part(self, name: str) -> str:
+        """A part of the path by its name, as the client wrote it."""
+        return self.place.parts[name] if self.place else ""
 
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""
@@ -151,10 +188,7 @@ class Exchange(Request[Any, Any, Any]):
 
     def only_header(self, name: bytes) -> bytes | None:
         """One header that must not come twice: who reads the first and who the last would disagree."""
-        if (
-            len(self._given) != len(self.scope["headers"])
-            and sum(each == name for each, _ in self.scope["headers"]) > 1
-        ):
+        if len(self._given) != len(self.headers) and sum(each == name for each, _ in self.headers) > 1:
             raise NotUnderstood(f"the header {name.decode()} is given more than once")
         return self._given.get(name)
 
@@ -174,8 +208,7 @@ class Exchange(Request[Any, Any, Any]):
 
         ``body`` and ``shapes`` name what is wrong with it.
         """
-        caller = self.scope.get("caller")
-        if (caller is None or caller.kind != "person") and self.body_type != b"application/json":
+        if (self.known is None or self.known.kind != "person") and self.body_type != b"application/json":
             raise NotReadable("the body must be sent as application/json")
         return shapes.shaped(decode(await self.raw(most=most) if raw is None else raw), shape)
 
@@ -201,7 +234,7 @@ def path_text(request: Exchange, name: str) -> str:
 
     Browsers resolve ``.`` and ``..`` before they send a path, escaped or not: those come as ``~.`` and ``~..``.
     """
-    raw: str = request.scope["path_params"][name]
+    raw = request.part(name)
     try:
         text = unquote_to_bytes(raw).decode()
     except UnicodeDecodeError:
@@ -232,7 +265,14 @@ def idempotency_key(request: Exchange) -> str | None:
     return key.decode("ascii")
 
 
-async def _read_on(receive: Receive, message: Any, most: int) -> bytes:
+def _guards_beside(own: Sequence[Header], guards: tuple[Header, ...]) -> tuple[Header, ...]:
+    names = [name for name, _ in own]
+    if guards[0][0] in names or guards[1][0] in names:
+        return tuple(guard for guard in guards if guard[0] not in names)
+    return guards
+
+
+async def _read_on(receive: Receive, message: Message, most: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:

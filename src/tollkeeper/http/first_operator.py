@@ -5,24 +5,23 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qsl
 
-from litestar import get, post
-
 from tollkeeper.accounts import first_operator
 from tollkeeper.errors import Invalid, NobodyKnown, NotAllowed, NotReadable
 from tollkeeper.http.caller import refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.pages import asset, page
+from tollkeeper.http.routing import get, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.signed_in import lead_signed_in, visit_of
 
-_PATH: Final = "/sign-in/first/{token:str}"
+_PATH: Final = "/sign-in/first/{token}"
 _BY_LINK: Final = Operation("public", in_api=False, problems=(NobodyKnown, NotAllowed, Invalid))
 _FORM: Final = b"application/x-www-form-urlencoded"
 _MOST_BYTES: Final = 4096
 
 
-@get(_PATH, opt=_BY_LINK.as_opt())
+@get(_PATH, _BY_LINK)
 async def show_first_operator(request: Exchange) -> Answer:
     """Ask for the address of whoever is to run the service."""
     request.asked(Said)
@@ -32,7 +31,7 @@ async def show_first_operator(request: Exchange) -> Answer:
     return page("The first operator", asset("first_operator.html"), styles=("welcome.css",), script=script)
 
 
-@post(_PATH, opt=_BY_LINK.as_opt())
+@post(_PATH, _BY_LINK)
 async def become_first_operator(request: Exchange) -> Answer:
     """Make them the first operator, and sign them in."""
     refuse_foreign_page(request)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
-
-from litestar import get
+from typing import Final
 
 from tollkeeper.errors import NobodyKnown, NotAllowed, Unavailable
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.measures import exposition
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 from tollkeeper.http.wire import Heard
 
 _READY_WITHIN_SECONDS: Final = 1.0
@@ -22,15 +21,15 @@ class Alive(Heard, frozen=True, kw_only=True):
     status: str = "ok"
 
 
-@get("/healthz", opt=Operation("public", summary="Is the process alive?", gives={200: Alive}).as_opt())
-async def healthz(request: Exchange) -> Answer:  # noqa: ARG001 - the framework hands it over
+@get("/healthz", Operation("public", summary="Is the process alive?", gives={200: Alive}))
+async def healthz(request: Exchange) -> Answer:  # noqa: ARG001 - every handler is given it
     """Asks nobody, so that a database that is away kills no process."""
     return Answer.of(Alive())
 
 
 @get(
     "/readyz",
-    opt=Operation("public", summary="Does it take work?", gives={200: Alive}, problems=(Unavailable,)).as_opt(),
+    Operation("public", summary="Does it take work?", gives={200: Alive}, problems=(Unavailable,)),
 )
 async def readyz(request: Exchange) -> Answer:
     """Whether the database answers within a second and this process is not about to stop."""
@@ -46,17 +45,15 @@ async def readyz(request: Exchange) -> Answer:
 
 @get(
     "/metrics",
-    opt=Operation(
+    Operation(
         "metrics",
         summary="Numbers of this process, for Prometheus",
         gives={200: "text/plain"},
         problems=(NobodyKnown, NotAllowed),
-    ).as_opt(),
+    ),
 )
 async def metrics(request: Exchange) -> Answer:
     """For this machine itself, service keys with the scope `metrics`, or the configured token."""
-    scope: Any = request.scope
+    parts = request.parts
     content_type = b"text/plain; version=0.0.4; charset=utf-8"
-    return Answer(
-        exposition(scope["measures"], request.backend, request.streams), headers=((b"content-type", content_type),)
-    )
+    return Answer(exposition(parts.measures, parts.backend, parts.streams), headers=((b"content-type", content_type),))

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import delete, get, post
 from msgspec import Meta, field
 
 from tollkeeper.accounts import keys
@@ -17,13 +16,14 @@ from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, Name, instant
 
 UserScope = Literal["track", "dashboard:read", "variables:read", "variables:write", "variables:reveal"]
 
 _PATH: Final = "/api/account/keys"
-_ONE: Final = _PATH + "/{id:str}"
+_ONE: Final = _PATH + "/{id}"
 
 
 class NewKeyTerms(Said, frozen=True, kw_only=True):
@@ -187,7 +187,7 @@ ROTATE: Final = Operation(
 )
 
 
-@get(_PATH, opt=LIST.as_opt())
+@get(_PATH, LIST)
 async def list_keys(request: Exchange) -> Answer:
     """Never the keys themselves, which nobody can read any more."""
     query = request.asked(PageQuery)
@@ -197,7 +197,7 @@ async def list_keys(request: Exchange) -> Answer:
     return Answer.of(KeysPage.of(found, query))
 
 
-@post(_PATH, opt=CREATE.as_opt())
+@post(_PATH, CREATE)
 async def create_key(request: Exchange) -> Answer:
     """It acts as you, within its scopes. At most 20 work at once."""
     request.asked(Said)
@@ -205,7 +205,7 @@ async def create_key(request: Exchange) -> Answer:
     return Answer.of(KeyMade.of(await make(request, "user", said, said.scopes)), status=201)
 
 
-@delete(_ONE, opt=REVOKE.as_opt(), status_code=200)
+@delete(_ONE, REVOKE)
 async def revoke_key(request: Exchange) -> Answer:
     """From the next request on, and on every node within a second."""
     request.asked(Said)
@@ -214,7 +214,7 @@ async def revoke_key(request: Exchange) -> Answer:
     return Answer.of(KeyRevoked(id=str(key_id)))
 
 
-@post(_ONE + "/rotate", opt=ROTATE.as_opt())
+@post(_ONE + "/rotate", ROTATE)
 async def rotate_key(request: Exchange) -> Answer:
     """A new key on the same terms; the old one works until the overlap is over, so that nothing stands still.
 

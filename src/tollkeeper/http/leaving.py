@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from litestar import delete
 from msgspec import Meta
 
 from tollkeeper.accounts import users
 from tollkeeper.errors import Contradiction, Invalid
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import delete
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard
@@ -45,7 +45,7 @@ DELETE: Final = Operation(
 )
 
 
-@delete("/api/account", opt=DELETE.as_opt(), status_code=200)
+@delete("/api/account", DELETE)
 async def delete_account(request: Exchange) -> Answer:
     """Address, sessions, keys, variables, requests with their texts and sums: all of it goes, and nothing comes back.
 
@@ -66,5 +66,5 @@ async def delete_account(request: Exchange) -> Answer:
         may_be_last=False,
         seconds=PATIENCE_SECONDS,
     )
-    request.callers.forget_login(request)
+    request.parts.callers.forget_login(request)
     return Answer.of(Left(is_complete=is_complete), headers=(login_cookie(request, "", max_age=0),))

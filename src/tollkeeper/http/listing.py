@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import get
 from msgspec import Meta, field
 
 from tollkeeper.errors import Invalid
@@ -20,6 +19,7 @@ from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.moments import MomentText, faults_of_moments, moment
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.routing import get
 from tollkeeper.http.shown import RequestShown, RequestsPage
 from tollkeeper.http.wire import Count, Instant, Name, instant
 from tollkeeper.metering import records, searching
@@ -99,7 +99,7 @@ LIST: Final = Operation(
 )
 
 
-@get("/api/chat/requests", opt=LIST.as_opt())
+@get("/api/chat/requests", LIST)
 async def list_requests(request: Exchange) -> Answer:
     """The caller's requests, page by page. What starts while one turns the pages comes before the first.
 

@@ -7,13 +7,11 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
-from litestar import get
-from litestar.types import Receive, Scope, Send
-
 from tollkeeper.errors import NotFound, TooManyStreams
-from tollkeeper.http.exchange import Answer, Exchange, Header
+from tollkeeper.http.exchange import Answer, Exchange, Header, Receive, Send
 from tollkeeper.http.followed import Stream
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 
 _RETRY: Final = b"retry: 1000\n\n"
@@ -37,26 +35,21 @@ FOLLOW: Final = Operation(
 class EventStream(Answer):
     """An answer that goes on until somebody ends it."""
 
-    __slots__ = ("_exchange",)
+    __slots__ = ()
 
-    def __init__(self, exchange: Exchange) -> None:
-        super().__init__(b"", headers=_HEADERS)
-        self._exchange = exchange
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, as an ASGI application."""
-        async with self._exchange.streams.opened(self._exchange) as stream:
-            told: Any = scope
-            told["streams_since"] = time.perf_counter()
-            await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
-            if not told.get("is_head"):
-                await _run(stream, receive, send)
+    async def send(self, exchange: Exchange, send: Send) -> None:
+        """Let the stream speak until it ends or its reader goes."""
+        async with exchange.parts.streams.opened(exchange) as stream:
+            exchange.answered_at = time.perf_counter()
+            await send(exchange.head(200, _HEADERS))
+            if not exchange.is_head:
+                await _run(stream, exchange.receive, send)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_SECONDS):
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-@get("/api/user/dashboard/stream", opt=FOLLOW.as_opt())
+@get("/api/user/dashboard/stream", FOLLOW)
 async def follow_dashboard(request: Exchange) -> Answer:
     """Server-sent events: `dashboard` is the whole of it, as `GET /api/user/dashboard` has it under `dashboard`;
     `change` is a JSON Merge Patch (RFC 7396) on what came before. A `dashboard` may come at any time and replaces what
@@ -67,7 +60,7 @@ async def follow_dashboard(request: Exchange) -> Answer:
     second with `Last-Event-ID`, as browsers do.
     """  # noqa: D205 - it is the operation's description
     request.asked(Said)
-    return EventStream(request)
+    return EventStream(b"")
 
 
 async def _run(stream: Stream, receive: Receive, send: Send) -> None:

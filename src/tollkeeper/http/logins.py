@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import delete, get
 from msgspec import Meta
 
 from tollkeeper.accounts import logins
@@ -15,6 +14,7 @@ from tollkeeper.errors import NotFound
 from tollkeeper.http.exchange import Answer, Exchange, Header, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.routing import delete, get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard, Instant, instant
@@ -91,7 +91,7 @@ END_ALL: Final = Operation(
 )
 
 
-@get(_PATH, opt=LIST.as_opt())
+@get(_PATH, LIST)
 async def list_logins(request: Exchange) -> Answer:
     """Browsers that are signed in now, this one marked as the current."""
     query = request.asked(PageQuery)
@@ -105,7 +105,7 @@ async def list_logins(request: Exchange) -> Answer:
     return Answer.of(LoginSessionsPage(items=shown, next_cursor=following))
 
 
-@delete(_PATH + "/{session:str}", opt=END.as_opt(), status_code=200)
+@delete(_PATH + "/{session}", END)
 async def end_login(request: Exchange) -> Answer:
     """It is over on every node within a second, and so are the streams that it opened."""
     request.asked(Said)
@@ -114,7 +114,7 @@ async def end_login(request: Exchange) -> Answer:
     return _answer(request, ended=1, itself=session_id == caller.credential)
 
 
-@delete(_PATH, opt=END_ALL.as_opt(), status_code=200)
+@delete(_PATH, END_ALL)
 async def end_logins(request: Exchange) -> Answer:
     """With `?but=none` this browser is signed out too. Open sign-in links and codes are void."""
     query = request.asked(EndQuery)
@@ -128,6 +128,6 @@ async def end_logins(request: Exchange) -> Answer:
 def _answer(request: Exchange, *, ended: int, itself: bool) -> Answer:
     headers: tuple[Header, ...] = ()
     if itself:
-        request.callers.forget_login(request)
+        request.parts.callers.forget_login(request)
         headers = (login_cookie(request, "", max_age=0),)
     return Answer.of(LoginSessionsEnded(ended=ended), headers=headers)

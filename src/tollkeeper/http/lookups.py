@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
+import msgspec
+
 from tollkeeper.metering.lane import Bounds, Lane
 
 Key = TypeVar("Key", bound=Hashable)
@@ -15,6 +17,14 @@ Found = TypeVar("Found")
 _REMEMBERED_SECONDS: Final = 0.8
 _MOST_REMEMBERED: Final = 10_000
 _BOUNDS: Final = Bounds(workers=1, set_items=512, waiting_items=20_000, waiting_items_each=20_000)
+
+
+class _Remembered(msgspec.Struct, Generic[Key, Found], frozen=True):
+    """What was asked for and found; the key of a text stays what it is, and takes longer to make than to ask for."""
+
+    until: float
+    key: Key
+    found: Found | None
 
 
 class Lookup(Generic[Key, Found]):
@@ -29,7 +39,7 @@ class Lookup(Generic[Key, Found]):
         self._key_of = key_of
         self._ask = ask
         self._lane = Lane[tuple[str, Key], Found | None](self._answer, is_again=lambda _: False, bounds=_BOUNDS)
-        self._remembered: dict[str, tuple[float, Found | None]] = {}
+        self._remembered: dict[str, _Remembered[Key, Found]] = {}
 
     async def __aenter__(self) -> Self:
         await self._lane.__aenter__()
@@ -40,12 +50,15 @@ class Lookup(Generic[Key, Found]):
     ) -> None:
         await self._lane.__aexit__(kind, error, traceback)
 
-    async def find(self, text: str) -> Found | None:
-        """Find one, or ``None``."""
+    async def find(self, text: str, *, even_after: float = 0) -> Found | None:
+        """Find one, or ``None``. ``even_after``: who was found is good for so many seconds more."""
         remembered = self._remembered.get(text)
-        if remembered is not None and time.monotonic() < remembered[0]:
-            return remembered[1]
-        return await self._lane.put((text, self._key_of(text)), owner=text, size=1)
+        if remembered is None:
+            return await self._lane.put((text, self._key_of(text)), owner=text, size=1)
+        seconds = even_after if remembered.found is not None else 0
+        if time.monotonic() < remembered.until + seconds:
+            return remembered.found
+        return await self._lane.put((text, remembered.key), owner=text, size=1)
 
     def forget(self, text: str) -> None:
         """Ask anew the next time."""
@@ -57,5 +70,5 @@ class Lookup(Generic[Key, Found]):
         found = await self._ask(list({key for _, key in asked}))
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.clear()
-        self._remembered.update((text, (until, found.get(key))) for text, key in asked)
+        self._remembered.update((text, _Remembered(until, key, found.get(key))) for text, key in asked)
         return [found.get(key) for _, key in asked]

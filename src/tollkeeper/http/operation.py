@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
-
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import Method
+from typing import Any, Literal
 
 from tollkeeper.errors import TollkeeperError
 from tollkeeper.http.shapes import Said
@@ -18,8 +15,6 @@ Scope = Literal[
 ]
 Permission = Scope | Literal["public", "person", "admin", "signed-in"]
 """A scope of keys; or anyone; or a signed-in person only; or one with the role admin; or anyone who is known."""
-
-_KEY: Final = "operation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +48,3 @@ class Operation:
     recent: bool = False
     files: Sequence[str] = ()
     also_takes: Sequence[str] = ()
-
-    def as_opt(self) -> dict[str, Any]:
-        """Attach it to a route."""
-        return {_KEY: self}
-
-
-def operation_of(opt: Mapping[str, Any]) -> Operation | None:
-    """Read what a route declared."""
-    return opt.get(_KEY)
-
-
-def undeclared(handlers: Iterable[HTTPRouteHandler]) -> list[str]:
-    """Name the routes that do not say who may call them."""
-    return [str(handler) for handler in handlers if operation_of(handler.opt) is None and not is_of_framework(handler)]
-
-
-def is_of_framework(handler: HTTPRouteHandler) -> bool:
-    """Whether the framework added this route itself: one that answers ``OPTIONS`` with the header ``Allow``."""
-    methods: set[Method] = set(handler.http_methods)
-    return methods == {"OPTIONS"}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from tollkeeper.http.operation import operation_of
+if TYPE_CHECKING:
+    from tollkeeper.http.exchange import Exchange
 
 # Less gains nothing.
 _LEAST_BYTES: Final = 1024
@@ -27,16 +28,13 @@ def reads(accepted: str, encoding: str) -> bool:
     return False
 
 
-def is_packed(scope: Any, body: bytes) -> bool:
+def is_packed(exchange: Exchange, body: bytes) -> bool:
     """Whether an answer goes out as gzip: a large one, to a signed-in person's browser that reads it."""
-    if len(body) < _LEAST_BYTES or scope["method"] != "GET" or "caller" not in scope:
+    if len(body) < _LEAST_BYTES or exchange.method != "GET" or exchange.known is None:
         return False
-    if scope["caller"].kind != "person":
+    if exchange.known.kind != "person" or exchange.operation.permission not in _READS:
         return False
-    operation = operation_of(scope["route_handler"].opt)
-    if operation is None or operation.permission not in _READS:
-        return False
-    accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    accepted = exchange.header(b"accept-encoding") or b""
     return reads(accepted[:200].decode("latin-1"), "gzip")
 
 

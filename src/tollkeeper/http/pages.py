@@ -9,11 +9,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from litestar import get
-
 from tollkeeper.errors import NotFound, TollkeeperError
 from tollkeeper.http.exchange import Answer, Exchange, Header, path_text
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 
 _HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
 
@@ -65,7 +64,7 @@ def kinds() -> dict[str, type[TollkeeperError]]:
     return {kind.slug: kind for kind in _descendants(TollkeeperError) if "slug" in vars(kind)}
 
 
-@get("/problems/{slug:str}", opt=Operation("public", in_api=False).as_opt())
+@get("/problems/{slug}", Operation("public", in_api=False))
 async def problem(request: Exchange) -> Answer:
     """What a kind of problem means: where its `type` leads."""
     kind = kinds().get(path_text(request, "slug"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from litestar import delete, get, patch, post
 from msgspec import Meta
 
 from tollkeeper.accounts import passkeys, tokens
@@ -21,12 +20,13 @@ from tollkeeper.errors import (
 from tollkeeper.http.caller import refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import delete, get, patch, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.signed_in import Next, SignedIn, answer_signed_in, browser_of, browser_or_new, visit_of
 from tollkeeper.http.wire import Heard, Instant, instant
 
 _PATH: Final = "/api/account/passkeys"
-_ONE: Final = _PATH + "/{passkey:str}"
+_ONE: Final = _PATH + "/{passkey}"
 _ENTER: Final = "/api/sign-in/passkey"
 # Devices say a few hundred bytes, and some add a certificate or two.
 _MOST_BYTES: Final = 2**16
@@ -160,7 +160,7 @@ ENTER: Final = Operation(
 )
 
 
-@get(_PATH, opt=LIST.as_opt())
+@get(_PATH, LIST)
 async def list_passkeys(request: Exchange) -> Answer:
     """At most 20."""
     request.asked(Said)
@@ -168,7 +168,7 @@ async def list_passkeys(request: Exchange) -> Answer:
     return Answer.of(PasskeysFound(items=[PasskeyShown.of(each) for each in found]))
 
 
-@post(_PATH + "/options", opt=PREPARE.as_opt(), status_code=200)
+@post(_PATH + "/options", PREPARE)
 async def prepare_passkey(request: Exchange) -> Answer:
     """Hand `options` to `navigator.credentials.create()`, through `PublicKeyCredential.parseCreationOptionsFromJSON()`.
 
@@ -182,7 +182,7 @@ async def prepare_passkey(request: Exchange) -> Answer:
     return Answer.of(CeremonyBegun.of(begun))
 
 
-@post(_PATH, opt=ADD.as_opt())
+@post(_PATH, ADD)
 async def add_passkey(request: Exchange) -> Answer:
     """From then on it signs in, on this and (if it is synced) on other devices."""
     request.asked(Said)
@@ -202,7 +202,7 @@ async def add_passkey(request: Exchange) -> Answer:
     return Answer.of(PasskeyFound(passkey=PasskeyShown.of(added)), status=201)
 
 
-@patch(_ONE, opt=RENAME.as_opt())
+@patch(_ONE, RENAME)
 async def rename_passkey(request: Exchange) -> Answer:
     """Its name is for its owner alone; devices go on to show their own."""
     request.asked(Said)
@@ -212,7 +212,7 @@ async def rename_passkey(request: Exchange) -> Answer:
     return Answer.of(PasskeyFound(passkey=PasskeyShown.of(renamed)))
 
 
-@delete(_ONE, opt=REMOVE.as_opt(), status_code=200)
+@delete(_ONE, REMOVE)
 async def remove_passkey(request: Exchange) -> Answer:
     """Sessions that it began go on until they are ended."""
     request.asked(Said)
@@ -221,7 +221,7 @@ async def remove_passkey(request: Exchange) -> Answer:
     return Answer.of(PasskeyRemoved())
 
 
-@post(_ENTER + "/options", opt=ASK.as_opt(), status_code=200)
+@post(_ENTER + "/options", ASK)
 async def ask_for_passkey(request: Exchange) -> Answer:
     """Hand `options` to `navigator.credentials.get()`, through `PublicKeyCredential.parseRequestOptionsFromJSON()`.
 
@@ -237,7 +237,7 @@ async def ask_for_passkey(request: Exchange) -> Answer:
     return Answer.of(CeremonyBegun.of(begun), headers=(cookie,))
 
 
-@post(_ENTER, opt=ENTER.as_opt(), status_code=200)
+@post(_ENTER, ENTER)
 async def enter_by_passkey(request: Exchange) -> Answer:
     """Signs in the browser that asked, by a cookie; a session that it had is over."""
     request.asked(Said)

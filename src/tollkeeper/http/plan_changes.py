@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
-from litestar import get, put
 from msgspec import Meta
 
 from tollkeeper.errors import Contradiction, NeedsCheckout, NotFound
@@ -14,6 +13,7 @@ from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.plans import OwnPlanShown
+from tollkeeper.http.routing import get, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, LimitsShown, instant
 from tollkeeper.metering import changes, own_plan
@@ -139,7 +139,7 @@ HISTORY: Final = Operation(
 )
 
 
-@put("/api/user/plan", opt=CHANGE.as_opt())
+@put("/api/user/plan", CHANGE)
 async def change_plan(request: Exchange) -> Answer:
     """To a lower plan, to `free`, or to one marked `selfService`. Others come through a checkout or an operator."""
     request.asked(Said)
@@ -155,7 +155,7 @@ async def change_plan(request: Exchange) -> Answer:
     return Answer.of(ChangeAnswer.of(changed, request.backend))
 
 
-@get("/api/user/plan/preview", opt=PREVIEW.as_opt())
+@get("/api/user/plan/preview", PREVIEW)
 async def preview_plan(request: Exchange) -> Answer:
     """The very answer that the change would give, and nothing is changed."""
     wish = request.asked(WishQuery).as_wish()
@@ -170,7 +170,7 @@ async def preview_plan(request: Exchange) -> Answer:
     return Answer.of(ChangeAnswer.of(changed, request.backend))
 
 
-@get("/api/user/plan/history", opt=HISTORY.as_opt())
+@get("/api/user/plan/history", HISTORY)
 async def list_plans_had(request: Exchange) -> Answer:
     """Page by page; each begins where the one before it ended."""
     return await history_of(request, request.caller.user_id)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from litestar import get
-
 from tollkeeper.errors import NotFound
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, cents, instant
 from tollkeeper.metering import own_plan, plans
@@ -156,7 +155,7 @@ SHOW_OWN: Final = Operation(
 )
 
 
-@get("/api/plans", opt=LIST.as_opt())
+@get("/api/plans", LIST)
 async def show_plans(request: Exchange) -> Answer:
     """The operator's catalogue, by rank: what a user may have, not what one has."""
     request.asked(Said)
@@ -165,7 +164,7 @@ async def show_plans(request: Exchange) -> Answer:
     return Answer.of(PlansAnswer(plans=[OfferShown.of_offer(each, backend) for each in found]))
 
 
-@get("/api/user/plan", opt=SHOW_OWN.as_opt())
+@get("/api/user/plan", SHOW_OWN)
 async def show_own_plan(request: Exchange) -> Answer:
     """The user's own terms, which need not be those of the catalogue any more."""
     request.asked(Said)

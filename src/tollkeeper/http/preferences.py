@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
-from litestar import get, put
 from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.accounts import preferences
@@ -14,6 +13,7 @@ from tollkeeper.errors import NotFound
 from tollkeeper.http.body import Fault
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
 
@@ -107,7 +107,7 @@ CHANGE: Final = Operation(
 )
 
 
-@get("/api/user/settings", opt=SHOW.as_opt())
+@get("/api/user/settings", SHOW)
 async def show_settings(request: Exchange) -> Answer:
     """What the user is called, where their days begin and end, and how they want to be shown things."""
     request.asked(Said)
@@ -115,7 +115,7 @@ async def show_settings(request: Exchange) -> Answer:
     return Answer.of(SettingsAnswer(settings=SettingsShown.of(found)))
 
 
-@put("/api/user/settings", opt=CHANGE.as_opt())
+@put("/api/user/settings", CHANGE)
 async def change_settings(request: Exchange) -> Answer:
     """What is left out stays as it is. A time zone takes effect with the next window: the running ones end in time."""
     request.asked(Said)

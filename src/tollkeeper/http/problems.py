@@ -5,30 +5,23 @@ from __future__ import annotations
 import calendar
 import logging
 import math
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
-from litestar import Request
-from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
-
 from tollkeeper.errors import (
     LimitReached,
     NobodyKnown,
-    NotFound,
     NotUnderstood,
     TollkeeperError,
     TooLarge,
     TooManyAttempts,
     Unavailable,
 )
-from tollkeeper.http.exchange import Answer, Header
+from tollkeeper.http.exchange import CLOSE, Answer, Exchange, Header
 from tollkeeper.http.pages import problem_page
 from tollkeeper.http.wire import LimitsShown, encode, instant
 from tollkeeper.metering.limits import Limits
@@ -37,7 +30,6 @@ from tollkeeper.metering.money import cents_of
 log = logging.getLogger(__name__)
 
 PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
-_CLOSE: Final[Header] = (b"connection", b"close")
 _WINDOW_SECONDS: Final = {"daily": 86_400, "perMinute": 60}
 _IN_NANOS: Final = ("used", "allowed", "remaining", "needed")
 
@@ -48,6 +40,10 @@ class MethodNotAllowed(TollkeeperError):
     status = HTTPStatus.METHOD_NOT_ALLOWED
     slug = "method-not-allowed"
     title = "Not a method of this path"
+
+    def __init__(self, allowed: Header) -> None:
+        super().__init__("this path has other methods")
+        self.allowed = allowed
 
 
 class HeadersTooLarge(TollkeeperError):
@@ -66,18 +62,18 @@ class TooSlow(TollkeeperError):
     title = "The request took too long to arrive"
 
 
-def answer(request: Request[Any, Any, Any], error: Exception) -> Answer:
+def answer(exchange: Exchange, error: Exception) -> Answer:
     """Answer any exception. What we did not foresee is logged with its traceback and told without any detail."""
-    scope: Any = request.scope
-    told = _told(error)
+    told = error if isinstance(error, TollkeeperError) else TollkeeperError("")
     if isinstance(told, LimitReached):
-        scope["measures"].note_refusal(told.fields["limit"])
+        exchange.parts.measures.note_refusal(told.fields["limit"])
     if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log(told, error, scope)
-    if told.status != HTTPStatus.INTERNAL_SERVER_ERROR and _is_a_persons(scope):
-        return problem_page(told, _detail(told), headers=_headers(told, scope))
-    headers = [PROBLEM, *_headers(told, scope)]
-    return Answer(document(told, scope["path"], scope["trace_id"]), status=int(told.status), headers=headers)
+        _log(told, error, exchange)
+    if told.status != HTTPStatus.INTERNAL_SERVER_ERROR and _is_a_persons(exchange):
+        return problem_page(told, _detail(told), headers=_headers(told))
+    return Answer(
+        document(told, exchange.path, exchange.trace_id), status=int(told.status), headers=(PROBLEM, *_headers(told))
+    )
 
 
 def document(error: TollkeeperError, path: str, trace_id: str) -> bytes:
@@ -102,43 +98,27 @@ def _detail(error: TollkeeperError) -> str:
     return error.detail
 
 
-def _is_a_persons(scope: Any) -> bool:
+def _is_a_persons(exchange: Exchange) -> bool:
     """Whether a browser shows it as a page. What scripts fetch, and all of the API, stays a problem document."""
-    if scope["path"].startswith("/api/"):
+    if exchange.path.startswith("/api/"):
         return False
-    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+    return any(name == b"accept" and b"text/html" in value for name, value in exchange.headers)
 
 
-def _told(error: Exception) -> TollkeeperError:
-    if isinstance(error, TollkeeperError):
-        return error
-    if not isinstance(error, HTTPException):
-        return TollkeeperError("")
-    match error.status_code:
-        case HTTPStatus.NOT_FOUND:
-            return NotFound("there is nothing at this path")
-        case HTTPStatus.METHOD_NOT_ALLOWED:
-            return MethodNotAllowed("this path has other methods")
-        case status if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return NotUnderstood(error.detail)
-        case _:
-            return TollkeeperError("")
-
-
-def _log(told: TollkeeperError, error: Exception, scope: Any) -> None:
+def _log(told: TollkeeperError, error: Exception, exchange: Exchange) -> None:
     unforeseen = told.status == HTTPStatus.INTERNAL_SERVER_ERROR
     log.log(
         logging.ERROR if unforeseen else logging.WARNING,
         "%s %s: %s (trace %s)",
-        scope["method"],
-        scope.get("path_template") or "unknown path",
+        exchange.method,
+        exchange.template or "unknown path",
         type(error).__name__ if unforeseen else told.detail,
-        scope["trace_id"],
+        exchange.trace_id,
         exc_info=error if unforeseen else None,
     )
 
 
-def _headers(told: TollkeeperError, scope: Any) -> Iterator[Header]:
+def _headers(told: TollkeeperError) -> Iterator[Header]:
     if isinstance(told, LimitReached):
         yield from _rate_limit_headers(told.fields)
     elif isinstance(told, Unavailable | TooManyAttempts):
@@ -149,27 +129,9 @@ def _headers(told: TollkeeperError, scope: Any) -> Iterator[Header]:
         yield b"www-authenticate", b'Bearer realm="tollkeeper"'
     elif isinstance(told, TooLarge | HeadersTooLarge | TooSlow):
         # What is left of the request is not worth reading.
-        yield _CLOSE
+        yield CLOSE
     elif isinstance(told, MethodNotAllowed):
-        yield b"allow", allow(scope)
-
-
-def allow(scope: Any) -> bytes:
-    """Say which methods a path has."""
-    found: set[str] = {"OPTIONS"}
-    for pattern, methods in _patterns(scope["handlers"]):
-        if pattern.fullmatch(scope["path"].rstrip("/") or "/"):
-            found |= methods
-    return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found)).encode()
-
-
-@cache
-def _patterns(handlers: tuple[HTTPRouteHandler, ...]) -> list[tuple[re.Pattern[str], set[str]]]:
-    return [
-        (re.compile(re.sub(r"\{\w+:str\}", "[^/]+", path)), {str(method) for method in handler.http_methods})
-        for handler in handlers
-        for path in handler.paths
-    ]
+        yield told.allowed
 
 
 def _rate_limit_headers(fields: dict[str, Any]) -> Iterator[Header]:

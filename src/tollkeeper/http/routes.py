@@ -1,16 +1,10 @@
-"""The application, put together from its routes."""
+"""The application, put together from its routes and what they run on."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, cast
 
-from litestar import Litestar
-from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp
-
-from tollkeeper.errors import Misconfigured
 from tollkeeper.http import (
     account,
     acting,
@@ -37,7 +31,6 @@ from tollkeeper.http import (
     plan_changes,
     plans,
     preferences,
-    problems,
     selling,
     sign_in,
     takeout,
@@ -45,14 +38,14 @@ from tollkeeper.http import (
 )
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
-from tollkeeper.http.exchange import Exchange
-from tollkeeper.http.front import Front
+from tollkeeper.http.exchange import Parts
+from tollkeeper.http.front import Front, guards_of
 from tollkeeper.http.kept import Dashboards
 from tollkeeper.http.measures import Measures
-from tollkeeper.http.operation import undeclared
+from tollkeeper.http.routing import Route
 from tollkeeper.http.streams import Streams
 
-ROUTES: tuple[HTTPRouteHandler, ...] = (
+ROUTES: tuple[Route, ...] = (
     chat.start_tracking,
     chat.finish_tracking,
     batch.track_batch,
@@ -178,36 +171,21 @@ ROUTES: tuple[HTTPRouteHandler, ...] = (
 )
 
 
-def asgi_app(backend: Backend, routes: tuple[HTTPRouteHandler, ...] = ROUTES) -> ASGIApp:
-    """Make the application; ``Misconfigured`` names routes that do not declare who may call them."""
-    if names := undeclared(routes):
-        raise Misconfigured(f"these routes do not declare who may call them: {', '.join(names)}")
+@asynccontextmanager
+async def answering(backend: Backend, routes: tuple[Route, ...] = ROUTES) -> AsyncGenerator[Front]:
+    """Give the application, which answers for as long as the block lasts."""
     callers, dashboards = Callers(backend), Dashboards(backend)
-    streams = Streams(backend, dashboards, callers)
-
-    @asynccontextmanager
-    async def looking_up(_: Any) -> AsyncGenerator[None]:
-        async with callers, dashboards, streams:
-            yield
-
-    app = Litestar(
-        route_handlers=list(routes),
-        request_class=Exchange,
-        before_request=cast("Any", callers.permit),
-        exception_handlers=cast("Any", {Exception: problems.answer}),
-        lifespan=[looking_up],
-        openapi_config=None,
-        logging_config=None,
-        debug=False,
-    )
-    return Front(
-        app,
-        backend=backend,
-        measures=Measures(),
-        callers=callers,
-        dashboards=dashboards,
-        streams=streams,
-        overviews=admin.overview.Overviews(backend.database),
-        assets=assets.Assets.packaged(),
-        handlers=routes,
-    )
+    async with callers, dashboards, Streams(backend, dashboards, callers) as streams:
+        yield Front(
+            Parts(
+                backend=backend,
+                measures=Measures(),
+                callers=callers,
+                dashboards=dashboards,
+                streams=streams,
+                overviews=admin.overview.Overviews(backend.database),
+                assets=assets.Assets.packaged(),
+                routes=routes,
+                guards=guards_of(backend.public_url),
+            )
+        )

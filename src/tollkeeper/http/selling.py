@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import Final, Literal
 
-from litestar import post
-
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, NotForSale, NotFound, NotSigned, NotUnderstood, TooLarge, Unavailable
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.plan_changes import PlanName
+from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
 from tollkeeper.metering.plan_file import Cycle
@@ -72,7 +71,7 @@ WEBHOOK: Final = Operation(
 )
 
 
-@post(SHOP.checkout, status_code=200, opt=CHECKOUT.as_opt())
+@post(SHOP.checkout, CHECKOUT)
 async def buy_plan(request: Exchange) -> Answer:
     """Stripe takes the payment; the plan changes when it tells of it, which is mostly before the browser is back."""
     request.asked(Said)
@@ -83,7 +82,7 @@ async def buy_plan(request: Exchange) -> Answer:
     return Answer.of(SentTo(url=url))
 
 
-@post(SHOP.portal, status_code=200, opt=PORTAL.as_opt())
+@post(SHOP.portal, PORTAL)
 async def manage_plan(request: Exchange) -> Answer:
     """To pay another way, change plan, cancel, or see invoices."""
     request.asked(Said)
@@ -91,7 +90,7 @@ async def manage_plan(request: Exchange) -> Answer:
     return Answer.of(SentTo(url=await buying.portal(backend.database, backend.stripe, request.caller.user_id)))
 
 
-@post("/api/billing/stripe/webhook", status_code=200, opt=WEBHOOK.as_opt())
+@post("/api/billing/stripe/webhook", WEBHOOK)
 async def take_stripe_event(request: Exchange) -> Answer:
     """Each event does something once, in whichever order they come. What is not signed by Stripe is refused."""
     backend = request.backend

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from litestar import delete, get, post
 from msgspec import Meta
 
 from tollkeeper.accounts import asks, github, logins, users
@@ -24,6 +23,7 @@ from tollkeeper.http.caller import refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.pages import asset, page
+from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.signed_in import (
     Next,
@@ -134,7 +134,7 @@ _PAGE: Final = Operation("public", in_api=False)
 _BY_LINK: Final = Operation("public", in_api=False, problems=(NobodyKnown, NotAllowed))
 
 
-@get("/api/sign-in", opt=WAYS.as_opt())
+@get("/api/sign-in", WAYS)
 async def show_ways(request: Exchange) -> Answer:
     """For pages of one's own; the page that is served knows them."""
     request.asked(Said)
@@ -143,7 +143,7 @@ async def show_ways(request: Exchange) -> Answer:
     return Answer.of(WaysToSignIn(is_mailed=backend.has_mail, github=has_github, sign_up=backend.sign_up.policy))
 
 
-@post("/api/sign-in/email", opt=ASK.as_opt(), status_code=200)
+@post("/api/sign-in/email", ASK)
 async def ask_for_mail(request: Exchange) -> Answer:
     """The same answer whether anybody has the address. A cookie binds what is mailed to this browser."""
     refuse_foreign_page(request)
@@ -166,7 +166,7 @@ async def ask_for_mail(request: Exchange) -> Answer:
     return Answer.of(MailAsked(expires_at=instant(asked.expires_at)), headers=(cookie,))
 
 
-@post("/api/sign-in/code", opt=CODE.as_opt(), status_code=200)
+@post("/api/sign-in/code", CODE)
 async def redeem_code(request: Exchange) -> Answer:
     """In the browser that asked. Signs up who has no account, where they may."""
     refuse_foreign_page(request)
@@ -185,7 +185,7 @@ async def redeem_code(request: Exchange) -> Answer:
     return answer_signed_in(request, arrived.session, leads_to=arrived.leads_to)
 
 
-@get("/sign-in/email/{token:str}", opt=_BY_LINK.as_opt())
+@get("/sign-in/email/{token}", _BY_LINK)
 async def show_link_of_mail(request: Exchange) -> Answer:
     """Ask first, for mail scanners open links; and say where the link works, if that is not here."""
     request.asked(Said)
@@ -195,7 +195,7 @@ async def show_link_of_mail(request: Exchange) -> Answer:
     return _button(request)
 
 
-@post("/sign-in/email/{token:str}", opt=_BY_LINK.as_opt())
+@post("/sign-in/email/{token}", _BY_LINK)
 async def sign_in_by_mail(request: Exchange) -> Answer:
     """Turn the link into a session of the browser that asked for it."""
     refuse_foreign_page(request)
@@ -212,12 +212,12 @@ async def sign_in_by_mail(request: Exchange) -> Answer:
     return lead_signed_in(request, arrived.session, leads_to=arrived.leads_to)
 
 
-@get("/sign-in/github", opt=_BY_LINK.as_opt())
+@get("/sign-in/github", _BY_LINK)
 async def go_to_github(request: Exchange) -> Answer:
     """Send the browser to GitHub, to come back with an answer that only it can use."""
     query = request.asked(GitHubQuery)
     backend, there = request.backend, _github(request)
-    user_id = (await request.callers.identify(request, _RECENT_PERSON)).user_id if query.connect else None
+    user_id = (await request.parts.callers.identify(request, _RECENT_PERSON)).user_id if query.connect else None
     browser, cookie = browser_or_new(request)
     url = await github.leave(
         backend.database,
@@ -231,7 +231,7 @@ async def go_to_github(request: Exchange) -> Answer:
     return lead(url, cookie)
 
 
-@get("/sign-in/github/callback", opt=_BY_LINK.as_opt())
+@get("/sign-in/github/callback", _BY_LINK)
 async def come_from_github(request: Exchange) -> Answer:
     """Take the browser back that went to GitHub: sign in, sign up, or connect GitHub with who is signed in."""
     said = request.asked(FromGitHub)
@@ -242,7 +242,7 @@ async def come_from_github(request: Exchange) -> Answer:
         return lead(gone.leads_to)
     person = await github.who_came(there, code=said.code, state=said.state, pepper=backend.pepper)
     if gone.user_id is not None:
-        request.scope["caller"] = caller = await request.callers.identify(request, _PERSON_ALONE)
+        request.known = caller = await request.parts.callers.identify(request, _PERSON_ALONE)
         if caller.user_id != gone.user_id:
             raise Contradiction("somebody else is signed in here by now")
         await github.connect(backend.database, gone.user_id, person, actor=request.actor)
@@ -253,7 +253,7 @@ async def come_from_github(request: Exchange) -> Answer:
     return lead_signed_in(request, arrived.session, leads_to=arrived.leads_to)
 
 
-@delete("/api/account/github", opt=DISCONNECT.as_opt(), status_code=200)
+@delete("/api/account/github", DISCONNECT)
 async def disconnect_github(request: Exchange) -> Answer:
     """It signs in no more until it is connected again. Sessions that it began go on until they are ended.
 
@@ -264,14 +264,14 @@ async def disconnect_github(request: Exchange) -> Answer:
     return Answer.of(Disconnected())
 
 
-@get("/sign-in/{token:str}", opt=_PAGE.as_opt())
+@get("/sign-in/{token}", _PAGE)
 async def show_sign_in(request: Exchange) -> Answer:
     """Ask first: mail scanners open links, and this one works once."""
     request.asked(NextQuery)
     return _button(request)
 
 
-@post("/sign-in/{token:str}", opt=_BY_LINK.as_opt())
+@post("/sign-in/{token}", _BY_LINK)
 async def sign_in(request: Exchange) -> Answer:
     """Turn an operator's link into a session of this browser."""
     refuse_foreign_page(request)

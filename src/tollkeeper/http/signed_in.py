@@ -51,7 +51,7 @@ def visit_of(request: Exchange) -> Visit:
         address_of_client(request, backend.trusted_proxies),
         request.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
         browser_of(request),
-        _hash(request, request.callers.cookie(request)),
+        _hash(request, request.parts.callers.cookie(request)),
     )
 
 
@@ -99,7 +99,7 @@ def host_cookie(request: Exchange, name: str, value: str, *, max_age: int) -> He
 
 
 def _begun(request: Exchange, session: LoginSession) -> Header:
-    request.callers.forget_login(request)
+    request.parts.callers.forget_login(request)
     return login_cookie(request, session.token, max_age=int(logins.LASTS.total_seconds()))
 
 

@@ -21,7 +21,6 @@ from tollkeeper.http.caller import Callers
 from tollkeeper.http.exchange import Exchange
 from tollkeeper.http.followed import Followed, Seen, Stream
 from tollkeeper.http.kept import Dashboards
-from tollkeeper.http.operation import operation_of
 from tollkeeper.metering import dashboard
 
 log = logging.getLogger(__name__)
@@ -137,10 +136,8 @@ class Streams:
     async def _end_if_over(self, streams: Sequence[Stream]) -> None:
         """Ask about one of those who have the same credential, and end them all if it is over."""
         exchange = streams[0].exchange
-        operation = operation_of(exchange.route_handler.opt)
         try:
-            if operation is not None:
-                await self._callers.identify_anew(exchange, operation)
+            await self._callers.identify_anew(exchange, exchange.operation)
         except (NobodyKnown, NotAllowed):
             _end(streams)
         except TollkeeperError:

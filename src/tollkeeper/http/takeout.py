@@ -9,8 +9,6 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from litestar import get
-
 from tollkeeper import activity
 from tollkeeper.accounts import takeout
 from tollkeeper.accounts.takeout import PARTS
@@ -18,6 +16,7 @@ from tollkeeper.http.activity import ActLine, ActShown
 from tollkeeper.http.download import Download, Item, Line, csv_head, csv_line, csv_row
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import RequestWhole
 from tollkeeper.http.wire import encode, instant
@@ -38,7 +37,7 @@ EXPORT: Final = Operation(
 )
 
 
-@get("/api/account/export", opt=EXPORT.as_opt())
+@get("/api/account/export", EXPORT)
 async def export_account(request: Exchange) -> Answer:
     """A ZIP archive with each kind of thing as JSON and as CSV.
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from litestar import delete, get, post, put
 from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.accounts import dotenv, variables
@@ -20,6 +19,7 @@ from tollkeeper.http.body import Fault, inner, invalid
 from tollkeeper.http.caller import Caller, refuse_who_acts
 from tollkeeper.http.exchange import Answer, Exchange, Header, path_text
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import delete, get, post, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
 
@@ -219,7 +219,7 @@ DELETE: Final = Operation(
 )
 
 
-@get(_PATH, opt=LIST.as_opt())
+@get(_PATH, LIST)
 async def list_variables(request: Exchange) -> Answer:
     """All by name, secrets masked. With `format=env` a `.env` file, with `reveal=true` secrets and all.
 
@@ -237,7 +237,7 @@ async def list_variables(request: Exchange) -> Answer:
     return Answer.of(VariablesShown(variables=[VariableShown.of(each) for each in found]))
 
 
-@get(_PATH + "/{key:str}", opt=SHOW.as_opt())
+@get(_PATH + "/{key}", SHOW)
 async def show_variable(request: Exchange) -> Answer:
     """A secret is shown whole with `?reveal=true`.
 
@@ -255,7 +255,7 @@ async def show_variable(request: Exchange) -> Answer:
     return Answer.of(VariableFound(variable=VariableShown.of(found)))
 
 
-@post(_PATH, opt=PUT_ONE.as_opt())
+@post(_PATH, PUT_ONE)
 async def put_variable(request: Exchange) -> Answer:
     """201 if it is new, 200 if it was there."""
     request.asked(Said)
@@ -267,7 +267,7 @@ async def put_variable(request: Exchange) -> Answer:
     return Answer.of(VariableFound(variable=VariableShown.of(done.variable)), status=201 if done.is_new else 200)
 
 
-@put(_PATH, opt=PUT_MANY.as_opt())
+@put(_PATH, PUT_MANY)
 async def put_variables(request: Exchange) -> Answer:
     """`{"variables": {"KEY": "value"}}`, or a list of variables in full, or a `.env` file as `text/plain`.
 
@@ -286,7 +286,7 @@ async def put_variables(request: Exchange) -> Answer:
     return Answer.of(VariablesShown(variables=[VariableShown.of(each.variable) for each in done]))
 
 
-@delete(_PATH + "/{key:str}", opt=DELETE.as_opt(), status_code=200)
+@delete(_PATH + "/{key}", DELETE)
 async def delete_variable(request: Exchange) -> Answer:
     """Whether it was a secret or not."""
     request.asked(Said)

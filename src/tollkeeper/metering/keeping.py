@@ -19,6 +19,7 @@ from tollkeeper.metering import own_patterns
 from tollkeeper.metering.requests import NewRequest, Outcome
 from tollkeeper.metering.texts import Redactor, TextPolicy, stricter
 from tollkeeper.store.database import Record, Statements
+from tollkeeper.store.queries import column
 
 Item = TypeVar("Item", NewRequest, Outcome)
 Kept = TypeVar("Kept")
@@ -75,10 +76,10 @@ class Keeping:
         if policies is not None or self.policy != "all":
             texts = await self._fit(requests, policies, self._start)
         return {
-            "prompts": [each.prompt for each in texts],
-            "metadata": [each.metadata for each in texts],
-            "ip_addresses": [each.ip_address for each in texts],
-            "user_agents": [each.user_agent for each in texts],
+            "prompts": column([each.prompt for each in texts]),
+            "metadata": column([each.metadata for each in texts]),
+            "ip_addresses": column([each.ip_address for each in texts]),
+            "user_agents": column([each.user_agent for each in texts]),
             "kept": policies,
         }
 
@@ -87,8 +88,8 @@ class Keeping:
         policies = await self._policies(database, outcomes)
         if policies is None and self.policy == "all":
             return {
-                "responses": [each.response for each in outcomes],
-                "errors": [each.error_message for each in outcomes],
+                "responses": column([each.response for each in outcomes]),
+                "errors": column([each.error_message for each in outcomes]),
                 "response_hashes": None,
                 "kept": None,
             }
@@ -98,9 +99,9 @@ class Keeping:
                 policy if _has_text(each) else _FIT_FOR_ALL for each, policy in zip(outcomes, policies, strict=True)
             ]
         return {
-            "responses": [each.response for each in texts],
-            "errors": [each.error_message for each in texts],
-            "response_hashes": [each.response_hash for each in texts],
+            "responses": column([each.response for each in texts]),
+            "errors": column([each.error_message for each in texts]),
+            "response_hashes": column([each.response_hash for each in texts]),
             "kept": policies,
         }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,7 +77,7 @@ class Lane(Generic[Item, Verdict]):
         self._is_again = is_again
         self.bounds = bounds or Bounds()
         self._queues = [_Queue[Item, Verdict]() for _ in range(self.bounds.workers)]
-        self._each = Counter[Hashable]()
+        self._each: dict[Hashable, int] = {}
         self._items = 0
         self._bytes = 0
         self._closing = False
@@ -111,22 +111,22 @@ class Lane(Generic[Item, Verdict]):
         queue.filled.set()
         self._items += 1
         self._bytes += size
-        self._each[owner] += 1
+        self._each[owner] = self._each.get(owner, 0) + 1
         try:
             return await entry.verdict
         finally:
             self._items -= 1
             self._bytes -= size
-            self._each[owner] -= 1
-            if not self._each[owner]:
-                del self._each[owner]
+            left = self._each.pop(owner) - 1
+            if left:
+                self._each[owner] = left
 
     def _refuse_if_full(self, owner: Hashable, size: int) -> None:
         if self._closing:
             raise Unavailable("this node is stopping")
         if self._items >= self.bounds.waiting_items or self._bytes + size > self.bounds.waiting_bytes:
             raise Unavailable("too many requests are waiting on this node")
-        if self._each[owner] >= self.bounds.waiting_items_each:
+        if self._each.get(owner, 0) >= self.bounds.waiting_items_each:
             raise Unavailable("too many requests of this user are waiting on this node")
 
     async def _work(self, queue: _Queue[Item, Verdict]) -> None:

@@ -6,8 +6,8 @@ together, and verdicts become answers or errors.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Final, Self, TypeVar
 from uuid import UUID
@@ -22,6 +22,7 @@ from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.pricing import document_of
 from tollkeeper.metering.requests import NewRequest, Outcome, Settled, Started
 from tollkeeper.store.database import Database, Record, StatementFailed, Statements, Transaction, TryAgain
+from tollkeeper.store.queries import column
 
 Done = TypeVar("Done")
 
@@ -63,8 +64,7 @@ class Ledger:
         Raises ``LimitReached``, ``NotInPlan``, ``TooManyTokens``, ``UnpricedModel``, ``AccountInactive``, ``KeyReused``
         or ``Unavailable``; a refused request consumes nothing and is not recorded.
         """
-        with _countable():
-            verdict = await self.starts.put(request, owner=request.user_id, size=_size(request.prompt))
+        verdict = await _countable(self.starts.put(request, owner=request.user_id, size=_size(request.prompt)))
         return _started(request, verdict)
 
     async def preview(self, request: NewRequest) -> Started:
@@ -74,8 +74,7 @@ class Ledger:
             raise _Rehearsed((await self._start_all(tx, [request]))[0])
 
         try:
-            with _countable():
-                await self._in_a_transaction(rehearse)
+            await _countable(self._in_a_transaction(rehearse))
         except _Rehearsed as rehearsed:
             return _started(request, rehearsed.verdict)
         raise AssertionError("a rehearsal ends with its verdict")
@@ -85,8 +84,7 @@ class Ledger:
 
         Raises ``NotFound``, ``AlreadyFinished`` (another outcome is recorded), ``StillPending`` or ``Unavailable``.
         """
-        with _countable():
-            verdict = await self.finishes.put(outcome, owner=outcome.user_id, size=_size(outcome.response))
+        verdict = await _countable(self.finishes.put(outcome, owner=outcome.user_id, size=_size(outcome.response)))
         return _settled(outcome, verdict)
 
     async def record(self, past: Sequence[tuple[NewRequest, Outcome | None]]) -> list[bool]:
@@ -114,8 +112,7 @@ class Ledger:
         A past one (with ``started_at``) is never refused. What is refused is told as its error and keeps nobody else
         from being booked. ``None``: its twin is in this very set, so it is to be decided with the next.
         """
-        with _countable():
-            verdicts = await self._in_a_transaction(lambda tx: self._book(tx, entries))
+        verdicts = await _countable(self._in_a_transaction(lambda tx: self._book(tx, entries)))
         return [_told(request, verdict) for (request, _), verdict in zip(entries, verdicts, strict=True)]
 
     async def expire(self, *, most: int = 1000) -> int:
@@ -172,19 +169,19 @@ class Ledger:
         verdicts = await database.all(
             "start",
             user_ids=[each.user_id for each in requests],
-            client_ids=[each.client_id for each in requests],
-            idempotency_keys=[each.idempotency_key for each in requests],
-            import_keys=[each.import_key for each in requests],
-            hashes=[_hash_if_named(each) for each in requests],
-            started_at=[each.started_at for each in requests],
-            session_ids=[each.session_id for each in requests],
-            models=[each.model for each in requests],
+            client_ids=column([each.client_id for each in requests]),
+            idempotency_keys=column([each.idempotency_key for each in requests]),
+            import_keys=column([each.import_key for each in requests]),
+            hashes=column([_hash_if_named(each) for each in requests]),
+            started_at=column([each.started_at for each in requests]),
+            session_ids=column([each.session_id for each in requests]),
+            models=column([each.model for each in requests]),
             request_types=[each.request_type for each in requests],
-            categories=[each.category for each in requests],
-            complexities=[each.complexity for each in requests],
+            categories=column([each.category for each in requests]),
+            complexities=column([each.complexity for each in requests]),
             input_tokens=[each.estimated_input_tokens for each in requests],
-            max_tokens=[each.max_tokens for each in requests],
-            rates=[_rates(each) for each in requests],
+            max_tokens=column([each.max_tokens for each in requests]),
+            rates=column([_rates(each) for each in requests]),
             pending_for=self._pending_for,
             **await self._keeping.starts(database, requests),
         )
@@ -198,24 +195,24 @@ class Ledger:
         verdicts = await database.all(
             "finish",
             user_ids=[each.user_id for each in outcomes],
-            ids=[each if isinstance(each, UUID) else None for each in references],
-            client_ids=[None if isinstance(each, UUID) else each for each in references],
-            hashes=[each.payload_hash() for each in outcomes],
-            statuses=[each.status for each in outcomes],
-            models=[each.model for each in outcomes],
-            rates=[_rates(each) for each in outcomes],
-            tokens_used=[each.tokens_used for each in outcomes],
-            tokens_input=[each.tokens_input for each in outcomes],
-            tokens_output=[each.tokens_output for each in outcomes],
-            tokens_cached=[each.tokens_cached for each in outcomes],
-            tokens_cache_write=[each.tokens_cache_write for each in outcomes],
-            tokens_reasoning=[each.tokens_reasoning for each in outcomes],
-            reported_nanos=[each.reported_nanos for each in outcomes],
-            durations=[each.duration_ms for each in outcomes],
+            ids=column([each if isinstance(each, UUID) else None for each in references]),
+            client_ids=column([None if isinstance(each, UUID) else each for each in references]),
+            hashes=column([each.payload_hash() for each in outcomes]),
+            statuses=column([each.status for each in outcomes]),
+            models=column([each.model for each in outcomes]),
+            rates=column([_rates(each) for each in outcomes]),
+            tokens_used=column([each.tokens_used for each in outcomes]),
+            tokens_input=column([each.tokens_input for each in outcomes]),
+            tokens_output=column([each.tokens_output for each in outcomes]),
+            tokens_cached=column([each.tokens_cached for each in outcomes]),
+            tokens_cache_write=column([each.tokens_cache_write for each in outcomes]),
+            tokens_reasoning=column([each.tokens_reasoning for each in outcomes]),
+            reported_nanos=column([each.reported_nanos for each in outcomes]),
+            durations=column([each.duration_ms for each in outcomes]),
             rated=[each.rated for each in outcomes],
-            ratings=[each.rating for each in outcomes],
+            ratings=column([each.rating for each in outcomes]),
             trusted=[each.trusted for each in outcomes],
-            completed_at=[each.completed_at for each in outcomes],
+            completed_at=column([each.completed_at for each in outcomes]),
             measure=measure,
             **await self._keeping.finishes(database, outcomes),
         )
@@ -235,11 +232,10 @@ class _Rehearsed(Exception):
         self.verdict = verdict
 
 
-@contextmanager
-def _countable() -> Generator[None]:
-    """What one user spends must fit into 63 bits of nano-USD, nine thousand million dollars."""
+async def _countable(deciding: Awaitable[Done]) -> Done:
+    """Tell where a user's numbers end: what one spends fits into 63 bits of nano-USD, nine thousand million dollars."""
     try:
-        yield
+        return await deciding
     except StatementFailed as error:
         if error.sqlstate != _OUT_OF_RANGE:
             raise
@@ -250,8 +246,9 @@ def _rates(priced: NewRequest | Outcome) -> msgspec.Raw | None:
     return document_of(priced.model, priced.priced_at) if priced.model else None
 
 
-def _hash_if_named(request: NewRequest) -> bytes:
-    return request.payload_hash() if request.client_id or request.idempotency_key or request.import_key else b""
+def _hash_if_named(request: NewRequest) -> bytes | None:
+    names = (request.client_id, request.idempotency_key, request.import_key)
+    return None if names == (None, None, None) else request.payload_hash()
 
 
 def _size(text: str | None) -> int:

@@ -241,9 +241,7 @@ def _alive(pid: int) -> bool:
 def _is_unburied(pid: int) -> bool:
     """Tell a dead process whose parent takes its time; where there is no /proc, such a one counts as alive."""
     try:
-        return (
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] == "Z"
-        )
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z"
     except OSError:
         return False
 

@@ -142,6 +142,9 @@ def session_settings(
         # Planning a statement on partitioned tables costs five times its execution, and no estimate would ever say so.
         # tests/store/test_plans_of_hot_statements.py holds each statement to a plan that fits every user.
         "plan_cache_mode": "force_generic_plan",
+        # Servers before 18 price a kind of plan that is switched off so high that they compile each statement of a set,
+        # which takes seconds.
+        "jit": "off",
         "statement_timeout": _milliseconds(statement_timeout),
         "lock_timeout": _milliseconds(lock_timeout),
         "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_SECONDS),

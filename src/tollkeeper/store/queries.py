@@ -57,3 +57,14 @@ def _read(path: Path) -> Iterator[Statement]:
     for read in loader.load_query_data_from_sql(text, [], path):
         parameters = cast("list[str]", adapter.var_sorted[read.query_name])  # pyright: ignore[reportUnknownMemberType]
         yield Statement(read.query_name, read.sql, tuple(parameters))
+
+
+def column(values: list[Any]) -> list[Any] | None:
+    """Give an array of a set's values, one for each item; none at all where no item has one.
+
+    The driver looks at each member of an array and the server unpacks them, for nothing where all are null.
+    """
+    for value in values:
+        if value is not None:
+            return values
+    return None

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import get
 from msgspec import Meta
 
 from tollkeeper import activity
@@ -20,6 +19,7 @@ from tollkeeper.http.body import Fault
 from tollkeeper.http.download import CONTENT_TYPES, as_download
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 from tollkeeper.http.wire import Heard, instant
 
 _KEY: Final = re.compile(r"key:[0-9a-f-]{36}", re.ASCII)
@@ -115,7 +115,7 @@ LIST: Final = Operation(
 )
 
 
-@get("/api/admin/activity", opt=LIST.as_opt())
+@get("/api/admin/activity", LIST)
 async def list_all_activity(request: Exchange) -> Answer:
     """By whom it was about, who did it (an operator who acts as a user is found as the operator), what and when.
 

@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from litestar import get
-
 from tollkeeper.http.alerts import AlertShown, AlertsQuery, shown
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import cursor_at, position
+from tollkeeper.http.routing import get
 from tollkeeper.http.wire import Heard
 from tollkeeper.metering import events
 
@@ -39,7 +38,7 @@ LIST: Final = Operation(
 )
 
 
-@get("/api/admin/alerts", opt=LIST.as_opt())
+@get("/api/admin/alerts", LIST)
 async def list_all_alerts(request: Exchange) -> Answer:
     """Of the last 90 days. Webhooks tell other systems of the same."""
     query = request.asked(AlertsQuery)

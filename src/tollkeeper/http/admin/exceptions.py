@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from litestar import delete, get, post
 from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.errors import Contradiction, Invalid, NotFound
@@ -13,13 +12,14 @@ from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.body import Fault
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import MOST_COUNT, Cents, Heard, Instant, instant
 from tollkeeper.metering import exceptions
 from tollkeeper.metering.exceptions import Grant, Override, Unit
 from tollkeeper.metering.money import MAX_CENTS, cents_of, nanos_of_cents
 
-_USER: Final = "/api/admin/users/{user:str}"
+_USER: Final = "/api/admin/users/{user}"
 Reason = Annotated[str, Meta(min_length=1, max_length=1000)]
 Limit = Annotated[int, Meta(ge=-1, le=MOST_COUNT)] | UnsetType | None
 
@@ -194,7 +194,7 @@ def _operation(summary: str, gives: type[Heard], *, status: int = 200, takes: ty
     return Operation("admin", summary=summary, takes=takes, query=Said, gives={status: gives}, problems=problems)
 
 
-@get(_USER + "/overrides", opt=_operation("List a user's overrides", OverridesAnswer).as_opt())
+@get(_USER + "/overrides", _operation("List a user's overrides", OverridesAnswer))
 async def list_overrides(request: Exchange) -> Answer:
     """Those that hold, and those that did."""
     request.asked(Said)
@@ -204,7 +204,7 @@ async def list_overrides(request: Exchange) -> Answer:
 
 @post(
     _USER + "/overrides",
-    opt=_operation("Override limits of a user", OverrideAnswer, status=201, takes=AddOverride).as_opt(),
+    _operation("Override limits of a user", OverrideAnswer, status=201, takes=AddOverride),
 )
 async def add_override(request: Exchange) -> Answer:
     """From now on. Where several name the same limit the newest counts."""
@@ -221,7 +221,7 @@ async def add_override(request: Exchange) -> Answer:
     return Answer.of(OverrideAnswer(override=OverrideShown.of(made)), status=201)
 
 
-@delete(_USER + "/overrides/{id:str}", opt=_operation("End an override", OverrideAnswer).as_opt(), status_code=200)
+@delete(_USER + "/overrides/{id}", _operation("End an override", OverrideAnswer))
 async def end_override(request: Exchange) -> Answer:
     """Now: the plan's own limit holds again, or that of an older override."""
     request.asked(Said)
@@ -231,7 +231,7 @@ async def end_override(request: Exchange) -> Answer:
     return Answer.of(OverrideAnswer(override=OverrideShown.of(ended)))
 
 
-@get(_USER + "/grants", opt=_operation("List a user's grants", GrantsAnswer).as_opt())
+@get(_USER + "/grants", _operation("List a user's grants", GrantsAnswer))
 async def list_grants(request: Exchange) -> Answer:
     """With what of each is burned by now."""
     request.asked(Said)
@@ -243,7 +243,7 @@ async def list_grants(request: Exchange) -> Answer:
 
 @post(
     _USER + "/grants",
-    opt=_operation("Grant a user units beyond the plan", GrantAnswer, status=201, takes=AddGrant).as_opt(),
+    _operation("Grant a user units beyond the plan", GrantAnswer, status=201, takes=AddGrant),
 )
 async def add_grant(request: Exchange) -> Answer:
     """They add to the month's limit at once, until they are burned or expire."""
@@ -262,7 +262,7 @@ async def add_grant(request: Exchange) -> Answer:
     return Answer.of(GrantAnswer(grant=GrantShown.of(made)), status=201)
 
 
-@delete(_USER + "/grants/{id:str}", opt=_operation("End a grant", GrantAnswer).as_opt(), status_code=200)
+@delete(_USER + "/grants/{id}", _operation("End a grant", GrantAnswer))
 async def end_grant(request: Exchange) -> Answer:
     """What of it is burned stays so, what is left goes."""
     request.asked(Said)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import delete, get, post
 from msgspec import Meta
 
 from tollkeeper.accounts import invitations, letters
@@ -15,6 +14,7 @@ from tollkeeper.errors import Contradiction, NotFound, NotUnderstood
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.sign_in import Email
 from tollkeeper.http.wire import Heard, Instant, instant
@@ -93,7 +93,7 @@ WITHDRAW: Final = Operation(
 )
 
 
-@get(_PATH, opt=LIST.as_opt())
+@get(_PATH, LIST)
 async def list_invitations(request: Exchange) -> Answer:
     """Open ones, and for 30 days more those that were used, have expired, or were revoked."""
     query, backend = request.asked(PageQuery), request.backend
@@ -104,7 +104,7 @@ async def list_invitations(request: Exchange) -> Answer:
     return Answer.of(answer)
 
 
-@post(_PATH, opt=INVITE.as_opt(), status_code=201)
+@post(_PATH, INVITE)
 async def invite(request: Exchange) -> Answer:
     """They sign in with a code like everybody: what they are mailed is no secret, and holds for 14 days."""
     request.asked(Said)
@@ -123,7 +123,7 @@ async def invite(request: Exchange) -> Answer:
     return Answer.of(answer, status=201)
 
 
-@delete(_PATH + "/{invitation:str}", opt=WITHDRAW.as_opt(), status_code=200)
+@delete(_PATH + "/{invitation}", WITHDRAW)
 async def withdraw(request: Exchange) -> Answer:
     """Whoever has signed up by then stays."""
     request.asked(Said)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from litestar import delete, get, post
 from msgspec import Meta
 
 from tollkeeper.accounts import keys, users
@@ -14,12 +13,13 @@ from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.keys import KeyMade, KeyRevoked, KeysPage, NewKeyTerms, RotateKey, id_of, make
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, position
+from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
 
 ServiceScope = Literal["track", "dashboard:read", "variables:read", "variables:write", "metrics", "plans:write"]
 
 _PATH: Final = "/api/admin/keys"
-_ONE: Final = _PATH + "/{id:str}"
+_ONE: Final = _PATH + "/{id}"
 
 
 class KeysQuery(PageQuery, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ ROTATE: Final = Operation(
 )
 
 
-@get(_PATH, opt=LIST.as_opt())
+@get(_PATH, LIST)
 async def list_service_keys(request: Exchange) -> Answer:
     """Never the keys themselves, which nobody can read any more."""
     query = request.asked(KeysQuery)
@@ -75,7 +75,7 @@ async def list_service_keys(request: Exchange) -> Answer:
     return Answer.of(KeysPage.of(found, query))
 
 
-@post(_PATH, opt=CREATE.as_opt())
+@post(_PATH, CREATE)
 async def create_service_key(request: Exchange) -> Answer:
     """It names its user with each request, in the header `Tollkeeper-User`. At most 200 work at once."""
     request.asked(Said)
@@ -83,7 +83,7 @@ async def create_service_key(request: Exchange) -> Answer:
     return Answer.of(KeyMade.of(await make(request, "service", said, said.scopes)), status=201)
 
 
-@delete(_ONE, opt=REVOKE.as_opt(), status_code=200)
+@delete(_ONE, REVOKE)
 async def revoke_any_key(request: Exchange) -> Answer:
     """A service's or a user's, by its id: from the next request on, and on every node within a second."""
     request.asked(Said)
@@ -92,7 +92,7 @@ async def revoke_any_key(request: Exchange) -> Answer:
     return Answer.of(KeyRevoked(id=str(key_id)))
 
 
-@post(_ONE + "/rotate", opt=ROTATE.as_opt())
+@post(_ONE + "/rotate", ROTATE)
 async def rotate_service_key(request: Exchange) -> Answer:
     """As users rotate theirs. Keys of users are rotated by themselves alone."""
     request.asked(Said)

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from litestar import delete, get, post, put
 from msgspec import Meta, field
 
 from tollkeeper.errors import Invalid, NotFound, NotUnderstood
@@ -17,6 +16,7 @@ from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.body import Fault
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import delete, get, post, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Cents, Heard, Instant, instant
 from tollkeeper.metering import models, own_prices, repricing
@@ -27,7 +27,7 @@ from tollkeeper.metering.price_file import KINDS, SINCE_EVER, OwnPrice, nanos_of
 from tollkeeper.metering.repricing import Range, Repriced
 
 _PATH: Final = "/api/admin/models"
-_PRICES: Final = _PATH + "/{model:str}/prices"
+_PRICES: Final = _PATH + "/{model}/prices"
 _USD: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,30})?")
 _LONGEST_MODEL: Final = 200
 
@@ -221,7 +221,7 @@ REPRICE: Final = Operation(
 )
 
 
-@get(_PATH, opt=LIST.as_opt())
+@get(_PATH, LIST)
 async def list_models(request: Exchange) -> Answer:
     """What requests named, and what has a price of yours. Requests that named none stand under `unknown`."""
     request.asked(Said)
@@ -229,14 +229,14 @@ async def list_models(request: Exchange) -> Answer:
     return Answer.of(ModelsPage(items=[ModelShown.of(each) for each in found]))
 
 
-@get(_PRICES, opt=LIST_PRICES.as_opt())
+@get(_PRICES, LIST_PRICES)
 async def list_prices(request: Exchange) -> Answer:
     """Each counts from its instant on, until the next one."""
     request.asked(Said)
     return await _prices(request, _model(request))
 
 
-@put(_PRICES, opt=PUT.as_opt())
+@put(_PRICES, PUT)
 async def put_price(request: Exchange) -> Answer:
     """It counts for requests that start from then on; one of the same instant is replaced. Answers all of the model.
 
@@ -249,7 +249,7 @@ async def put_price(request: Exchange) -> Answer:
     return await _prices(request, model)
 
 
-@delete(_PRICES + "/{effective_from:str}", opt=DELETE.as_opt(), status_code=200)
+@delete(_PRICES + "/{effective_from}", DELETE)
 async def delete_price(request: Exchange) -> Answer:
     """The one before it, or the public list, counts again. Answers what is left."""
     request.asked(Said)
@@ -258,7 +258,7 @@ async def delete_price(request: Exchange) -> Answer:
     return await _prices(request, model)
 
 
-@post(_PATH + "/{model:str}/reprice", opt=REPRICE.as_opt(), status_code=200)
+@post(_PATH + "/{model}/reprice", REPRICE)
 async def reprice(request: Exchange) -> Answer:
     """By the rates of each request's own time: your price, or else the public list's.
 

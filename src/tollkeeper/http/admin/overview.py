@@ -6,11 +6,10 @@ import asyncio
 import time
 from typing import Final, Literal
 
-from litestar import get
-
 from tollkeeper.http.analytics_shown import MeasuresShown
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
 from tollkeeper.metering import overview
@@ -130,11 +129,11 @@ class Overviews:
 SHOW: Final = Operation("admin", summary="Show all users at a glance", query=Said, gives={200: OverviewShown})
 
 
-@get("/api/admin/overview", opt=SHOW.as_opt())
+@get("/api/admin/overview", SHOW)
 async def show_overview(request: Exchange) -> Answer:
     """Days are days of UTC, since all users have no other one in common.
 
     `live` is of this very instant. Where there is much to sum, the other numbers may be some seconds older.
     """
     request.asked(Said)
-    return Answer.of(await request.overviews.show())
+    return Answer.of(await request.parts.overviews.show())

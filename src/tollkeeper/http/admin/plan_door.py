@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from litestar import post
 from msgspec import Meta
 
 from tollkeeper.errors import KeyReused, NotFound, NotUnderstood
@@ -16,6 +15,7 @@ from tollkeeper.http.exchange import JSON, Answer, Exchange, idempotency_key
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.plan_changes import PlanName
 from tollkeeper.http.plans import OwnPlanShown
+from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, LimitsShown, encode, instant
 from tollkeeper.metering.plan_file import Cycle
@@ -104,7 +104,7 @@ TELL: Final = Operation(
 )
 
 
-@post("/api/admin/users/{user:str}/plan", status_code=200, opt=TELL.as_opt())
+@post("/api/admin/users/{user}/plan", TELL)
 async def tell_users_plan(request: Exchange) -> Answer:
     """At once and whatever the ranks: the provider decides when.
 

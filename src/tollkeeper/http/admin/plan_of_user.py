@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from litestar import get, put
-
 from tollkeeper.accounts import users
 from tollkeeper.errors import NotFound
 from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
@@ -14,10 +12,11 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery
 from tollkeeper.http.plan_changes import CHANGES, ChangeAnswer, ChangePlan, HistoryPage, WishQuery, history_of
 from tollkeeper.http.plans import OwnPlanAnswer, plan_of
+from tollkeeper.http.routing import get, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.metering import changes
 
-_PATH: Final = "/api/admin/users/{user:str}/plan"
+_PATH: Final = "/api/admin/users/{user}/plan"
 
 SHOW: Final = Operation(
     "admin",
@@ -44,14 +43,14 @@ async def user_of(request: Exchange) -> UUID:
     return user_id
 
 
-@get(_PATH, opt=SHOW.as_opt())
+@get(_PATH, SHOW)
 async def show_users_plan(request: Exchange) -> Answer:
     """The same as the user sees."""
     request.asked(Said)
     return await plan_of(request, await user_of(request))
 
 
-@put(_PATH, opt=CHANGE.as_opt())
+@put(_PATH, CHANGE)
 async def change_users_plan(request: Exchange) -> Answer:
     """To any plan, by the rules that hold for the user too: up at once, down when the paid period ends."""
     request.asked(Said)
@@ -62,7 +61,7 @@ async def change_users_plan(request: Exchange) -> Answer:
     return Answer.of(ChangeAnswer.of(changed, request.backend))
 
 
-@get(_PATH + "/preview", opt=PREVIEW.as_opt())
+@get(_PATH + "/preview", PREVIEW)
 async def preview_users_plan(request: Exchange) -> Answer:
     """The very answer that the change would give, and nothing is changed."""
     wish = request.asked(WishQuery).as_wish()
@@ -72,7 +71,7 @@ async def preview_users_plan(request: Exchange) -> Answer:
     return Answer.of(ChangeAnswer.of(changed, request.backend))
 
 
-@get(_PATH + "/history", opt=HISTORY.as_opt())
+@get(_PATH + "/history", HISTORY)
 async def list_users_plans(request: Exchange) -> Answer:
     """Page by page, the newest first."""
     return await history_of(request, await user_of(request))

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-from litestar import get, post, put
 from msgspec import UNSET, UnsetType
 
 from tollkeeper.errors import Invalid, NotFound
@@ -16,6 +15,7 @@ from tollkeeper.http.leaving import PATIENCE_SECONDS
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.plan_changes import PlanName
 from tollkeeper.http.plans import PlanShown, shown
+from tollkeeper.http.routing import get, post, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Cents, Heard
 from tollkeeper.metering import migrating, overview, plan_file, plans
@@ -26,7 +26,7 @@ from tollkeeper.metering.plans import FieldChange
 from tollkeeper.metering.texts import TextPolicy
 
 _PATH: Final = "/api/admin/plans"
-_ONE: Final = _PATH + "/{name:str}"
+_ONE: Final = _PATH + "/{name}"
 _MONEY: Final = "monthly_cost_cents"
 
 Limit = int | UnsetType | None
@@ -192,7 +192,7 @@ MIGRATE: Final = Operation(
 )
 
 
-@get(_PATH, opt=LIST.as_opt())
+@get(_PATH, LIST)
 async def list_plans(request: Exchange) -> Answer:
     """Who is on a plan that has expired counts as free."""
     request.asked(Said)
@@ -200,7 +200,7 @@ async def list_plans(request: Exchange) -> Answer:
     return Answer.of(PlansWithUsers(plans=[PlanWithUsersShown.of_one(each) for each in found]))
 
 
-@put(_ONE, opt=PUT.as_opt())
+@put(_ONE, PUT)
 async def put_plan(request: Exchange) -> Answer:
     """The plan is then what the body says, and nothing else of it stays. Nobody's terms change by it.
 
@@ -219,7 +219,7 @@ async def put_plan(request: Exchange) -> Answer:
     return Answer.of(PlanPut(name=name, kind=found.kind, is_preview=query.preview, changes=changes))
 
 
-@post(_ONE + "/migrate", opt=MIGRATE.as_opt(), status_code=200)
+@post(_ONE + "/migrate", MIGRATE)
 async def migrate_users(request: Exchange) -> Answer:
     """When their plan ends, what follows and how it is paid stays as it was. Interrupted, it is called again."""
     request.asked(Said)

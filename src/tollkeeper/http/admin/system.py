@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from litestar import get
 from msgspec import field
 
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
 from tollkeeper.metering import system
@@ -173,7 +173,7 @@ class SystemShown(Heard, frozen=True, kw_only=True):
 SHOW: Final = Operation("admin", summary="Show how the service stands", query=Said, gives={200: SystemShown})
 
 
-@get("/api/admin/system", opt=SHOW.as_opt())
+@get("/api/admin/system", SHOW)
 async def show_system(request: Exchange) -> Answer:
     """Version, database, partitions, lanes, nodes, and what `tollkeeper verify` found last."""
     request.asked(Said)

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import delete, get, put
 from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.errors import Contradiction, Invalid, NotFound
@@ -18,6 +17,7 @@ from tollkeeper.http.leaving import PATIENCE_SECONDS, Left
 from tollkeeper.http.listing import RequestsFound, RequestsQuery, page_of
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.routing import delete, get, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import DashboardAnswer, RequestFound, RequestWhole
 from tollkeeper.http.wire import Cents, Heard, Instant, instant
@@ -27,7 +27,7 @@ from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.requests import reference
 
 _PATH: Final = "/api/admin/users"
-_ONE: Final = _PATH + "/{user:str}"
+_ONE: Final = _PATH + "/{user}"
 
 
 class UsersQuery(PageQuery, frozen=True, kw_only=True):
@@ -166,7 +166,7 @@ DELETE: Final = Operation(
 )
 
 
-@get(_PATH, opt=LIST.as_opt())
+@get(_PATH, LIST)
 async def list_users(request: Exchange) -> Answer:
     """Searched in address and name (or by id), by plan, active or not.
 
@@ -191,7 +191,7 @@ async def list_users(request: Exchange) -> Answer:
     return Answer.of(DirectoryPage(items=[DirectoryEntry.of(each.entry) for each in items], next_cursor=following))
 
 
-@get(_ONE, opt=SHOW.as_opt())
+@get(_ONE, SHOW)
 async def show_user(request: Exchange) -> Answer:
     """By their id."""
     request.asked(Said)
@@ -200,7 +200,7 @@ async def show_user(request: Exchange) -> Answer:
     )
 
 
-@put(_ONE, opt=CHANGE.as_opt())
+@put(_ONE, CHANGE)
 async def change_user(request: Exchange) -> Answer:
     """All of it or nothing. Who is switched off is refused by their very next start; nobody switches themselves off."""
     request.asked(Said)
@@ -212,7 +212,7 @@ async def change_user(request: Exchange) -> Answer:
     return Answer.of(DirectoryFound(user=DirectoryEntry.of(changed)))
 
 
-@delete(_ONE, opt=DELETE.as_opt(), status_code=200)
+@delete(_ONE, DELETE)
 async def delete_user(request: Exchange) -> Answer:
     """All that is theirs goes, and nothing comes back; sums over all users stay, as nobody's."""
     request.asked(Said)
@@ -227,26 +227,26 @@ async def delete_user(request: Exchange) -> Answer:
 
 @get(
     _ONE + "/dashboard",
-    opt=Operation(
+    Operation(
         "admin", summary="Read a user's dashboard", query=Said, gives={200: DashboardAnswer}, problems=(NotFound,)
-    ).as_opt(),
+    ),
 )
 async def show_users_dashboard(request: Exchange) -> Answer:
     """The same object as the user sees, at the top and under `dashboard`."""
     request.asked(Said)
-    return Answer(await request.dashboards.of(path_id(request, "user")))
+    return Answer(await request.parts.dashboards.of(path_id(request, "user")))
 
 
 @get(
     _ONE + "/requests",
-    opt=Operation(
+    Operation(
         "admin",
         summary="List a user's requests, newest first",
         query=RequestsQuery,
         gives={200: RequestsFound},
         files=tuple(CONTENT_TYPES.values()),
         problems=(NotFound,),
-    ).as_opt(),
+    ),
 )
 async def list_users_requests(request: Exchange) -> Answer:
     """As the user's own list: searched, filtered, page by page or as a file."""
@@ -256,14 +256,14 @@ async def list_users_requests(request: Exchange) -> Answer:
 
 
 @get(
-    _ONE + "/requests/{reference:str}",
-    opt=Operation(
+    _ONE + "/requests/{reference}",
+    Operation(
         "admin",
         summary="Show one request of a user, by our id or the client's",
         query=Said,
         gives={200: RequestFound},
         problems=(NotFound,),
-    ).as_opt(),
+    ),
 )
 async def show_users_request(request: Exchange) -> Answer:
     """All that is kept of it."""

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from litestar import get, post
 from msgspec import Meta
 
 from tollkeeper.errors import Contradiction, NotFound
@@ -15,6 +14,7 @@ from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
+from tollkeeper.http.routing import get, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
 from tollkeeper.webhooks import deliveries
@@ -124,7 +124,7 @@ REPLAY_FAILED: Final = Operation(
 )
 
 
-@get(ONE + "/deliveries", opt=LIST.as_opt())
+@get(ONE + "/deliveries", LIST)
 async def list_deliveries(request: Exchange) -> Answer:
     """They go with their events, after 90 days."""
     query = request.asked(DeliveriesQuery)
@@ -140,7 +140,7 @@ async def list_deliveries(request: Exchange) -> Answer:
     return Answer.of(DeliveriesPage(items=[DeliveryShown.of(each) for each in shown], next_cursor=following))
 
 
-@post(ONE + "/deliveries/{delivery:str}/replay", opt=REPLAY.as_opt(), status_code=200)
+@post(ONE + "/deliveries/{delivery}/replay", REPLAY)
 async def replay_delivery(request: Exchange) -> Answer:
     """Now, whatever became of it before: the receiver tells by the id whether it has it already."""
     request.asked(Said)
@@ -150,7 +150,7 @@ async def replay_delivery(request: Exchange) -> Answer:
     return Answer.of(Replayed(replayed=1))
 
 
-@post(ONE + "/replay", opt=REPLAY_FAILED.as_opt(), status_code=200)
+@post(ONE + "/replay", REPLAY_FAILED)
 async def replay_failed_deliveries(request: Exchange) -> Answer:
     """Now, of events since an instant: once a receiver is well again."""
     request.asked(Said)

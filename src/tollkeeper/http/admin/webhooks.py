@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, get_args
 
-from litestar import delete, get, patch, post
 from msgspec import Meta, field
 
 from tollkeeper.errors import Contradiction, NotFound
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.routing import delete, get, patch, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
 from tollkeeper.webhooks import endpoints
@@ -31,7 +31,7 @@ Description = Annotated[str, Meta(max_length=LONGEST_DESCRIPTION)]
 Kinds = Annotated[list[Kind], Meta(max_length=len(KINDS))]
 
 PATH: Final = "/api/admin/webhooks"
-ONE: Final = PATH + "/{id:str}"
+ONE: Final = PATH + "/{id}"
 
 
 class AddWebhook(Said, frozen=True, kw_only=True):
@@ -193,7 +193,7 @@ SECRET: Final = Operation(
 )
 
 
-@get(PATH, opt=LIST.as_opt())
+@get(PATH, LIST)
 async def list_webhooks(request: Exchange) -> Answer:
     """With how each does."""
     request.asked(Said)
@@ -201,7 +201,7 @@ async def list_webhooks(request: Exchange) -> Answer:
     return Answer.of(WebhooksAnswer(items=[WebhookShown.of(each) for each in found]))
 
 
-@post(PATH, opt=ADD.as_opt())
+@post(PATH, ADD)
 async def add_webhook(request: Exchange) -> Answer:
     """It is told of what happens from now on. At most ten; where they may be says the page on webhooks."""
     request.asked(Said)
@@ -219,7 +219,7 @@ async def add_webhook(request: Exchange) -> Answer:
     return Answer.of(WebhookMade(webhook=WebhookShown.of(made), secret=secret), status=201)
 
 
-@get(ONE, opt=SHOW.as_opt())
+@get(ONE, SHOW)
 async def show_webhook(request: Exchange) -> Answer:
     """With how it does."""
     request.asked(Said)
@@ -227,7 +227,7 @@ async def show_webhook(request: Exchange) -> Answer:
     return Answer.of(WebhookAnswer(webhook=WebhookShown.of(found)))
 
 
-@patch(ONE, opt=CHANGE.as_opt())
+@patch(ONE, CHANGE)
 async def change_webhook(request: Exchange) -> Answer:
     """What is left out stays. Of kinds that are added it is told from now on."""
     request.asked(Said)
@@ -246,7 +246,7 @@ async def change_webhook(request: Exchange) -> Answer:
     return Answer.of(WebhookAnswer(webhook=WebhookShown.of(changed)))
 
 
-@delete(ONE, opt=REMOVE.as_opt(), status_code=200)
+@delete(ONE, REMOVE)
 async def remove_webhook(request: Exchange) -> Answer:
     """With its deliveries: what waits for it is not sent."""
     request.asked(Said)
@@ -255,7 +255,7 @@ async def remove_webhook(request: Exchange) -> Answer:
     return Answer.of(WebhookRemoved(id=str(endpoint_id)))
 
 
-@post(ONE + "/test", opt=TEST.as_opt(), status_code=200)
+@post(ONE + "/test", TEST)
 async def test_webhook(request: Exchange) -> Answer:
     """A message of the kind `webhook.test`, signed as all are; also to an endpoint that is switched off."""
     request.asked(Said)
@@ -271,7 +271,7 @@ async def test_webhook(request: Exchange) -> Answer:
     )
 
 
-@post(ONE + "/rotate", opt=ROTATE.as_opt(), status_code=200)
+@post(ONE + "/rotate", ROTATE)
 async def rotate_webhook(request: Exchange) -> Answer:
     """For 24 hours the old secret signs along, so that the receiver can change over in between.
 
@@ -285,7 +285,7 @@ async def rotate_webhook(request: Exchange) -> Answer:
     return Answer.of(WebhookMade(webhook=WebhookShown.of(rotated), secret=secret))
 
 
-@get(ONE + "/secret", opt=SECRET.as_opt())
+@get(ONE + "/secret", SECRET)
 async def reveal_webhook_secret(request: Exchange) -> Answer:
     """That it was revealed is noted."""
     request.asked(Said)

@@ -15,18 +15,27 @@ CREATE OR REPLACE FUNCTION tk_latency_ms(p_bucket integer) RETURNS numeric
                 ELSE round((power(1.0195 / 0.9805::float8, p_bucket) * 0.9805)::numeric, 3) END
     $$;
 
-CREATE OR REPLACE FUNCTION tk_latencies(p_buckets integer[]) RETURNS bigint[]
+CREATE OR REPLACE FUNCTION tk_latencies_of_many(p_buckets integer[]) RETURNS bigint[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
 DECLARE
     v_bucket integer;
     v_counts bigint[] := '{}';
 BEGIN
-    FOREACH v_bucket IN ARRAY coalesce(p_buckets, '{}') LOOP
+    FOREACH v_bucket IN ARRAY p_buckets LOOP
         v_counts[v_bucket] := coalesce(v_counts[v_bucket], 0) + 1;
     END LOOP;
     RETURN v_counts;
 END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_latencies(p_buckets integer[]) RETURNS bigint[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- Most often there is one: then one expression makes the array, and no function is called.
+    SELECT CASE WHEN p_buckets IS NULL THEN '{}'
+                WHEN cardinality(p_buckets) = 1 THEN array_fill(1::bigint, '{1}', p_buckets)
+                ELSE tk_latencies_of_many(p_buckets) END
     $$;
 
 CREATE OR REPLACE FUNCTION tk_latencies_sum(p_one bigint[], p_other bigint[]) RETURNS bigint[]
@@ -43,17 +52,29 @@ BEGIN
 END
     $$;
 
-CREATE OR REPLACE FUNCTION tk_apply(p_changes tk_change[], p_now timestamptz) RETURNS void
+-- sum() of bigint computes in numeric. This one stays within 63 bits, beyond which no number of a user's may go.
+CREATE OR REPLACE AGGREGATE tk_sum(bigint) (SFUNC = int8pl, STYPE = bigint, PARALLEL = SAFE);
+
+-- As it was called before.
+DROP FUNCTION IF EXISTS tk_apply(tk_change[], timestamptz);
+
+CREATE OR REPLACE FUNCTION tk_apply(
+    p_changes tk_change[],
+    p_now     timestamptz,
+    p_users   uuid[] DEFAULT NULL   -- those of the changes, and maybe others; null: only of the changes
+) RETURNS void
     LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
     AS $$
 DECLARE
-    v_users    uuid[] := ARRAY(SELECT DISTINCT c.user_id FROM unnest(p_changes) AS c);
     v_warned   uuid[];   -- of whom there is something to tell
     v_unpriced uuid[];
     v_user     uuid;
 BEGIN
+    IF p_users IS NULL THEN
+        p_users := ARRAY(SELECT DISTINCT c.user_id FROM unnest(p_changes) AS c);
+    END IF;
     WITH moved AS (
         UPDATE usage AS u
            SET version           = u.version + c.ops,
@@ -84,20 +105,20 @@ BEGIN
                        sum(c.ops) AS ops,
                        sum(CASE WHEN c.started_at >= w.day_starts_at THEN c.unit ELSE 0 END) AS day_unit,
                        sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.unit ELSE 0 END) AS month_unit,
-                       sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.tokens_used ELSE 0 END) AS month_tokens,
-                       sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.cost_nanos ELSE 0 END) AS month_cost_nanos,
-                       sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.released_tokens ELSE 0 END) AS released_tokens,
-                       sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.released_nanos ELSE 0 END) AS released_nanos,
+                       tk_sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.tokens_used ELSE 0 END) AS month_tokens,
+                       tk_sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.cost_nanos ELSE 0 END) AS month_cost_nanos,
+                       tk_sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.released_tokens ELSE 0 END) AS released_tokens,
+                       tk_sum(CASE WHEN c.started_at >= w.month_starts_at THEN c.released_nanos ELSE 0 END) AS released_nanos,
                        sum(c.ended) AS ended,
                        sum(c.completed) AS completed, sum(c.failed) AS failed,
-                       sum(c.tokens_used) AS tokens_used, sum(c.cost_nanos) AS cost_nanos, sum(c.unpriced) AS unpriced,
-                       sum(c.timed) AS timed, sum(c.duration_ms) AS duration_ms,
+                       tk_sum(c.tokens_used) AS tokens_used, tk_sum(c.cost_nanos) AS cost_nanos, sum(c.unpriced) AS unpriced,
+                       sum(c.timed) AS timed, tk_sum(c.duration_ms) AS duration_ms,
                        sum(c.rated) AS rated, sum(c.rating) AS rating
                   FROM unnest(p_changes) AS c
                   JOIN usage AS w ON w.user_id = c.user_id
-                 WHERE w.user_id = ANY (v_users)
+                 WHERE w.user_id = ANY (p_users)
                  GROUP BY c.user_id) AS c
-         WHERE u.user_id = c.user_id AND u.user_id = ANY (v_users)
+         WHERE u.user_id = c.user_id AND u.user_id = ANY (p_users)
         RETURNING u.user_id, c.unpriced,
                   u.month_tokens >= u.warn_month_tokens OR u.month_cost_nanos >= u.warn_month_nanos
                   OR u.month_cost_nanos >= u.unusual_at_nanos AS is_due
@@ -116,9 +137,9 @@ BEGIN
            CASE WHEN p.period = 'hour' THEN '' ELSE coalesce(c.category, '') END AS category,
            CASE WHEN p.period = 'hour' THEN '' ELSE c.request_type END AS request_type,
            CASE WHEN p.period = 'hour' THEN '' ELSE coalesce(c.complexity, '') END AS complexity,
-           sum(c.completed), sum(c.failed), sum(c.tokens_used), sum(c.tokens_input), sum(c.tokens_output),
-           sum(c.tokens_cached), sum(c.tokens_cache_write), sum(c.tokens_reasoning), sum(c.cost_nanos), sum(c.unpriced),
-           sum(c.timed), sum(c.duration_ms), sum(c.rated), sum(c.rating),
+           sum(c.completed), sum(c.failed), tk_sum(c.tokens_used), tk_sum(c.tokens_input), tk_sum(c.tokens_output),
+           tk_sum(c.tokens_cached), tk_sum(c.tokens_cache_write), tk_sum(c.tokens_reasoning), tk_sum(c.cost_nanos), sum(c.unpriced),
+           sum(c.timed), tk_sum(c.duration_ms), sum(c.rated), sum(c.rating),
            tk_latencies(array_agg(tk_latency_bucket(c.duration_ms)) FILTER (WHERE c.timed = 1))
       FROM unnest(p_changes) AS c
       CROSS JOIN LATERAL (VALUES ('all', timestamp '-infinity'),
@@ -147,7 +168,7 @@ BEGIN
     INSERT INTO chat_sessions AS s (user_id, session_id, started_at, last_at, completed, failed, tokens_used, cost_nanos,
                                     unpriced)
     SELECT c.user_id, c.session_id, min(c.started_at), max(c.started_at),
-           sum(c.completed), sum(c.failed), sum(c.tokens_used), sum(c.cost_nanos), sum(c.unpriced)
+           sum(c.completed), sum(c.failed), tk_sum(c.tokens_used), tk_sum(c.cost_nanos), sum(c.unpriced)
       FROM unnest(p_changes) AS c
      WHERE c.session_id IS NOT NULL
      GROUP BY c.user_id, c.session_id
@@ -174,8 +195,8 @@ BEGIN
                tokens_reasoning, cost_nanos, unpriced, timed, duration_ms, rated, rating, latencies)
     SELECT date_trunc('hour', c.started_at, 'UTC') AS hour_at, c.plan_name, coalesce(c.model, '') AS model,
            coalesce(c.category, '') AS category, c.request_type, (pg_backend_pid() % 64)::smallint AS slot,
-           sum(c.completed), sum(c.failed), sum(c.tokens_used), sum(c.tokens_input), sum(c.tokens_output),
-           sum(c.tokens_cached), sum(c.tokens_cache_write), sum(c.tokens_reasoning), sum(c.cost_nanos), sum(c.unpriced),
+           sum(c.completed), sum(c.failed), tk_sum(c.tokens_used), tk_sum(c.tokens_input), tk_sum(c.tokens_output),
+           tk_sum(c.tokens_cached), tk_sum(c.tokens_cache_write), tk_sum(c.tokens_reasoning), sum(c.cost_nanos), sum(c.unpriced),
            sum(c.timed), sum(c.duration_ms), sum(c.rated), sum(c.rating),
            tk_latencies(array_agg(tk_latency_bucket(c.duration_ms)) FILTER (WHERE c.timed = 1))
       FROM unnest(p_changes) AS c

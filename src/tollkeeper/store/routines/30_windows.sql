@@ -4,21 +4,34 @@
 DROP FUNCTION IF EXISTS tk_limits(bigint, bigint, bigint, bigint, bigint, usage);
 
 CREATE OR REPLACE FUNCTION tk_limits(
-    p_version bigint, p_day bigint, p_month bigint, p_tokens bigint, p_nanos bigint, p_pending bigint, p_usage usage)
+    p_version bigint, p_plan text, p_day bigint, p_daily bigint, p_month bigint, p_monthly bigint,
+    p_tokens bigint, p_monthly_tokens bigint, p_nanos bigint, p_monthly_nanos bigint,
+    p_day_ends_at timestamptz, p_month_ends_at timestamptz, p_is_active boolean,
+    p_minute bigint, p_each_minute bigint, p_minute_starts_at timestamptz, p_pending bigint, p_concurrent bigint)
     RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
     -- Read by metering.limits.Limits, in this order. Instants in microseconds since 1970.
     SELECT jsonb_build_array(
-               p_version, p_usage.plan_name,
-               p_day, p_usage.daily_requests, p_month, p_usage.monthly_requests + p_usage.extra_requests,
+               p_version, p_plan, p_day, p_daily, p_month, p_monthly, p_tokens, p_monthly_tokens, p_nanos, p_monthly_nanos,
+               (extract(epoch FROM p_day_ends_at) * 1000000)::bigint, (extract(epoch FROM p_month_ends_at) * 1000000)::bigint,
+               p_is_active,
+               p_minute, p_each_minute, (extract(epoch FROM p_minute_starts_at) * 1000000)::bigint + 60000000,
+               p_pending, p_concurrent)
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_limits(
+    p_version bigint, p_day bigint, p_month bigint, p_tokens bigint, p_nanos bigint, p_pending bigint, p_usage usage)
+    RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    SELECT tk_limits(
+               p_version, p_usage.plan_name, p_day, p_usage.daily_requests,
+               p_month, p_usage.monthly_requests + p_usage.extra_requests,
                p_tokens, p_usage.monthly_tokens + p_usage.extra_tokens,
                p_nanos, p_usage.monthly_cost_nanos + p_usage.extra_nanos,
-               (extract(epoch FROM p_usage.day_ends_at) * 1000000)::bigint,
-               (extract(epoch FROM p_usage.month_ends_at) * 1000000)::bigint,
-               p_usage.is_active,
-               p_usage.minute_requests, p_usage.requests_per_minute,
-               (extract(epoch FROM p_usage.minute_starts_at) * 1000000)::bigint + 60000000,
+               p_usage.day_ends_at, p_usage.month_ends_at, p_usage.is_active,
+               p_usage.minute_requests, p_usage.requests_per_minute, p_usage.minute_starts_at,
                p_pending, p_usage.concurrent_requests)
     $$;
 

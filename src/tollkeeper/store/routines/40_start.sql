@@ -47,147 +47,118 @@ CREATE OR REPLACE FUNCTION tk_start(
     SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
     AS $$
 #variable_conflict use_column
+-- What a set does not need costs it nothing: an expression is made ready when it is first reached in a transaction. And an
+-- array is read by its subscripts, for unnest() makes a table of each before it joins them.
 DECLARE
     v_now       timestamptz := tk_lock(p_users);
     v_size      integer := cardinality(p_users);
-    v_own       boolean := EXISTS (SELECT FROM model_prices);
-    -- What is kept of the texts of whoever is on a plan, of the plans that do not keep all.
-    v_policies  jsonb := (SELECT jsonb_object_agg(p.name, p.text_policy) FROM plans AS p WHERE p.text_policy <> 'all');
-    -- Whether any two items have a name in common: seldom, and only then is each looked for among those before it.
-    v_twins     boolean := v_size > 1 AND (
-                           EXISTS (SELECT FROM unnest(p_users, p_keys) AS k (u, key)
-                                    WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1)
-                        OR EXISTS (SELECT FROM unnest(p_users, p_idempotency) AS k (u, key)
-                                    WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1)
-                        OR EXISTS (SELECT FROM unnest(p_users, p_imports) AS k (u, key)
-                                    WHERE k.key IS NOT NULL GROUP BY k.u, k.key HAVING count(*) > 1));
     -- one element for each item
-    v_verdicts  text[] := array_fill('unknown-user'::text, ARRAY[v_size]);
-    v_ids       uuid[] := array_fill(NULL::uuid, ARRAY[v_size]);
-    v_started   timestamptz[] := array_fill(NULL::timestamptz, ARRAY[v_size]);
-    v_days      date[] := array_fill(NULL::date, ARRAY[v_size]);
-    v_expires   timestamptz[] := array_fill(NULL::timestamptz, ARRAY[v_size]);
-    v_plans     text[] := array_fill(NULL::text, ARRAY[v_size]);
-    v_versions  bigint[] := array_fill(NULL::bigint, ARRAY[v_size]);
-    v_tokens    bigint[] := array_fill(NULL::bigint, ARRAY[v_size]);
-    v_nanos     bigint[] := array_fill(NULL::bigint, ARRAY[v_size]);
-    v_rates     jsonb[] := array_fill(NULL::jsonb, ARRAY[v_size]);
-    v_limits    jsonb[] := array_fill(NULL::jsonb, ARRAY[v_size]);
-    v_reasons   text[] := array_fill(NULL::text, ARRAY[v_size]);
-    v_allowed   bigint[] := array_fill(NULL::bigint, ARRAY[v_size]);
-    v_needed    bigint[] := array_fill(NULL::bigint, ARRAY[v_size]);
-    v_upgrades  text[] := array_fill(NULL::text, ARRAY[v_size]);
-    -- one element for each user with something admitted
-    v_users     uuid[] := '{}';
-    v_version   bigint[] := '{}';
-    v_day       bigint[] := '{}';
-    v_month     bigint[] := '{}';
-    v_month_tokens bigint[] := '{}';
-    v_month_nanos  bigint[] := '{}';
-    v_minute_at timestamptz[] := '{}';
-    v_minute    bigint[] := '{}';
+    v_decided   tk_decision[] := array_fill(ROW('unknown-user', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+                                                NULL, NULL, NULL)::tk_decision, ARRAY[v_size]);
+    -- of the items with names: what is known by them, and whether any two have one in common, which is seldom
+    v_named     boolean := cardinality(array_remove(p_keys || p_idempotency || p_imports, NULL)) > 0;
+    v_known     uuid[];
+    v_hashes    bytea[];
+    v_answers   jsonb[];
+    v_twins     boolean;
+    -- the rows of the users with something admitted, as they are to be
+    v_used      usage[];
     -- of whom there is something to tell, and the limit that refused
-    v_warned    uuid[] := '{}';
-    v_refused   text[] := '{}';
+    v_warned    uuid[];
+    v_refused   text[];
     -- the user at hand
-    i           record;
     u           usage;
-    v_policy    text;
-    v_held      bigint;   -- reserved and booked tokens of the month
-    v_spent     bigint;   -- reserved and booked money of the month
     v_moment    timestamptz;   -- now, as this user's time has it
-    v_at        timestamptz;
     v_seen      text[];
+    n           integer := 0;
+    -- the item at hand
+    i           record;
+    v_at        timestamptz;
+    v_rate      jsonb;
+    v_nano      bigint;
     v_verdict   text;
     v_reason    text;
-    v_rate      jsonb;
-    v_token     bigint;
-    v_nano      bigint;
+    v_day       date;
     v_user      uuid;
-    n           integer := 0;
 BEGIN
+    IF v_named THEN
+        SELECT array_agg(coalesce(k.request_id, k2.request_id, k3.request_id) ORDER BY o.ord),
+               array_agg(coalesce(k.payload_hash, k2.payload_hash, k3.payload_hash) ORDER BY o.ord),
+               array_agg(coalesce(k.answer, k2.answer, k3.answer) ORDER BY o.ord)
+          INTO v_known, v_hashes, v_answers
+          FROM generate_series(1, v_size) AS o (ord)
+          LEFT JOIN LATERAL tk_key(p_users[o.ord], 'request', p_keys[o.ord]) AS k ON true
+          LEFT JOIN LATERAL tk_key(p_users[o.ord], 'idempotency', p_idempotency[o.ord]) AS k2 ON true
+          LEFT JOIN LATERAL tk_key(p_users[o.ord], 'import', p_imports[o.ord]) AS k3 ON true;
+        v_twins := v_size > 1 AND EXISTS (
+            SELECT FROM generate_series(1, v_size) AS o (ord)
+              CROSS JOIN LATERAL (VALUES ('r', p_keys[o.ord]), ('i', p_idempotency[o.ord]), ('m', p_imports[o.ord])) AS k (kind, key)
+             WHERE k.key IS NOT NULL
+             GROUP BY p_users[o.ord], k.kind, k.key HAVING count(*) > 1);
+    END IF;
+
     FOR i IN
-        SELECT o.*, w AS usage,
-               coalesce(k.request_id, k2.request_id, k3.request_id) AS known_id,
-               coalesce(k.payload_hash, k2.payload_hash, k3.payload_hash) AS known_hash,
-               coalesce(k.answer, k2.answer, k3.answer) AS known_answer
-          FROM unnest(p_users, p_keys, p_idempotency, p_imports, p_hashes, p_started_at, p_models, p_types,
-                      p_input_tokens, p_max_tokens, p_rates, p_kept) WITH ORDINALITY
-               AS o (user_id, key, idempotency, import, hash, started_at, model, type, input_tokens, max_tokens, rates, kept, ord)
-          JOIN usage AS w ON w.user_id = o.user_id
-          LEFT JOIN LATERAL tk_key(o.user_id, 'request', o.key) AS k ON true
-          LEFT JOIN LATERAL tk_key(o.user_id, 'idempotency', o.idempotency) AS k2 ON true
-          LEFT JOIN LATERAL tk_key(o.user_id, 'import', o.import) AS k3 ON true
+        SELECT o.ord, p_started_at[o.ord] AS started_at, p_models[o.ord] AS model, p_types[o.ord] AS type,
+               p_input_tokens[o.ord] AS input_tokens, coalesce(p_max_tokens[o.ord], 0) AS max_tokens,
+               p_input_tokens[o.ord] + coalesce(p_max_tokens[o.ord], 0) AS tokens, p_rates[o.ord] AS rates,
+               coalesce(p_kept[o.ord], 'all') AS kept, w AS usage,
+               EXISTS (SELECT FROM model_prices) AS has_own_rates,
+               -- What is kept of the texts of whoever is on their plan.
+               coalesce((SELECT p.text_policy FROM plans AS p WHERE p.name = w.plan_name AND p.text_policy <> 'all'), 'all') AS policy
+          FROM generate_series(1, v_size) AS o (ord)
+          JOIN usage AS w ON w.user_id = p_users[o.ord]
          WHERE w.user_id = ANY (p_users)   -- for planners: whichever side they begin with, these rows are all
-         ORDER BY o.user_id, o.ord
+         ORDER BY w.user_id, o.ord
     LOOP
-        IF u.user_id IS DISTINCT FROM i.user_id THEN
+        IF u.user_id IS DISTINCT FROM (i.usage).user_id THEN
             u := i.usage;
-            v_policy := coalesce(v_policies ->> u.plan_name, 'all');
-            v_held := u.month_tokens + u.reserved_tokens;
-            v_spent := u.month_cost_nanos + u.reserved_nanos;
             -- A user's time never runs back behind their window, whatever the clock does.
             v_moment := greatest(v_now, u.day_starts_at, u.month_starts_at, u.minute_starts_at);
             IF u.minute_starts_at + interval '1 minute' <= v_moment THEN
                 u.minute_starts_at := date_trunc('minute', v_moment);
                 u.minute_requests := 0;
             END IF;
-            v_seen := '{}';
-            n := cardinality(v_users) + 1;
+            v_seen := NULL;
+            n := coalesce(cardinality(v_used), 0) + 1;
         END IF;
         v_at := coalesce(i.started_at, v_moment);
-        v_rate := i.rates;
-        IF v_own THEN
-            v_rate := coalesce(tk_own_rates(i.model, v_at), v_rate);
-        END IF;
-        v_token := i.input_tokens + coalesce(i.max_tokens, 0);
-        v_nano := coalesce(tk_cost(v_rate, i.input_tokens, coalesce(i.max_tokens, 0), 0, 0, 0), 0);
+        v_rate := CASE WHEN i.has_own_rates THEN coalesce(tk_own_rates(i.model, v_at), i.rates) ELSE i.rates END;
+        v_nano := coalesce(tk_cost(v_rate, i.input_tokens, i.max_tokens, 0, 0, 0), 0);
         v_verdict := 'admitted';
         v_reason := NULL;
 
-        IF i.known_id IS NOT NULL THEN
-            v_verdict := CASE WHEN i.known_hash = i.hash THEN 'replayed' ELSE 'key-reused' END;
-            v_ids[i.ord] := i.known_id;
-            v_limits[i.ord] := i.known_answer -> 0;
-            v_expires[i.ord] := (i.known_answer ->> 1)::timestamptz;
-        ELSIF v_twins AND ('r' || i.key = ANY (v_seen) OR 'i' || i.idempotency = ANY (v_seen)
-                           OR 'm' || i.import = ANY (v_seen)) THEN
+        IF v_known[i.ord] IS NOT NULL THEN
+            v_verdict := CASE WHEN v_hashes[i.ord] = p_hashes[i.ord] THEN 'replayed' ELSE 'key-reused' END;
+        ELSIF v_twins AND ('r' || p_keys[i.ord] = ANY (v_seen) OR 'i' || p_idempotency[i.ord] = ANY (v_seen)
+                           OR 'm' || p_imports[i.ord] = ANY (v_seen)) THEN
             v_verdict := 'again';   -- its twin is in this very set: decided in the next one
         ELSIF i.started_at IS NOT NULL THEN
             IF i.started_at > v_now THEN
                 v_verdict := 'in-the-future';
             END IF;
-        ELSIF NOT u.is_active THEN
-            v_verdict := 'inactive';
-        ELSIF NOT (i.type = ANY (u.features) OR '*' = ANY (u.features)) THEN
-            v_verdict := 'not-in-plan';
-            v_reason := 'requestType';
-        ELSIF NOT tk_includes_model(u.features, i.model) THEN
-            v_verdict := 'not-in-plan';
-            v_reason := 'model';
-        ELSIF v_token > u.max_tokens_per_request THEN
-            v_verdict := 'too-many-tokens';
-            v_allowed[i.ord] := u.max_tokens_per_request;
-            v_needed[i.ord] := v_token;
-        ELSIF u.monthly_cost_nanos IS NOT NULL AND v_rate IS NULL THEN
-            v_verdict := 'unpriced-model';
         ELSE
-            v_reason := CASE WHEN u.day_requests >= u.daily_requests THEN 'daily'
+            -- What speaks against it first; after that comes null.
+            v_reason := CASE WHEN NOT u.is_active THEN 'inactive'
+                             WHEN NOT (i.type = ANY (u.features) OR '*' = ANY (u.features)) THEN 'requestType'
+                             WHEN NOT tk_includes_model(u.features, i.model) THEN 'model'
+                             WHEN i.tokens > u.max_tokens_per_request THEN 'too-many-tokens'
+                             WHEN u.monthly_cost_nanos IS NOT NULL AND v_rate IS NULL THEN 'unpriced-model'
+                             WHEN u.day_requests >= u.daily_requests THEN 'daily'
                              WHEN u.month_requests >= u.monthly_requests + u.extra_requests THEN 'monthly'
-                             WHEN v_held + v_token > u.monthly_tokens + u.extra_tokens THEN 'tokens'
-                             WHEN v_spent + v_nano > u.monthly_cost_nanos + u.extra_nanos THEN 'cost'
+                             WHEN u.month_tokens + u.reserved_tokens + i.tokens > u.monthly_tokens + u.extra_tokens THEN 'tokens'
+                             WHEN u.month_cost_nanos + u.reserved_nanos + v_nano > u.monthly_cost_nanos + u.extra_nanos THEN 'cost'
                              WHEN u.minute_requests >= u.requests_per_minute THEN 'perMinute'
                              WHEN u.pending_requests >= u.concurrent_requests THEN 'concurrent' END;
             IF v_reason IS NOT NULL THEN
-                v_verdict := 'limit';
-                v_needed[i.ord] := CASE v_reason WHEN 'tokens' THEN v_token WHEN 'cost' THEN v_nano ELSE 1 END;
+                v_verdict := CASE WHEN v_reason IN ('inactive', 'too-many-tokens', 'unpriced-model') THEN v_reason
+                                  WHEN v_reason IN ('requestType', 'model') THEN 'not-in-plan' ELSE 'limit' END;
                 -- What was only reserved comes back: a limit is reached once what is used leaves too little by itself, and
                 -- nothing less is left to tell.
                 IF (CASE v_reason
                         WHEN 'daily' THEN u.warn_day_requests IS NOT NULL
                         WHEN 'monthly' THEN u.warn_month_requests IS NOT NULL
                         WHEN 'tokens' THEN u.warn_month_tokens >= u.monthly_tokens + u.extra_tokens
-                                           AND u.month_tokens + v_token > u.monthly_tokens + u.extra_tokens
+                                           AND u.month_tokens + i.tokens > u.monthly_tokens + u.extra_tokens
                         WHEN 'cost' THEN u.warn_month_nanos >= u.monthly_cost_nanos + u.extra_nanos
                                          AND u.month_cost_nanos + v_nano > u.monthly_cost_nanos + u.extra_nanos END) THEN
                     v_warned := v_warned || u.user_id;
@@ -197,23 +168,21 @@ BEGIN
             END IF;
         END IF;
 
-        IF v_verdict = 'admitted' AND coalesce(i.kept, 'all') NOT IN (v_policy, 'any') THEN
-            v_verdict := 'keeps-' || v_policy;   -- decided again with the texts that are fit for it
+        IF v_verdict = 'admitted' AND i.kept NOT IN (i.policy, 'any') THEN
+            v_verdict := 'keeps-' || i.policy;   -- decided again with the texts that are fit for it
         END IF;
 
         IF v_verdict = 'admitted' THEN
             IF v_at >= u.day_starts_at AND v_at < u.day_ends_at THEN
                 u.day_requests := u.day_requests + 1;
-                v_days[i.ord] := u.day_on;
+                v_day := u.day_on;
             ELSE
-                v_days[i.ord] := (v_at AT TIME ZONE u.day_zone)::date;
+                v_day := (v_at AT TIME ZONE u.day_zone)::date;
             END IF;
             IF v_at >= u.month_starts_at AND v_at < u.month_ends_at THEN
                 u.month_requests := u.month_requests + 1;
-                u.reserved_tokens := u.reserved_tokens + v_token;
+                u.reserved_tokens := u.reserved_tokens + i.tokens;
                 u.reserved_nanos := u.reserved_nanos + v_nano;
-                v_held := v_held + v_token;
-                v_spent := v_spent + v_nano;
             END IF;
             IF v_at >= u.minute_starts_at THEN
                 u.minute_requests := u.minute_requests + 1;
@@ -224,88 +193,85 @@ BEGIN
             END IF;
             u.pending_requests := u.pending_requests + 1;
             u.version := u.version + 1;
-            u.total_requests := u.total_requests + 1;
             IF v_twins THEN
-                v_seen := v_seen || ARRAY['r' || i.key, 'i' || i.idempotency, 'm' || i.import];
+                v_seen := v_seen || ARRAY['r' || p_keys[i.ord], 'i' || p_idempotency[i.ord], 'm' || p_imports[i.ord]];
             END IF;
-            v_ids[i.ord] := tk_uuid7(v_at);
-            v_started[i.ord] := v_at;
-            v_expires[i.ord] := greatest(v_at, v_now) + p_pending_for;
-            v_plans[i.ord] := u.plan_name;
-            v_versions[i.ord] := u.version;
-            v_tokens[i.ord] := v_token;
-            v_nanos[i.ord] := v_nano;
-            v_rates[i.ord] := v_rate;
-            v_users[n] := u.user_id;
-            v_version[n] := u.version;
-            v_day[n] := u.day_requests;
-            v_month[n] := u.month_requests;
-            v_month_tokens[n] := u.reserved_tokens;
-            v_month_nanos[n] := u.reserved_nanos;
-            v_minute_at[n] := u.minute_starts_at;
-            v_minute[n] := u.minute_requests;
-        ELSIF v_verdict NOT IN ('replayed', 'key-reused', 'again') AND v_verdict NOT LIKE 'keeps-%' THEN
-            -- An unpriced model fits no plan that limits money: null is above every limit.
-            v_upgrades[i.ord] := tk_upgrade(u, i.type, i.model, v_token, v_held,
-                                            CASE WHEN v_rate IS NOT NULL THEN v_spent + v_nano END);
-        END IF;
-        v_verdicts[i.ord] := v_verdict;
-        v_reasons[i.ord] := v_reason;
-        IF v_verdict <> 'replayed' THEN
-            v_limits[i.ord] := tk_limits(u.version, u.day_requests, u.month_requests, v_held, v_spent,
-                                         u.pending_requests, u);
+            v_used[n] := u;
+            v_decided[i.ord] := ROW(v_verdict, tk_uuid7(v_at), v_at, greatest(v_at, v_now) + p_pending_for, v_day, u.plan_name,
+                                    u.version, i.tokens, v_nano, v_rate,
+                                    tk_limits(u.version, u.day_requests, u.month_requests, u.month_tokens + u.reserved_tokens,
+                                              u.month_cost_nanos + u.reserved_nanos, u.pending_requests, u),
+                                    NULL, NULL, NULL, NULL)::tk_decision;
+        ELSIF v_verdict = 'replayed' THEN
+            v_decided[i.ord] := ROW(v_verdict, v_known[i.ord], NULL, v_answers[i.ord] ->> 1, NULL, NULL, NULL, NULL, NULL, NULL,
+                                    v_answers[i.ord] -> 0, NULL, NULL, NULL, NULL)::tk_decision;
+        ELSE
+            v_decided[i.ord] := ROW(v_verdict, v_known[i.ord], NULL, v_answers[i.ord] ->> 1, NULL, NULL, NULL, NULL, NULL, NULL,
+                                    tk_limits(u.version, u.day_requests, u.month_requests, u.month_tokens + u.reserved_tokens,
+                                              u.month_cost_nanos + u.reserved_nanos, u.pending_requests, u),
+                                    CASE WHEN v_verdict IN ('not-in-plan', 'limit') THEN v_reason END,
+                                    CASE WHEN v_verdict = 'too-many-tokens' THEN u.max_tokens_per_request END,
+                                    CASE WHEN v_verdict = 'too-many-tokens' OR v_reason = 'tokens' THEN i.tokens
+                                         WHEN v_reason = 'cost' THEN v_nano
+                                         WHEN v_verdict = 'limit' THEN 1 END,
+                                    -- An unpriced model fits no plan that limits money: null is above every limit.
+                                    CASE WHEN v_verdict NOT IN ('key-reused', 'again') AND v_verdict NOT LIKE 'keeps-%' THEN
+                                        tk_upgrade(u, i.type, i.model, i.tokens, u.month_tokens + u.reserved_tokens,
+                                                   CASE WHEN v_rate IS NOT NULL
+                                                        THEN u.month_cost_nanos + u.reserved_nanos + v_nano END) END)::tk_decision;
         END IF;
     END LOOP;
 
-    UPDATE usage AS w
-       -- Each admitted one raised the version by one.
-       SET total_requests   = w.total_requests + (a.version - w.version),
-           pending_requests = w.pending_requests + (a.version - w.version),
-           version          = a.version,
-           day_requests     = a.day,
-           month_requests   = a.month,
-           reserved_tokens  = a.tokens,
-           reserved_nanos   = a.nanos,
-           minute_starts_at = a.minute_at,
-           minute_requests  = a.minute,
-           due_at           = least(w.due_at, v_now + p_pending_for),
-           updated_at       = v_now
-      FROM unnest(v_users, v_version, v_day, v_month, v_month_tokens, v_month_nanos, v_minute_at, v_minute)
-           AS a (user_id, version, day, month, tokens, nanos, minute_at, minute)
-     WHERE w.user_id = a.user_id AND w.user_id = ANY (v_users);
+    IF v_used IS NOT NULL THEN
+        UPDATE usage AS w
+           -- Each admitted one raised the version by one.
+           SET total_requests   = w.total_requests + (a.version - w.version),
+               pending_requests = a.pending_requests,
+               version          = a.version,
+               day_requests     = a.day_requests,
+               month_requests   = a.month_requests,
+               reserved_tokens  = a.reserved_tokens,
+               reserved_nanos   = a.reserved_nanos,
+               minute_starts_at = a.minute_starts_at,
+               minute_requests  = a.minute_requests,
+               due_at           = least(w.due_at, v_now + p_pending_for),
+               updated_at       = v_now
+          FROM unnest(v_used) AS a
+         WHERE w.user_id = a.user_id AND w.user_id = ANY (p_users);
 
-    INSERT INTO chat_requests (id, user_id, client_id, session_id, prompt, model, request_type, category, complexity,
-                               reserved_tokens, reserved_nanos, max_tokens, unit_prices, metadata, plan_name, version,
-                               started_on, ip_address, user_agent, started_at, expires_at, created_at)
-    SELECT a.id, a.user_id, a.key, a.session, a.prompt, a.model, a.type, a.category, a.complexity,
-           a.tokens, a.nanos, a.max_tokens, a.rates, a.metadata, a.plan, a.version,
-           a.day, a.ip_address, a.user_agent, a.started_at, a.expires_at, v_now
-      FROM unnest(v_verdicts, v_ids, p_users, p_keys, p_sessions, p_prompts, p_models, p_types, p_categories, p_complexities,
-                  v_tokens, v_nanos, p_max_tokens, v_rates, p_metadata, v_plans, v_versions, v_days, p_ip_addresses,
-                  p_user_agents, v_started, v_expires)
-           AS a (verdict, id, user_id, key, session, prompt, model, type, category, complexity, tokens, nanos, max_tokens,
-                 rates, metadata, plan, version, day, ip_address, user_agent, started_at, expires_at)
-     WHERE a.verdict = 'admitted';
+        INSERT INTO chat_requests (id, user_id, client_id, session_id, prompt, model, request_type, category, complexity,
+                                   reserved_tokens, reserved_nanos, max_tokens, unit_prices, metadata, plan_name, version,
+                                   started_on, ip_address, user_agent, started_at, expires_at, created_at)
+        SELECT d.id, p_users[d.ord], p_keys[d.ord], p_sessions[d.ord], p_prompts[d.ord], p_models[d.ord], p_types[d.ord],
+               p_categories[d.ord], p_complexities[d.ord], d.tokens, d.nanos, p_max_tokens[d.ord], d.rates, p_metadata[d.ord],
+               d.plan_name, d.version, d.started_on, p_ip_addresses[d.ord], p_user_agents[d.ord], d.started_at, d.expires_at, v_now
+          FROM unnest(v_decided) WITH ORDINALITY
+               AS d (verdict, id, started_at, expires_at, started_on, plan_name, version, tokens, nanos, rates, limits, reason,
+                     allowed, needed, upgrade_to, ord)
+         WHERE d.verdict = 'admitted';
 
-    IF cardinality(array_remove(p_keys || p_idempotency || p_imports, NULL)) > 0 THEN
-        INSERT INTO request_keys (user_id, namespace, key, request_id, payload_hash, answer, created_at)
-        SELECT a.user_id, k.namespace, k.key, a.id, a.hash, jsonb_build_array(a.limits, a.expires_at), v_now
-          FROM unnest(v_verdicts, v_ids, p_users, p_keys, p_idempotency, p_imports, p_hashes, v_limits, v_expires)
-               AS a (verdict, id, user_id, key, idempotency, import, hash, limits, expires_at)
-          CROSS JOIN LATERAL (VALUES ('request', a.key), ('idempotency', a.idempotency), ('import', a.import)) AS k (namespace, key)
-         WHERE a.verdict = 'admitted' AND k.key IS NOT NULL;
+        IF v_named THEN
+            INSERT INTO request_keys (user_id, namespace, key, request_id, payload_hash, answer, created_at)
+            SELECT p_users[d.ord], k.namespace, k.key, d.id, p_hashes[d.ord], jsonb_build_array(d.limits, d.expires_at), v_now
+              FROM unnest(v_decided) WITH ORDINALITY
+                   AS d (verdict, id, started_at, expires_at, started_on, plan_name, version, tokens, nanos, rates, limits, reason,
+                         allowed, needed, upgrade_to, ord)
+              CROSS JOIN LATERAL (VALUES ('request', p_keys[d.ord]), ('idempotency', p_idempotency[d.ord]),
+                                         ('import', p_imports[d.ord])) AS k (namespace, key)
+             WHERE d.verdict = 'admitted' AND k.key IS NOT NULL;
+        END IF;
+
+        IF cardinality(array_remove(p_sessions, NULL)) > 0 THEN
+            INSERT INTO chat_sessions (user_id, session_id, started_at, last_at)
+            SELECT p_users[o.ord], p_sessions[o.ord], min((v_decided[o.ord]).started_at), max((v_decided[o.ord]).started_at)
+              FROM generate_series(1, v_size) AS o (ord)
+             WHERE (v_decided[o.ord]).verdict = 'admitted' AND p_sessions[o.ord] IS NOT NULL
+             GROUP BY 1, 2
+                ON CONFLICT (user_id, session_id) DO NOTHING;
+        END IF;
     END IF;
 
-    IF cardinality(array_remove(p_sessions, NULL)) > 0 THEN
-        INSERT INTO chat_sessions (user_id, session_id, started_at, last_at)
-        SELECT a.user_id, a.session, min(a.started_at), max(a.started_at)
-          FROM unnest(v_verdicts, p_users, p_sessions, v_started) AS a (verdict, user_id, session, started_at)
-         WHERE a.verdict = 'admitted' AND a.session IS NOT NULL
-         GROUP BY a.user_id, a.session
-            ON CONFLICT (user_id, session_id) DO NOTHING;
-    END IF;
-
-    IF cardinality(v_warned) > 0 THEN
+    IF v_warned IS NOT NULL THEN
         FOR v_user IN SELECT DISTINCT w.user_id FROM unnest(v_warned) AS w (user_id) ORDER BY 1 LOOP
             PERFORM tk_warn(v_user, ARRAY(SELECT r.reason FROM unnest(v_warned, v_refused) AS r (user_id, reason)
                                            WHERE r.user_id = v_user AND r.reason IS NOT NULL));
@@ -313,8 +279,7 @@ BEGIN
     END IF;
 
     RETURN QUERY
-    SELECT a.*
-      FROM unnest(v_verdicts, v_ids, v_expires, v_limits, v_reasons, v_allowed, v_needed, v_upgrades) AS a;
+    SELECT d.verdict, d.id, d.expires_at, d.limits, d.reason, d.allowed, d.needed, d.upgrade_to FROM unnest(v_decided) AS d;
 END
     $$;
 

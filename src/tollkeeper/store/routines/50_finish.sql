@@ -35,187 +35,215 @@ CREATE OR REPLACE FUNCTION tk_finish(
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off
     AS $$
+-- Arrays are read by their subscripts, for unnest() makes a table of each before it joins them. No row travels whole, and no
+-- text that is not asked for: either would be unpacked for each item.
 DECLARE
     v_now      timestamptz := tk_lock(p_users);
-    v_policies jsonb := (SELECT jsonb_object_agg(p.name, p.text_policy) FROM plans AS p WHERE p.text_policy <> 'all');
+    v_ids      uuid[] := p_ids;
+    v_id       uuid;
+    v_first    uuid;      -- of the ids, and the last: in which partitions the requests can be
+    v_last     uuid;
     v_verdicts tk_verdict[];
     v_changes  tk_change[];
-    v_patch    record;
+    v_is_rare  boolean;   -- whether there is something besides finishes that come in time
+    v_item     record;
 BEGIN
+    IF cardinality(array_remove(p_keys, NULL)) > 0 THEN
+        v_ids := ARRAY(SELECT coalesce(p_ids[o.ord], k.request_id)
+                         FROM generate_series(1, cardinality(p_users)) AS o (ord)
+                         LEFT JOIN LATERAL tk_key(p_users[o.ord], 'request', p_keys[o.ord]) AS k ON true
+                        ORDER BY o.ord);
+    END IF;
+
+    FOREACH v_id IN ARRAY coalesce(v_ids, '{}') LOOP
+        v_first := least(v_first, v_id);
+        v_last := greatest(v_last, v_id);
+    END LOOP;
+
     WITH item AS (
-        SELECT o.*, coalesce(o.given_id, k.request_id) AS id
-          FROM unnest(p_users, p_ids, p_keys, p_hashes, p_statuses, p_responses, p_errors, p_models, p_rates, p_tokens, p_input,
-                      p_output, p_cached, p_cache_write, p_reasoning, p_reported, p_durations, p_rated, p_ratings, p_trusted,
-                      p_completed_at, p_kept, p_response_hashes) WITH ORDINALITY
-               AS o (user_id, given_id, key, hash, status, response, error, model, rates, tokens, input, output, cached,
-                     cache_write, reasoning, reported, duration, rated, rating, trusted, completed_at, kept, response_hash, ord)
-          LEFT JOIN LATERAL tk_key(o.user_id, 'request', o.key) AS k ON true
+        SELECT o.ord, p_users[o.ord] AS user_id, v_ids[o.ord] AS id, p_statuses[o.ord] AS status, p_models[o.ord] AS model,
+               p_tokens[o.ord] AS tokens, p_input[o.ord] AS input, p_output[o.ord] AS output, p_cached[o.ord] AS cached,
+               p_cache_write[o.ord] AS cache_write, p_reasoning[o.ord] AS reasoning, p_reported[o.ord] AS reported,
+               p_durations[o.ord] AS duration, p_rated[o.ord] AS rated, p_ratings[o.ord] AS rating, p_trusted[o.ord] AS trusted,
+               coalesce(p_kept[o.ord], 'all') AS kept,
+               num_nonnulls(p_responses[o.ord], p_response_hashes[o.ord]) > 0 AS responds
+          FROM generate_series(1, cardinality(p_users)) AS o (ord)
     ), found AS (
-        SELECT i.*, r AS row, a.user_rating AS old_rating, u AS usage,
+        SELECT i.*, CASE WHEN r.status <> 'pending' THEN tk_rating(i.user_id, i.id) END AS old_rating,
+               u.version, u.plan_name AS plan, u.day_requests, u.daily_requests, u.month_requests,
+               u.monthly_requests + u.extra_requests AS monthly_requests, u.month_tokens + u.reserved_tokens AS month_tokens,
+               u.monthly_tokens + u.extra_tokens AS monthly_tokens, u.month_cost_nanos + u.reserved_nanos AS month_nanos,
+               u.monthly_cost_nanos + u.extra_nanos AS monthly_nanos, u.day_ends_at, u.month_ends_at, u.is_active,
+               u.minute_requests, u.requests_per_minute, u.minute_starts_at, u.pending_requests, u.concurrent_requests, u.refunds,
+               r.client_id, r.session_id, r.model AS old_model, r.request_type, r.category, r.complexity, r.plan_name,
+               r.started_at, r.started_on, r.status AS old_status, r.error_code, r.late AS was_late, r.cost_nanos, r.cost_source,
+               r.tokens_used, r.duration AS old_duration, r.finish_limits, r.reserved_tokens, r.reserved_nanos,
+               r.started_at >= u.day_starts_at AS today, r.started_at >= u.month_starts_at AS this_month,
+               r.max_tokens IS NOT NULL AND coalesce(i.tokens, 0) > r.reserved_tokens AS over_reserved,
+               i.model IS NOT NULL AND NOT tk_includes_model(u.features, i.model) AS outside_plan,
+               CASE WHEN i.model IS NULL OR i.model = r.model THEN r.unit_prices
+                    ELSE coalesce(tk_own_rates(i.model, r.started_at), p_rates[i.ord]) END AS rates,
                CASE WHEN r.id IS NULL THEN 'unknown'
-                    WHEN row_number() OVER (PARTITION BY i.user_id, i.id ORDER BY i.ord) > 1 THEN 'again'
+                    -- Of the same twice in a set the second is decided with the next one.
+                    WHEN array_position(v_ids, i.id) < i.ord AND tk_is_again(p_users, v_ids, i.ord) THEN 'again'
                     WHEN i.status IS NULL AND i.rated AND r.status = 'pending' THEN 'still-pending'
-                    WHEN i.status IS NULL AND num_nonnulls(i.response, i.response_hash) > 0
-                         AND tk_response_hash(r.response, r.response_hash) <> tk_response_hash(i.response, i.response_hash)
+                    WHEN i.status IS NULL AND i.responds
+                         AND tk_response_hash(r.response, r.response_hash)
+                             <> tk_response_hash(p_responses[i.ord], p_response_hashes[i.ord])
                     THEN 'already-finished'
                     WHEN i.status IS NOT NULL AND r.status <> 'pending' AND (r.error_code IS DISTINCT FROM 'expired' OR r.late)
-                    THEN CASE WHEN r.finish_hash = i.hash THEN 'replayed' ELSE 'already-finished' END
-                    WHEN coalesce(i.kept, 'all') NOT IN (coalesce(v_policies ->> u.plan_name, 'all'), 'any')
-                    THEN 'keeps-' || coalesce(v_policies ->> u.plan_name, 'all')
-                    WHEN i.status IS NULL THEN 'patched'
-                    ELSE 'finished' END AS verdict
+                    THEN CASE WHEN r.finish_hash = p_hashes[i.ord] THEN 'replayed' ELSE 'already-finished' END
+                    ELSE coalesce(
+                        CASE WHEN i.kept <> 'any' THEN
+                            'keeps-' || nullif(coalesce((SELECT jsonb_object_agg(p.name, p.text_policy) FROM plans AS p
+                                                          WHERE p.text_policy <> 'all') ->> u.plan_name, 'all'), i.kept) END,
+                        CASE WHEN i.status IS NULL THEN 'patched' ELSE 'finished' END) END AS verdict
           FROM item AS i
-          -- One row each, by its key: with a limit no plan walks the partitions instead.
-          LEFT JOIN LATERAL (SELECT q.* FROM chat_requests AS q WHERE q.user_id = i.user_id AND q.id = i.id LIMIT 1) AS r ON true
-          LEFT JOIN LATERAL (SELECT q.* FROM request_analytics AS q WHERE q.user_id = i.user_id AND q.id = i.id LIMIT 1) AS a ON true
-          LEFT JOIN usage AS u ON u.user_id = i.user_id AND u.user_id = ANY (p_users)
-    ), priced AS MATERIALIZED (   -- so that a cost is computed once
+          -- One row each, by its key: with a limit no plan walks the partitions instead. The bounds spare it those that hold
+          -- none of the set.
+          LEFT JOIN LATERAL (SELECT q.* FROM chat_requests AS q
+                              WHERE q.user_id = i.user_id AND q.id = i.id AND q.id BETWEEN v_first AND v_last LIMIT 1) AS r ON true
+          LEFT JOIN LATERAL (SELECT q.* FROM usage AS q WHERE q.user_id = i.user_id LIMIT 1) AS u ON true
+        OFFSET 0   -- so that the rates are looked for once
+    ), priced AS (
         SELECT f.*,
                CASE WHEN f.input IS NULL AND f.output IS NULL THEN NULL
-                    ELSE tk_cost(CASE WHEN f.model IS NULL OR f.model = (f.row).model THEN (f.row).unit_prices
-                                      ELSE coalesce(tk_own_rates(f.model, (f.row).started_at), f.rates) END,
-                                 coalesce(f.input, 0), coalesce(f.output, 0), coalesce(f.cached, 0),
+                    ELSE tk_cost(f.rates, coalesce(f.input, 0), coalesce(f.output, 0), coalesce(f.cached, 0),
                                  coalesce(f.cache_write, 0), coalesce(f.reasoning, 0)) END AS computed
           FROM found AS f
+        OFFSET 0   -- so that a cost is computed once
     ), settled AS (
         SELECT p.*,
-               coalesce(p.model, (p.row).model) AS final_model,
-               coalesce(p.completed_at, greatest(v_now, (p.row).started_at)) AS ended_at,
-               p.verdict = 'finished' AND (p.row).status = 'failed' AS late,
-               p.verdict = 'finished' AND p.status = 'failed' AND p.trusted AND (p.usage).refunds AS refunded,
+               coalesce(p.model, p.old_model) AS final_model,
+               coalesce(p_completed_at[p.ord], greatest(v_now, p.started_at)) AS ended_at,
+               p.verdict = 'finished' AND p.old_status = 'failed' AS late,
+               p.verdict = 'finished' AND p.status = 'failed' AND p.trusted AND p.refunds AS refunded,
                CASE WHEN p.reported IS NOT NULL AND (p.trusted OR p.computed IS NULL) THEN p.reported ELSE p.computed END AS cost,
                CASE WHEN p.reported IS NOT NULL AND (p.trusted OR p.computed IS NULL) THEN 'reported'
                     WHEN p.computed IS NOT NULL THEN 'computed' ELSE 'unpriced' END AS source,
                CASE WHEN p.duration IS NOT NULL OR NOT p_measure THEN p.duration
-                    ELSE round(extract(epoch FROM greatest(v_now, (p.row).started_at) - (p.row).started_at) * 1000)::bigint
-                    END AS took,
+                    ELSE round(extract(epoch FROM greatest(v_now, p.started_at) - p.started_at) * 1000)::bigint END AS took,
+               CASE WHEN p.rated THEN p.rating ELSE p.old_rating END AS final_rating,
                -- what this item adds to its user's version, windows and reservations
                CASE WHEN p.verdict = 'finished' OR (p.verdict = 'patched' AND p.rated AND p.rating IS DISTINCT FROM p.old_rating)
                     THEN 1 ELSE 0 END AS ops,
-               (p.row).started_at >= (p.usage).day_starts_at AS today,
-               (p.row).started_at >= (p.usage).month_starts_at AS this_month,
-               CASE WHEN p.verdict = 'finished' AND (p.row).status = 'pending' THEN 1 ELSE 0 END AS ended,
-               CASE WHEN p.verdict = 'finished' AND (p.row).status = 'pending' THEN (p.row).reserved_tokens ELSE 0 END AS released_tokens,
-               CASE WHEN p.verdict = 'finished' AND (p.row).status = 'pending' THEN (p.row).reserved_nanos ELSE 0 END AS released_nanos
+               CASE WHEN p.verdict = 'finished' AND p.old_status = 'pending' THEN 1 ELSE 0 END AS ended,
+               CASE WHEN p.verdict = 'finished' AND p.old_status = 'pending' THEN p.reserved_tokens ELSE 0 END AS released_tokens,
+               CASE WHEN p.verdict = 'finished' AND p.old_status = 'pending' THEN p.reserved_nanos ELSE 0 END AS released_nanos
           FROM priced AS p
     ), decided AS MATERIALIZED (
         SELECT s.*,
-               CASE WHEN s.verdict = 'replayed' THEN (s.row).finish_limits
+               CASE WHEN s.verdict = 'replayed' THEN s.finish_limits
                     WHEN s.verdict IN ('finished', 'patched') THEN tk_limits(
-                        (s.usage).version + sum(s.ops) OVER w,
-                        (s.usage).day_requests - sum(CASE WHEN s.refunded AND s.today THEN 1 ELSE 0 END) OVER w,
-                        (s.usage).month_requests - sum(CASE WHEN s.refunded AND s.this_month THEN 1 ELSE 0 END) OVER w,
-                        ((s.usage).month_tokens + (s.usage).reserved_tokens + sum(CASE WHEN s.verdict = 'finished' AND s.this_month
-                            THEN coalesce(s.tokens, 0) - s.released_tokens ELSE 0 END) OVER w)::bigint,
-                        ((s.usage).month_cost_nanos + (s.usage).reserved_nanos + sum(CASE WHEN s.verdict = 'finished' AND s.this_month
-                            THEN coalesce(s.cost, 0) - s.released_nanos ELSE 0 END) OVER w)::bigint,
-                        (s.usage).pending_requests - sum(s.ended) OVER w,
-                        s.usage)
+                        s.version + sum(s.ops) OVER w, s.plan,
+                        s.day_requests - sum(CASE WHEN s.refunded AND s.today THEN 1 ELSE 0 END) OVER w, s.daily_requests,
+                        s.month_requests - sum(CASE WHEN s.refunded AND s.this_month THEN 1 ELSE 0 END) OVER w, s.monthly_requests,
+                        s.month_tokens + tk_sum(CASE WHEN s.verdict = 'finished' AND s.this_month
+                                                     THEN coalesce(s.tokens, 0) - s.released_tokens ELSE 0 END) OVER w,
+                        s.monthly_tokens,
+                        s.month_nanos + tk_sum(CASE WHEN s.verdict = 'finished' AND s.this_month
+                                                    THEN coalesce(s.cost, 0) - s.released_nanos ELSE 0 END) OVER w,
+                        s.monthly_nanos, s.day_ends_at, s.month_ends_at, s.is_active,
+                        s.minute_requests, s.requests_per_minute, s.minute_starts_at,
+                        s.pending_requests - sum(s.ended) OVER w, s.concurrent_requests)
                     END AS limits
           FROM settled AS s
         WINDOW w AS (PARTITION BY s.user_id ORDER BY s.ord)
     ), stored AS (
-        -- An update by key that is written as an upsert: a join could be planned from the wrong side while a month's
-        -- partition is young, and then walk it for every set.
-        INSERT INTO chat_requests AS r (
-                   user_id, id, request_type, plan_name, version, started_on, started_at, expires_at, created_at,
-                   status, response, model, error_message, late, refunded, outside_plan, over_reserved, tokens_used, cost_nanos,
-                   cost_source, computed_nanos, reported_nanos, duration, unit_prices, finish_hash, finish_limits, completed_at,
-                   response_hash)
-        SELECT d.user_id, d.id, (d.row).request_type, (d.row).plan_name, (d.row).version, (d.row).started_on,
-               (d.row).started_at, (d.row).expires_at, (d.row).created_at,
-               d.status, CASE WHEN d.response_hash IS NULL THEN coalesce(d.response, (d.row).response) ELSE d.response END,
-               d.final_model, d.error, d.late, d.refunded,
-               d.model IS NOT NULL AND NOT tk_includes_model((d.usage).features, d.model),
-               (d.row).max_tokens IS NOT NULL AND coalesce(d.tokens, 0) > (d.row).reserved_tokens,
-               d.tokens, d.cost, d.source, d.computed, d.reported, d.took,
-               CASE WHEN d.model IS NULL OR d.model = (d.row).model THEN (d.row).unit_prices
-                    ELSE coalesce(tk_own_rates(d.model, (d.row).started_at), d.rates) END,
-               d.hash, d.limits, d.ended_at,
-               CASE WHEN d.response IS NULL THEN coalesce(d.response_hash, (d.row).response_hash) ELSE d.response_hash END
+        -- The arrays bound what is read of the requests, from whichever side a plan begins.
+        UPDATE chat_requests AS r
+           SET status = d.status, model = d.final_model, error_message = p_errors[d.ord], error_code = NULL,
+               response = CASE WHEN p_response_hashes[d.ord] IS NULL THEN coalesce(p_responses[d.ord], r.response)
+                               ELSE p_responses[d.ord] END,
+               response_hash = CASE WHEN p_responses[d.ord] IS NULL THEN coalesce(p_response_hashes[d.ord], r.response_hash)
+                                    ELSE p_response_hashes[d.ord] END,
+               late = d.late, refunded = d.refunded, outside_plan = d.outside_plan, over_reserved = d.over_reserved,
+               tokens_used = d.tokens, cost_nanos = d.cost, cost_source = d.source, computed_nanos = d.computed,
+               reported_nanos = d.reported, duration = d.took, unit_prices = d.rates, finish_hash = p_hashes[d.ord],
+               finish_limits = d.limits, completed_at = d.ended_at
           FROM decided AS d
-         WHERE d.verdict = 'finished'
-            ON CONFLICT (user_id, id) DO UPDATE
-           SET status = excluded.status, response = excluded.response, model = excluded.model,
-               error_message = excluded.error_message, error_code = NULL, late = excluded.late, refunded = excluded.refunded,
-               outside_plan = excluded.outside_plan, over_reserved = excluded.over_reserved,
-               tokens_used = excluded.tokens_used, cost_nanos = excluded.cost_nanos, cost_source = excluded.cost_source,
-               computed_nanos = excluded.computed_nanos, reported_nanos = excluded.reported_nanos,
-               duration = excluded.duration, unit_prices = excluded.unit_prices, finish_hash = excluded.finish_hash,
-               finish_limits = excluded.finish_limits, completed_at = excluded.completed_at,
-               response_hash = excluded.response_hash
+         WHERE d.verdict = 'finished' AND r.user_id = d.user_id AND r.id = d.id
+           AND r.user_id = ANY (p_users) AND r.id = ANY (v_ids) AND r.id BETWEEN v_first AND v_last
     ), analysed AS (
-        INSERT INTO request_analytics AS a (id, user_id, request_id, request_type, category, complexity, response_time,
-                                            tokens_input, tokens_output, tokens_cached, tokens_cache_write, tokens_reasoning,
-                                            user_rating, was_successful, created_at)
-        SELECT d.id, d.user_id, d.id, (d.row).request_type, (d.row).category, (d.row).complexity, d.took,
+        INSERT INTO request_analytics (id, user_id, request_id, request_type, category, complexity, response_time,
+                                       tokens_input, tokens_output, tokens_cached, tokens_cache_write, tokens_reasoning,
+                                       user_rating, was_successful, created_at)
+        SELECT d.id, d.user_id, d.id, d.request_type, d.category, d.complexity, d.took,
                d.input, d.output, d.cached, d.cache_write, d.reasoning,
-               CASE WHEN d.rated THEN d.rating ELSE d.old_rating END, d.status = 'completed', d.ended_at
+               d.final_rating, d.status = 'completed', d.ended_at
           FROM decided AS d
-         WHERE d.verdict = 'finished'
-            ON CONFLICT (user_id, id) DO UPDATE   -- it had expired
-           SET response_time = excluded.response_time, tokens_input = excluded.tokens_input, tokens_output = excluded.tokens_output,
-               tokens_cached = excluded.tokens_cached, tokens_cache_write = excluded.tokens_cache_write,
-               tokens_reasoning = excluded.tokens_reasoning, user_rating = excluded.user_rating,
-               was_successful = excluded.was_successful
-    ), changes AS (
-        SELECT ROW(d.user_id, d.ops, CASE WHEN d.refunded THEN -1 ELSE 0 END, d.released_tokens, d.released_nanos,
-                   (d.row).started_at, (d.row).started_on, (d.row).plan_name, (d.row).session_id,
-                   d.final_model, (d.row).category, (d.row).request_type, (d.row).complexity,
-                   CASE WHEN d.status = 'completed' THEN 1 ELSE 0 END, CASE WHEN d.status = 'failed' THEN 1 ELSE 0 END,
-                   coalesce(d.tokens, 0), coalesce(d.input, 0), coalesce(d.output, 0), coalesce(d.cached, 0),
-                   coalesce(d.cache_write, 0), coalesce(d.reasoning, 0), coalesce(d.cost, 0),
-                   CASE WHEN tk_is_unpriced(d.status, d.cost, d.tokens) THEN 1 ELSE 0 END,
-                   CASE WHEN d.status = 'completed' AND d.took IS NOT NULL THEN 1 ELSE 0 END,
-                   CASE WHEN d.status = 'completed' THEN coalesce(d.took, 0) ELSE 0 END,
-                   CASE WHEN coalesce(CASE WHEN d.rated THEN d.rating ELSE d.old_rating END, 0) > 0 THEN 1 ELSE 0 END,
-                   coalesce(CASE WHEN d.rated THEN d.rating ELSE d.old_rating END, 0), d.ended)::tk_change AS change
-          FROM decided AS d
-         WHERE d.verdict = 'finished'
-         UNION ALL
-        -- A late finish takes back what the expiry had booked.
-        SELECT ROW(d.user_id, 0, 0, 0, 0, (d.row).started_at, (d.row).started_on, (d.row).plan_name, (d.row).session_id,
-                   (d.row).model, (d.row).category, (d.row).request_type, (d.row).complexity,
-                   0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                   CASE WHEN d.old_rating IS NULL THEN 0 ELSE -1 END, -coalesce(d.old_rating, 0), 0)::tk_change
-          FROM decided AS d
-         WHERE d.late
-         UNION ALL
-        SELECT ROW(d.user_id, 1, 0, 0, 0, (d.row).started_at, (d.row).started_on, (d.row).plan_name, (d.row).session_id,
-                   (d.row).model, (d.row).category, (d.row).request_type, (d.row).complexity,
-                   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                   CASE WHEN d.rating IS NULL THEN 0 ELSE 1 END - CASE WHEN d.old_rating IS NULL THEN 0 ELSE 1 END,
-                   coalesce(d.rating, 0) - coalesce(d.old_rating, 0), 0)::tk_change
-          FROM decided AS d
-         WHERE d.verdict = 'patched' AND d.ops = 1
+         WHERE d.verdict = 'finished' AND NOT d.late   -- what had expired has its row
     )
-    SELECT (SELECT array_agg(c.change) FROM changes AS c),
-           array_agg(ROW(d.ord, d.verdict, d.id, (d.row).client_id,
-                         CASE WHEN d.verdict = 'finished' THEN d.status ELSE (d.row).status END,
-                         CASE WHEN d.verdict = 'finished' THEN NULL ELSE (d.row).error_code END,
-                         CASE WHEN d.verdict = 'finished' THEN d.late ELSE (d.row).late END,
-                         CASE WHEN d.verdict = 'finished' THEN d.cost ELSE (d.row).cost_nanos END,
-                         CASE WHEN d.verdict = 'finished' THEN d.source ELSE (d.row).cost_source END,
-                         CASE WHEN d.verdict = 'finished' THEN d.tokens ELSE (d.row).tokens_used END,
-                         CASE WHEN d.verdict = 'finished' THEN d.took ELSE (d.row).duration END,
-                         d.limits)::tk_verdict ORDER BY d.ord)
-      INTO v_changes, v_verdicts
+    SELECT array_agg(ROW(d.user_id, d.ops, CASE WHEN d.refunded THEN -1 ELSE 0 END, d.released_tokens, d.released_nanos,
+                         d.started_at, d.started_on, d.plan_name, d.session_id,
+                         d.final_model, d.category, d.request_type, d.complexity,
+                         CASE WHEN d.status = 'completed' THEN 1 ELSE 0 END, CASE WHEN d.status = 'failed' THEN 1 ELSE 0 END,
+                         coalesce(d.tokens, 0), coalesce(d.input, 0), coalesce(d.output, 0), coalesce(d.cached, 0),
+                         coalesce(d.cache_write, 0), coalesce(d.reasoning, 0), coalesce(d.cost, 0),
+                         CASE WHEN tk_is_unpriced(d.status, d.cost, d.tokens) THEN 1 ELSE 0 END,
+                         CASE WHEN d.status = 'completed' AND d.took IS NOT NULL THEN 1 ELSE 0 END,
+                         CASE WHEN d.status = 'completed' THEN coalesce(d.took, 0) ELSE 0 END,
+                         CASE WHEN d.final_rating > 0 THEN 1 ELSE 0 END, coalesce(d.final_rating, 0), d.ended)::tk_change)
+               FILTER (WHERE d.verdict = 'finished')
+           -- A late finish takes back what the expiry had booked, and another rating what the one before had added.
+           || array_agg(ROW(d.user_id, CASE WHEN d.late THEN 0 ELSE 1 END, 0, 0, 0, d.started_at, d.started_on, d.plan_name,
+                            d.session_id, d.old_model, d.category, d.request_type, d.complexity,
+                            0, CASE WHEN d.late THEN -1 ELSE 0 END, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                            CASE WHEN d.late OR d.rating IS NULL THEN 0 ELSE 1 END - CASE WHEN d.old_rating IS NULL THEN 0 ELSE 1 END,
+                            CASE WHEN d.late THEN 0 ELSE coalesce(d.rating, 0) END - coalesce(d.old_rating, 0), 0)::tk_change)
+              FILTER (WHERE d.late OR d.verdict = 'patched' AND d.ops = 1),
+           array_agg(ROW(d.ord, d.verdict, d.id, d.client_id,
+                         CASE WHEN d.verdict = 'finished' THEN d.status ELSE d.old_status END,
+                         CASE WHEN d.verdict = 'finished' THEN NULL ELSE d.error_code END,
+                         CASE WHEN d.verdict = 'finished' THEN d.late ELSE d.was_late END,
+                         CASE WHEN d.verdict = 'finished' THEN d.cost ELSE d.cost_nanos END,
+                         CASE WHEN d.verdict = 'finished' THEN d.source ELSE d.cost_source END,
+                         CASE WHEN d.verdict = 'finished' THEN d.tokens ELSE d.tokens_used END,
+                         CASE WHEN d.verdict = 'finished' THEN d.took ELSE d.old_duration END,
+                         d.limits)::tk_verdict ORDER BY d.ord),
+           bool_or(d.late OR d.verdict = 'patched')
+      INTO v_changes, v_verdicts, v_is_rare
       FROM decided AS d;
 
-    FOR v_patch IN SELECT v.ord, v.id FROM unnest(v_verdicts) AS v WHERE v.verdict = 'patched' LOOP
-        UPDATE chat_requests AS r SET response = p_responses[v_patch.ord], response_hash = p_response_hashes[v_patch.ord]
-         WHERE r.user_id = p_users[v_patch.ord] AND r.id = v_patch.id AND r.response IS NULL
-           AND num_nonnulls(p_responses[v_patch.ord], p_response_hashes[v_patch.ord]) > 0;
-        UPDATE request_analytics AS a SET user_rating = p_ratings[v_patch.ord]
-         WHERE a.user_id = p_users[v_patch.ord] AND a.id = v_patch.id AND p_rated[v_patch.ord];
-        -- A response that is filled in is no change of a number, but of what the dashboard shows.
-        UPDATE usage AS u SET updated_at = v_now WHERE u.user_id = p_users[v_patch.ord];
-    END LOOP;
+    IF v_is_rare THEN
+        FOR v_item IN SELECT v.* FROM unnest(v_verdicts) AS v WHERE v.verdict = 'finished' AND v.late LOOP
+            UPDATE request_analytics AS a
+               SET response_time = v_item.duration, tokens_input = p_input[v_item.ord], tokens_output = p_output[v_item.ord],
+                   tokens_cached = p_cached[v_item.ord], tokens_cache_write = p_cache_write[v_item.ord],
+                   tokens_reasoning = p_reasoning[v_item.ord], was_successful = v_item.status = 'completed',
+                   user_rating = CASE WHEN p_rated[v_item.ord] THEN p_ratings[v_item.ord] ELSE a.user_rating END
+             WHERE a.user_id = p_users[v_item.ord] AND a.id = v_item.id;
+        END LOOP;
+        FOR v_item IN SELECT v.* FROM unnest(v_verdicts) AS v WHERE v.verdict = 'patched' LOOP
+            UPDATE chat_requests AS r SET response = p_responses[v_item.ord], response_hash = p_response_hashes[v_item.ord]
+             WHERE r.user_id = p_users[v_item.ord] AND r.id = v_item.id AND r.response IS NULL
+               AND num_nonnulls(p_responses[v_item.ord], p_response_hashes[v_item.ord]) > 0;
+            UPDATE request_analytics AS a SET user_rating = p_ratings[v_item.ord]
+             WHERE a.user_id = p_users[v_item.ord] AND a.id = v_item.id AND p_rated[v_item.ord];
+            -- A response that is filled in is no change of a number, but of what the dashboard shows.
+            UPDATE usage AS u SET updated_at = v_now WHERE u.user_id = p_users[v_item.ord];
+        END LOOP;
+    END IF;
     IF v_changes IS NOT NULL THEN
-        PERFORM tk_apply(v_changes, v_now);
+        PERFORM tk_apply(v_changes, v_now, p_users);
     END IF;
     RETURN QUERY SELECT * FROM unnest(v_verdicts);
 END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_is_again(p_users uuid[], p_ids uuid[], p_ord integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- Whether the same request of the same user is meant by an item before.
+    SELECT EXISTS (SELECT FROM generate_series(1, p_ord - 1) AS b (ord)
+                    WHERE p_ids[b.ord] = p_ids[p_ord] AND p_users[b.ord] = p_users[p_ord])
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_rating(p_user uuid, p_id uuid) RETURNS smallint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- Only what has ended has one: in a function it is looked for, and made ready to be, only then.
+    SELECT q.user_rating FROM request_analytics AS q WHERE q.user_id = p_user AND q.id = p_id LIMIT 1
     $$;
 
 CREATE OR REPLACE FUNCTION tk_response_hash(p_response text, p_hash bytea) RETURNS bytea
