@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tollkeeper.errors import NotFound
@@ -27,6 +29,12 @@ def routes() -> list[Route]:
         put("/users/{user}", ANYONE)(handler),
         delete(["/users/{user}/keys/{key}", "/keys/{key}"], ANYONE)(handler),
     ]
+
+
+def test_a_route_that_does_not_say_who_may_call_it_cannot_be_made() -> None:
+    make: Any = get
+    with pytest.raises(TypeError, match="operation"):
+        make("/forgotten")
 
 
 @pytest.mark.parametrize(
