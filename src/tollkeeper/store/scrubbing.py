@@ -78,14 +78,14 @@ async def _renew_the_log(admin: asyncpg.Connection) -> int:
         await _do(admin, "SELECT pg_reload_conf()")
         # Every process of the server reads its settings when it comes to it.
         await asyncio.sleep(2 * _TICK_SECONDS)
-        segments = 0
-        while True:
+        segments, ahead = 0, 1
+        # The last one is left as well: what comes after it is made anew, but it is one that was kept itself.
+        while ahead:
+            ahead = await guarded(admin, asyncpg.Connection.fetchval, _SEGMENTS_AHEAD)
             # Switching fills the rest of a segment with zeros; an empty one would not be switched.
             await _do(admin, "SELECT pg_logical_emit_message(false, 'tollkeeper', 'scrub')")
             await _do(admin, "SELECT pg_switch_wal()")
             segments += 1
-            if not await guarded(admin, asyncpg.Connection.fetchval, _SEGMENTS_AHEAD):
-                break
         # Of the first one a late process may still think that segments are recycled.
         for _ in range(2):
             await _do(admin, "CHECKPOINT")
