@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from tollkeeper.errors import NotFound
 from tollkeeper.http.exchange import Answer, Exchange, Header
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.packing import reads
-from tollkeeper.http.routing import get
+from tollkeeper.http.routing import PARAMETER, get
 
 # What the build writes in place of a nonce.
 _PLACEHOLDER: Final = "__NONCE__"
@@ -32,7 +31,6 @@ _TYPES: Final = {
 _ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
 _FOR_EVER: Final[Header] = (b"cache-control", b"public, max-age=31536000, immutable")
 _HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
-_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 # Where in the page is written what is known before a script runs.
 _EARLY, _NAVIGATION, _HEAD, _KNOWN = (f"<!--{name}-->" for name in ("early", "navigation", "head", "known"))
 
@@ -104,7 +102,7 @@ class Assets:
             "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"
         )
-        place = self.places.pages[_PARAMETER.sub(r"$\1", path)]
+        place = self.places.pages[PARAMETER.sub(r"$\1", path)]
         text = (
             self.index.replace(_EARLY, "".join(_links(place)))
             .replace(_NAVIGATION, "".join(_navigation(self.places.navigation[role], path)))

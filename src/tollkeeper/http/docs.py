@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from http import HTTPStatus
@@ -25,12 +24,11 @@ from tollkeeper.errors import (
 from tollkeeper.http import reading
 from tollkeeper.http.exchange import JSON, Answer, Exchange
 from tollkeeper.http.operation import Operation
-from tollkeeper.http.routing import Route, get
+from tollkeeper.http.routing import PARAMETER, Route, get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import encode
 
 _REFERENCE: Final = "#/components/schemas/{name}"
-_PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _ABOUT: Final = (
     "Records every chat request of an AI app, holds each user to their plan exactly, and shows both. Every error is a "
     "problem document (RFC 9457); times are ISO 8601 in UTC; money is in US cents, exact, and in nano-USD beside it."
@@ -201,7 +199,7 @@ def _tag(path: str) -> str:
 
 
 def _parameters(operation: Operation, path: str) -> Iterator[dict[str, Any]]:
-    for name in _PARAMETER.findall(path):
+    for name in PARAMETER.findall(path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     if operation.query is not None and operation.query is not Said:
         schema = msgspec.json.schema(operation.query)["$defs"][operation.query.__name__]

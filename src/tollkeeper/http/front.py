@@ -58,7 +58,7 @@ class Front:
             await problems.answer(exchange, error).send(exchange, send)
         # A stream is answered when it begins.
         answered = exchange.answered_at or time.perf_counter()
-        self.parts.measures.note(exchange.method, exchange.template, exchange.status, answered - began)
+        self.parts.measures.note(scope["method"], exchange.template, exchange.status, answered - began)
 
     async def _answer(self, exchange: Exchange) -> Answer:
         _refuse_odd_headers(exchange)

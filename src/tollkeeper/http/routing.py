@@ -18,7 +18,7 @@ Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler: TypeAlias = "Callable[[Exchange], Awaitable[Answer]]"
 
 _ANY: Final = None
-_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _SLASHES: Final = re.compile("/{2,}")
 
 
@@ -58,7 +58,7 @@ class Router:
     def _add(self, path: str, route: Route) -> None:
         node = self._root
         for part in path.split("/")[1:]:
-            node = node.parts.setdefault(_ANY if _PARAMETER.fullmatch(part) else part, _Node())
+            node = node.parts.setdefault(_ANY if PARAMETER.fullmatch(part) else part, _Node())
         node.template = path
         node.routes[route.method] = route
         if "{" not in path:
@@ -80,7 +80,7 @@ class Router:
             node = following
         if not node.routes:
             raise NotFound("there is nothing at this path")
-        return Place(node.routes, node.template, dict(zip(_PARAMETER.findall(node.template), values, strict=True)))
+        return Place(node.routes, node.template, dict(zip(PARAMETER.findall(node.template), values, strict=True)))
 
 
 @dataclass(slots=True)
