@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from tollkeeper.accounts import users
+from tollkeeper.accounts import keys, users
 from tollkeeper.activity import Actor
 from tollkeeper.http import lookups
+from tollkeeper.metering import leaving
 
-from .conftest import Heard, Site
+from .conftest import JSON, Heard, Site
 
 NAME = "named@example.com"
 
@@ -26,9 +27,14 @@ async def user_of(service: Site, heard: Heard) -> UUID:
     return await service.owner.fetchval("SELECT user_id FROM chat_requests WHERE id = $1", UUID(heard.json["id"]))
 
 
+async def finish(service: Site, started: Heard, email: str = NAME) -> Heard:
+    says = {"requestId": started.json["id"], "status": "completed", "response": "y"}
+    return await service.call("PUT", "/api/chat/track", by=service.as_service(email), says=says)
+
+
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What holds for 0.8 seconds is over at once, so that only starts still know whom they met."""
+    """What holds for 0.8 seconds is over at once, so that only starts and finishes still know whom they met."""
     monkeypatch.setattr(lookups, "_REMEMBERED_SECONDS", -1.0)
 
 
@@ -51,18 +57,18 @@ async def asked(service: Site, act: Any) -> int:
 
 
 @pytest.mark.usefixtures("forgetful")
-async def test_a_user_who_was_met_is_not_looked_up_for_each_start(service: Site) -> None:
+async def test_a_user_who_was_met_is_not_looked_up_for_each_request(service: Site) -> None:
     await start(service)
     await start(service)
 
-    async def starts() -> None:
+    async def requests() -> None:
         for _ in range(3):
-            assert (await start(service)).status == 201
+            assert (await finish(service, await start(service))).status == 200
 
     async def reads() -> None:
         assert (await service.call("GET", "/api/user/dashboard", by=service.as_service(NAME))).status == 200
 
-    assert await asked(service, starts) == 0
+    assert await asked(service, requests) == 0
     assert await asked(service, reads) == 1
 
 
@@ -75,6 +81,47 @@ async def test_a_start_for_who_has_left_is_somebody_new(service: Site) -> None:
     other = await user_of(service, await start(service, "leaving@example.com"))
     assert other != one
     assert await user_of(service, await start(service, "leaving@example.com")) == other
+
+
+@pytest.mark.usefixtures("forgetful")
+async def test_a_finish_by_a_name_finds_what_is_of_whoever_has_it_now(service: Site) -> None:
+    await start(service, "renewed@example.com")
+    one = await start(service, "renewed@example.com")
+    database, pepper = service.application.backend.database, service.application.backend.pepper
+    whose = await user_of(service, one)
+    assert await leaving.leave(database, database, whose, actor=Actor("test"), may_be_last=False, seconds=10)
+    assert (await finish(service, one, "renewed@example.com")).is_problem(404, "not-found")
+    # Somebody new by that name starts elsewhere: on this node it still means who has left.
+    new = await users.of_email_or_new(database, "renewed@example.com")
+    key = await keys.create(
+        database, kind="user", name="own", user_id=new, pepper=pepper, actor=Actor("test"), scopes={"track"}
+    )
+    by_key = JSON | {"Authorization": f"Bearer {key.key}"}
+    other = await service.call("POST", "/api/chat/track", by=by_key, says={"prompt": "x"})
+    assert (await finish(service, other, "renewed@example.com")).status == 200
+
+
+@pytest.mark.usefixtures("forgetful")
+async def test_a_variable_for_who_has_left_is_somebody_new_s(service: Site) -> None:
+    key = await service.service_key("variables:write")
+
+    async def put() -> UUID:
+        heard = await service.call(
+            "POST",
+            "/api/user/variables",
+            by=service.as_service("keeping@example.com", key),
+            says={"key": "PLACE", "value": "here"},
+        )
+        assert heard.status in {200, 201}, heard.body
+        (found,) = await service.owner.fetch(
+            "SELECT user_id FROM user_identities WHERE kind = 'email' AND shown_as = 'keeping@example.com'"
+        )
+        return found["user_id"]
+
+    await put()
+    one = await put()
+    await service.application.backend.database.value("begin_leaving", user_id=one, may_be_last=False)
+    assert await put() != one
 
 
 @pytest.mark.usefixtures("forgetful")

@@ -108,10 +108,10 @@ class Callers:
         return await self.identify(exchange, operation)
 
     async def acting(self, exchange: Exchange, act: Callable[[UUID], Awaitable[Done]]) -> Done:
-        """Do as the caller's user what decides under that user's lock whether they are still there.
+        """Do as the caller's user what finds out under that user's lock whether they, or what is theirs, are there.
 
-        So whom a service names need not be looked up for each start: if nobody is there, the name may mean somebody
-        else by now, or nobody, and then somebody new is made.
+        So whom a service names need not be looked up for each request: if nothing is there, the name may mean somebody
+        else by now, or nobody, and then a start makes somebody new.
         """
         caller = exchange.caller
         try:
@@ -173,9 +173,10 @@ class Callers:
 
     async def _named_user(self, exchange: Exchange, operation: Operation) -> UUID:
         email = _named(exchange)
-        is_start = operation.creates_user and not _is_rehearsal(exchange)
-        user_id = await self._users.find(email, even_after=_NAMED_SECONDS if is_start else 0)
-        if user_id is None and is_start:
+        is_rehearsal = _is_rehearsal(exchange)
+        is_checked = operation.checks_user and not is_rehearsal
+        user_id = await self._users.find(email, even_after=_NAMED_SECONDS if is_checked else 0)
+        if user_id is None and operation.creates_user and not is_rehearsal:
             user_id = await users.of_email_or_new(self._backend.database, email)
             self._users.forget(email)
         if user_id is None:

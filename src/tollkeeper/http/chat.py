@@ -70,6 +70,7 @@ START: Final = Operation(
     problems=(LimitReached, NotInPlan, TooManyTokens, UnpricedModel, AccountInactive, KeyReused),
     examples=examples.START,
     creates_user=True,
+    checks_user=True,
 )
 FINISH: Final = Operation(
     "track",
@@ -78,6 +79,7 @@ FINISH: Final = Operation(
     gives={200: TrackingFinished},
     problems=(NotFound, AlreadyFinished, StillPending),
     examples=examples.FINISH,
+    checks_user=True,
 )
 
 
@@ -115,12 +117,12 @@ async def finish_tracking(request: Exchange) -> Answer:
     `{requestId, userRating}` alone rates a finished request at any later time, `{requestId, response}` fills in a
     missing response. The same finish again gets the same answer, a different one 409.
     """
-    caller = request.caller
     request.asked(Said)
     said = await request.said(FinishTracking)
-    outcome = said.as_outcome(caller.user_id, at=datetime.now(UTC), trusted=caller.is_trusted)
-    settled = await request.backend.ledger.finish(outcome)
-    if outcome.status is not None:
+    outcome = partial(said.as_outcome, at=datetime.now(UTC), trusted=request.caller.is_trusted)
+    ledger = request.backend.ledger
+    settled = await request.parts.callers.acting(request, lambda user_id: ledger.finish(outcome(user_id)))
+    if said.status is not None:
         request.backend.pulse.finished()
     return Answer.of(TrackingFinished.of(settled))
 
