@@ -45,7 +45,7 @@ _PATIENT_SECONDS: Final = 300.0
 class Application:
     """What a server serves. ``readiness`` is told when it stops."""
 
-    asgi: Front
+    front: Front
     backend: Backend
     readiness: Readiness
 

@@ -1,183 +1,300 @@
-"""One HTTP connection: uvicorn's, with the limits on slow and endless clients that uvicorn does not have."""
+"""One HTTP/1.1 connection: requests are read from it, answered in their order, and nobody may keep us waiting."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import socket
-from typing import Any, Final, Literal, cast
+from collections import deque
+from functools import partial
+from typing import Any, Final, Literal, Protocol, cast
 
-from uvicorn.protocols.http import httptools_impl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+import httptools
 
 from tollkeeper.errors import NotUnderstood, TollkeeperError
-from tollkeeper.http.exchange import CLOSE
+from tollkeeper.http.call import CLOSE, STATUS_LINES, Call, Header, lines_of
 from tollkeeper.http.front import GUARDS
 from tollkeeper.http.problems import HeadersTooLarge, TooSlow, document
+
+log = logging.getLogger(__name__)
 
 HEADER_SECONDS: Final = 10.0
 BODY_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 30.0
 UNTAKEN_SECONDS: Final = 60.0
+KEEP_ALIVE_SECONDS: Final = 75.0
 MOST_HEADER_BYTES: Final = 2**16
 
-_WITHOUT_BODY: Final = (204, 304)
-_SWEEP_SECONDS: Final = 1.0
+# How much of a body may wait for whoever reads it before no more is taken from the socket.
+_MOST_UNREAD_BYTES: Final = 2**16
 
 Phase = Literal["waiting", "headers", "body", "answer"]
 
 
-class _Cycle(RequestResponseCycle):
-    """One exchange, whose head is written together with the first piece of its body: one system call for most.
+class Server(Protocol):
+    """What a connection needs of the server that accepted it."""
 
-    Headers are looked through once, as a whole, for what would end a line; uvicorn looks at each name and each value.
+    date: bytes
+
+    def joined(self, connection: Connection) -> None:
+        """Be told of a new connection."""
+        ...
+
+    def left(self, connection: Connection) -> None:
+        """Be told of the end of a connection."""
+        ...
+
+    def answer(self, call: Call) -> asyncio.Task[None]:
+        """Begin to answer a call."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """Feeds a parser with what comes, makes calls of it, and has them answered one after another.
+
+    Since when it waits for what is only noted, and ``end_if_too_slow`` is asked once a second: a request pays nothing.
     """
 
-    _head = b""
-
-    async def send(self, message: Any) -> None:
-        """Take the next message of the application, as ASGI has it."""
-        if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
-        if self.disconnected:
-            return
-        if not self.response_started:
-            self.response_started = True
-            self.waiting_for_100_continue = False
-            self._head = self._begun(message["status"], [*self.default_headers, *message["headers"]])
-        elif self.response_complete:
-            raise RuntimeError("the answer is complete already")
-        else:
-            self._go_on(message["body"], is_last=not message["more_body"])
-
-    def _begun(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
-        self.chunked_encoding = self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY
-        for name, value in headers:
-            if name == b"content-length":
-                self.expected_content_length = int(value)
-                self.chunked_encoding = False
-            elif name == b"connection" and value == b"close":
-                self.keep_alive = False
-        if not self.keep_alive:
-            headers = [*(header for header in headers if header[0] != b"connection"), CLOSE]
-        if self.chunked_encoding:
-            headers.append((b"transfer-encoding", b"chunked"))
-        lines = b"\r\n".join([name + b": " + value for name, value in headers])
-        if lines.count(b"\n") != len(headers) - 1 or lines.count(b"\r") != len(headers) - 1 or b"\0" in lines:
-            raise RuntimeError("a header has the end of a line within it")
-        return STATUS_LINE[status] + lines + b"\r\n\r\n"
-
-    def _go_on(self, body: bytes, *, is_last: bool) -> None:
-        head, self._head = self._head, b""
-        if self.scope["method"] == "HEAD":
-            self.expected_content_length = 0
-            body = b""
-        elif self.chunked_encoding:
-            body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"0\r\n\r\n" if is_last else b"")
-        else:
-            self.expected_content_length -= len(body)
-            if self.expected_content_length < 0 or (is_last and self.expected_content_length):
-                raise RuntimeError("the body is not as long as its head says")
-        if head or body:
-            self.transport.write(head + body)
-        if is_last:
-            self.response_complete = True
-            self.message_event.set()
-            if not self.keep_alive:
-                self.transport.close()
-            self.on_response()
-
-
-# uvicorn has no other place to say so.
-httptools_impl.RequestResponseCycle = _Cycle
-
-
-class LimitedConnection(HttpToolsProtocol):
-    """Counts the bytes of headers and notes since when it waits for what; ``sweep`` ends those who wait too long."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.since = self.loop.time()
-        self.blocked_since: float | None = None
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._parser: Any = httptools.HttpRequestParser(self)
+        # Whoever says that this is their last request and sends another is answered the first one nevertheless.
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._transport = cast("asyncio.Transport", None)
+        self._client: str | None = None
+        self._since = self._loop.time()
+        self._blocked_since: float | None = None
+        self._writable = asyncio.Event()
+        self._is_paused = False
+        self._has_answered = False
+        # the request that is being read, or was read last
+        self._reading: Literal["nothing", "headers", "body"] = "nothing"
+        self._url = b""
+        self._headers: list[Header] = []
         self._header_bytes = 0
+        self._expects = False
+        self._last: Call | None = None
+        # what is being answered, and what is to be answered after it
+        self._at_hand: Call | None = None
+        self._next: deque[Call] = deque()
+        self.is_blocked = False
 
-    def connection_made(self, transport: Any) -> None:
+    # What asyncio tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for headers."""
-        super().connection_made(transport)
-        _give_up_on_those_who_take_nothing(transport)
+        # uvloop's transports are streams without being asyncio's own.
+        self._transport = cast("asyncio.Transport", transport)
+        self._client = _address(transport.get_extra_info("peername"))
+        self._server.joined(self)
+        _give_up_on_those_who_take_nothing(self._transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as asyncio calls it
+        """Let go of what was under way."""
+        self._server.left(self)
+        for call in (self._at_hand, self._last, *self._next):
+            if call is not None and not call.is_complete:
+                call.lost()
+        self._next.clear()
+        self.resume_writing()
+        self._parser = None  # they know each other
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, unless headers have grown too long."""
-        super().data_received(data)
-        if self.phase == "headers":
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self.end_with(NotUnderstood("Invalid HTTP request received."))
+            return
+        if self._reading == "headers":
             self._header_bytes += len(data)
             if self._header_bytes > MOST_HEADER_BYTES:
                 self.end_with(HeadersTooLarge(f"at most {MOST_HEADER_BYTES} bytes of headers are read"))
 
-    def on_message_begin(self) -> None:
-        """Begin to wait for headers."""
-        super().on_message_begin()
-        self.since = self.loop.time()
-        self._header_bytes = 0
-
-    @property
-    def phase(self) -> Phase:
-        """What is waited for, as uvicorn's own state has it: nothing here costs a request anything."""
-        scope: Any = self.scope
-        if scope is None:
-            return "waiting"
-        if "method" not in scope:
-            return "headers"
-        cycle = cast("Any", self.cycle)
-        return "body" if cycle.more_body and not cycle.response_complete else "answer"
-
     def pause_writing(self) -> None:
         """Note since when nothing is read at the other end."""
-        super().pause_writing()
-        self.blocked_since = self.loop.time()
+        self.is_blocked = True
+        self._writable.clear()
+        self._blocked_since = self._loop.time()
 
     def resume_writing(self) -> None:
         """Forget it again."""
-        super().resume_writing()
-        self.blocked_since = None
+        self.is_blocked = False
+        self._blocked_since = None
+        self._writable.set()
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, as a problem document like every other refusal."""
-        self.end_with(NotUnderstood(msg))
+    # What the parser tells.
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request."""
+        self._since = self._loop.time()
+        self._reading = "headers"
+        self._url = b""
+        self._headers = []
+        self._header_bytes = 0
+        self._expects = False
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request's target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self._expects = True
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Have the request answered, in its turn; its body may still be on its way."""
+        parser = self._parser
+        self._reading = "body"
+        self._last = call = Call(
+            self,
+            parser.get_method().decode("ascii"),
+            _target(self._url),
+            self._headers,
+            client=self._client,
+            keeps_alive=parser.should_keep_alive() and parser.get_http_version() != "1.0",
+            expects=self._expects,
+        )
+        if self._at_hand is None:
+            self._begin(call)
+        else:
+            self._next.append(call)
+            self._pause()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body, for as long as somebody may read it."""
+        call = self._last
+        if call is not None and not call.is_complete and call.came(body) > _MOST_UNREAD_BYTES:
+            self._pause()
+
+    def on_message_complete(self) -> None:
+        """Note that the request has come as a whole."""
+        self._reading = "nothing"
+        if self._last is not None:
+            self._last.ended()
+
+    # What a call asks for.
+
+    @property
+    def date(self) -> bytes:
+        """The line of an answer's head that says when it was sent."""
+        return self._server.date
+
+    def write(self, data: bytes) -> None:
+        """Send bytes as soon as the other end takes them."""
+        self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the other end has taken enough, or is gone."""
+        await self._writable.wait()
+
+    def read_on(self) -> None:
+        """Read again, if reading was paused."""
+        if self._is_paused and not self._transport.is_closing():
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def answered(self, call: Call) -> None:
+        """Answer the next one, or wait for it."""
+        self._since = self._loop.time()
+        self._has_answered = True
+        self._at_hand = None
+        if not call.keeps_alive:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            if self._next:
+                self._begin(self._next.popleft())
+            if not self._next:
+                self.read_on()
+
+    # What the server asks for.
+
+    @property
+    def phase(self) -> Phase:
+        """What is waited for."""
+        if self._reading == "headers":
+            return "headers"
+        if self._at_hand is None:
+            return "waiting"
+        return "body" if self._reading == "body" else "answer"
+
+    def finish(self) -> None:
+        """Answer what has been asked, and then close."""
+        if self._at_hand is None or self._last is None:
+            self._transport.close()
+        else:
+            self._last.keeps_alive = False
 
     def end_with(self, error: TollkeeperError) -> None:
         """Answer an error, if nothing was answered yet, and close."""
-        cycle = cast("Any", self.cycle)
-        if self.transport.is_closing():
+        if self._transport.is_closing():
             return
-        if cycle is None or not cycle.response_started or cycle.response_complete:
-            self.transport.write(_refusal(error))
-        if cycle is not None:
-            cycle.disconnected = True
-            cycle.message_event.set()
-        self.transport.close()
+        call = self._at_hand
+        if call is None or not call.is_begun:
+            self._transport.write(_refusal(error))
+        if call is not None:
+            call.lost()
+        self._transport.close()
 
     def end_if_too_slow(self, now: float) -> None:
         """Close if the client keeps us waiting beyond the limit of what it is about to do."""
-        if self.blocked_since is not None and now - self.blocked_since > WRITE_SECONDS:
-            self.transport.abort()
-        elif self.phase == "body" and now - self.since > HEADER_SECONDS + BODY_SECONDS:
+        waited = now - self._since
+        if self._blocked_since is not None and now - self._blocked_since > WRITE_SECONDS:
+            self._transport.abort()
+        elif self.phase == "body" and waited > HEADER_SECONDS + BODY_SECONDS:
             self.end_with(TooSlow(f"a body must arrive within {BODY_SECONDS:g} seconds"))
-        elif self.phase == "headers" and now - self.since > HEADER_SECONDS:
+        elif self.phase == "headers" and waited > HEADER_SECONDS:
             self.end_with(TooSlow(f"headers must arrive within {HEADER_SECONDS:g} seconds"))
-        elif self.phase == "waiting" and now - self.since > HEADER_SECONDS:
-            self.transport.close()
+        elif self.phase == "waiting" and waited > (KEEP_ALIVE_SECONDS if self._has_answered else HEADER_SECONDS):
+            self._transport.close()
+
+    def _feed(self, data: bytes) -> None:
+        while data:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                # Another protocol was offered, and we stay with this one: what follows is the next request.
+                data = data[upgrade.args[0] :]
+            else:
+                return
+
+    def _begin(self, call: Call) -> None:
+        self._at_hand = call
+        self._server.answer(call).add_done_callback(partial(self._ended, call))
+
+    def _ended(self, call: Call, task: asyncio.Task[None]) -> None:
+        """Close where an answer was broken off, so that nobody takes what was sent for the whole."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("an answer was broken off", exc_info=error)
+        if not call.is_complete:
+            self._transport.close()
+
+    def _pause(self) -> None:
+        if not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
 
 
-async def sweep(state: ServerState) -> None:
-    """Look through all connections once a second, which costs a request nothing."""
-    loop = asyncio.get_running_loop()
-    while True:
-        await asyncio.sleep(_SWEEP_SECONDS)
-        now = loop.time()
-        for connection in list(state.connections):
-            cast("LimitedConnection", connection).end_if_too_slow(now)
+def _target(url: bytes) -> tuple[bytes, bytes]:
+    """Part a request's target into path and query."""
+    if url.startswith(b"/") and url.isascii() and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path, query
+    parsed = httptools.parse_url(url)
+    if not (parsed.path and parsed.path.isascii()):
+        raise httptools.HttpParserInvalidURLError("a path is ASCII")
+    return parsed.path, parsed.query or b""
+
+
+def _address(peer: tuple[Any, ...] | str | None) -> str | None:
+    """Tell the address of a connection's other end, which has none if it is no socket of the internet."""
+    return peer[0] if isinstance(peer, tuple) else None
 
 
 def _give_up_on_those_who_take_nothing(transport: asyncio.Transport) -> None:
@@ -193,11 +310,11 @@ def _give_up_on_those_who_take_nothing(transport: asyncio.Transport) -> None:
 def _refusal(error: TollkeeperError) -> bytes:
     trace_id = f"{random.getrandbits(128):032x}"
     body = document(error, "", trace_id)
-    lines = [
-        b"content-type: application/problem+json",
-        b"content-length: %d" % len(body),
-        b"connection: close",
-        b"x-trace-id: " + trace_id.encode(),
-        *(name + b": " + value for name, value in GUARDS),
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        CLOSE,
+        (b"x-trace-id", trace_id.encode()),
+        *GUARDS,
     ]
-    return STATUS_LINE[int(error.status)] + b"\r\n".join(lines) + b"\r\n\r\n" + body
+    return STATUS_LINES[int(error.status)] + lines_of(headers) + b"\r\n" + body

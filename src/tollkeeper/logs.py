@@ -26,8 +26,6 @@ _LINE: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 def start_logging(level: str, form: str) -> None:
     """Log to standard error, nothing about single requests that were answered."""
     logging.basicConfig(level=level.upper(), handlers=[handler(form)], force=True)
-    # uvicorn tells of every start, stop and odd byte; its errors are of use.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 def handler(form: str, stream: Any = None) -> logging.Handler:

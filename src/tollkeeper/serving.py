@@ -19,23 +19,20 @@ from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
-import uvicorn
 
 from tollkeeper.app import Application, first_operator_url, prepared, public_url_of, running, working
-from tollkeeper.connection import LimitedConnection, sweep
 from tollkeeper.errors import Misconfigured
 from tollkeeper.location import told_where
 from tollkeeper.logs import start_logging, tell_of_the_unnoticed
+from tollkeeper.server import Server
 from tollkeeper.settings import Settings
 from tollkeeper.store.embedded import Addresses
 
 log = logging.getLogger(__name__)
 
-KEEP_ALIVE_SECONDS: Final = 75
 _BACKLOG: Final = 2048
 _PAUSE_BEFORE_RESTART_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 5.0
-_TICK_SECONDS: Final = 0.01
 _GARBAGE_THRESHOLDS: Final = (20_000, 10, 10)
 _IS_READY: Final = b"ready\n"
 
@@ -97,22 +94,17 @@ async def serving(
     settings: Settings, application: Application, listener: socket.socket, stop: Stop
 ) -> AsyncGenerator[str]:
     """Answer requests for as long as the block lasts; at its end those in flight are finished. Gives the address."""
-    server = _Server(_server_config(settings, application))
-    sweeping = asyncio.create_task(sweep(server.server_state))
-    answering = asyncio.create_task(server.serve(sockets=[listener]))
+    server = Server(application.front)
     try:
-        while not server.started:
-            if answering.done():
-                raise Misconfigured("the server did not start") from answering.exception()
-            await asyncio.sleep(_TICK_SECONDS)
-        yield address_of(listener)
+        async with server.accepting(listener):
+            try:
+                yield address_of(listener)
+            finally:
+                application.readiness.is_stopping = True
+                if stop.politely:
+                    await asyncio.sleep(settings.drain_seconds)
     finally:
-        application.readiness.is_stopping = True
-        if stop.politely:
-            await asyncio.sleep(settings.drain_seconds)
-        server.should_exit = True
-        await answering
-        sweeping.cancel()
+        await server.finish(settings.finish_seconds)
 
 
 @contextmanager
@@ -149,29 +141,6 @@ def keep_what_is_loaded() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the process that serves has its own."""
-
-    @contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
-def _server_config(settings: Settings, application: Application) -> uvicorn.Config:
-    return uvicorn.Config(
-        application.asgi,
-        http=LimitedConnection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=settings.finish_seconds,
-    )
 
 
 @contextmanager
@@ -213,7 +182,8 @@ async def _serve_with_workers(
             ready(address_of(listener))
         await asyncio.wait([waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
         all_ready.cancel()
-        stop.tell(politely=stop.politely)
+        if not waiting.done():
+            stop.tell(politely=False)
         seconds = settings.finish_seconds + (settings.drain_seconds if stop.politely else 0) + _GRACE_SECONDS
         await asyncio.gather(*(worker.end(seconds, politely=stop.politely) for worker in workers))
         await asyncio.gather(*keeping)

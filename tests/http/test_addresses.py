@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import Server
 from tollkeeper.http.addresses import address_of_client, is_within
+from tollkeeper.http.call import Call
 from tollkeeper.http.exchange import Exchange
 from tollkeeper.settings import Settings
 
@@ -79,8 +80,8 @@ def test_behind_trusted_proxies_the_address_is_whom_they_saw(client: str, forwar
     trusted = (ip_network("10.0.0.0/8"), ip_network("::1"))
     headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
     nothing: Any = None
-    scope = {"method": "GET", "raw_path": b"/", "headers": headers, "client": (client, 1)}
-    exchange = Exchange(scope, receive=nothing, parts=nothing)
+    call = Call(nothing, "GET", (b"/", b""), headers, client=client, keeps_alive=True, expects=False)
+    exchange = Exchange(call, parts=nothing)
     assert address_of_client(exchange, trusted) == address
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tollkeeper.app import Application
-from tollkeeper.http.exchange import Answer, Exchange, Send
+from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routes import answering
 from tollkeeper.http.routing import get
@@ -25,11 +25,11 @@ PLAIN: Final = (b"content-type", b"text/plain")
 class Pieces(Answer):
     """An answer whose length nobody knows when it begins."""
 
-    async def send(self, exchange: Exchange, send: Send) -> None:
-        await send(exchange.head(self.status, [PLAIN]))
+    async def send(self, exchange: Exchange) -> None:
+        exchange.begin(self.status, [PLAIN])
         for piece in (b"one ", b"", b"two"):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await exchange.call.send(piece, is_last=False)
+        await exchange.call.send(b"", is_last=True)
 
 
 @get("/plain", ANYONE)

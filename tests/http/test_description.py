@@ -14,6 +14,9 @@ from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routes import ROUTES, answering
 from tollkeeper.http.routing import get
+from tollkeeper.server import Server
+from tollkeeper.serving import address_of, listening
+from tollkeeper.settings import Settings
 
 from .conftest import JSON, Person, Site
 from .test_callers import CALLS
@@ -131,20 +134,13 @@ async def test_what_we_did_not_foresee_is_500_logged_once_and_told_without_its_i
     async def boom(request: Exchange) -> Answer:  # noqa: ARG001 - every handler is given it
         raise RuntimeError("secret inside")
 
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    scope: Any = {"type": "http", "method": "GET", "path": "/boom", "raw_path": b"/boom", "query_string": b""}
-    async with answering(service.application.backend, (boom,)) as app:
-        await app(scope | {"headers": [(b"host", b"localhost")], "client": None}, receive, send)
-    told = json.loads(sent[1]["body"])
-    assert (sent[0]["status"], told["type"]) == (500, "/problems/internal")
-    assert b"secret inside" not in sent[1]["body"]
+    async with answering(service.application.backend, (boom,)) as front:
+        with listening(Settings(port=0)) as listener:
+            async with Server(front).accepting(listener), service.client.get(f"{address_of(listener)}/boom") as answer:
+                status, body = answer.status, await answer.read()
+    told = json.loads(body)
+    assert (status, told["type"]) == (500, "/problems/internal")
+    assert b"secret inside" not in body
     logged = [record for record in caplog.records if told["traceId"] in record.getMessage()]
     assert [record.levelname for record in logged] == ["ERROR"]
     assert logged[0].exc_info

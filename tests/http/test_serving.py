@@ -127,8 +127,9 @@ async def test_told_to_terminate_it_fails_no_request_and_exits_with_0(start: Sta
     assert set(statuses) <= {201, 429}
 
 
-async def test_readiness_fails_first_and_requests_are_still_answered(start: Start) -> None:
-    async with start(drain_seconds="1.5") as service, aiohttp.ClientSession() as session:
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_readiness_fails_first_and_requests_are_still_answered(start: Start, workers: str) -> None:
+    async with start(workers=workers, drain_seconds="1.5") as service, aiohttp.ClientSession() as session:
         service.process.send_signal(signal.SIGTERM)
         await asyncio.sleep(0.3)
         async with session.get(f"{service.url}/readyz") as answer:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 def address_of_client(exchange: Exchange, trusted: Sequence[Network]) -> str | None:
     """Where the request comes from: the connection's other end or, behind trusted proxies, whom they saw."""
-    client = exchange.scope["client"]
-    address = client[0] if client else None
+    address = exchange.call.client
     if not trusted or not _is_trusted(address, trusted):
         return address
     hops = [hop.strip() for hop in (exchange.header(b"x-forwarded-for") or b"").decode("latin-1").split(",")]

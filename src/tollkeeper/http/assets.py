@@ -13,7 +13,8 @@ from typing import Final, Literal, NamedTuple, Self
 import msgspec
 
 from tollkeeper.errors import NotFound
-from tollkeeper.http.exchange import Answer, Exchange, Header
+from tollkeeper.http.call import Header
+from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.packing import reads
 from tollkeeper.http.routing import PARAMETER, get

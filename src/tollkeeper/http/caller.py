@@ -232,7 +232,7 @@ def _canonical(email: str) -> str:
 
 def _is_rehearsal(exchange: Exchange) -> bool:
     """Whether nothing is to change: then nobody is made either."""
-    return b"dryRun=true" in exchange.scope["query_string"]
+    return b"dryRun=true" in exchange.call.query
 
 
 def refuse_who_acts(caller: Caller) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
-from tollkeeper.http.exchange import Answer, Exchange, Receive, Send
+from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.wire import Heard, encode
 
 Item = TypeVar("Item")
@@ -47,17 +47,18 @@ class Download(Answer):
             (b"content-disposition", f'attachment; filename="{name}"'.encode()),
         ]
 
-    async def send(self, exchange: Exchange, send: Send) -> None:
+    async def send(self, exchange: Exchange) -> None:
         """Send it piece by piece, as fast as it is read, until the reader goes."""
-        gone = asyncio.create_task(_gone(exchange.receive))
+        call = exchange.call
+        gone = asyncio.create_task(call.gone())
         try:
-            await send(exchange.head(self.status, self.headers))
+            exchange.begin(self.status, self.headers)
             async with aclosing(self._chunks) as chunks:
                 async for chunk in chunks:
                     if gone.done():
                         return
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    await call.send(chunk, is_last=False)
+            await call.send(b"", is_last=True)
         finally:
             gone.cancel()
 
@@ -67,11 +68,6 @@ async def as_download(pages: AsyncGenerator[list[Item]], *, form: Format, name: 
     first = await anext(pages, list[Item]())
     content = f"{CONTENT_TYPES[form]}; charset=utf-8{'; header=present' if form == 'csv' else ''}"
     return Download(_chunks(first, pages, form, kind), kind=content, name=f"{name}.{form}")
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _chunks(

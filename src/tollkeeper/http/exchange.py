@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from tollkeeper.errors import NotReadable, NotUnderstood, Unavailable
 from tollkeeper.http import shapes
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import MOST_BYTES, decode, too_large
+from tollkeeper.http.call import CLOSE, Call, Header, lines_of
 from tollkeeper.http.packing import is_packed, pack
 from tollkeeper.http.routing import normal
 from tollkeeper.http.shapes import Shape
@@ -32,13 +33,7 @@ if TYPE_CHECKING:
     from tollkeeper.http.routing import Place, Route
     from tollkeeper.http.streams import Streams
 
-Header: TypeAlias = tuple[bytes, bytes]
-Message: TypeAlias = dict[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-
 JSON: Final[Header] = (b"content-type", b"application/json")
-CLOSE: Final[Header] = (b"connection", b"close")
 _AS_GZIP: Final[Header] = (b"content-encoding", b"gzip")
 _BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
 _LONGEST_USER_AGENT: Final = 1000
@@ -48,12 +43,25 @@ _IDEMPOTENCY_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
 _MARKED_DOTS: Final = re.compile(r"~+\.\.?")
 
 
+class Guards:
+    """Headers that every answer carries which has none of the same name itself."""
+
+    def __init__(self, headers: Sequence[Header]) -> None:
+        self._headers = headers
+        self._lines = lines_of(headers)
+
+    def beside(self, own: Sequence[Header]) -> bytes:
+        """Write those that an answer does not have itself. Whoever has any has one of the first two."""
+        (first, _), (second, _), *_ = self._headers
+        names = [name for name, _ in own]
+        if first in names or second in names:
+            return lines_of([guard for guard in self._headers if guard[0] not in names])
+        return self._lines
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What every exchange of an application finds.
-
-    ``guards``: the headers that every answer carries which has none of the same name itself.
-    """
+    """What every exchange of an application finds."""
 
     backend: Backend
     measures: Measures
@@ -63,7 +71,7 @@ class Parts:
     overviews: Overviews
     assets: Assets | None
     routes: Sequence[Route]
-    guards: tuple[Header, ...]
+    guards: Guards
 
 
 class Answer:
@@ -83,15 +91,15 @@ class Answer:
         """Encode an answer's struct as JSON."""
         return cls(encode(content), status=status, headers=(JSON, *headers))
 
-    async def send(self, exchange: Exchange, send: Send) -> None:
+    async def send(self, exchange: Exchange) -> None:
         """Send it, packed where its reader would rather have it so."""
         body, headers = self.body, self.headers
         if is_packed(exchange, body):
             body = pack(body)
             kept = [header for header in headers if header[0] != b"content-length"]
             headers = [*kept, _AS_GZIP, _BY_ENCODING, (b"content-length", b"%d" % len(body))]
-        await send(exchange.head(self.status, headers))
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        exchange.begin(self.status, headers)
+        await exchange.call.send(body, is_last=True)
 
 
 class Exchange:
@@ -102,32 +110,31 @@ class Exchange:
     """
 
     __slots__ = (
-        "_given", "answered_at", "headers", "is_head", "known", "method", "parts", "path", "place", "receive",
-        "scope", "status", "trace_id",
+        "_given", "answered_at", "call", "headers", "is_head", "known", "method", "parts", "path", "place", "status",
+        "trace_id",
     )  # fmt: skip
 
-    def __init__(self, scope: Mapping[str, Any], receive: Receive, parts: Parts) -> None:
-        self.scope = scope
-        self.receive = receive
+    def __init__(self, call: Call, parts: Parts) -> None:
+        self.call = call
         self.parts = parts
-        self.headers: list[Header] = scope["headers"]
-        self._given = dict(self.headers)
-        self.is_head = scope["method"] == "HEAD"
-        self.method: str = "GET" if self.is_head else scope["method"]
-        self.path = normal(scope["raw_path"].decode("ascii", "replace"))
+        self.headers = call.headers
+        self._given = dict(call.headers)
+        self.is_head = call.method == "HEAD"
+        self.method = "GET" if self.is_head else call.method
+        self.path = normal(call.path.decode("ascii", "replace"))
         self.trace_id = f"{random.getrandbits(128):032x}"
         self.place: Place | None = None
         self.known: Caller | None = None
         self.status = 0
         self.answered_at: float | None = None
 
-    def head(self, status: int, headers: Sequence[Header]) -> Message:
-        """Begin the answer: give its first message, with the headers that every answer carries."""
+    def begin(self, status: int, headers: Sequence[Header]) -> None:
+        """Begin the answer, with the headers that every answer carries beside its own."""
         self.status = status
-        told = [*headers, *_guards_beside(headers, self.parts.guards), (b"x-trace-id", self.trace_id.encode())]
         if self.parts.backend.readiness.is_stopping:
-            told.append(CLOSE)
-        return {"type": "http.response.start", "status": status, "headers": told}
+            headers = [*headers, CLOSE]
+        trace = b"x-trace-id: " + self.trace_id.encode() + b"\r\n"
+        self.call.begin(status, headers, self.parts.guards.beside(headers) + trace)
 
     @property
     def backend(self) -> Backend:
@@ -214,7 +221,7 @@ class Exchange:
 
     def asked(self, shape: type[Shape]) -> Shape:
         """Read the query string."""
-        return shapes.asked(self.scope["query_string"], shape)
+        return shapes.asked(self.call.query, shape)
 
     async def raw(self, *, most: int = MOST_BYTES, gzip: bool = False) -> bytes:
         """Read the body as it was sent, refusing what is too large before it is buffered."""
@@ -223,10 +230,8 @@ class Exchange:
         length = self._given.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > most:
             raise too_large(most)
-        message = await self.receive()
-        if message["type"] == "http.request" and not message.get("more_body"):
-            return message.get("body", b"")
-        return await _read_on(self.receive, message, most)
+        call = self.call
+        return await call.receive() or b"" if call.is_whole else await _read_on(call, most)
 
 
 def path_text(request: Exchange, name: str) -> str:
@@ -265,29 +270,19 @@ def idempotency_key(request: Exchange) -> str | None:
     return key.decode("ascii")
 
 
-def _guards_beside(own: Sequence[Header], guards: tuple[Header, ...]) -> tuple[Header, ...]:
-    names = [name for name, _ in own]
-    if guards[0][0] in names or guards[1][0] in names:
-        return tuple(guard for guard in guards if guard[0] not in names)
-    return guards
-
-
-async def _read_on(receive: Receive, message: Message, most: int) -> bytes:
+async def _read_on(call: Call, most: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        while True:
-            if message["type"] != "http.request":
-                raise NotUnderstood("the connection was closed before the body had ended")
-            chunk = message.get("body", b"")
+        while chunk := await call.receive():
             size += len(chunk)
             if size > most:
                 raise too_large(most)
             _Room.take(len(chunk))
             chunks.append(chunk)
-            if not message.get("more_body"):
-                return b"".join(chunks)
-            message = await receive()
+        if chunk is None:
+            raise NotUnderstood("the connection was closed before the body had ended")
+        return b"".join(chunks)
     finally:
         _Room.taken -= sum(map(len, chunks))
 

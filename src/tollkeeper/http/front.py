@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from tollkeeper.errors import NotUnderstood
 from tollkeeper.http import problems
-from tollkeeper.http.exchange import Answer, Exchange, Header, Parts, Receive, Send
+from tollkeeper.http.call import Call, Header
+from tollkeeper.http.exchange import Answer, Exchange, Guards, Parts
 from tollkeeper.http.problems import HeadersTooLarge, MethodNotAllowed
 from tollkeeper.http.routing import Place, Router
 
@@ -32,33 +33,33 @@ _BY_TLS_ALONE: Final[Header] = (b"strict-transport-security", b"max-age=31536000
 _HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 
 
-def guards_of(public_url: str) -> tuple[Header, ...]:
+def guards_of(public_url: str) -> Guards:
     """Say which headers every answer carries where people reach the service so."""
-    return (*GUARDS, _BY_TLS_ALONE) if public_url.startswith("https://") else GUARDS
+    return Guards((*GUARDS, _BY_TLS_ALONE) if public_url.startswith("https://") else GUARDS)
 
 
 class Front:
-    """The application, as plain ASGI."""
+    """The application, as a server calls it."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._router = Router(parts.routes)
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one exchange."""
+    async def __call__(self, call: Call) -> None:
+        """Answer one call."""
         began = time.perf_counter()
-        exchange = Exchange(scope, receive, self.parts)
+        exchange = Exchange(call, self.parts)
         try:
             answer = await self._answer(exchange)
-            await answer.send(exchange, send)
+            await answer.send(exchange)
         except Exception as error:
             if exchange.status:
                 # The server ends the connection, so that nobody takes what was sent for the whole.
                 raise
-            await problems.answer(exchange, error).send(exchange, send)
+            await problems.answer(exchange, error).send(exchange)
         # A stream is answered when it begins.
         answered = exchange.answered_at or time.perf_counter()
-        self.parts.measures.note(scope["method"], exchange.template, exchange.status, answered - began)
+        self.parts.measures.note(call.method, exchange.template, exchange.status, answered - began)
 
     async def _answer(self, exchange: Exchange) -> Answer:
         _refuse_odd_headers(exchange)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from tollkeeper.errors import NotFound, TooManyStreams
-from tollkeeper.http.exchange import Answer, Exchange, Header, Receive, Send
+from tollkeeper.http.call import Call, Header
+from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.followed import Stream
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
@@ -37,16 +38,16 @@ class EventStream(Answer):
 
     __slots__ = ()
 
-    async def send(self, exchange: Exchange, send: Send) -> None:
+    async def send(self, exchange: Exchange) -> None:
         """Let the stream speak until it ends or its reader goes."""
         async with exchange.parts.streams.opened(exchange) as stream:
             exchange.answered_at = time.perf_counter()
-            await send(exchange.head(200, _HEADERS))
+            exchange.begin(200, _HEADERS)
             if not exchange.is_head:
-                await _run(stream, exchange.receive, send)
+                await _run(stream, exchange.call)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_SECONDS):
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    await exchange.call.send(b"", is_last=True)
 
 
 @get("/api/user/dashboard/stream", FOLLOW)
@@ -63,22 +64,16 @@ async def follow_dashboard(request: Exchange) -> Answer:
     return EventStream(b"")
 
 
-async def _run(stream: Stream, receive: Receive, send: Send) -> None:
+async def _run(stream: Stream, call: Call) -> None:
     """Let a stream speak for as long as somebody is there."""
 
     async def say(words: bytes) -> None:
-        await send({"type": "http.response.body", "body": words, "more_body": True})
+        await call.send(words, is_last=False)
 
-    leaving = asyncio.create_task(_until_gone(receive))
+    leaving = asyncio.create_task(call.gone())
     leaving.add_done_callback(lambda _: stream.end())
     try:
         await say(_RETRY)
         await stream.run(say)
     finally:
         leaving.cancel()
-
-
-async def _until_gone(receive: Receive) -> None:
-    message: Any = await receive()
-    while message["type"] != "http.disconnect":
-        message = await receive()

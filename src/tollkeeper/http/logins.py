@@ -11,7 +11,8 @@ from tollkeeper.accounts import logins
 from tollkeeper.accounts.devices import device_of
 from tollkeeper.accounts.logins import KeptLogin, Way
 from tollkeeper.errors import NotFound
-from tollkeeper.http.exchange import Answer, Exchange, Header, path_id
+from tollkeeper.http.call import Header
+from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import delete, get

@@ -22,7 +22,7 @@ class Operation:
     """One route, as its caller sees it.
 
     ``creates_user``: a service key may name a user whom we do not know yet.
-    ``checks_user``: it is done by ``Callers.acting``, and under the user's lock, where it turns out whether they are there.
+    ``checks_user``: it is done by ``Callers.acting`` and under the user's lock, where it shows whether they are there.
     ``takes_many``: the body is a list of what it takes, and each item names its user. Only service keys may call it,
     and they name no user in the header.
     ``names_user``: the path says which user it is about, so a service key names none in the header. Of people only

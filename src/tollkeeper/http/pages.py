@@ -10,7 +10,8 @@ from importlib.resources import files
 from typing import Final
 
 from tollkeeper.errors import NotFound, TollkeeperError
-from tollkeeper.http.exchange import Answer, Exchange, Header, path_text
+from tollkeeper.http.call import Header
+from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 

@@ -21,7 +21,8 @@ from tollkeeper.errors import (
     TooManyAttempts,
     Unavailable,
 )
-from tollkeeper.http.exchange import CLOSE, Answer, Exchange, Header
+from tollkeeper.http.call import CLOSE, Header
+from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.pages import problem_page
 from tollkeeper.http.wire import LimitsShown, encode, instant
 from tollkeeper.metering.limits import Limits

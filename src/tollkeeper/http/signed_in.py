@@ -11,8 +11,9 @@ from tollkeeper.accounts import logins, tokens
 from tollkeeper.accounts.logins import LoginSession, Visit
 from tollkeeper.errors import NobodyKnown
 from tollkeeper.http.addresses import address_of_client
+from tollkeeper.http.call import Header
 from tollkeeper.http.caller import COOKIE, INSECURE_COOKIE
-from tollkeeper.http.exchange import Answer, Exchange, Header
+from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
 

@@ -16,8 +16,9 @@ from tollkeeper.accounts.variables import NewVariable, Variable
 from tollkeeper.errors import Contradiction, Invalid, NotAllowed, NotFound, NotUnderstood, SignInAgain
 from tollkeeper.http import examples
 from tollkeeper.http.body import Fault, inner, invalid
+from tollkeeper.http.call import Header
 from tollkeeper.http.caller import Caller, refuse_who_acts
-from tollkeeper.http.exchange import Answer, Exchange, Header, path_text
+from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, post, put
 from tollkeeper.http.shapes import Said

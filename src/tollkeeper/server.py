@@ -1,0 +1,90 @@
+"""The HTTP server: accepts connections, looks after slow ones, and lets what has begun finish when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from email.utils import formatdate
+from typing import Any, Final
+
+from tollkeeper.connection import Connection
+from tollkeeper.http.call import Call
+
+log = logging.getLogger(__name__)
+
+_BACKLOG: Final = 2048
+_SWEEP_SECONDS: Final = 1.0
+_CANCELLED_SECONDS: Final = 1.0
+
+
+class Server:
+    """What all connections of a process share: the application, and who is connected and is being answered."""
+
+    def __init__(self, application: Callable[[Call], Coroutine[Any, Any, None]]) -> None:
+        self._application = application
+        self._loop = asyncio.get_running_loop()
+        self._connections: set[Connection] = set()
+        self._one_left = asyncio.Event()
+        self.date = b""
+        self._answering: set[asyncio.Task[None]] = set()
+        self._tell_the_time()
+
+    @asynccontextmanager
+    async def accepting(self, listener: socket.socket) -> AsyncGenerator[None]:
+        """Accept connections for as long as the block lasts; those that are open stay open."""
+        accepting = await self._loop.create_server(lambda: Connection(self), sock=listener, backlog=_BACKLOG)
+        sweeping = asyncio.create_task(self._sweep())
+        try:
+            yield
+        finally:
+            accepting.close()
+            sweeping.cancel()
+
+    async def finish(self, seconds: float) -> None:
+        """Finish what has begun, and cancel what takes longer."""
+        for connection in list(self._connections):
+            connection.finish()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._connections:
+                    self._one_left.clear()
+                    await self._one_left.wait()
+                while self._answering:
+                    await asyncio.wait(self._answering)
+        if self._answering:
+            log.error("%d answers took too long and are broken off", len(self._answering))
+            for task in self._answering:
+                task.cancel()
+            await asyncio.wait(self._answering, timeout=_CANCELLED_SECONDS)
+
+    def joined(self, connection: Connection) -> None:
+        """Be told of a new connection."""
+        self._connections.add(connection)
+
+    def left(self, connection: Connection) -> None:
+        """Be told of the end of a connection."""
+        self._connections.discard(connection)
+        self._one_left.set()
+
+    def answer(self, call: Call) -> asyncio.Task[None]:
+        """Begin to answer a call."""
+        task = self._loop.create_task(self._application(call))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+        return task
+
+    async def _sweep(self) -> None:
+        """Look through all connections once a second, which costs a request nothing."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self._tell_the_time()
+            now = self._loop.time()
+            for connection in list(self._connections):
+                connection.end_if_too_slow(now)
+
+    def _tell_the_time(self) -> None:
+        self.date = b"date: " + formatdate(time.time(), usegmt=True).encode() + b"\r\n"
