@@ -14,7 +14,7 @@ from bench.course import postgres_program
 from bench.programs import ROOT
 from tollkeeper.store.tuning import memory_bytes, server_settings
 
-_PACKAGES = ("tollkeeper", "uvicorn", "uvloop", "httptools", "asyncpg", "msgspec")
+_PACKAGES = ("tollkeeper", "uvloop", "httptools", "asyncpg", "msgspec")
 
 
 def machine() -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
@@ -87,4 +86,4 @@ class Server:
                 connection.end_if_too_slow(now)
 
     def _tell_the_time(self) -> None:
-        self.date = b"date: " + formatdate(time.time(), usegmt=True).encode() + b"\r\n"
+        self.date = b"date: " + formatdate(usegmt=True).encode() + b"\r\n"

@@ -14,7 +14,7 @@ import pytest
 
 from tollkeeper import connection
 
-from .conftest import Person, Site
+from .conftest import JSON, Person, Site
 
 
 class Wire:
@@ -219,3 +219,77 @@ async def test_who_goes_away_leaves_all_or_nothing(service: Site, alice: Person,
 async def test_pipelined_requests_are_answered_in_order(wire: Wire) -> None:
     await wire.say(request("GET", "/healthz", {}) + request("GET", "/api/nothing", {}) + request("GET", "/healthz", {}))
     assert [(await wire.hear())[0] for _ in range(3)] == [200, 404, 200]
+
+
+async def test_a_request_behind_another_is_answered_with_its_own_body(wire: Wire, alice: Person) -> None:
+    body = b'{"prompt": "' + b"x" * 100_000 + b'"}'
+    one = request("POST", "/api/chat/track", alice.by_key | {"content-length": str(len(body))}, body)
+    await wire.say(one + request("GET", "/healthz", {}) + one)
+    assert [(await wire.hear())[0] for _ in range(3)] == [201, 200, 201]
+
+
+async def test_what_comes_after_a_refusal_of_a_body_that_was_not_read_is_the_next_request(wire: Wire) -> None:
+    body = b"x" * 200_000
+    await wire.say(request("POST", "/api/chat/track", JSON | {"content-length": str(len(body))}, body))
+    assert (await wire.hear())[0] == 401
+    await wire.say(request("GET", "/healthz", {}))
+    assert (await wire.hear())[0] == 200
+
+
+async def test_a_body_is_sent_when_it_is_asked_for(wire: Wire, alice: Person) -> None:
+    body = b'{"prompt": "x"}'
+    await wire.say(
+        request("POST", "/api/chat/track", alice.by_key | {"expect": "100-continue", "content-length": str(len(body))})
+    )
+    assert (await wire.hear())[0] == 100
+    await wire.say(body)
+    assert (await wire.hear())[0] == 201
+
+
+async def test_who_may_not_is_refused_before_a_body_is_asked_for(wire: Wire) -> None:
+    await wire.say(request("POST", "/api/chat/track", JSON | {"expect": "100-continue", "content-length": "10"}))
+    assert (await wire.hear())[0] == 401
+
+
+async def test_an_offer_of_another_protocol_is_not_taken(wire: Wire) -> None:
+    # As Java's client asks at first.
+    offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
+    await wire.say(request("GET", "/healthz", offer) + request("GET", "/healthz", {}))
+    assert [(await wire.hear())[0] for _ in range(2)] == [200, 200]
+    await wire.say(request("GET", "/healthz", {}))
+    assert (await wire.hear())[0] == 200
+
+
+@pytest.mark.parametrize(("target", "status"), [("http://localhost/healthz?x", 200), ("*", 404), ("/healthz#x", 200)])
+async def test_a_target_may_be_written_whole(wire: Wire, target: str, status: int) -> None:
+    await wire.say(request("GET", target, {}))
+    assert (await wire.hear())[0] == status
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_connection_ends_after_what_is_said_to_be_the_last(wire: Wire, version: str) -> None:
+    close = {"1.0": b"", "1.1": b"connection: close\r\n"}[version]
+    await wire.say(b"GET /healthz HTTP/" + version.encode() + b"\r\nhost: localhost\r\n" + close + b"\r\n")
+    status, headers, _ = await wire.hear()
+    assert (status, headers["connection"]) == (200, "close")
+    assert await wire.is_closed()
+
+
+async def test_who_says_nothing_more_is_let_go(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "KEEP_ALIVE_SECONDS", 0.5)
+    await wire.say(request("GET", "/healthz", {}))
+    assert (await wire.hear())[0] == 200
+    assert await wire.is_closed()
+
+
+async def test_who_goes_away_takes_along_what_waits_behind(service: Site, wire: Wire, alice: Person) -> None:
+    body = b'{"prompt": "x"}'
+    one = request("POST", "/api/chat/track", alice.by_key | {"content-length": str(len(body))}, body)
+    stream = request("GET", "/api/user/dashboard/stream", alice.by_key)
+    before = await service.rows()
+    await wire.say(stream + one * 3)
+    await asyncio.sleep(0.3)
+    wire.writer.transport.abort()
+    await asyncio.sleep(0.3)
+    assert await service.rows() == before
+    assert not service.application.front.parts.streams._all()
