@@ -7,6 +7,7 @@ import logging
 import random
 import socket
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, Literal, Protocol, cast
 
@@ -73,12 +74,16 @@ class Connection(asyncio.Protocol):
         self._reading: Literal["nothing", "headers", "body"] = "nothing"
         self._url = b""
         self._headers: list[Header] = []
-        self._header_bytes = 0
         self._expects = False
+        self._is_resuming = False
         self._last: Call | None = None
-        # what is being answered, and what is to be answered after it
+        # whether a read has brought more than a piece of a head, and how many bytes in a row were no body
+        self._is_mixed = False
+        self._bare_bytes = 0
+        # what is being answered, what is to be answered after it, and then with what error all ends
         self._at_hand: Call | None = None
         self._next: deque[Call] = deque()
+        self._fault: TollkeeperError | None = None
         self.is_blocked = False
 
     # What asyncio tells.
@@ -102,16 +107,18 @@ class Connection(asyncio.Protocol):
         self._parser = None  # they know each other
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, unless headers have grown too long."""
+        """Feed the parser, unless headers, or what stands beside the pieces of a body, have grown too long."""
+        if self._fault is not None:
+            return
+        self._is_mixed = False
         try:
             self._feed(data)
         except httptools.HttpParserError:
             self.end_with(NotUnderstood("Invalid HTTP request received."))
             return
-        if self._reading == "headers":
-            self._header_bytes += len(data)
-            if self._header_bytes > MOST_HEADER_BYTES:
-                self.end_with(HeadersTooLarge(f"at most {MOST_HEADER_BYTES} bytes of headers are read"))
+        self._bare_bytes = 0 if self._is_mixed else self._bare_bytes + len(data)
+        if self._bare_bytes > MOST_HEADER_BYTES:
+            self.end_with(HeadersTooLarge(f"at most {MOST_HEADER_BYTES} bytes of headers are read"))
 
     def pause_writing(self) -> None:
         """Note since when nothing is read at the other end."""
@@ -129,19 +136,23 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin to read a request."""
+        if self._is_resuming:
+            return
         self._since = self._loop.time()
         self._reading = "headers"
         self._url = b""
         self._headers = []
-        self._header_bytes = 0
         self._expects = False
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request's target."""
-        self._url += url
+        if self._reading == "headers":
+            self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
+        """Take a header; trailers are none, whatever their names are."""
+        if self._reading != "headers":
+            return
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self._expects = True
@@ -149,6 +160,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Have the request answered, in its turn; its body may still be on its way."""
+        if self._is_resuming:
+            return
         parser = self._parser
         self._reading = "body"
         self._last = call = Call(
@@ -168,14 +181,16 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, for as long as somebody may read it."""
+        self._is_mixed = True
         call = self._last
         if call is not None and not call.is_complete and call.came(body) > _MOST_UNREAD_BYTES:
             self._pause()
 
     def on_message_complete(self) -> None:
-        """Note that the request has come as a whole."""
-        self._reading = "nothing"
-        if self._last is not None:
+        """Note that the request has come as a whole, unless the parser leaves its body to another protocol."""
+        self._is_mixed = True
+        if self._last is not None and not (self._parser.should_upgrade() and _framing(self._headers)):
+            self._reading = "nothing"
             self._last.ended()
 
     # What a call asks for.
@@ -195,7 +210,7 @@ class Connection(asyncio.Protocol):
 
     def read_on(self) -> None:
         """Read again, if reading was paused."""
-        if self._is_paused and not self._transport.is_closing():
+        if self._is_paused and self._fault is None and not self._transport.is_closing():
             self._is_paused = False
             self._transport.resume_reading()
 
@@ -209,6 +224,8 @@ class Connection(asyncio.Protocol):
         elif not self._transport.is_closing():
             if self._next:
                 self._begin(self._next.popleft())
+            elif self._fault is not None:
+                self._refuse(self._fault)
             if not self._next:
                 self.read_on()
 
@@ -216,30 +233,31 @@ class Connection(asyncio.Protocol):
 
     @property
     def phase(self) -> Phase:
-        """What is waited for."""
-        if self._reading == "headers":
-            return "headers"
+        """What is waited for. While one is answered nobody has to send the next."""
         if self._at_hand is None:
-            return "waiting"
-        return "body" if self._reading == "body" else "answer"
+            return "headers" if self._reading == "headers" else "waiting"
+        return "body" if self._reading == "body" and self._at_hand is self._last else "answer"
 
     def finish(self) -> None:
-        """Answer what has been asked, and then close."""
-        if self._at_hand is None or self._last is None:
+        """Answer what is at hand, and then close."""
+        if self._at_hand is None:
             self._transport.close()
         else:
-            self._last.keeps_alive = False
+            self._at_hand.keeps_alive = False
 
     def end_with(self, error: TollkeeperError) -> None:
-        """Answer an error, if nothing was answered yet, and close."""
+        """Answer what is being read with an error, when its turn comes, and close."""
         if self._transport.is_closing():
             return
-        call = self._at_hand
-        if call is None or not call.is_begun:
-            self._transport.write(_refusal(error))
-        if call is not None:
-            call.lost()
-        self._transport.close()
+        read = self._last if self._reading == "body" else None
+        if self._at_hand is None or self._at_hand is read:
+            self._refuse(error)
+            return
+        if self._next and self._next[-1] is read:
+            self._next.pop()
+        self._reading = "nothing"
+        self._fault = error
+        self._pause()
 
     def end_if_too_slow(self, now: float) -> None:
         """Close if the client keeps us waiting beyond the limit of what it is about to do."""
@@ -253,15 +271,33 @@ class Connection(asyncio.Protocol):
         elif self.phase == "waiting" and waited > (KEEP_ALIVE_SECONDS if self._has_answered else HEADER_SECONDS):
             self._transport.close()
 
+    def _refuse(self, error: TollkeeperError) -> None:
+        """Answer an error in place of what is at hand, if nothing of its answer was sent, and close."""
+        call = self._at_hand
+        was_answered_early = call is None and self._reading == "body"
+        if not (was_answered_early or (call is not None and call.is_begun)):
+            self._transport.write(_refusal(error))
+        if call is not None:
+            call.lost()
+        self._transport.close()
+
     def _feed(self, data: bytes) -> None:
         while data:
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
-                # Another protocol was offered, and we stay with this one: what follows is the next request.
+                # Another protocol was offered, and we stay with this one: what follows is the body or the next request.
                 data = data[upgrade.args[0] :]
+                if self._reading == "body":
+                    self._resume()
             else:
                 return
+
+    def _resume(self) -> None:
+        """Have the parser read a body that it would leave to another protocol: by a head that says nothing else."""
+        self._is_resuming = True
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n" + lines_of(_framing(self._headers)) + b"\r\n")
+        self._is_resuming = False
 
     def _begin(self, call: Call) -> None:
         self._at_hand = call
@@ -279,6 +315,11 @@ class Connection(asyncio.Protocol):
         if not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
+
+
+def _framing(headers: Sequence[Header]) -> list[Header]:
+    """Take the headers that say where a body ends."""
+    return [header for header in headers if header[0] in (b"content-length", b"transfer-encoding")]
 
 
 def _target(url: bytes) -> tuple[bytes, bytes]:

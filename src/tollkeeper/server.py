@@ -28,23 +28,25 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._connections: set[Connection] = set()
         self._one_left = asyncio.Event()
+        self._is_finishing = False
         self.date = b""
         self._answering: set[asyncio.Task[None]] = set()
         self._tell_the_time()
 
     @asynccontextmanager
-    async def accepting(self, listener: socket.socket) -> AsyncGenerator[None]:
-        """Accept connections for as long as the block lasts; those that are open stay open."""
+    async def accepting(self, listener: socket.socket, *, finish_seconds: float = 0.0) -> AsyncGenerator[None]:
+        """Accept connections while the block lasts, then finish what has begun, and cancel what takes longer."""
         accepting = await self._loop.create_server(lambda: Connection(self), sock=listener, backlog=_BACKLOG)
         sweeping = asyncio.create_task(self._sweep())
         try:
             yield
         finally:
             accepting.close()
+            await self._finish(finish_seconds)
             sweeping.cancel()
 
-    async def finish(self, seconds: float) -> None:
-        """Finish what has begun, and cancel what takes longer."""
+    async def _finish(self, seconds: float) -> None:
+        self._is_finishing = True
         for connection in list(self._connections):
             connection.finish()
         with suppress(TimeoutError):
@@ -63,6 +65,8 @@ class Server:
     def joined(self, connection: Connection) -> None:
         """Be told of a new connection."""
         self._connections.add(connection)
+        if self._is_finishing:
+            connection.finish()
 
     def left(self, connection: Connection) -> None:
         """Be told of the end of a connection."""

@@ -94,17 +94,13 @@ async def serving(
     settings: Settings, application: Application, listener: socket.socket, stop: Stop
 ) -> AsyncGenerator[str]:
     """Answer requests for as long as the block lasts; at its end those in flight are finished. Gives the address."""
-    server = Server(application.front)
-    try:
-        async with server.accepting(listener):
-            try:
-                yield address_of(listener)
-            finally:
-                application.readiness.is_stopping = True
-                if stop.politely:
-                    await asyncio.sleep(settings.drain_seconds)
-    finally:
-        await server.finish(settings.finish_seconds)
+    async with Server(application.front).accepting(listener, finish_seconds=settings.finish_seconds):
+        try:
+            yield address_of(listener)
+        finally:
+            application.readiness.is_stopping = True
+            if stop.politely:
+                await asyncio.sleep(settings.drain_seconds)
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from tollkeeper import connection
+from tollkeeper.server import Server
+from tollkeeper.serving import listening
+from tollkeeper.settings import Settings
 
 from .conftest import JSON, Person, Site
 
@@ -67,7 +70,7 @@ def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") 
 @pytest.mark.parametrize(
     "raw",
     [
-        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n\x16\x03\x01",
+        b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n\x16\x03\x01",
         b"\x16\x03\x01\x02\x00",
         b"nonsense\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
@@ -293,3 +296,103 @@ async def test_who_goes_away_takes_along_what_waits_behind(service: Site, wire: 
     await asyncio.sleep(0.3)
     assert await service.rows() == before
     assert not service.application.front.parts.streams._all()
+
+
+H2C = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+@pytest.mark.parametrize("is_whole", [True, False])
+async def test_a_body_behind_an_offer_of_another_protocol_is_a_body(
+    wire: Wire, alice: Person, framing: str, is_whole: bool
+) -> None:
+    body = b'{"prompt": "GET /healthz HTTP/1.1"}'
+    headers, sent = {
+        "length": ({"content-length": str(len(body))}, body),
+        "chunks": ({"transfer-encoding": "chunked"}, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)),
+    }[framing]
+    head = request("POST", "/api/chat/track", alice.by_key | H2C | headers)
+    for piece in [head + sent] if is_whole else [head, sent[:9], sent[9:]]:
+        await wire.say(piece)
+        await asyncio.sleep(0.05)
+    assert (await wire.hear())[0] == 201
+    await wire.say(request("GET", "/healthz", H2C | {"content-length": "0"}) + request("GET", "/healthz", {}))
+    assert [(await wire.hear())[0] for _ in range(2)] == [200, 200]
+
+
+async def test_no_request_hides_in_a_body_behind_an_offer_of_another_protocol(wire: Wire) -> None:
+    hidden = request("GET", "/healthz", {})
+    headers = JSON | H2C | {"content-length": str(len(hidden))}
+    await wire.say(request("POST", "/api/chat/track", headers, hidden))
+    assert (await wire.hear())[0] == 401
+    assert not await wire.is_closed(0.3)
+
+
+async def test_trailers_are_no_headers(wire: Wire, alice: Person) -> None:
+    head = request("POST", "/api/chat/track", JSON | {"transfer-encoding": "chunked"})
+    trailers = f"authorization: {alice.by_key['Authorization']}\r\n".encode()
+    await wire.say(head + b'f\r\n{"prompt": "x"}\r\n0\r\n' + trailers + b"\r\n")
+    assert (await wire.hear())[0] == 401
+
+
+@pytest.mark.parametrize("trailer", [b"x: " + b"a" * 997 + b"\r\n", b"a" * 1000])
+async def test_endless_trailers_end(wire: Wire, trailer: bytes) -> None:
+    await wire.say(request("POST", "/api/chat/track", JSON | {"transfer-encoding": "chunked"}) + b"1\r\nx\r\n0\r\nx: ")
+    assert (await wire.hear())[0] == 401
+    for _ in range(200):
+        await wire.say(trailer)
+        if wire.writer.is_closing():
+            break
+        await asyncio.sleep(0.001)
+    assert await wire.is_closed()
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_nobody_has_to_send_the_next_request_while_one_is_answered(wire: Wire, alice: Person) -> None:
+    await wire.say(request("GET", "/api/user/dashboard/stream", alice.by_key) + b"GET /healthz HT")
+    await asyncio.sleep(2.5)
+    await wire.say(b"TP/1.1\r\nhost: localhost\r\n\r\n")
+    heard = await asyncio.wait_for(wire.reader.read(2**16), 5)
+    assert heard.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 408" not in heard
+    assert not await wire.is_closed(0.3)
+
+
+async def test_a_long_body_does_not_count_as_headers_of_the_request_after_it(wire: Wire, alice: Person) -> None:
+    body = b'{"prompt": "' + b"x" * 70_000 + b'"}'
+    one = request("POST", "/api/chat/track", alice.by_key | {"content-length": str(len(body))}, body)
+    await wire.say(one + b"GET /healthz HT")
+    assert (await wire.hear())[0] == 201
+    await wire.say(b"TP/1.1\r\nhost: localhost\r\n\r\n")
+    assert (await wire.hear())[0] == 200
+
+
+@pytest.mark.parametrize(
+    "odd", [b"\x16\x03\x01", b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz"]
+)
+async def test_what_is_not_http_is_refused_after_what_came_before_it(wire: Wire, alice: Person, odd: bytes) -> None:
+    body = b'{"prompt": "x"}'
+    one = request("POST", "/api/chat/track", alice.by_key | {"content-length": str(len(body))}, body)
+    await wire.say(one + request("GET", "/healthz", {}) + odd)
+    assert [(await wire.hear())[0] for _ in range(3)] == [201, 200, 400]
+    assert await wire.is_closed()
+
+
+async def test_who_was_answered_early_and_goes_on_with_nonsense_is_left_without_another_word(wire: Wire) -> None:
+    await wire.say(request("POST", "/api/chat/track", JSON | {"transfer-encoding": "chunked"}))
+    assert (await wire.hear())[0] == 401
+    await wire.say(b"zz\r\n")
+    assert await asyncio.wait_for(wire.reader.read(), 5) == b""
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_a_stop_does_not_wait_for_who_is_too_slow(service: Site, alice: Person) -> None:
+    with listening(Settings(port=0)) as listener:
+        async with Server(service.application.front).accepting(listener, finish_seconds=30):
+            reader, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+            writer.write(request("POST", "/api/chat/track", alice.by_key | {"content-length": "100"}, b'{"prompt": '))
+            await asyncio.sleep(0.2)
+            began = time.perf_counter()
+        assert time.perf_counter() - began < 10
+    assert (await reader.read()).startswith(b"HTTP/1.1 408")
+    writer.close()

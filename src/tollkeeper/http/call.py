@@ -166,6 +166,7 @@ class Call:
             self._line.write(head + body)
         if is_last:
             self.is_complete = True
+            self._body = b""
             self._note()
             self._line.answered(self)
 

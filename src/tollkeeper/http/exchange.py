@@ -230,8 +230,10 @@ class Exchange:
         length = self._given.get(b"content-length", b"0")
         if length.isdigit() and int(length[:20]) > most:
             raise too_large(most)
-        call = self.call
-        return await call.receive() or b"" if call.is_whole else await _read_on(call, most)
+        piece = await _piece_of(self.call)
+        if len(piece) > most:
+            raise too_large(most)
+        return piece if self.call.is_whole else await _read_on(self.call, piece, most)
 
 
 def path_text(request: Exchange, name: str) -> str:
@@ -270,21 +272,27 @@ def idempotency_key(request: Exchange) -> str | None:
     return key.decode("ascii")
 
 
-async def _read_on(call: Call, most: int) -> bytes:
-    chunks: list[bytes] = []
+async def _piece_of(call: Call) -> bytes:
+    piece = await call.receive()
+    if piece is None:
+        raise NotUnderstood("the connection was closed before the body had ended")
+    return piece
+
+
+async def _read_on(call: Call, piece: bytes, most: int) -> bytes:
+    pieces: list[bytes] = []
     size = 0
     try:
-        while chunk := await call.receive():
-            size += len(chunk)
+        while piece:
+            size += len(piece)
             if size > most:
                 raise too_large(most)
-            _Room.take(len(chunk))
-            chunks.append(chunk)
-        if chunk is None:
-            raise NotUnderstood("the connection was closed before the body had ended")
-        return b"".join(chunks)
+            _Room.take(len(piece))
+            pieces.append(piece)
+            piece = await _piece_of(call)
+        return b"".join(pieces)
     finally:
-        _Room.taken -= sum(map(len, chunks))
+        _Room.taken -= sum(map(len, pieces))
 
 
 class _Room:
