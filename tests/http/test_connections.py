@@ -19,6 +19,9 @@ from tollkeeper.settings import Settings
 
 from .conftest import JSON, Person, Site
 
+# As Java's client asks at first.
+H2C = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
+
 
 class Wire:
     """A socket that says exactly the bytes it is told to."""
@@ -255,9 +258,7 @@ async def test_who_may_not_is_refused_before_a_body_is_asked_for(wire: Wire) -> 
 
 
 async def test_an_offer_of_another_protocol_is_not_taken(wire: Wire) -> None:
-    # As Java's client asks at first.
-    offer = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
-    await wire.say(request("GET", "/healthz", offer) + request("GET", "/healthz", {}))
+    await wire.say(request("GET", "/healthz", H2C) + request("GET", "/healthz", {}))
     assert [(await wire.hear())[0] for _ in range(2)] == [200, 200]
     await wire.say(request("GET", "/healthz", {}))
     assert (await wire.hear())[0] == 200
@@ -296,9 +297,6 @@ async def test_who_goes_away_takes_along_what_waits_behind(service: Site, wire: 
     await asyncio.sleep(0.3)
     assert await service.rows() == before
     assert not service.application.front.parts.streams._all()
-
-
-H2C = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])

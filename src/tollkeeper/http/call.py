@@ -126,7 +126,7 @@ class Call:
             self._line.read_on()
             await self._until_changed()
 
-    def begin(self, status: int, headers: Sequence[Header], rest: bytes = b"") -> None:
+    def begin(self, status: int, headers: Sequence[Header], rest: bytes) -> None:
         """Give the head of the answer, ``rest`` being lines of it that are written already (``lines_of``).
 
         It is sent with the first piece of the body: that takes one system call for most answers.
@@ -137,7 +137,7 @@ class Call:
             if name == b"content-length":
                 self._left = int(value)
                 self._is_chunked = False
-            elif name == CLOSE[0] and value == CLOSE[1]:
+            elif (name, value) == CLOSE:
                 self.keeps_alive = False
         if self._is_chunked:
             headers = [*headers, (b"transfer-encoding", b"chunked")]
