@@ -18,6 +18,7 @@ from tollkeeper.accounts import keys, users
 from tollkeeper.activity import Actor
 from tollkeeper.http import followed, streams
 from tollkeeper.metering import plans
+from tollkeeper.store.connections import LOCK_SECONDS
 
 from .conftest import Person, Site
 from .streaming import PATH, Follower, following
@@ -259,3 +260,16 @@ async def test_a_user_who_is_not_there_is_404(service: Site) -> None:
     assert heard.is_problem(404, "not-found")
     unknown = await service.call("GET", PATH + "?speed=2", by=service.as_service("nobody@example.com"))
     assert unknown.status in {404, 422}
+
+
+async def test_who_follows_hears_soon_after_the_database_was_held_up(
+    service: Site, alice: Person, stream: Follower
+) -> None:
+    async with service.owner.transaction():
+        await service.owner.execute("LOCK TABLE usage IN ACCESS EXCLUSIVE MODE")
+        # Longer than a session waits for a lock: the round fails.
+        await asyncio.sleep(2 * LOCK_SECONDS)
+    began = time.monotonic()
+    await service.start(alice)
+    await stream.next()
+    assert time.monotonic() - began < 4 * LOCK_SECONDS

@@ -31,7 +31,7 @@ MOST: Final = 2_000
 _ROUND_SECONDS: Final = 0.1
 # Rounds take no more than a ninth of the process; one that took long waited for the database and took little of it.
 _PAUSE_TO_ROUND: Final = 8
-_LONGEST_PAUSE_SECONDS: Final = 10.0
+_LONGEST_PAUSE_SECONDS: Final = 2.0
 _AFTER_FAILURE_SECONDS: Final = 1.0
 _MOST_READ: Final = 32
 # Late enough to cost little, soon enough that a stream ends within a second of its session.
@@ -95,11 +95,11 @@ class Streams:
                 self._someone.clear()
                 await self._someone.wait()
             began = time.perf_counter()
-            least = _ROUND_SECONDS if await _succeeds(self._look) else _AFTER_FAILURE_SECONDS
+            has_looked = await _succeeds(self._look)
             self.rounds += 1
             self.round_seconds = time.perf_counter() - began
-            pause = min(_PAUSE_TO_ROUND * self.round_seconds, _LONGEST_PAUSE_SECONDS)
-            await asyncio.sleep(max(pause, least))
+            pause = max(_ROUND_SECONDS, min(_PAUSE_TO_ROUND * self.round_seconds, _LONGEST_PAUSE_SECONDS))
+            await asyncio.sleep(pause if has_looked else _AFTER_FAILURE_SECONDS)
 
     async def _look(self) -> None:
         """Read anew what has changed, of some users: the others come first the next time."""
