@@ -242,22 +242,20 @@ BEGIN
         INSERT INTO chat_requests (id, user_id, client_id, session_id, prompt, model, request_type, category, complexity,
                                    reserved_tokens, reserved_nanos, max_tokens, unit_prices, metadata, plan_name, version,
                                    started_on, ip_address, user_agent, started_at, expires_at, created_at)
-        SELECT d.id, p_users[d.ord], p_keys[d.ord], p_sessions[d.ord], p_prompts[d.ord], p_models[d.ord], p_types[d.ord],
-               p_categories[d.ord], p_complexities[d.ord], d.tokens, d.nanos, p_max_tokens[d.ord], d.rates, p_metadata[d.ord],
-               d.plan_name, d.version, d.started_on, p_ip_addresses[d.ord], p_user_agents[d.ord], d.started_at, d.expires_at, v_now
-          FROM unnest(v_decided) WITH ORDINALITY
-               AS d (verdict, id, started_at, expires_at, started_on, plan_name, version, tokens, nanos, rates, limits, reason,
-                     allowed, needed, upgrade_to, ord)
+        SELECT d.id, p_users[d.ordinality], p_keys[d.ordinality], p_sessions[d.ordinality], p_prompts[d.ordinality],
+               p_models[d.ordinality], p_types[d.ordinality], p_categories[d.ordinality], p_complexities[d.ordinality],
+               d.tokens, d.nanos, p_max_tokens[d.ordinality], d.rates, p_metadata[d.ordinality], d.plan_name, d.version,
+               d.started_on, p_ip_addresses[d.ordinality], p_user_agents[d.ordinality], d.started_at, d.expires_at, v_now
+          FROM unnest(v_decided) WITH ORDINALITY AS d
          WHERE d.verdict = 'admitted';
 
         IF v_named THEN
             INSERT INTO request_keys (user_id, namespace, key, request_id, payload_hash, answer, created_at)
-            SELECT p_users[d.ord], k.namespace, k.key, d.id, p_hashes[d.ord], jsonb_build_array(d.limits, d.expires_at), v_now
-              FROM unnest(v_decided) WITH ORDINALITY
-                   AS d (verdict, id, started_at, expires_at, started_on, plan_name, version, tokens, nanos, rates, limits, reason,
-                         allowed, needed, upgrade_to, ord)
-              CROSS JOIN LATERAL (VALUES ('request', p_keys[d.ord]), ('idempotency', p_idempotency[d.ord]),
-                                         ('import', p_imports[d.ord])) AS k (namespace, key)
+            SELECT p_users[d.ordinality], k.namespace, k.key, d.id, p_hashes[d.ordinality],
+                   jsonb_build_array(d.limits, d.expires_at), v_now
+              FROM unnest(v_decided) WITH ORDINALITY AS d
+              CROSS JOIN LATERAL (VALUES ('request', p_keys[d.ordinality]), ('idempotency', p_idempotency[d.ordinality]),
+                                         ('import', p_imports[d.ordinality])) AS k (namespace, key)
              WHERE d.verdict = 'admitted' AND k.key IS NOT NULL;
         END IF;
 
