@@ -8,6 +8,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 PENDING_FOR = timedelta(minutes=15)
+NOTICE = timedelta(days=3)
 INPUT_NANOS, OUTPUT_NANOS = 1000, 3000
 
 Payload: TypeAlias = tuple[int, int | None, str | None, str | None]
@@ -84,6 +85,9 @@ class Oracle:
     next_zone: str | None = None
     moved_at: datetime | None = None
     plan_ends: datetime | None = None
+    # When it is told that the plan is about to end, and since when what holds now holds.
+    tells_at: datetime | None = None
+    terms_at: datetime = field(init=False)
     requests: dict[str, Request] = field(default_factory=dict[str, Request])
     version: int = 0
     minute: datetime = datetime(1970, 1, 1, tzinfo=UTC)
@@ -92,6 +96,7 @@ class Oracle:
 
     def __post_init__(self) -> None:
         self.day, self.month = window(self.zone, self.now, "day"), window(self.zone, self.now, "month")
+        self.terms_at = self.now
 
     def catch_up(self) -> None:
         for each in self.requests.values():
@@ -105,11 +110,19 @@ class Oracle:
             self.day = window(self.zone, self.now, "day", start=ended)
         if self.month.end <= self.now:
             self.month = window(self.zone, self.now, "month", start=self.month.end)
+        if self.tells_at and self.tells_at <= self.now:
+            self.terms_at, self.tells_at = max(self.terms_at, self.tells_at), None
+            self.version += 1
         if self.plan_ends and self.plan_ends <= self.now:
-            self.set_plan(self.fallback, None)
+            self._put_in_force(self.fallback, None, self.plan_ends)
 
     def set_plan(self, terms: Terms, ends: datetime | None) -> None:
-        self.terms, self.plan_ends = terms, ends
+        self._put_in_force(terms, ends, self.now)
+
+    def _put_in_force(self, terms: Terms, ends: datetime | None, at: datetime) -> None:
+        self.terms, self.plan_ends, self.terms_at = terms, ends, max(self.terms_at, at)
+        notice = ends - NOTICE if ends else None
+        self.tells_at = notice if notice and notice > self.terms_at else None
         self.version += 1
 
     def move(self, zone: str) -> None:
