@@ -103,18 +103,29 @@ class Oracle:
             if each.status == "pending" and each.expires_at <= self.now:
                 each.status, each.expired = "failed", True
                 self.version += 1
-        if self.day.end <= self.now:
-            ended = self.day.end
-            if self.next_zone and (self.moved_at is None or _month(self.moved_at) < _month(ended)):
-                self.zone, self.next_zone, self.moved_at = self.next_zone, None, ended
-            self.day = window(self.zone, self.now, "day", start=ended)
-        if self.month.end <= self.now:
-            self.month = window(self.zone, self.now, "month", start=self.month.end)
         if self.tells_at and self.tells_at <= self.now:
+            self._reach(self.tells_at)
             self.terms_at, self.tells_at = max(self.terms_at, self.tells_at), None
             self.version += 1
         if self.plan_ends and self.plan_ends <= self.now:
+            self._reach(self.plan_ends)
             self._put_in_force(self.fallback, None, self.plan_ends)
+        self._roll(self.now)
+
+    def _reach(self, at: datetime) -> None:
+        """Stand just before an instant, then at it: a window may end with it."""
+        self._roll(at - timedelta(microseconds=1))
+        self._roll(at)
+
+    def _roll(self, at: datetime) -> None:
+        """Let end what has ended by an instant. Days in which nothing happens are passed over as one."""
+        if self.day.end <= at:
+            ended = self.day.end
+            if self.next_zone and (self.moved_at is None or _month(self.moved_at) < _month(ended)):
+                self.zone, self.next_zone, self.moved_at = self.next_zone, None, ended
+            self.day = window(self.zone, at, "day", start=ended)
+        if self.month.end <= at:
+            self.month = window(self.zone, at, "month", start=self.month.end)
 
     def set_plan(self, terms: Terms, ends: datetime | None) -> None:
         self._put_in_force(terms, ends, self.now)
