@@ -25,6 +25,7 @@ BODY_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 30.0
 UNTAKEN_SECONDS: Final = 60.0
 KEEP_ALIVE_SECONDS: Final = 75.0
+LINGER_SECONDS: Final = 5.0
 MOST_HEADER_BYTES: Final = 2**16
 
 # How much of a body may wait for whoever reads it before no more is taken from the socket.
@@ -84,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._at_hand: Call | None = None
         self._next: deque[Call] = deque()
         self._fault: TollkeeperError | None = None
+        self._is_lingering = False
         self.is_blocked = False
 
     # What asyncio tells.
@@ -108,7 +110,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, unless headers, or what stands beside the pieces of a body, have grown too long."""
-        if self._fault is not None:
+        if self._fault is not None or self._is_lingering:
             return
         self._is_mixed = False
         try:
@@ -163,11 +165,12 @@ class Connection(asyncio.Protocol):
         if self._is_resuming:
             return
         parser = self._parser
+        target = _target(self._url)  # may raise: then it is the headers that are wrong
         self._reading = "body"
         self._last = call = Call(
             self,
             parser.get_method().decode("ascii"),
-            _target(self._url),
+            target,
             self._headers,
             client=self._client,
             keeps_alive=parser.should_keep_alive() and parser.get_http_version() != "1.0",
@@ -220,7 +223,7 @@ class Connection(asyncio.Protocol):
         self._has_answered = True
         self._at_hand = None
         if not call.keeps_alive:
-            self._transport.close()
+            self._close()
         elif not self._transport.is_closing():
             if self._next:
                 self._begin(self._next.popleft())
@@ -262,7 +265,10 @@ class Connection(asyncio.Protocol):
     def end_if_too_slow(self, now: float) -> None:
         """Close if the client keeps us waiting beyond the limit of what it is about to do."""
         waited = now - self._since
-        if self._blocked_since is not None and now - self._blocked_since > WRITE_SECONDS:
+        if self._is_lingering:
+            if waited > LINGER_SECONDS:
+                self._transport.abort()
+        elif self._blocked_since is not None and now - self._blocked_since > WRITE_SECONDS:
             self._transport.abort()
         elif self.phase == "body" and waited > HEADER_SECONDS + BODY_SECONDS:
             self.end_with(TooSlow(f"a body must arrive within {BODY_SECONDS:g} seconds"))
@@ -279,7 +285,24 @@ class Connection(asyncio.Protocol):
             self._transport.write(_refusal(error))
         if call is not None:
             call.lost()
-        self._transport.close()
+        self._close()
+
+    def _close(self) -> None:
+        """Close once the other end has seen what was sent.
+
+        Whoever still sends would have it taken away by the reset that answers what nobody reads: for a while it is read
+        and dropped, until they close (RFC 9112, 9.6).
+        """
+        has_read_all = self._reading == "nothing" and self._fault is None
+        if has_read_all or self._transport.is_closing() or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._is_lingering = True
+        self._since = self._loop.time()
+        self._transport.write_eof()
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
 
     def _feed(self, data: bytes) -> None:
         while data:

@@ -235,3 +235,15 @@ async def test_a_faulty_repricing_is_refused_by_its_field(
 async def test_a_model_that_nobody_used_has_nothing_to_price(service: Site, operator: Person, model: str) -> None:
     told = (await call(service, operator, "POST", model, "/reprice", {"apply": True})).json
     assert (told["applied"], told["requests"], told["changed"], told["costAfter"]) == (True, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "1969-12-31T23:59:59Z"]
+)
+async def test_a_price_begins_at_an_instant_that_can_be_told(
+    service: Site, operator: Person, model: str, at: str
+) -> None:
+    says = {"input": "2", "output": "4", "effectiveFrom": at}
+    heard = await call(service, operator, "PUT", model, "/prices", says)
+    assert heard.is_problem(422, "invalid")
+    assert heard.json["errors"][0]["field"] == "effectiveFrom"

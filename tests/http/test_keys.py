@@ -253,3 +253,10 @@ async def test_a_switched_off_person_makes_no_key(service: Site, alice: Person) 
     await users.change(database, alice.id, actor=Actor("t"), is_active=False)
     heard = await service.call("POST", PATH, by=alice.by_cookie, says={"name": "x"})
     assert heard.is_problem(403, "account-inactive")
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-23:59", "9999-06-01T00:00:00Z", "0001-01-01T00:00:00+23:59"])
+async def test_a_key_ends_at_an_instant_that_has_a_name(service: Site, alice: Person, at: str) -> None:
+    heard = await service.call("POST", PATH, by=alice.by_cookie, says={"name": "odd", "expiresAt": at})
+    assert heard.is_problem(422, "invalid")
+    assert heard.json["errors"][0]["field"] == "expiresAt"

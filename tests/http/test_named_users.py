@@ -144,3 +144,32 @@ async def test_who_is_switched_off_is_refused_at_once(service: Site) -> None:
     assert (await start(service, "off@example.com")).is_problem(403, "account-inactive")
     await users.change(database, one, is_active=True, actor=Actor("test"))
     assert await user_of(service, await start(service, "off@example.com")) == one
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/chat/track", b'{"prompt": 1}'),
+        ("POST", "/api/chat/track", b'{"prompt": '),
+        ("POST", "/api/chat/track", b'{"prompt": "x", "requestId": "no id"}'),
+        ("POST", "/api/chat/track?dryRun=true", b'{"prompt": "x"}'),
+        ("POST", "/api/chat/track?dryRun=%74rue", b'{"prompt": "x"}'),
+        ("POST", "/api/user/variables", b'{"key": "no key", "value": "x"}'),
+        ("POST", "/api/user/variables", b"{"),
+        ("PUT", "/api/user/variables", b'{"variables": {"KEY": "x", "no key": "x"}}'),
+    ],
+)
+async def test_what_is_refused_for_what_it_says_makes_nobody(
+    service: Site, method: str, path: str, body: bytes
+) -> None:
+    by = service.as_service("never-made@example.com")
+    assert (await service.call(method, path, by=by, raw=body)).status in {400, 404, 422}
+    assert (await service.call("GET", "/api/user/dashboard", by=by)).status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_variable_of_somebody_new_makes_them(service: Site, method: str) -> None:
+    by = service.as_service(f"new-by-{method}@example.com".lower())
+    says: Any = {"key": "KEY", "value": "x"} if method == "POST" else {"variables": {"KEY": "x"}}
+    assert (await service.call(method, "/api/user/variables", by=by, says=says)).status in {200, 201}
+    assert (await service.call("GET", "/api/user/variables/KEY", by=by)).status == 200

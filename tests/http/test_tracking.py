@@ -6,6 +6,7 @@ import asyncio
 import re
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -352,3 +353,21 @@ async def test_a_failure_gives_the_unit_back_if_a_service_says_so(service: Site)
         told = await service.start(ana)
         heard = await service.call("PUT", "/api/chat/track", by=by, says={"requestId": told["id"], "status": "failed"})
         assert heard.json["limits"]["dailyUsed"] == used
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "status"),
+    [
+        ({"ipAddress": "1.1.1.1"}, {"ipAddress": "1.1.1.1"}, 200),
+        ({"ipAddress": "1.1.1.1"}, {"ipAddress": "2.2.2.2"}, 409),
+        ({"ipAddress": "1.1.1.1"}, {}, 409),
+        ({}, {"userAgent": "another"}, 409),
+        ({}, {}, 200),
+    ],
+)
+async def test_where_it_came_from_belongs_to_what_a_service_told(
+    service: Site, first: dict[str, str], again: dict[str, str], status: int
+) -> None:
+    by, says = service.as_service("told@example.com"), {"prompt": "x", "requestId": f"told-{uuid4()}"}
+    assert (await service.call("POST", "/api/chat/track", by=by, says=says | first)).status == 201
+    assert (await service.call("POST", "/api/chat/track", by=by, says=says | again)).status == status

@@ -148,6 +148,9 @@ async def test_deliveries_are_paged_filtered_and_replayed(
     assert len(failed) == 4
     shown = (await service.call("GET", one, by=operator.by_cookie)).json["webhook"]
     assert (shown["waiting"], shown["failed"]) == (0, 4)
+    for at in ("9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"):
+        odd = await service.call("POST", one + "/replay", by=operator.by_cookie, says={"since": at})
+        assert odd.is_problem(422, "invalid")
     says = {"since": "2020-01-01T00:00:00Z"}
     assert (await service.call("POST", one + "/replay", by=operator.by_cookie, says=says)).json["replayed"] == 4
     await deliver(service)

@@ -15,7 +15,7 @@ import string
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -54,6 +54,7 @@ OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
 _LONGEST_NAME: Final = 200
+_LAST_YEAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _DIGITS: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _KEY = re.compile(KEY_PATTERN, re.ASCII)
 _SHOWN: Final = 4
@@ -320,6 +321,8 @@ def _network(text: str, field: str) -> str:
 def _aware(instant: datetime | None) -> datetime | None:
     if instant is not None and instant.tzinfo is None:
         raise Invalid.field("expiresAt", "must say its offset from UTC")
+    if instant is not None and not instant < _LAST_YEAR:
+        raise Invalid.field("expiresAt", "must lie before the year 9999")
     return instant
 
 

@@ -17,7 +17,7 @@ from tollkeeper.http.addresses import address_of_client, is_from_this_machine, i
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.exchange import Exchange
 from tollkeeper.http.lookups import Lookup
-from tollkeeper.http.operation import Operation
+from tollkeeper.http.operation import SAFE, Operation
 from tollkeeper.http.uses import Uses
 
 Done = TypeVar("Done")
@@ -26,13 +26,14 @@ Kind = Literal["person", "user_key", "service_key"]
 COOKIE: Final = "__Host-tollkeeper"
 INSECURE_COOKIE: Final = "tollkeeper-insecure"
 
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OF_PERSONS: Final = frozenset({"track", "dashboard:read", "variables:read", "variables:write", "variables:reveal"})
 _OF_OPERATORS: Final = _OF_PERSONS | {"plans:write"}
 # Secrets are the user's alone.
 _OF_WHO_ACTS: Final = _OF_PERSONS - {"variables:reveal"}
 _LONGEST_CREDENTIAL: Final = 200
 _NAMED_SECONDS: Final = 300.0
+# Whom a service names and nobody knows yet: no user has this id.
+_NOBODY: Final = UUID(int=0)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -107,11 +108,13 @@ class Callers:
         self.forget_login(exchange)
         return await self.identify(exchange, operation)
 
-    async def acting(self, exchange: Exchange, act: Callable[[UUID], Awaitable[Done]]) -> Done:
+    async def acting(
+        self, exchange: Exchange, act: Callable[[UUID], Awaitable[Done]], *, makes_user: bool = True
+    ) -> Done:
         """Do as the caller's user what finds out under that user's lock whether they, or what is theirs, are there.
 
         So whom a service names need not be looked up for each request: if nothing is there, the name may mean somebody
-        else by now, or nobody, and then a start makes somebody new.
+        else by now, or nobody. Then somebody new is made, unless what was sent was refused before that.
         """
         caller = exchange.caller
         try:
@@ -121,6 +124,10 @@ class Callers:
                 raise
             self._users.forget(_named(exchange))
             exchange.known = anew = await self.identify(exchange, exchange.operation)
+            if anew.user_id == _NOBODY and makes_user:
+                user_id = await users.of_email_or_new(self._backend.database, _named(exchange))
+                self._users.forget(_named(exchange))
+                exchange.known = anew = msgspec.structs.replace(anew, user_id=user_id)
             if anew.user_id == caller.user_id:
                 raise
             return await act(anew.user_id)
@@ -172,16 +179,11 @@ class Callers:
         return Caller(found.user_id, "person", scopes, found.id, found.role, found.is_recent)
 
     async def _named_user(self, exchange: Exchange, operation: Operation) -> UUID:
-        email = _named(exchange)
-        is_rehearsal = _is_rehearsal(exchange)
-        is_checked = operation.checks_user and not is_rehearsal
-        user_id = await self._users.find(email, even_after=_NAMED_SECONDS if is_checked else 0)
-        if user_id is None and operation.creates_user and not is_rehearsal:
-            user_id = await users.of_email_or_new(self._backend.database, email)
-            self._users.forget(email)
-        if user_id is None:
+        even_after = _NAMED_SECONDS if operation.checks_user else 0
+        user_id = await self._users.find(_named(exchange), even_after=even_after)
+        if user_id is None and not operation.creates_user:
             raise NotFound("no such user")
-        return user_id
+        return user_id or _NOBODY
 
     async def _permit_metrics(self, exchange: Exchange) -> None:
         token = self._backend.metrics_token
@@ -230,11 +232,6 @@ def _canonical(email: str) -> str:
         raise NotUnderstood(error.detail, **error.fields) from None
 
 
-def _is_rehearsal(exchange: Exchange) -> bool:
-    """Whether nothing is to change: then nobody is made either."""
-    return b"dryRun=true" in exchange.call.query
-
-
 def refuse_who_acts(caller: Caller) -> None:
     """Refuse an operator who acts as a user what is that user's alone: how they sign in, their keys and secrets."""
     if caller.acted_by is not None:
@@ -250,7 +247,7 @@ def refuse_foreign_page(exchange: Exchange) -> None:
 
 def _refuse_foreign_page(exchange: Exchange) -> None:
     """Refuse an unsafe request by cookie, unless the browser says that it comes from a page of this site."""
-    if exchange.method not in _SAFE and not _is_of_this_site(exchange):
+    if exchange.method not in SAFE and not _is_of_this_site(exchange):
         raise NotAllowed("with a cookie, this must come from a page of this site (Sec-Fetch-Site or Origin says so)")
 
 

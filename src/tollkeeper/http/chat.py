@@ -93,17 +93,17 @@ async def start_tracking(request: Exchange) -> Answer:
     query, said = request.asked(StartQuery), await request.said(StartTracking)
     if not request.caller.is_trusted:
         _refuse_what_only_services_know(said)
-    wanted = partial(
-        said.as_new_request,
+    new = said.as_new_request(
+        request.caller.user_id,
         at=datetime.now(UTC),
         idempotency_key=idempotency_key(request),
         ip_address=address_of_client(request, request.backend.trusted_proxies),
         user_agent=request.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
     )
     if query.dry_run:
-        return Answer.of(await _rehearsal(request, wanted(request.caller.user_id)))
+        return Answer.of(await _rehearsal(request, new))
     ledger = request.backend.ledger
-    started = await request.parts.callers.acting(request, lambda user_id: ledger.start(wanted(user_id)))
+    started = await request.parts.callers.acting(request, lambda user_id: ledger.start(new.of(user_id)))
     if started.replayed:
         return Answer.of(TrackingStarted.of(started), headers=((b"idempotent-replayed", b"true"),))
     request.backend.pulse.started()
@@ -198,11 +198,14 @@ def _page_of_requests(found: list[ChatRequest], limit: int) -> RequestsPage:
     return RequestsPage(items=[RequestShown.of(each) for each in items], next_cursor=following)
 
 
-async def _rehearsal(request: Exchange, wanted: NewRequest) -> Rehearsal:
+async def _rehearsal(request: Exchange, new: NewRequest) -> Rehearsal:
     """Say what a start would meet. What is refused is the answer here, and no error."""
+    ledger = request.backend.ledger
     try:
-        rehearsed = await request.backend.ledger.preview(wanted)
-    except Unavailable:
+        rehearsed = await request.parts.callers.acting(
+            request, lambda user_id: ledger.preview(new.of(user_id)), makes_user=False
+        )
+    except (Unavailable, NotFound):
         raise
     except TollkeeperError as refusal:
         limits = refusal.fields.get("limits")

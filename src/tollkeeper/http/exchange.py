@@ -219,6 +219,14 @@ class Exchange:
             raise NotReadable("the body must be sent as application/json")
         return shapes.shaped(decode(await self.raw(most=most) if raw is None else raw), shape)
 
+    async def heard_out(self) -> None:
+        """Wait for the end of a body that nobody reads: what breaks off, or is no HTTP, is to change nothing."""
+        size = 0
+        while not self.call.is_whole:
+            size += len(await _piece_of(self.call))
+            if size > MOST_BYTES:
+                raise too_large(MOST_BYTES)
+
     def asked(self, shape: type[Shape]) -> Shape:
         """Read the query string."""
         return shapes.asked(self.call.query, shape)

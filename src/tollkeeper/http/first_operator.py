@@ -16,7 +16,7 @@ from tollkeeper.http.shapes import Said
 from tollkeeper.http.signed_in import lead_signed_in, visit_of
 
 _PATH: Final = "/sign-in/first/{token}"
-_BY_LINK: Final = Operation("public", in_api=False, problems=(NobodyKnown, NotAllowed, Invalid))
+_BY_LINK: Final = Operation("public", in_api=False, problems=(NobodyKnown, NotAllowed, Invalid), reads_body=True)
 _FORM: Final = b"application/x-www-form-urlencoded"
 _MOST_BYTES: Final = 4096
 

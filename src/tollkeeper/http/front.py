@@ -11,6 +11,7 @@ from tollkeeper.errors import NotUnderstood
 from tollkeeper.http import problems
 from tollkeeper.http.call import Call, Header
 from tollkeeper.http.exchange import Answer, Exchange, Guards, Parts
+from tollkeeper.http.operation import SAFE, Operation
 from tollkeeper.http.problems import HeadersTooLarge, MethodNotAllowed
 from tollkeeper.http.routing import Place, Router
 
@@ -71,7 +72,13 @@ class Front:
         if route is None:
             return Answer(b"", status=204, headers=(_allowed(place),))
         await self.parts.callers.permit(exchange)
+        if not (exchange.call.is_whole or _reads(route.operation) or exchange.method in SAFE):
+            await exchange.heard_out()
         return await route.handler(exchange)
+
+
+def _reads(operation: Operation) -> bool:
+    return operation.takes is not None or operation.reads_body
 
 
 def _allowed(place: Place) -> Header:
@@ -82,7 +89,7 @@ def _allowed(place: Place) -> Header:
 def _refuse_odd_headers(exchange: Exchange) -> None:
     if len(exchange.headers) > MOST_HEADERS or _size(exchange.headers) > MOST_HEADER_BYTES:
         raise HeadersTooLarge(f"at most {MOST_HEADERS} headers of {MOST_HEADER_BYTES} bytes together are read")
-    if not _HOST.fullmatch(exchange.header(b"host") or b""):
+    if not _HOST.fullmatch(exchange.only_header(b"host") or b""):
         raise NotUnderstood("the header Host is no name of a host", field="Host")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tollkeeper.errors import TollkeeperError
 from tollkeeper.http.shapes import Said
@@ -13,6 +13,8 @@ from tollkeeper.http.wire import Heard
 Scope = Literal[
     "track", "dashboard:read", "variables:read", "variables:write", "variables:reveal", "metrics", "plans:write"
 ]
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
 Permission = Scope | Literal["public", "person", "admin", "signed-in"]
 """A scope of keys; or anyone; or a signed-in person only; or one with the role admin; or anyone who is known."""
 
@@ -31,6 +33,7 @@ class Operation:
     ``recent``: so too, and they must have signed in within the last 15 minutes.
     ``files``: content types that a good answer may have instead.
     ``also_takes``: content types that a body may have instead of JSON.
+    ``reads_body``: it reads a body that is not declared here. Else one that nobody takes is heard out before it acts.
     """
 
     permission: Permission
@@ -50,3 +53,4 @@ class Operation:
     recent: bool = False
     files: Sequence[str] = ()
     also_takes: Sequence[str] = ()
+    reads_body: bool = False

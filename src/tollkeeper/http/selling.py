@@ -68,6 +68,7 @@ WEBHOOK: Final = Operation(
     headers={"Stripe-Signature": "By the secret of the webhook endpoint, within the last five minutes."},
     gives={200: EventTaken},
     problems=(NotSigned, NotUnderstood, NotForSale, TooLarge, Unavailable),
+    reads_body=True,
 )
 
 

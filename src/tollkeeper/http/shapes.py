@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from types import UnionType
@@ -44,9 +45,35 @@ def shaped(value: Any, shape: type[Shape]) -> Shape:
     except msgspec.ValidationError:
         faults = list(_faults_of_object(value, shape, ""))
         raise invalid(faults + _faults_of_the_rest(value, shape, faults)) from None
-    if faults := [*said.faults(), *said.contradictions()]:
+    if faults := [*_faults_of_instants(said), *said.faults(), *said.contradictions()]:
         raise invalid(faults)
     return said
+
+
+def _faults_of_instants(said: Said) -> Iterator[Fault]:
+    for name, shown in _instants(type(said)):
+        at = getattr(said, name)
+        if isinstance(at, datetime) and not _has_a_name_in_utc(at):
+            yield Fault(shown, "must lie in a year that UTC can name, 1 to 9999")
+
+
+def _has_a_name_in_utc(at: datetime) -> bool:
+    try:
+        at.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
+
+
+@lru_cache
+def _instants(shape: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
+    """Name the fields that may be instants, by their names inside and outside."""
+    found: list[tuple[str, str]] = []
+    for field in msgspec.structs.fields(shape):
+        told = inspect.type_info(field.type)
+        if any(isinstance(each, inspect.DateTimeType) for each in getattr(told, "types", (told,))):
+            found.append((field.name, field.encode_name))
+    return tuple(found)
 
 
 def asked(query: bytes, shape: type[Shape]) -> Shape:

@@ -261,9 +261,10 @@ async def put_variable(request: Exchange) -> Answer:
     """201 if it is new, 200 if it was there."""
     request.asked(Said)
     said = await request.said(PutVariable)
-    backend, caller = request.backend, request.caller
-    done = await variables.put(
-        backend.database, caller.user_id, said.as_new_variable(), sealer=backend.sealer, actor=request.actor
+    backend, new = request.backend, said.as_new_variable()
+    done = await request.parts.callers.acting(
+        request,
+        lambda user_id: variables.put(backend.database, user_id, new, sealer=backend.sealer, actor=request.actor),
     )
     return Answer.of(VariableFound(variable=VariableShown.of(done.variable)), status=201 if done.is_new else 200)
 
@@ -279,10 +280,14 @@ async def put_variables(request: Exchange) -> Answer:
     # Browsers say text/plain of any text, so a page's JSON says it too; no line of a file begins with a brace.
     is_file = request.body_type == b"text/plain" and not raw.lstrip().startswith(b"{")
     said = FileOfVariables.of(raw) if is_file else await request.said(PutVariables, raw=raw)
-    backend, caller = request.backend, request.caller
+    backend = request.backend
     with said.faults_by_name():
-        done = await variables.put_many(
-            backend.database, caller.user_id, said.as_new_variables(), sealer=backend.sealer, actor=request.actor
+        new = said.as_new_variables()
+        done = await request.parts.callers.acting(
+            request,
+            lambda user_id: variables.put_many(
+                backend.database, user_id, new, sealer=backend.sealer, actor=request.actor
+            ),
         )
     return Answer.of(VariablesShown(variables=[VariableShown.of(each.variable) for each in done]))
 

@@ -88,6 +88,7 @@ class StartTracking(Said, frozen=True, kw_only=True):
             idempotency_key=idempotency_key,
             ip_address=self.ip_address or ip_address,
             user_agent=self.user_agent or user_agent,
+            told_origin=(self.ip_address, self.user_agent),
         )
 
 

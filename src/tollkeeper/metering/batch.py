@@ -62,7 +62,7 @@ class PastRequest(NewRequest, frozen=True, kw_only=True, gc=False):
         """Tell this request from another under the same id (a digest of 16 bytes)."""
         payload = (
             self.client_id, self.prompt, self.session_id, self.model, self.request_type, self.category, self.complexity,
-            self.max_tokens, self.metadata, self.said, self.outcome.payload_hash(),
+            self.max_tokens, self.metadata, self.said, self.outcome.payload_hash(), *self.told(),
         )  # fmt: skip
         return hashlib.blake2b(msgspec.json.encode(payload, order="sorted"), digest_size=16).digest()
 

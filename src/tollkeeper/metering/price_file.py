@@ -26,10 +26,11 @@ from typing import Any, Final, cast
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.pricing import Rates
 
-__all__ = ["KINDS", "SINCE_EVER", "WHOLES", "OwnPrice", "nanos_of_usd", "own_price", "own_rates"]
+__all__ = ["KINDS", "SINCE_EVER", "WHOLES", "OwnPrice", "may_begin", "nanos_of_usd", "own_price", "own_rates"]
 
 _SOURCE: Final = "operator"
 SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_YEAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _LONGEST_NAME: Final = 200
 _NANO: Final = Decimal("1E-9")
 _EXACT: Final = Context(traps=[Inexact, InvalidOperation])
@@ -92,6 +93,11 @@ def own_price(model: str, effective_from: datetime, rates: Mapping[str, int]) ->
     return OwnPrice(model, effective_from, Rates(source=_SOURCE, provider=None, model=model, **rates))
 
 
+def may_begin(at: datetime) -> bool:
+    """Whether a price may count from an instant on: in the years from 1970 to 9998, which every zone can name."""
+    return SINCE_EVER <= at < _LAST_YEAR
+
+
 def _nanos(usd: Any, field: str) -> int:
     if isinstance(usd, bool) or not isinstance(usd, int | Decimal):
         raise Invalid.field(field, "must be a number of USD")
@@ -110,7 +116,10 @@ def nanos_of_usd(given: Decimal, *, field: str) -> int:
 
 def _instant(given: Any, field: str) -> datetime:
     if isinstance(given, datetime):
-        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+        at = given if given.tzinfo else given.replace(tzinfo=UTC)
+        if not may_begin(at):
+            raise Invalid.field(field, "must lie in the years from 1970 to 9998")
+        return at.astimezone(UTC)
     if isinstance(given, date):
         return datetime.combine(given, time(), UTC)
     raise Invalid.field(field, "must be a date or a time, written without quotes")

@@ -32,7 +32,10 @@ def reference(text: str) -> UUID | str:
 
 
 class NewRequest(msgspec.Struct, frozen=True):
-    """A chat request that wants to begin. ``started_at`` is given for past ones only, which are never refused."""
+    """A chat request that wants to begin. ``started_at`` is given for past ones only, which are never refused.
+
+    ``told_origin``: address and browser as a service told them, not as they were seen.
+    """
 
     user_id: UUID
     prompt: str
@@ -49,7 +52,12 @@ class NewRequest(msgspec.Struct, frozen=True):
     import_key: str | None = None
     ip_address: str | None = None
     user_agent: str | None = None
+    told_origin: tuple[str | None, str | None] = (None, None)
     started_at: datetime | None = None
+
+    def of(self, user_id: UUID) -> NewRequest:
+        """The same of another user."""
+        return self if user_id == self.user_id else msgspec.structs.replace(self, user_id=user_id)
 
     @property
     def estimated_input_tokens(self) -> int:
@@ -62,7 +70,11 @@ class NewRequest(msgspec.Struct, frozen=True):
             self.client_id, self.prompt, self.session_id, self.model, self.request_type, self.category, self.complexity,
             self.max_tokens, self.metadata, self.started_at,
         )  # fmt: skip
-        return _digest(payload)
+        return _digest((*payload, *self.told()))
+
+    def told(self) -> tuple[Any, ...]:
+        """What was told of where it comes from: the connection may say something else when the same is sent again."""
+        return () if self.told_origin == (None, None) else (self.told_origin,)
 
 
 class Started(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from tollkeeper.metering import models, own_prices, repricing
 from tollkeeper.metering.models import PriceSource, SeenModel
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.own_prices import KeptPrice
-from tollkeeper.metering.price_file import KINDS, SINCE_EVER, OwnPrice, nanos_of_usd, own_price
+from tollkeeper.metering.price_file import KINDS, SINCE_EVER, OwnPrice, may_begin, nanos_of_usd, own_price
 from tollkeeper.metering.repricing import Range, Repriced
 
 _PATH: Final = "/api/admin/models"
@@ -50,7 +50,9 @@ class PutPrice(Said, frozen=True, kw_only=True):
     per_request: Usd | None = None
 
     def faults(self) -> Iterator[Fault]:
-        """Name prices that are none, negative, too large or finer than a nano-USD."""
+        """Name prices that are none, negative, too large or finer than a nano-USD, and a beginning beyond all times."""
+        if self.effective_from is not None and not may_begin(self.effective_from):
+            yield Fault("effectiveFrom", "must lie in the years from 1970 to 9998")
         for name, text in self._given():
             try:
                 _nanos(text, field=name)
