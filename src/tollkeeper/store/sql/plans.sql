@@ -17,6 +17,10 @@ SELECT EXISTS (SELECT FROM plans AS p WHERE p.text_policy <> 'all');
 -- Whether the catalogue has a plan of that name.
 SELECT EXISTS (SELECT FROM plans AS p WHERE p.name = :plan);
 
+-- name: hold_catalogue!
+-- Let nobody else change the catalogue until this transaction ends, by whatever way. It is read all the same.
+LOCK TABLE plans IN SHARE ROW EXCLUSIVE MODE;
+
 -- name: vacate_ranks!
 -- Move the named plans to ranks that no file can name, so that a set may swap ranks among its members.
 UPDATE plans AS p
