@@ -53,14 +53,12 @@ async def applied_at_once(
 ) -> list[Any]:
     """Apply files of plans, each on a node of its own; none goes on before all have come as far as a writer may."""
     async with AsyncExitStack() as stack:
-        nodes = [
-            await stack.enter_async_context(Database.open(dsns.service, size=1, lock_timeout=60)) for _ in files
-        ]
-        async with owner.transaction():
-            await owner.execute("LOCK TABLE plans IN SHARE MODE")
-            applying = [asyncio.create_task(plans.apply(*each)) for each in zip(nodes, files, strict=True)]
-            while await owner.fetchval(WAITING) < len(files):
-                await asyncio.sleep(0.01)
+        nodes = [await stack.enter_async_context(Database.open(dsns.service, size=1, lock_timeout=60)) for _ in files]
+        await owner.execute("BEGIN; LOCK TABLE plans IN SHARE MODE")
+        applying = [asyncio.create_task(plans.apply(*each)) for each in zip(nodes, files, strict=True)]
+        while await owner.fetchval(WAITING) < len(files):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        await owner.execute("COMMIT")
         return await asyncio.gather(*applying, return_exceptions=True)
 
 

@@ -146,24 +146,27 @@ async def put_on(
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=starts_at)
     terms = await tx.one("terms", user_id=user_id, terms_id=terms_id)
     assert terms is not None  # noqa: S101 - written above
-    await _note_set(tx, user_id, plan_name, expires_at, actor=actor)
+    await note_set(tx, user_id, plan_name, expires_at, actor=actor)
     return Terms(**terms)
 
 
 async def give_until(
-    tx: Transaction, user_id: UUID, plan_name: str, *, until: datetime | None, now: datetime, actor: Actor
+    tx: Transaction, user_id: UUID, plan_name: str, *, until: datetime | None, now: datetime, actor: Actor, **more: Any
 ) -> None:
     """Give a user the plan that they are on, by the terms that they have, until an instant (None: for good).
 
-    For a transaction as in ``put_on``. Whatever was arranged to follow is taken back.
+    For a transaction as in ``put_on``. Whatever was arranged to follow is taken back. ``more`` is noted too.
     """
     terms_id = await tx.value("give_until", user_id=user_id, until=until, at=now)
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
-    await _note_set(tx, user_id, plan_name, until, actor=actor)
+    await note_set(tx, user_id, plan_name, until, actor=actor, **more)
 
 
-async def _note_set(tx: Transaction, user_id: UUID, plan_name: str, until: datetime | None, *, actor: Actor) -> None:
-    detail = {"plan": plan_name, "expires_at": until and until.isoformat()}
+async def note_set(
+    tx: Transaction, user_id: UUID, plan_name: str, until: datetime | None, *, actor: Actor, **more: Any
+) -> None:
+    """Note that a user was put on a plan until an instant (None: for good), with what ``more`` is known of it."""
+    detail = {"plan": plan_name, "expires_at": until and until.isoformat(), **more}
     await activity.note(tx, user_id=user_id, actor=actor, action="plan.set", detail=detail)
 
 
