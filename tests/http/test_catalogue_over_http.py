@@ -144,6 +144,16 @@ async def test_an_unfit_plan_is_refused_by_field(
     assert await service.rows() == before
 
 
+async def test_a_price_that_two_plans_have_already_is_told_with_the_plan_that_has_it(
+    service: Site, operator: Person
+) -> None:
+    _, resold = [await service.plan(name, stripe_price_monthly="price_sold_twice") for name in ("sold", "resold")]
+    heard = await put(service, operator, "unsold", {"rank": 79})
+    mended = await put(service, operator, resold, {"rank": (await listed(service, operator, resold))["rank"]})
+    assert (heard.status, heard.faulty) == (422, {f"plans.{resold}.stripe_price_monthly"}), heard.body
+    assert (mended.status, (await put(service, operator, "unsold", {"rank": 79})).status) == (200, 200)
+
+
 @pytest.mark.parametrize("name", ["Team", "9", "a%20b", "~..", "x" * 51, "%C3%A9", "a.rank"])
 async def test_a_name_that_is_none_is_refused(service: Site, operator: Person, name: str) -> None:
     heard = await put(service, operator, name, {"rank": 78})

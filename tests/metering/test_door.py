@@ -210,6 +210,20 @@ async def test_a_key_answers_byte_for_byte_and_takes_nothing_else(db: Database) 
     assert (again.is_superseded, again.is_changed, again.own.plan.name) == (False, False, "basic")
 
 
+async def test_what_a_provider_calls_a_change_is_noted_with_it(db: Database, clock: Clock) -> None:
+    user, until = await somebody(db), AT + HOUR
+    told: list[dict[str, Any]] = [{"reference": "sub_1"}, {"reference": "sub_2", "until": until}, {}]
+    for hours, said in zip((-2, -1, 0), told, strict=True):
+        await clock.step(timedelta(seconds=1))
+        await tell(db, user, "pro", hours, **said)
+    noted = await activity.listed(db, activity.Wanted(user_id=user, action="plan.set"), limit=9)
+    assert [each.detail for each in noted] == [
+        {"plan": "pro", "expires_at": None},
+        {"plan": "pro", "expires_at": until.isoformat(), "reference": "sub_2"},
+        {"plan": "pro", "expires_at": None, "reference": "sub_1"},
+    ]
+
+
 async def test_what_is_refused_leaves_its_key_free(db: Database) -> None:
     user = await somebody(db)
     with pytest.raises(NotFound):

@@ -347,12 +347,12 @@ class PlanMachine(RuleBasedStateMachine):
         assert usage["total_requests"] == len(self.oracle.requests)
         assert usage["total_tokens_used"] == sum(each.tokens for each in self.oracle.requests)
         had = await own_plan.history(self.house.db, user, limit=1000, after=None)
+        assert [each.is_in_force for each in had] == [True] + [False] * (len(had) - 1)
         grants = await exceptions.grants(self.house.db, user)
         nameless = UUID(int=0)
         return [
             usage,
-            # Terms that began at one instant, as where the clock went back, have no order.
-            sorted((replace(each, id=nameless) for each in had), key=repr),
+            [replace(each, id=nameless) for each in had],
             sorted((replace(each, id=nameless) for each in grants), key=repr),
         ]
 

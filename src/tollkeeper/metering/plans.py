@@ -17,7 +17,7 @@ from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.plan_file import FIELDS, Cycle, Plan, parse, refuse_shared_prices
-from tollkeeper.store.database import Database, StatementFailed, Statements, Transaction
+from tollkeeper.store.database import Database, Statements, Transaction
 
 __all__ = [
     "FieldChange",
@@ -32,7 +32,6 @@ __all__ = [
     "set_plan",
 ]
 
-_UNIQUE_VIOLATION: Final = "23505"
 _LAST_YEAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _NOT_OF_TERMS: Final = frozenset(
     {
@@ -100,14 +99,11 @@ async def difference(database: Statements, plans: Sequence[Plan]) -> list[PlanDi
 async def apply(database: Database, plans: Sequence[Plan], *, actor: Actor = OPERATOR) -> list[PlanDifference]:
     """Put the plans of a file into the catalogue, all or none; answers what that changed. No plan is ever removed."""
     async with database.transaction() as tx:
+        # What is compared stays as it is until the end: neither a rank nor a price can be given away meanwhile.
+        await tx.run("hold_catalogue")
         differences = await difference(tx, plans)
-        try:
-            await tx.run("vacate_ranks", names=[plan.name for plan in plans])
-            await tx.run("put_plans", plans=[_row(plan) for plan in plans])
-        except StatementFailed as error:
-            if error.sqlstate != _UNIQUE_VIOLATION:
-                raise
-            raise Invalid.field("plans", "have a rank that somebody else has just given to another plan") from error
+        await tx.run("vacate_ranks", names=[plan.name for plan in plans])
+        await tx.run("put_plans", plans=[_row(plan) for plan in plans])
         detail = {each.name: each.kind for each in differences if each.kind in {"added", "changed"}}
         await activity.note(tx, user_id=None, actor=actor, action="plans.applied", detail=detail)
     return differences
@@ -150,24 +146,27 @@ async def put_on(
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=starts_at)
     terms = await tx.one("terms", user_id=user_id, terms_id=terms_id)
     assert terms is not None  # noqa: S101 - written above
-    await _note_set(tx, user_id, plan_name, expires_at, actor=actor)
+    await note_set(tx, user_id, plan_name, expires_at, actor=actor)
     return Terms(**terms)
 
 
 async def give_until(
-    tx: Transaction, user_id: UUID, plan_name: str, *, until: datetime | None, now: datetime, actor: Actor
+    tx: Transaction, user_id: UUID, plan_name: str, *, until: datetime | None, now: datetime, actor: Actor, **more: Any
 ) -> None:
     """Give a user the plan that they are on, by the terms that they have, until an instant (None: for good).
 
-    For a transaction as in ``put_on``. Whatever was arranged to follow is taken back.
+    For a transaction as in ``put_on``. Whatever was arranged to follow is taken back. ``more`` is noted too.
     """
     terms_id = await tx.value("give_until", user_id=user_id, until=until, at=now)
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
-    await _note_set(tx, user_id, plan_name, until, actor=actor)
+    await note_set(tx, user_id, plan_name, until, actor=actor, **more)
 
 
-async def _note_set(tx: Transaction, user_id: UUID, plan_name: str, until: datetime | None, *, actor: Actor) -> None:
-    detail = {"plan": plan_name, "expires_at": until and until.isoformat()}
+async def note_set(
+    tx: Transaction, user_id: UUID, plan_name: str, until: datetime | None, *, actor: Actor, **more: Any
+) -> None:
+    """Note that a user was put on a plan until an instant (None: for good), with what ``more`` is known of it."""
+    detail = {"plan": plan_name, "expires_at": until and until.isoformat(), **more}
     await activity.note(tx, user_id=user_id, actor=actor, action="plan.set", detail=detail)
 
 

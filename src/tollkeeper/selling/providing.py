@@ -70,21 +70,20 @@ async def hold(
     if is_same and (own.expires_at, own.given_until, own.next_plan) == (held.until, held.until, None):
         return False
     if is_same:
-        terms_id = await tx.value("give_until", user_id=user_id, until=held.until, at=now)
-    else:
-        terms_id = await plans.new_terms(
-            tx,
-            user_id,
-            plan.name,
-            kind=_kind(own, plan),
-            starts_at=now,
-            expires_at=held.until,
-            cycle=cycle,
-            is_trial=held.is_trial,
-        )
+        await plans.give_until(tx, user_id, plan.name, until=held.until, now=now, actor=actor, **_of(reference))
+        return True
+    terms_id = await plans.new_terms(
+        tx,
+        user_id,
+        plan.name,
+        kind=_kind(own, plan),
+        starts_at=now,
+        expires_at=held.until,
+        cycle=cycle,
+        is_trial=held.is_trial,
+    )
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
-    detail = {"plan": plan.name, "expires_at": held.until and held.until.isoformat()}
-    await activity.note(tx, user_id=user_id, actor=actor, action="plan.set", detail=detail | _of(reference))
+    await plans.note_set(tx, user_id, plan.name, held.until, actor=actor, **_of(reference))
     return True
 
 

@@ -252,9 +252,7 @@ def _told_as_on_the_wire(name: str) -> Generator[None]:
         place, field = f"plans.{name}", str(fault["field"])
         if field == place:
             raise Invalid.field("name", fault["message"]) from None
-        # Only a rank can be taken by a plan that came between.
-        named = _on_the_wire(field.removeprefix(place + ".")) if field.startswith(place) else "rank"
-        raise Invalid.field(named, fault["message"]) from None
+        raise Invalid.field(_on_the_wire(field.removeprefix(place + ".")), fault["message"]) from None
 
 
 def _on_the_wire(field: str) -> str:

@@ -11,3 +11,11 @@ CREATE OR REPLACE FUNCTION tk_uuid7(p_at timestamptz) RETURNS uuid
                || substring(uuid_send(gen_random_uuid()) FROM 9),
                'hex')::uuid
     $$;
+
+CREATE OR REPLACE FUNCTION tk_uuid_behind(p_id uuid) RETURNS uuid
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+    -- The least of the ids that are greater, of the same instant: one more in the random bits.
+    SELECT encode(substring(uuid_send(p_id) FOR 8)
+                  || int8send(('x' || encode(substring(uuid_send(p_id) FROM 9), 'hex'))::bit(64)::bigint + 1), 'hex')::uuid
+    $$;

@@ -217,12 +217,18 @@ CREATE OR REPLACE FUNCTION tk_new_terms(
 ) RETURNS uuid
     LANGUAGE sql VOLATILE
     AS $$
-    -- Give a user the terms of a plan as the catalogue has them now, and end those that were open. Null: no such plan.
-    UPDATE plan_terms SET ended_at = p_starts_at, updated_at = p_starts_at
-     WHERE user_id = p_user AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > p_starts_at);
+    -- Give a user the terms of a plan as the catalogue has them now, and end those in force. Null: no such plan.
+    -- Their ids are in the order in which they were given, at one instant too and where the clock went back.
+    UPDATE plan_terms AS t SET ended_at = p_starts_at, updated_at = p_starts_at
+      FROM usage AS u
+     WHERE u.user_id = p_user AND t.user_id = p_user AND t.id = u.plan_terms_id
+       AND (t.expires_at IS NULL OR t.expires_at > p_starts_at);
     INSERT INTO plan_terms (user_id, id, plan_name, plan_version, kind, starts_at, expires_at, given_until, billing_cycle,
                             is_trial, anchored_at)
-    SELECT p_user, tk_uuid7(p_starts_at), p.name, p.version, p_kind, p_starts_at, p_expires_at, p_expires_at,
+    SELECT p_user,
+           greatest(tk_uuid7(p_starts_at),
+                    tk_uuid_behind((SELECT l.id FROM plan_terms AS l WHERE l.user_id = p_user ORDER BY l.id DESC LIMIT 1))),
+           p.name, p.version, p_kind, p_starts_at, p_expires_at, p_expires_at,
            coalesce(p_cycle, p.billing_cycle), p_is_trial, coalesce(p_anchor, p_starts_at)
       FROM plans AS p
      WHERE p.name = p_plan

@@ -17,6 +17,10 @@ SELECT EXISTS (SELECT FROM plans AS p WHERE p.text_policy <> 'all');
 -- Whether the catalogue has a plan of that name.
 SELECT EXISTS (SELECT FROM plans AS p WHERE p.name = :plan);
 
+-- name: hold_catalogue!
+-- Let nobody else change the catalogue until this transaction ends, by whatever way. It is read all the same.
+LOCK TABLE plans IN SHARE ROW EXCLUSIVE MODE;
+
 -- name: vacate_ranks!
 -- Move the named plans to ranks that no file can name, so that a set may swap ranks among its members.
 UPDATE plans AS p
@@ -143,11 +147,14 @@ UPDATE plan_terms AS t
 RETURNING t.id;
 
 -- name: terms_of_user
--- The terms that a user had and has, newest first, page by page.
+-- The terms that a user had and has, the last given first, page by page. In force are those of the usage row, until they expire.
 SELECT t.id, t.plan_name, t.plan_version, t.kind, t.billing_cycle, t.is_trial, e.ended_at IS NULL AS is_in_force,
        t.starts_at, e.ended_at
   FROM plan_terms AS t
- CROSS JOIN LATERAL (SELECT coalesce(t.ended_at, CASE WHEN t.expires_at <= tk_now() THEN t.expires_at END) AS ended_at) AS e
+ CROSS JOIN LATERAL (SELECT coalesce(t.ended_at, CASE WHEN t.expires_at <= tk_now()
+                                                       OR t.id <> (SELECT u.plan_terms_id FROM usage AS u
+                                                                    WHERE u.user_id = :user_id)
+                                                      THEN t.expires_at END) AS ended_at) AS e
  WHERE t.user_id = :user_id AND (:after::uuid IS NULL OR t.id < :after::uuid)
  ORDER BY t.id DESC
  LIMIT :most;
