@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +23,8 @@ from tollkeeper.app import Application, running
 from tollkeeper.serving import Stop, listening, serving
 from tollkeeper.settings import Settings
 from tollkeeper.store.embedded import Addresses
+
+from .wires import Wire
 
 _numbers = itertools.count(1)
 JSON = {"Content-Type": "application/json"}
@@ -196,3 +199,10 @@ async def alice(service: Site) -> Person:
 async def bob(service: Site) -> Person:
     """Someone else."""
     return await service.person()
+
+
+@pytest.fixture
+async def wire(service: Site) -> AsyncGenerator[Wire]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
+    yield Wire(reader, writer)
+    writer.close()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.client
 import json
 import resource
 import time
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -19,43 +17,10 @@ from tollkeeper.serving import listening
 from tollkeeper.settings import Settings
 
 from .conftest import JSON, Person, Site
+from .wires import Wire, request
 
 # As Java's client asks at first.
 H2C = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABk"}
-
-
-class Wire:
-    """A socket that says exactly the bytes it is told to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def say(self, raw: bytes) -> None:
-        with contextlib.suppress(ConnectionError):
-            self.writer.write(raw)
-            await self.writer.drain()
-
-    async def hear(self) -> tuple[int, dict[str, str], bytes]:
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
-        status, *lines = head.decode().strip().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        return int(status.split()[1]), headers, await self.reader.readexactly(int(headers.get("content-length", "0")))
-
-    async def is_closed(self, within: float = 5) -> bool:
-        try:
-            return await asyncio.wait_for(self.reader.read(1), within) == b""
-        except ConnectionError:
-            return True
-        except TimeoutError:
-            return False
-
-
-@pytest.fixture
-async def wire(service: Site) -> AsyncGenerator[Wire]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
-    yield Wire(reader, writer)
-    writer.close()
 
 
 @pytest.fixture
@@ -64,11 +29,6 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(connection, "BODY_SECONDS", 0.5)
     monkeypatch.setattr(connection, "WRITE_SECONDS", 0.5)
-
-
-def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n".encode() + body
 
 
 @pytest.mark.parametrize(
@@ -395,78 +355,3 @@ async def test_a_stop_does_not_wait_for_who_is_too_slow(service: Site, alice: Pe
         assert time.perf_counter() - began < 10
     assert (await reader.read()).startswith(b"HTTP/1.1 408")
     writer.close()
-
-
-@pytest.mark.parametrize("line", [b"CONNECT x:443", b"GET http://evil", b"GET http://x:99999999/"])
-async def test_a_target_that_is_none_is_refused_and_not_what_came_before_it(
-    wire: Wire, alice: Person, line: bytes
-) -> None:
-    body = b'{"prompt": "x"}'
-    one = request("POST", "/api/chat/track", alice.by_key | {"content-length": str(len(body))}, body)
-    await wire.say(one + line + b" HTTP/1.1\r\nhost: localhost\r\n\r\n")
-    assert [(await wire.hear())[0] for _ in range(2)] == [201, 400]
-    assert await wire.is_closed()
-
-
-async def test_a_target_that_is_none_is_refused_when_it_comes_alone(wire: Wire) -> None:
-    await wire.say(b"CONNECT x:443 HTTP/1.1\r\nhost: localhost\r\n\r\n")
-    status, headers, _ = await wire.hear()
-    assert (status, headers["content-type"]) == (400, "application/problem+json")
-
-
-async def test_what_ends_in_nonsense_has_done_nothing(service: Site, wire: Wire, alice: Person) -> None:
-    await service.call("POST", "/api/user/variables", by=alice.by_key, says={"key": "KEPT", "value": "x"})
-    head = request("DELETE", "/api/user/variables/KEPT", alice.by_key | {"transfer-encoding": "chunked"})
-    await wire.say(head)
-    await asyncio.sleep(0.3)
-    await wire.say(b"zz\r\n")
-    assert (await wire.hear())[0] == 400
-    assert (await service.call("GET", "/api/user/variables/KEPT", by=alice.by_key)).status == 200
-
-
-async def test_what_has_a_body_that_nobody_reads_is_done_when_it_has_come(
-    service: Site, wire: Wire, alice: Person
-) -> None:
-    await service.call("POST", "/api/user/variables", by=alice.by_key, says={"key": "GONE", "value": "x"})
-    body = b"x" * 200_000
-    await wire.say(request("DELETE", "/api/user/variables/GONE", alice.by_key | {"content-length": str(len(body))}))
-    for start in range(0, len(body), 50_000):
-        await wire.say(body[start : start + 50_000])
-        await asyncio.sleep(0.05)
-    assert (await wire.hear())[0] == 200
-
-
-@pytest.mark.parametrize("mebibytes", [9, 40])
-async def test_who_sends_too_much_hears_so_when_they_have_sent_it(
-    service: Site, alice: Person, mebibytes: int
-) -> None:
-    def call() -> tuple[int, str | None]:
-        # It sends all before it listens, as Python's own client does.
-        calling = http.client.HTTPConnection("127.0.0.1", int(service.url.rpartition(":")[2]), timeout=20)
-        calling.request("POST", "/api/chat/track", b"x" * (mebibytes * 2**20), JSON | alice.by_key)
-        answer = calling.getresponse()
-        calling.close()
-        return answer.status, answer.getheader("connection")
-
-    for _ in range(5):
-        assert await asyncio.to_thread(call) == (413, "close")
-
-
-async def test_who_goes_on_sending_what_nobody_reads_is_cut_off(
-    wire: Wire, alice: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "LINGER_SECONDS", 0.5)
-    await wire.say(request("POST", "/api/chat/track", alice.by_key | JSON | {"content-length": str(2**40)}))
-    assert (await wire.hear())[0] == 413
-    began = time.monotonic()
-    with contextlib.suppress(ConnectionError):
-        while time.monotonic() - began < 10:
-            wire.writer.write(b"x" * 1000)
-            await wire.writer.drain()
-            await asyncio.sleep(0.01)
-    assert time.monotonic() - began < 5
-
-
-async def test_a_request_with_two_hosts_is_refused(wire: Wire) -> None:
-    await wire.say(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: elsewhere\r\n\r\n")
-    assert (await wire.hear())[0] == 400

@@ -265,10 +265,10 @@ async def test_a_user_who_is_not_there_is_404(service: Site) -> None:
 async def test_who_follows_hears_soon_after_the_database_was_held_up(
     service: Site, alice: Person, stream: Follower
 ) -> None:
-    async with service.owner.transaction():
-        await service.owner.execute("LOCK TABLE usage IN ACCESS EXCLUSIVE MODE")
-        # Longer than a session waits for a lock: the round fails.
-        await asyncio.sleep(2 * LOCK_SECONDS)
+    await service.owner.execute("BEGIN; LOCK TABLE usage IN ACCESS EXCLUSIVE MODE")
+    # Longer than a session waits for a lock: the round fails.
+    await asyncio.sleep(2 * LOCK_SECONDS)
+    await service.owner.execute("COMMIT")
     began = time.monotonic()
     await service.start(alice)
     await stream.next()

@@ -103,7 +103,7 @@ async def start_tracking(request: Exchange) -> Answer:
     if query.dry_run:
         return Answer.of(await _rehearsal(request, new))
     ledger = request.backend.ledger
-    started = await request.parts.callers.acting(request, lambda user_id: ledger.start(new.of(user_id)))
+    started = await request.parts.callers.acting(request, lambda user_id: ledger.start(new.by(user_id)))
     if started.replayed:
         return Answer.of(TrackingStarted.of(started), headers=((b"idempotent-replayed", b"true"),))
     request.backend.pulse.started()
@@ -203,7 +203,7 @@ async def _rehearsal(request: Exchange, new: NewRequest) -> Rehearsal:
     ledger = request.backend.ledger
     try:
         rehearsed = await request.parts.callers.acting(
-            request, lambda user_id: ledger.preview(new.of(user_id)), makes_user=False
+            request, lambda user_id: ledger.preview(new.by(user_id)), makes_user=False
         )
     except (Unavailable, NotFound):
         raise

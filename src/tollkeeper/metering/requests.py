@@ -55,7 +55,7 @@ class NewRequest(msgspec.Struct, frozen=True):
     told_origin: tuple[str | None, str | None] = (None, None)
     started_at: datetime | None = None
 
-    def of(self, user_id: UUID) -> NewRequest:
+    def by(self, user_id: UUID) -> NewRequest:
         """The same of another user."""
         return self if user_id == self.user_id else msgspec.structs.replace(self, user_id=user_id)
 
