@@ -371,3 +371,21 @@ async def test_where_it_came_from_belongs_to_what_a_service_told(
     by, says = service.as_service("told@example.com"), {"prompt": "x", "requestId": f"told-{uuid4()}"}
     assert (await service.call("POST", "/api/chat/track", by=by, says=says | first)).status == 201
     assert (await service.call("POST", "/api/chat/track", by=by, says=says | again)).status == status
+
+
+async def test_where_no_token_is_left_an_empty_prompt_is_one_too_many(service: Site) -> None:
+    person = await service.person(await service.plan("four-tokens", monthly_tokens=4))
+    await service.start(person, prompt="sixteen letters.")
+    heard = await service.call("POST", "/api/chat/track", by=person.by_key, says={"prompt": ""})
+    assert heard.is_problem(429, "limit-reached")
+    assert (heard.json["limit"], heard.json["needed"], heard.json["remaining"]) == ("tokens", 1, 0)
+
+
+async def test_money_is_told_in_cents_in_words_too(service: Site) -> None:
+    person = await service.person(await service.plan("a-cent", monthly_cost_nanos=10_000_000))
+    says = {"prompt": "x", "model": "gpt-4o", "maxTokens": 1_000_000}
+    heard = await service.call("POST", "/api/chat/track", by=person.by_key, says=says)
+    assert heard.is_problem(429, "limit-reached")
+    assert heard.json["needed"] > 1
+    assert f"needs {heard.json['needed']:.10g} cents more" in heard.json["detail"]
+    assert heard.json["detail"].endswith("0 cents of 1 cents are used")

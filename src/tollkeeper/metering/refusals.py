@@ -16,6 +16,7 @@ from tollkeeper.errors import (
     UnpricedModel,
 )
 from tollkeeper.metering.limits import Limits
+from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.requests import NewRequest, Outcome
 from tollkeeper.store.database import Record
 
@@ -82,10 +83,11 @@ def of_finish(outcome: Outcome, verdict: Record) -> TollkeeperError:
 def _limit_reached(request: NewRequest, limits: Limits, verdict: Record) -> LimitReached:
     limit = verdict["reason"]
     used, allowed = limits.of_limit(limit)
+    said_used, said_allowed, said_needed = (_said(limit, each) for each in (used, allowed, verdict["needed"]))
     return LimitReached(
-        f"the {_WHAT[limit]} are used up: {used} of {allowed}"
+        f"the {_WHAT[limit]} are used up: {said_used} of {said_allowed}"
         if verdict["needed"] <= 1
-        else f"the request needs {verdict['needed']} more of the {_WHAT[limit]}: {used} of {allowed} are used",
+        else f"the request needs {said_needed} more of the {_WHAT[limit]}: {said_used} of {said_allowed} are used",
         limit=limit,
         used=used,
         allowed=allowed,
@@ -96,6 +98,11 @@ def _limit_reached(request: NewRequest, limits: Limits, verdict: Record) -> Limi
         limits=limits,
         requestId=request.client_id,
     )
+
+
+def _said(limit: str, units: int | None) -> str:
+    """Write a number of a limit's units as people count them: money in cents."""
+    return f"{cents_of(units or 0)} cents" if limit == "cost" else str(units)
 
 
 def _theirs_or_ours(verdict: Record, request: NewRequest) -> str:

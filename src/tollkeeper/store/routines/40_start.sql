@@ -145,7 +145,9 @@ BEGIN
                              WHEN u.monthly_cost_nanos IS NOT NULL AND v_rate IS NULL THEN 'unpriced-model'
                              WHEN u.day_requests >= u.daily_requests THEN 'daily'
                              WHEN u.month_requests >= u.monthly_requests + u.extra_requests THEN 'monthly'
-                             WHEN u.month_tokens + u.reserved_tokens + i.tokens > u.monthly_tokens + u.extra_tokens THEN 'tokens'
+                             -- Nothing is so small that it needs no token.
+                             WHEN u.month_tokens + u.reserved_tokens + greatest(i.tokens, 1) > u.monthly_tokens + u.extra_tokens
+                             THEN 'tokens'
                              WHEN u.month_cost_nanos + u.reserved_nanos + v_nano > u.monthly_cost_nanos + u.extra_nanos THEN 'cost'
                              WHEN u.minute_requests >= u.requests_per_minute THEN 'perMinute'
                              WHEN u.pending_requests >= u.concurrent_requests THEN 'concurrent' END;
@@ -211,12 +213,13 @@ BEGIN
                                               u.month_cost_nanos + u.reserved_nanos, u.pending_requests, u),
                                     CASE WHEN v_verdict IN ('not-in-plan', 'limit') THEN v_reason END,
                                     CASE WHEN v_verdict = 'too-many-tokens' THEN u.max_tokens_per_request END,
-                                    CASE WHEN v_verdict = 'too-many-tokens' OR v_reason = 'tokens' THEN i.tokens
+                                    CASE WHEN v_verdict = 'too-many-tokens' THEN i.tokens
+                                         WHEN v_reason = 'tokens' THEN greatest(i.tokens, 1)
                                          WHEN v_reason = 'cost' THEN v_nano
                                          WHEN v_verdict = 'limit' THEN 1 END,
                                     -- An unpriced model fits no plan that limits money: null is above every limit.
                                     CASE WHEN v_verdict NOT IN ('key-reused', 'again') AND v_verdict NOT LIKE 'keeps-%' THEN
-                                        tk_upgrade(u, i.type, i.model, i.tokens, u.month_tokens + u.reserved_tokens,
+                                        tk_upgrade(u, i.type, i.model, greatest(i.tokens, 1), u.month_tokens + u.reserved_tokens,
                                                    CASE WHEN v_rate IS NOT NULL
                                                         THEN u.month_cost_nanos + u.reserved_nanos + v_nano END) END)::tk_decision;
         END IF;
