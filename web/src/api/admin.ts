@@ -8,7 +8,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
-import { call, query } from "./call";
+import { call, leaveBy, query } from "./call";
 import { keysOfUser } from "./plans";
 import type {
   Dashboard,
@@ -108,9 +108,9 @@ export function useChangeUser(id: string) {
   });
 }
 
-/** Be a user for half an hour: this browser is then theirs. */
+/** Be a user for half an hour: this browser is then theirs, and begins at their overview. */
 export function useActAs(id: string) {
-  return useMutation({ mutationFn: () => call(`${userAt(id)}/act`, { method: "POST", body: {} }) });
+  return useMutation({ mutationFn: () => leaveBy(`${userAt(id)}/act`, { method: "POST", body: {} }, "/") });
 }
 
 /** Delete a user with all that is theirs. */
