@@ -9,6 +9,7 @@ import {
 } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
 import { call, leaveBy, query } from "./call";
+import { foundBefore } from "./meanwhile";
 import { keysOfUser } from "./plans";
 import type {
   Dashboard,
@@ -75,7 +76,7 @@ export function usersQuery(asked: UsersAsked) {
 
 /** Users, page by page. */
 export const useUsers = (asked: UsersAsked) =>
-  useInfiniteQuery({ ...usersQuery(asked), placeholderData: keepPreviousData });
+  useInfiniteQuery({ ...usersQuery(asked), placeholderData: (before) => foundBefore(before) });
 
 /** One user. */
 export function useUser(id: string) {
