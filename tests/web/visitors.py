@@ -153,10 +153,6 @@ class Visitor:
         await self.settled()
         await self.page.locator("[role=status]:visible:text-is('Live')").wait_for()
 
-    def forgive(self, status: int) -> None:
-        """Pass over refusals of a page that has been left: it may have asked once more before it was gone."""
-        self.troubles[:] = [each for each in self.troubles if f"status of {status}" not in each]
-
     async def follow(self, link: Locator) -> None:
         """Go by a link to another page: until that has come, the old one is still there, heading and all."""
         before = await self.page.title()

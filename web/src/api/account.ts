@@ -1,5 +1,6 @@
 import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { call, fileAt } from "./call";
+import { segment } from "@/shared/segment";
+import { call, fileAt, leaveBy } from "./call";
 import type { Account, AccountFound, MailAsked, WaysToSignIn } from "./types";
 
 /** The one who is signed in, and who it is in truth. */
@@ -28,21 +29,21 @@ export function useChangeAccount() {
   });
 }
 
-/** Delete one's account with all that is in it; `confirm` is one's own address. */
+/** Delete one's account with all that is in it, and go; `confirm` is one's own address. */
 export function useDeleteAccount() {
   return useMutation({
-    mutationFn: (confirm: string) =>
-      call<{ isComplete: boolean }>("/api/account", { method: "DELETE", body: { confirm } }),
+    mutationFn: (confirm: string) => leaveBy("/api/account", { method: "DELETE", body: { confirm } }, "/"),
   });
 }
 
 /** Everything about oneself, as an archive. */
 export const everything = (): Promise<Blob> => fileAt("/api/account/export");
 
-/** Be oneself again. */
-export function useStopActing() {
+/** Be oneself again, where one looks at the user with an id. */
+export function useStopActing(id: string) {
   return useMutation({
-    mutationFn: () => call("/api/account/stop-acting", { method: "POST", body: {} }),
+    mutationFn: () =>
+      leaveBy("/api/account/stop-acting", { method: "POST", body: {} }, `/admin/users/${segment(id)}`),
   });
 }
 
@@ -75,7 +76,4 @@ export const signInByCode = (email: string, code: string): Promise<unknown> =>
   call("/api/sign-in/code", { method: "POST", body: { email, code } });
 
 /** End the sign-in, and go to where one signs in. */
-export async function signOut(): Promise<void> {
-  await call("/api/account/sign-out", { method: "POST" });
-  location.assign("/");
-}
+export const signOut = (): Promise<void> => leaveBy("/api/account/sign-out", { method: "POST" }, "/");

@@ -1,5 +1,6 @@
-import { infiniteQueryOptions, keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { infiniteQueryOptions, useInfiniteQuery } from "@tanstack/react-query";
 import { call, query } from "./call";
+import { foundBefore } from "./meanwhile";
 import type { Act, ActOfAll } from "./types";
 
 /** What is looked for: the names are those of the API, and of the page's address. */
@@ -37,7 +38,7 @@ export function activityQuery(whose: Whose, asked: ActivityAsked) {
 
 /** What was done, newest first, page by page. */
 export const useActivity = (whose: Whose, asked: ActivityAsked) =>
-  useInfiniteQuery({ ...activityQuery(whose, asked), placeholderData: keepPreviousData });
+  useInfiniteQuery({ ...activityQuery(whose, asked), placeholderData: (before) => foundBefore(before) });
 
 /** Where all that matches is as a file. */
 export const activityAddress = (whose: Whose, asked: ActivityAsked, format: "csv" | "jsonl"): string =>

@@ -8,7 +8,8 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
-import { call, query } from "./call";
+import { call, leaveBy, query } from "./call";
+import { foundBefore } from "./meanwhile";
 import { keysOfUser } from "./plans";
 import type {
   Dashboard,
@@ -75,7 +76,7 @@ export function usersQuery(asked: UsersAsked) {
 
 /** Users, page by page. */
 export const useUsers = (asked: UsersAsked) =>
-  useInfiniteQuery({ ...usersQuery(asked), placeholderData: keepPreviousData });
+  useInfiniteQuery({ ...usersQuery(asked), placeholderData: (before) => foundBefore(before) });
 
 /** One user. */
 export function useUser(id: string) {
@@ -108,9 +109,9 @@ export function useChangeUser(id: string) {
   });
 }
 
-/** Be a user for half an hour: this browser is then theirs. */
+/** Be a user for half an hour: this browser is then theirs, and begins at their overview. */
 export function useActAs(id: string) {
-  return useMutation({ mutationFn: () => call(`${userAt(id)}/act`, { method: "POST", body: {} }) });
+  return useMutation({ mutationFn: () => leaveBy(`${userAt(id)}/act`, { method: "POST", body: {} }, "/") });
 }
 
 /** Delete a user with all that is theirs. */

@@ -1,6 +1,5 @@
 import {
   infiniteQueryOptions,
-  keepPreviousData,
   queryOptions,
   useInfiniteQuery,
   useMutation,
@@ -9,6 +8,7 @@ import {
 } from "@tanstack/react-query";
 import { accountQuery } from "./account";
 import { call, query } from "./call";
+import { foundBefore } from "./meanwhile";
 import type { Alert, AlertOfAll, AlertsFound } from "./types";
 
 /** What is looked for: the name is that of the API, and of the page's address. */
@@ -47,7 +47,7 @@ export function alertsQuery(whose: Whose, asked: AlertsAsked) {
 
 /** What was told, newest first, page by page. */
 export const useAlerts = (whose: Whose, asked: AlertsAsked) =>
-  useInfiniteQuery({ ...alertsQuery(whose, asked), placeholderData: keepPreviousData });
+  useInfiniteQuery({ ...alertsQuery(whose, asked), placeholderData: (before) => foundBefore(before) });
 
 const unseenQuery = queryOptions({
   queryKey: [...KEY, "unseen"],

@@ -1,5 +1,6 @@
-import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
+import { queryOptions, useQuery } from "@tanstack/react-query";
 import { call, query } from "./call";
+import { usedBefore } from "./meanwhile";
 import type { Analytics, Dimension, Granularity } from "./types";
 
 /** Whose numbers: one's own; for operators also those of all, or of one user. */
@@ -28,4 +29,8 @@ export function analyticsQuery(whose: Whose, asked: Asked) {
 
 /** Sums of a period, beside those of the period before. */
 export const useAnalytics = (whose: Whose, asked: Asked, isAsked = true) =>
-  useQuery({ ...analyticsQuery(whose, asked), enabled: isAsked, placeholderData: keepPreviousData });
+  useQuery({
+    ...analyticsQuery(whose, asked),
+    enabled: isAsked,
+    placeholderData: (before) => usedBefore(before),
+  });

@@ -1,4 +1,5 @@
 import { confirmation } from "./confirmation";
+import { ending } from "./ending";
 
 /** What the service says where it does not say yes (RFC 9457), or that it could not be reached: status 0. */
 export class Problem extends Error {
@@ -28,6 +29,8 @@ interface Options {
   method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   body?: unknown;
   signal?: AbortSignal;
+  /** Whether it ends the sign-in that this page was opened with. */
+  isLast?: boolean;
 }
 
 // A wrong code is told where it was typed; everywhere else 401 is the end of the sign-in.
@@ -47,9 +50,16 @@ export async function fileAt(path: string): Promise<Blob> {
   return (await yes(path, {})).blob();
 }
 
+/** Call what ends the sign-in of this page, and go on elsewhere; until then nothing else is asked or heeded. */
+export async function leaveBy(path: string, options: Options, place: string): Promise<void> {
+  await call(path, { ...options, isLast: true });
+  location.assign(place);
+}
+
 async function yes(path: string, options: Options): Promise<Response> {
   const answer = await answerOf(path, options);
   if (answer.ok) return answer;
+  if (!options.isLast) await ending.isOff();
   const problem = await readProblem(answer);
   if (path.startsWith(SIGN_IN)) throw problem;
   const isAnew =
@@ -64,7 +74,13 @@ async function yes(path: string, options: Options): Promise<Response> {
   throw problem;
 }
 
-async function answerOf(path: string, { method = "GET", body, signal }: Options): Promise<Response> {
+async function answerOf(path: string, options: Options): Promise<Response> {
+  if (options.isLast) return ending.by(() => fetched(path, options));
+  await ending.isOff();
+  return fetched(path, options);
+}
+
+function fetched(path: string, { method = "GET", body, signal }: Options): Promise<Response> {
   return fetch(path, {
     method,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },

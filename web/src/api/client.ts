@@ -1,5 +1,6 @@
 import { QueryClient } from "@tanstack/react-query";
 import { Problem } from "./call";
+import { ending, listen } from "./ending";
 
 const MOST_RETRIES = 2;
 
@@ -12,6 +13,9 @@ export const client = new QueryClient({
     },
   },
 });
+
+// What is on its way is let go of: it would come back with a refusal.
+listen(() => void (ending.isUnderWay ? client.cancelQueries() : client.invalidateQueries()));
 
 /** What the service understood and refused, it refuses again. */
 function mayPass(problem: Error): boolean {

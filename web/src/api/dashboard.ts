@@ -2,6 +2,7 @@ import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { type Status, subscribe } from "@/live/stream";
 import { call } from "./call";
+import { useIsEnding } from "./ending";
 import type { Dashboard } from "./types";
 
 const KEY = ["dashboard"];
@@ -24,7 +25,9 @@ export const useDashboard = () => useQuery(dashboardQuery);
 export function useLiveDashboard(userId: string): Status {
   const client = useQueryClient();
   const [status, setStatus] = useState<Status>("connecting");
+  const isEnding = useIsEnding();
   useEffect(() => {
+    if (isEnding) return;
     let settling: ReturnType<typeof setTimeout> | undefined;
     const follow = () => {
       settling = undefined;
@@ -43,7 +46,7 @@ export function useLiveDashboard(userId: string): Status {
       clearTimeout(settling);
       stop();
     };
-  }, [client, userId]);
+  }, [client, userId, isEnding]);
   useEffect(() => {
     if (status === "live") return;
     const asking = setInterval(() => void client.invalidateQueries({ queryKey: KEY }), ASKED_AGAIN_MS);

@@ -1,6 +1,5 @@
 import {
   infiniteQueryOptions,
-  keepPreviousData,
   useInfiniteQuery,
   useMutation,
   useQuery,
@@ -8,6 +7,7 @@ import {
 } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
 import { call, query } from "./call";
+import { foundBefore } from "./meanwhile";
 import type { RequestsFound, WholeRequest } from "./types";
 
 /** What a list of requests is narrowed to: the names are those of the API, and of the page's address. */
@@ -48,7 +48,7 @@ export function requestsQuery(filters: RequestFilters, userId?: string) {
 
 /** Requests, newest first, page by page. */
 export const useRequests = (filters: RequestFilters, userId?: string) =>
-  useInfiniteQuery({ ...requestsQuery(filters, userId), placeholderData: keepPreviousData });
+  useInfiniteQuery({ ...requestsQuery(filters, userId), placeholderData: (before) => foundBefore(before) });
 
 /** Where all that match can be downloaded. */
 export function downloadAddress(filters: RequestFilters, format: "csv" | "jsonl", userId?: string): string {

@@ -1,6 +1,5 @@
 import {
   infiniteQueryOptions,
-  keepPreviousData,
   queryOptions,
   useInfiniteQuery,
   useMutation,
@@ -8,6 +7,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { call, query } from "./call";
+import { foundBefore } from "./meanwhile";
 import type { DeliveriesPage, NewWebhook, Webhook, WebhookChange, WebhookMade, WebhookTested } from "./types";
 
 const PATH = "/api/admin/webhooks";
@@ -45,7 +45,7 @@ export function useDeliveries(id: string, state: string) {
       getNextPageParam: (page) => page.nextCursor,
       refetchInterval: AGAIN_MS,
     }),
-    placeholderData: keepPreviousData,
+    placeholderData: (before) => foundBefore(before),
   });
 }
 

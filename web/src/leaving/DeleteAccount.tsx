@@ -42,7 +42,7 @@ function Asking({ email, onClose }: { email: string; onClose: () => void }) {
       verb="Delete my account for good"
       isPending={remove.isPending}
       problem={remove.error}
-      onMeant={() => remove.mutate(email, { onSuccess: () => location.assign("/") })}
+      onMeant={() => remove.mutate(email)}
       onClose={onClose}
     >
       This cannot be undone. Type your address to say that it is meant.

@@ -6,9 +6,7 @@ import styles from "./Shell.module.css";
 
 /** An operator sees what somebody else does: told on every page, with the way back. */
 export function ActingBanner({ account }: { account: Account }) {
-  const stop = useStopActing();
-  const goBack = () =>
-    stop.mutate(undefined, { onSuccess: () => location.assign(`/admin/users/${account.id}`) });
+  const stop = useStopActing(account.id);
   return (
     <section className={styles.acting} aria-label="Acting as somebody else">
       <IconWarning />
@@ -16,7 +14,7 @@ export function ActingBanner({ account }: { account: Account }) {
         You act as <strong>{account.email}</strong>. What you do is noted as yours.
         {stop.error !== null && <span role="alert"> {stop.error.detail}</span>}
       </p>
-      <Button size="compact-sm" variant="default" loading={stop.isPending} onClick={goBack}>
+      <Button size="compact-sm" variant="default" loading={stop.isPending} onClick={() => stop.mutate()}>
         Stop
       </Button>
     </section>

@@ -1,22 +1,43 @@
+import { Skeleton } from "@mantine/core";
+import type { useAnalytics } from "@/api/analytics";
 import type { Group } from "@/api/types";
 import { BarList } from "@/shared/BarList";
 import { EmptyState } from "@/shared/EmptyState";
 import { NONE } from "@/shared/format";
+import { Loaded } from "@/shared/Loaded";
 import { Panel } from "@/shared/Panel";
 import { amountOf, MEASURES, type Measure, nameOf } from "./measure";
 
 interface BreakdownProps {
   title: string;
-  groups: Group[];
+  query: ReturnType<typeof useAnalytics>;
   measure: Measure;
   /** Where the requests of a group are listed: the filter that it is. */
   filter?: "model" | "category" | "requestType";
-  actions?: React.ReactNode;
 }
 
+// As high as what stands in for the whole of the usage.
+const OUTLINE = 280;
+
 /** What the usage consists of, the largest part first. */
-export function Breakdown({ title, groups, measure, filter, actions }: BreakdownProps) {
-  const { label, told } = MEASURES[measure];
+export function Breakdown({ title, query, measure, filter }: BreakdownProps) {
+  return (
+    <Panel title={title} note={MEASURES[measure].label.toLowerCase()}>
+      <Loaded query={query} skeleton={<Skeleton height={OUTLINE} />}>
+        {({ groups }) => <Parts groups={groups} measure={measure} filter={filter} />}
+      </Loaded>
+    </Panel>
+  );
+}
+
+interface PartsProps {
+  groups: Group[];
+  measure: Measure;
+  filter: BreakdownProps["filter"];
+}
+
+function Parts({ groups, measure, filter }: PartsProps) {
+  const { told } = MEASURES[measure];
   const bars = groups
     .filter(({ totals }) => totals.requests > 0)
     .map(({ key, totals }) => ({
@@ -27,17 +48,11 @@ export function Breakdown({ title, groups, measure, filter, actions }: Breakdown
       ...linkOf(key, filter),
     }))
     .toSorted((a, b) => b.value - a.value);
-  return (
-    <Panel title={title} note={label.toLowerCase()} actions={actions}>
-      {bars.length === 0 ? (
-        <EmptyState title="No requests in this time">A longer period looks further back.</EmptyState>
-      ) : bars.every((bar) => bar.told === NONE) ? (
-        <EmptyState title="No cost is known">The models that were used have no price yet.</EmptyState>
-      ) : (
-        <BarList bars={bars} />
-      )}
-    </Panel>
-  );
+  if (bars.length === 0)
+    return <EmptyState title="No requests in this time">A longer period looks further back.</EmptyState>;
+  if (bars.every((bar) => bar.told === NONE))
+    return <EmptyState title="No cost is known">The models that were used have no price yet.</EmptyState>;
+  return <BarList bars={bars} />;
 }
 
 const linkOf = (key: string, filter: BreakdownProps["filter"]) =>

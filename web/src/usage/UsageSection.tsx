@@ -57,14 +57,14 @@ export function UsageSection({
             <div className={styles.pair}>
               <Breakdown
                 title="By model"
-                groups={analytics.groups}
+                query={byModel}
                 measure={measure}
                 {...(isLinked ? { filter: "model" } : {})}
               />
               {isSecondKnown ? (
                 <Breakdown
                   title={second === "plan" ? "By plan" : "By category"}
-                  groups={bySecond.data?.groups ?? []}
+                  query={bySecond}
                   measure={measure}
                   {...(isLinked ? { filter: "category" } : {})}
                 />

@@ -1,6 +1,7 @@
 import { Select } from "@mantine/core";
 import { useTopUsers } from "@/api/admin";
-import { BarList } from "@/shared/BarList";
+import type { TopUsers as Top } from "@/api/types";
+import { type Bar, BarList } from "@/shared/BarList";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
 import { Panel } from "@/shared/Panel";
@@ -15,7 +16,9 @@ const MOST = 10;
 export function TopUsers({ days }: { days: Days }) {
   const [by, order] = useBy();
   const top = useTopUsers({ ...lastDays(days, "UTC"), by, limit: MOST });
-  const { of, write, none } = ORDERS[by];
+  const bars = top.data && barsOf(top.data.items, by);
+  // By something else nobody may have been among them, and yet there are some.
+  const isKnown = !(top.isPlaceholderData && bars?.length === 0);
   const choice = (
     <Select
       size="xs"
@@ -29,25 +32,27 @@ export function TopUsers({ days }: { days: Days }) {
   );
   return (
     <Panel title="Top users" {...(days === 1 ? { note: "today" } : {})} actions={choice}>
-      <Loaded query={top} skeleton={<SkeletonRows rows={5} />}>
-        {({ items }) => {
-          const bars = items
-            .map(({ user, totals }) => ({
-              key: user.id,
-              label: user.name ?? user.email ?? user.id,
-              value: of(totals) ?? 0,
-              told: write(totals),
-              to: `/admin/users/${user.id}`,
-            }))
-            // What costs nothing was used all the same; nobody is among the top by failures without one.
-            .filter(({ value }) => value > 0 || by === "cost");
-          return bars.length === 0 ? (
-            <EmptyState title={none}>A longer period looks further back.</EmptyState>
+      <Loaded query={{ ...top, data: isKnown ? bars : undefined }} skeleton={<SkeletonRows rows={5} />}>
+        {(found) =>
+          found.length === 0 ? (
+            <EmptyState title={ORDERS[by].none}>A longer period looks further back.</EmptyState>
           ) : (
-            <BarList bars={bars} most={MOST} />
-          );
-        }}
+            <BarList bars={found} most={MOST} />
+          )
+        }
       </Loaded>
     </Panel>
   );
 }
+
+const barsOf = (items: Top["items"], by: By): Bar[] =>
+  items
+    .map(({ user, totals }) => ({
+      key: user.id,
+      label: user.name ?? user.email ?? user.id,
+      value: ORDERS[by].of(totals) ?? 0,
+      told: ORDERS[by].write(totals),
+      to: `/admin/users/${user.id}`,
+    }))
+    // What costs nothing was used all the same; nobody is among the top by failures without one.
+    .filter(({ value }) => value > 0 || by === "cost");

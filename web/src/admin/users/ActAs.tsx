@@ -30,11 +30,7 @@ function Asking({ user, onClose }: { user: DirectoryEntry; onClose: () => void }
       </p>
       {act.error !== null && <ErrorState problem={act.error} />}
       <div className={dialog.buttons}>
-        <Button
-          size="xs"
-          loading={act.isPending}
-          onClick={() => act.mutate(undefined, { onSuccess: () => location.assign("/") })}
-        >
+        <Button size="xs" loading={act.isPending} onClick={() => act.mutate()}>
           Act as them
         </Button>
         <Button size="xs" variant="default" onClick={onClose}>
