@@ -5,13 +5,16 @@ How soon it is painted is measured: `bench/measures/pages.py`.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import statistics
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Response
+from playwright.async_api import Browser, Error, Response, Route
 
+from tests.web.post import Post, somebody
 from tests.web.visitors import Served, visiting
 
 _LOADS = 3
@@ -26,8 +29,14 @@ new PerformanceObserver((list) => list.getEntries().forEach((entry) => {
 })).observe({ type: "layout-shift", buffered: true });"""
 
 
+# Passkeys of somebody, every other one synced.
+_HOLD = """INSERT INTO passkeys (credential_id, user_id, public_key, sign_count, name, transports, is_synced)
+SELECT sha256(u.id::text::bytea || each::text::bytea), u.id, 'key', 0, 'My phone', '{}', each % 2 = 0
+FROM users AS u, generate_series(1, $2) AS each WHERE u.email = $1"""
+
+
 @pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("path", ["/", "/requests", "/plan"])
+@pytest.mark.parametrize("path", ["/", "/requests", "/plan", "/settings/security"])
 async def test_nothing_jumps_while_a_page_is_loaded(
     chromium: Browser, served: Served, *, path: str, width: int
 ) -> None:
@@ -49,6 +58,35 @@ async def test_nothing_jumps_while_a_page_is_loaded(
             await visitor.page.wait_for_timeout(500)
             seen.append(await visitor.page.evaluate("window.seen"))
     assert statistics.median(each["shift"] for each in seen) == 0, [each["moved"] for each in seen]
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("held", [0, 1, 3])
+async def test_nothing_jumps_where_passkeys_come_late(chromium: Browser, post: Post, *, held: int, width: int) -> None:
+    email = post.newcomer()
+    async with somebody(chromium, post) as visitor:
+        await visitor.go("/")
+        await visitor.page.get_by_label("E-mail address").fill(email)
+        await visitor.page.get_by_role("button", name="Continue with e-mail").click()
+        await visitor.page.get_by_label("Code").fill((await post.box.next(email)).code)
+        await visitor.at_dashboard()
+        kept = await visitor.context.storage_state()
+    await post.site.owner.execute(_HOLD, email, held)
+    async with visiting(chromium, post.served, width=width, signed_in=kept, is_watched=False) as visitor:
+        await visitor.context.add_init_script(_OBSERVE)
+        await visitor.context.route("**/api/**", _late)
+        await visitor.open("/settings/security")
+        await visitor.page.get_by_role("heading", name="GitHub").wait_for()
+        await visitor.page.wait_for_timeout(500)
+        seen = await visitor.page.evaluate("window.seen")
+    assert seen["shift"] == 0, seen["moved"]
+
+
+async def _late(route: Route) -> None:
+    """Answer when the page has long been painted; what stands below comes first."""
+    await asyncio.sleep(0.3 if "/account/sessions" in route.request.url else 0.6)
+    with suppress(Error):
+        await route.continue_()
 
 
 async def test_the_first_page_loads_little_script(chromium: Browser, served: Served) -> None:

@@ -15,19 +15,22 @@ import { ownPlanQuery, plansQuery } from "./api/plans";
 import { requestsQuery } from "./api/requests";
 import { type Order, sessionQuery, sessionsQuery } from "./api/sessions";
 import { settingsQuery } from "./api/settings";
-import type { Account, AccountFound, Settings } from "./api/types";
+import type { Account, AccountFound, Settings, WaysToSignIn } from "./api/types";
 import { webhooksQuery } from "./api/webhooks";
 import { filtersOf, type Narrowed } from "./requests/narrowed";
 import { daysOf } from "./shared/period";
 import { askedOf } from "./usage/asked";
 
-/** Take what the service has written into the page: who is signed in, and their settings. */
+type Known = AccountFound & { settings: Settings; ways: WaysToSignIn };
+
+/** Take what the service has written into the page: who is signed in, their settings, and how one signs in. */
 export function readKnown(): void {
   const told = document.getElementById("known")?.textContent;
   if (!told) return;
-  const { settings, ...found } = JSON.parse(told) as AccountFound & { settings: Settings };
+  const { settings, ways, ...found } = JSON.parse(told) as Known;
   client.setQueryData(accountQuery.queryKey, accountOf(found));
   client.setQueryData(settingsQuery.queryKey, settings);
+  client.setQueryData(waysQuery.queryKey, ways);
 }
 
 /** What a page asks for, asked before it is drawn, and as soon as somebody points at a link to it. */
@@ -47,7 +50,6 @@ export const early = {
   },
   security: () => {
     begin(passkeysQuery);
-    begin(waysQuery);
     beginPages(loginsQuery);
   },
   keys: (whose: KeysOf) => beginPages(keysQuery(whose)),

@@ -14,6 +14,7 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.pages import asset, page
 from tollkeeper.http.preferences import SettingsShown
 from tollkeeper.http.routing import get
+from tollkeeper.http.sign_in import WaysToSignIn
 from tollkeeper.http.wire import Heard, encode
 
 _SIGNED_IN: Final = Operation("signed-in")
@@ -54,6 +55,7 @@ class Known(Heard, frozen=True, kw_only=True):
     account: AccountShown
     acting_as: ActingAs | None
     settings: SettingsShown
+    ways: WaysToSignIn
 
 
 @get(APP_PATHS, Operation("public", in_api=False))
@@ -69,7 +71,8 @@ async def app(request: Exchange) -> Answer:
     user = await users.show(database, caller.user_id)
     held = await passkeys.count(database, caller.user_id)
     account = AccountShown.of(user, passkeys=held)
-    known = encode(Known(account=account, acting_as=await acting_as(database, caller), settings=settings))
+    acting = await acting_as(database, caller)
+    known = encode(Known(account=account, acting_as=acting, settings=settings, ways=WaysToSignIn.of(request.backend)))
     return request.parts.assets.page(request.template or "/", role=user.role, known=known)
 
 

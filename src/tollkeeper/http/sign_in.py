@@ -19,6 +19,7 @@ from tollkeeper.errors import (
     TooManyAttempts,
     Unavailable,
 )
+from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
@@ -89,6 +90,12 @@ class WaysToSignIn(Heard, frozen=True, kw_only=True):
     passkeys: Literal[True] = True
     sign_up: Policy
 
+    @classmethod
+    def of(cls, backend: Backend) -> WaysToSignIn:
+        """Tell what is set up here."""
+        has_github = backend.github is not None
+        return cls(is_mailed=backend.has_mail, github=has_github, sign_up=backend.sign_up.policy)
+
 
 class Disconnected(Heard, frozen=True, kw_only=True):
     """GitHub signs in no more; the e-mail address does, and passkeys do."""
@@ -138,9 +145,7 @@ _BY_LINK: Final = Operation("public", in_api=False, problems=(NobodyKnown, NotAl
 async def show_ways(request: Exchange) -> Answer:
     """For pages of one's own; the page that is served knows them."""
     request.asked(Said)
-    backend = request.backend
-    has_github = backend.github is not None
-    return Answer.of(WaysToSignIn(is_mailed=backend.has_mail, github=has_github, sign_up=backend.sign_up.policy))
+    return Answer.of(WaysToSignIn.of(request.backend))
 
 
 @post("/api/sign-in/email", ASK)

@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
+import { useAccount } from "@/api/account";
 import { knowsPasskeys, usePasskeys } from "@/api/passkeys";
 import type { Passkey } from "@/api/types";
 import { Tag } from "@/shared/badges";
@@ -34,24 +35,47 @@ export function PasskeysPanel() {
   return (
     <>
       <Panel title="Passkeys" flush actions={add}>
-        <Loaded query={passkeys} skeleton={<SkeletonRows rows={2} />}>
-          {(found) =>
-            found.length === 0 ? (
-              <EmptyState title="No passkeys">
-                {knowsPasskeys()
-                  ? "With a passkey you sign in by fingerprint, face or the code of your device, and wait for no mail. Nobody can phish it."
-                  : "This browser knows no passkeys, or this page did not come over a secure connection."}
-              </EmptyState>
-            ) : (
-              <Table rows={found} columns={columns(setDoing)} keyOf={({ id }) => id} />
-            )
-          }
+        <Loaded query={passkeys} skeleton={<Outline />}>
+          {(found) => <Passkeys found={found} act={setDoing} />}
         </Loaded>
       </Panel>
       {doing?.what === "add" && <AddPasskey onClose={close} />}
       {doing?.what === "rename" && <RenamePasskey of={doing.passkey} onClose={close} />}
       {doing?.what === "remove" && <RemovePasskey of={doing.passkey} onClose={close} />}
     </>
+  );
+}
+
+function Passkeys({ found, act }: { found: Passkey[]; act: (doing: Doing) => void }) {
+  if (found.length > 0) return <Table rows={found} columns={columns(act)} keyOf={({ id }) => id} />;
+  return (
+    <EmptyState title="No passkeys">
+      {knowsPasskeys()
+        ? "With a passkey you sign in by fingerprint, face or the code of your device, and wait for no mail. Nobody can phish it."
+        : "This browser knows no passkeys, or this page did not come over a secure connection."}
+    </EmptyState>
+  );
+}
+
+const SOME: Omit<Passkey, "id"> = {
+  name: "Passkey",
+  createdAt: "2026-01-01T00:00:00Z",
+  lastUsedAt: null,
+  isSynced: true,
+  transports: [],
+};
+
+/** Stands in for them, exactly as high: how many there are is known with the account. */
+function Outline() {
+  const held = useAccount().data?.passkeys ?? 0;
+  const found = Array.from({ length: held }, (_, place) => ({ ...SOME, id: String(place) }));
+  return (
+    <div className={styles.outline}>
+      <div className={styles.room} aria-hidden="true">
+        <Passkeys found={found} act={() => undefined} />
+      </div>
+      <SkeletonRows rows={held || 2} />
+    </div>
   );
 }
 
