@@ -24,8 +24,13 @@ _LINE: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def start_logging(level: str, form: str) -> None:
-    """Log to standard error, nothing about single requests that were answered."""
-    logging.basicConfig(level=level.upper(), handlers=[handler(form)], force=True)
+    """Log to standard error, nothing about single requests that were answered. Of others no more than their warnings.
+
+    What libraries have to say at lesser levels is what they send and hear, headers and all.
+    """
+    ours = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(ours, logging.WARNING), handlers=[handler(form)], force=True)
+    logging.getLogger("tollkeeper").setLevel(ours)
 
 
 def handler(form: str, stream: Any = None) -> logging.Handler:

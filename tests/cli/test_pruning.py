@@ -154,6 +154,10 @@ async def test_texts_go_as_plans_say_and_those_of_other_plans_stay(
         (["--rows-older-than", "0"], "--rows-older-than must be from 1 to "),
         (["--texts-before", "2020-01-01", "--texts-older-than", "3"], "--texts-before or --texts-older-than, not both"),
         (["--rows-before", "yesterday"], "yesterday"),
+        (["--rows-before", "0001-01-01"], "from 1970 to 9998"),
+        (["--texts-before", "0001-01-01", "--dry-run"], "from 1970 to 9998"),
+        (["--rows-before", "0001-01-01T00:00:00+14:00"], "from 1970 to 9998"),
+        (["--texts-before", "9999-12-31T23:59:59-14:00"], "from 1970 to 9998"),
     ],
 )
 async def test_a_line_that_cannot_be_meant_is_told(operator: Operator, words: list[str], message: str) -> None:

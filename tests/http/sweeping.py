@@ -145,6 +145,7 @@ def logged() -> Generator[io.StringIO]:
     finally:
         root.handlers[:] = kept
         root.setLevel(level)
+        logging.getLogger("tollkeeper").setLevel(logging.NOTSET)
 
 
 _TABLES: Final = (

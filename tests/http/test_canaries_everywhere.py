@@ -233,7 +233,7 @@ async def test_of_a_thousand_secrets_through_every_route_and_error_none_is_found
         written = log.getvalue()
     assert canaries.count > LEAST
     assert {200, 201, 400, 401, 403, 404, 422} <= set(statuses)
-    assert '"debug"' in written
+    assert '"warning"' in written
     await nowhere(canaries, house, written)
 
 

@@ -14,6 +14,8 @@ from tollkeeper import logs
 from tollkeeper.errors import Invalid, TollkeeperError
 from tollkeeper.store.database import StatementFailed
 
+from .sweeping import logged
+
 CANARY = "canary-4711"
 
 
@@ -93,3 +95,14 @@ def test_json_is_one_object_a_line() -> None:
     handler.handle(logging.makeLogRecord({"msg": "two\nlines", "levelname": "ERROR", "name": "x"}))
     assert msgspec.json.decode(stream.getvalue())["message"] == "two\nlines"
     assert stream.getvalue().count("\n") == 1
+
+
+def test_what_libraries_send_and_hear_is_not_logged_at_any_level() -> None:
+    with logged() as log:
+        logging.getLogger("httpcore2.http11").debug("receive_response_headers.complete")
+        logging.getLogger("asyncio").warning("took long")
+        logging.getLogger("tollkeeper.jobs").debug("looked")
+    assert [each["message"] for each in map(msgspec.json.decode, log.getvalue().splitlines())] == [
+        "took long",
+        "looked",
+    ]

@@ -25,6 +25,9 @@ _BEYOND = """() => {
   });
   return [document.documentElement.scrollWidth - wide, beyond.map((each) => each.outerHTML.slice(0, 150))];
 }"""
+# Tables that can be scrolled sideways in their card, and by how much.
+_WIDER = """() => [...document.querySelectorAll("table")]
+  .map((each) => each.scrollWidth - each.parentElement.clientWidth).filter((more) => more > 1)"""
 _TINY = {"tokensInput": 40, "tokensOutput": 20, "duration": 900}
 _LARGE = {"tokensInput": 900_000, "tokensOutput": 250_000, "duration": 12_400, "userRating": 4}
 
@@ -105,6 +108,21 @@ async def test_what_opens_fits_too(chromium: Browser, served: Served, signed_in:
             await visitor.page.wait_for_timeout(300)
             await _fits(visitor, f"{path} {opens}")
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+async def test_one_long_word_makes_no_list_wider_than_its_card(chromium: Browser, served: Served, width: int) -> None:
+    email, word = await served.operator(), "https://example.com/" + "x" * 160
+    start = {"prompt": word, "requestId": f"long-{width}", "sessionId": "y" * 190, "model": "z" * 190}
+    await served.call("POST", "/api/chat/track", user=email, says=start)
+    await served.call("POST", "/api/user/variables", user=email, says={"key": "K" * 128, "value": word * 20})
+    async with visiting(chromium, served, width=width) as visitor:
+        await visitor.sign_in(email)
+        for path in ("/", "/requests", "/sessions", "/variables", "/settings/activity", "/admin/activity"):
+            await visitor.open(path)
+            await visitor.page.locator("table").first.wait_for()
+            assert await visitor.page.evaluate(_WIDER) == [], path
+            await _fits(visitor, path)
 
 
 async def test_every_problem_has_its_page(visitor: Visitor) -> None:

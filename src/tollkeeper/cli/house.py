@@ -30,6 +30,8 @@ __all__ = [
     "uuid_of",
 ]
 
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _MOST_LISTED: Final = 1000
 _CONNECTIONS: Final = 2
 _LOCK_SECONDS: Final = 10.0
@@ -132,5 +134,8 @@ def text_of(file: Path) -> str:
 
 
 def in_utc(at: datetime | None) -> datetime | None:
-    """Take a time without a zone as UTC."""
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+    """Take a time without a zone as UTC; ``Misused`` for one that not every zone has a name for."""
+    told = at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+    if told is not None and not _FIRST <= told < _LAST:
+        raise Misused(f"{at} is no time to be told here: from 1970 to 9998 is")
+    return told

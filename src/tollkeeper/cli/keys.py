@@ -41,11 +41,11 @@ async def create(
     async with opened(common) as house:
         made = await keys.create(
             house.database,
-            kind="user" if user else "service",
-            name=service or name or "made on the command line",
+            kind="service" if user is None else "user",
+            name=service if service is not None else name or "made on the command line",
             pepper=house.pepper,
             actor=OPERATOR,
-            user_id=await house.user_id(user) if user else None,
+            user_id=None if user is None else await house.user_id(user),
             scopes=scope,
             expires_at=in_utc(until),
             addresses=address or (),

@@ -70,7 +70,7 @@ _SECURITY: Final[dict[str, Any]] = {
         "type": "apiKey",
         "in": "cookie",
         "name": "__Host-tollkeeper",
-        "description": "A browser, signed in by a link of `tollkeeper user link EMAIL`.",
+        "description": "A browser that signed in: by mail, passkey, GitHub, or a link of `tollkeeper user link EMAIL`.",
     },
 }
 _USER_HEADER: Final[dict[str, Any]] = {
