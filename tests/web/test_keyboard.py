@@ -170,6 +170,7 @@ async def test_escape_closes_the_navigation_of_a_phone_and_leads_back(
 async def test_who_wants_little_motion_gets_none(operator: Visitor, wish: Literal["reduce", "no-preference"]) -> None:
     await operator.page.emulate_media(reduced_motion=wish)
     await operator.open("/requests")
+    await operator.page.get_by_role("link", name="Hello").wait_for()
     slowest = [await operator.page.evaluate(_SLOWEST_MS)]
     await operator.page.get_by_role("link", name="Hello").click()
     await operator.page.get_by_role("dialog").get_by_text("Timeline").wait_for()
