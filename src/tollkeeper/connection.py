@@ -242,11 +242,11 @@ class Connection(asyncio.Protocol):
         return "body" if self._reading == "body" and self._at_hand is self._last else "answer"
 
     def finish(self) -> None:
-        """Answer what is at hand, and then close."""
+        """Answer what has come, and then close."""
         if self._at_hand is None:
             self._transport.close()
         else:
-            self._at_hand.keeps_alive = False
+            (self._next[-1] if self._next else self._at_hand).keeps_alive = False
 
     def end_with(self, error: TollkeeperError) -> None:
         """Answer what is being read with an error, when its turn comes, and close."""
@@ -293,7 +293,7 @@ class Connection(asyncio.Protocol):
         Whoever still sends would have it taken away by the reset that answers what nobody reads: for a while it is read
         and dropped, until they close (RFC 9112, 9.6).
         """
-        has_read_all = self._reading == "nothing" and self._fault is None
+        has_read_all = self._reading == "nothing" and self._fault is None and not self._is_paused
         if has_read_all or self._transport.is_closing() or not self._transport.can_write_eof():
             self._transport.close()
             return

@@ -19,6 +19,10 @@ _BACKLOG: Final = 2048
 _SWEEP_SECONDS: Final = 1.0
 _CANCELLED_SECONDS: Final = 1.0
 
+# What has come when a stop begins, as often as it is looked for and for how long at least.
+_LAST_LOOKS: Final = 10
+_LAST_LOOK_SECONDS: Final = 0.01
+
 
 class Server:
     """What all connections of a process share: the application, and who is connected and is being answered."""
@@ -35,15 +39,21 @@ class Server:
 
     @asynccontextmanager
     async def accepting(self, listener: socket.socket, *, finish_seconds: float = 0.0) -> AsyncGenerator[None]:
-        """Accept connections while the block lasts, then finish what has begun, and cancel what takes longer."""
+        """Accept connections while the block lasts, then finish what has come by then, and cancel what takes longer."""
         accepting = await self._loop.create_server(lambda: Connection(self), sock=listener, backlog=_BACKLOG)
         sweeping = asyncio.create_task(self._sweep())
         try:
             yield
         finally:
+            await self._take_what_has_come()
             accepting.close()
             await self._finish(finish_seconds)
             sweeping.cancel()
+
+    async def _take_what_has_come(self) -> None:
+        """Accept who is connected by now and read what they have sent, which closing would take away with a reset."""
+        for _ in range(_LAST_LOOKS):  # a while alone may be over before anything was looked at
+            await asyncio.sleep(_LAST_LOOK_SECONDS)
 
     async def _finish(self, seconds: float) -> None:
         self._is_finishing = True

@@ -25,14 +25,22 @@ async def pair(open_dir: Path) -> AsyncGenerator[Site]:
 
 
 @pytest.fixture(scope="session")
-async def battered(open_dir: Path) -> AsyncGenerator[Site]:
-    """A data directory without nodes; each test starts its own and leaves none."""
+async def _battered(open_dir: Path) -> AsyncGenerator[Site]:
     site = Site(open_dir / "battered")
     try:
         await site.furnish()
         yield site
     finally:
         await site.close()
+
+
+@pytest.fixture
+async def battered(_battered: Site) -> AsyncGenerator[Site]:
+    """A data directory without nodes; each test starts its own, and none stays behind one that fails."""
+    try:
+        yield _battered
+    finally:
+        await asyncio.gather(*(node.kill() for node in _battered.nodes if node.process.returncode is None))
 
 
 @pytest.fixture

@@ -94,6 +94,12 @@ async def test_what_is_in_flight_at_the_end_is_decided(battered: Site, battered_
     async with held_up(battered, user) as admin:
         sent = [asyncio.create_task(battered_caller.start(node.url, user, f"in-flight-{n}")) for n in range(100)]
         await somebody_waits(admin)
+
+        async def are_connected() -> bool:
+            return node.connections() >= len(sent)
+
+        await until(are_connected)
+        await asyncio.sleep(0.05)  # and have sent what they ask
         ending = asyncio.create_task(node.end())
 
         async def is_refusing() -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import resource
+import socket
 import time
 from typing import Any
 
@@ -355,3 +356,22 @@ async def test_a_stop_does_not_wait_for_who_is_too_slow(service: Site, alice: Pe
         assert time.perf_counter() - began < 10
     assert (await reader.read()).startswith(b"HTTP/1.1 408")
     writer.close()
+
+
+async def test_what_was_sent_before_a_stop_is_answered(service: Site, alice: Person) -> None:
+    sent = request("POST", "/api/chat/track", alice.by_key | {"content-length": "15"}, b'{"prompt": "x"}')
+    with listening(Settings(port=0)) as listener:
+        async with Server(service.application.front).accepting(listener, finish_seconds=30):
+            # Without giving the loop a turn: they are connected, and nobody has accepted them yet.
+            callers = [socket.create_connection(listener.getsockname()[:2]) for _ in range(100)]
+            for n, caller in enumerate(callers):
+                caller.sendall(sent * (1 + n % 3))
+    for n, caller in enumerate(callers):
+        with caller:
+            heard = await asyncio.to_thread(_all_of, caller)
+        assert heard.count(b"HTTP/1.1 201 Created") == 1 + n % 3, heard
+
+
+def _all_of(caller: socket.socket) -> bytes:
+    caller.settimeout(5)
+    return b"".join(iter(lambda: caller.recv(2**16), b""))
