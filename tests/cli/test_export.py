@@ -53,6 +53,24 @@ def test_an_export_is_imported_as_it_was(told: Callable[..., Told], recorded: st
     assert (again["imported"], again["skipped"]) == (0, 419)
 
 
+def test_an_export_changes_nothing_where_it_was_made(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    told("export", "--user", recorded, "--output", file)
+    again = told("import", "tollkeeper", file, "--json").json
+    assert (again["imported"], again["skipped"], again["failed"]) == (0, 419, 0)
+
+
+def test_a_newer_export_brings_only_what_is_new(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    told("export", "--user", recorded, "--output", file)
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:100]))
+    assert told("import", "tollkeeper", file, "--user", "nightly@example.com", "--json").json["imported"] == 100
+    file.write_bytes(b"".join(lines[50:200]))
+    newer = told("import", "tollkeeper", file, "--user", "nightly@example.com", "--json").json
+    assert (newer["imported"], newer["skipped"], newer["failed"]) == (100, 50, 0)
+
+
 def test_rows_name_their_users(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     told("export", "--user", recorded, "--output", file)

@@ -102,6 +102,23 @@ async def test_rows_and_texts_are_pruned_after_a_look_at_what_would_go(
     assert (await operator.json("export"))["exported"] == 40 - plan["requests"]
 
 
+async def test_an_export_of_what_is_pruned_since_is_refused_until_somebody_is_sure(
+    operator: Operator, owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    named, nameless = tmp_path / "named.jsonl", tmp_path / "nameless.jsonl"
+    assert (await operator.json("export", "--output", named))["exported"] == 40
+    rows = [msgspec.json.decode(line) for line in named.read_bytes().splitlines()]
+    nameless.write_bytes(b"\n".join(msgspec.json.encode(row | {"requestId": row["id"]}) for row in rows))
+    pruned = (await operator.json("prune", "--rows-before", await day(owner, 3)))["requests"]
+    known = await operator.json("import", "tollkeeper", named)
+    assert (known["imported"], known["skipped"], known["failed"]) == (0, 40, 0)
+    again = await operator.json("import", "tollkeeper", nameless, code=1)
+    assert (again["imported"], again["skipped"], again["failed"]) == (0, 40 - pruned, pruned)
+    assert again["errors"][0]["field"] == "startedAt"
+    sure = await operator.json("import", "tollkeeper", nameless, "--count-pruned")
+    assert (sure["imported"], sure["skipped"], sure["failed"]) == (pruned, 40 - pruned, 0)
+
+
 async def test_the_settings_decide_when_nothing_is_said(operator: Operator, owner: asyncpg.Connection) -> None:
     done = await operator.json("prune", TOLLKEEPER_RETAIN_ROWS_DAYS="70", TOLLKEEPER_RETAIN_TEXT_DAYS="20")
     assert done["requests"] > 0

@@ -12,16 +12,20 @@ import asyncpg
 import pytest
 from msgspec import structs
 
+from tests.metering.making import a_user
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid
 from tollkeeper.metering import dashboard
 from tollkeeper.metering.importing import SET_BYTES, SET_ROWS, Booked, Importer, Past, in_sets
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.requests import NewRequest, Outcome
+from tollkeeper.metering.retention import LOCK_SECONDS, prune_rows
 from tollkeeper.metering.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 
 THEN = datetime(2024, 2, 28, 22, tzinfo=UTC)
+BEFORE_TIME = datetime(1969, 12, 31, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -127,6 +131,44 @@ async def test_every_month_has_its_partition_before_rows_come(
     await importer.book([a_row(user, place, at=month) for place, month in enumerate(months)])
     where = await owner.fetch("SELECT tableoid::regclass::text AS part FROM chat_requests ORDER BY id")
     assert [row["part"] for row in where] == [f"chat_requests_2023_{month}" for month in ("01", "02", "11")]
+
+
+def as_exported(row: Past, id: UUID | None) -> Past:  # noqa: A002 - as the row calls it
+    """The same request as an export tells it: under its id, and what identifies the row is another."""
+    return replace(row, request=structs.replace(row.request, import_key=f"exported {id}"), id=id)
+
+
+async def test_a_request_that_was_made_here_is_known_by_its_id(
+    importer: Importer, db: Database, owner: asyncpg.Connection, ledger: Ledger, user: UUID
+) -> None:
+    await importer.book([a_row(user, 0)])
+    exported = as_exported(a_row(user, 0), await owner.fetchval("SELECT id FROM chat_requests"))
+    other = await a_user(db, email="other@example.com")
+    copy = as_exported(a_row(other, 0), exported.id)
+    assert await importer.book([exported, copy, exported]) == Booked(imported=1, skipped=2)
+    assert (await dashboard.read(db, ledger, user)).total_requests == 1
+
+
+async def test_what_was_pruned_is_not_counted_again(
+    *, importer: Importer, ledger: Ledger, db: Database, dsns: Addresses, owner: asyncpg.Connection, user: UUID
+) -> None:
+    past = [a_row(user, row, at=THEN + timedelta(days=3 * row)) for row in range(4)]
+    assert (await importer.book(past)).imported == 4
+    exported = as_exported(past[0], await owner.fetchval("SELECT id FROM chat_requests ORDER BY id LIMIT 1"))
+    async with Database.open(dsns.owner, size=1, lock_timeout=LOCK_SECONDS) as keeper:
+        pruned = await prune_rows(keeper, ledger, datetime(2024, 3, 1, tzinfo=UTC), actor=Actor("x"))
+        assert pruned.requests == 1
+        again = await importer.book([*past, exported])
+        assert (again.imported, again.skipped, [each.row for each in again.refused]) == (0, 4, [0])
+        (told,) = again.refused[0].error.fields["errors"]
+        assert (told["field"], told["message"].split(",")[0]) == ("startedAt", "lies before 2024-03-01")
+        assert (await dashboard.read(db, ledger, user)).total_requests == 4
+        sure = Importer(ledger, keeper, counts_pruned=True)
+        never_here = a_row(user, 4, at=THEN + timedelta(minutes=1))
+        assert await sure.book([never_here, *past]) == Booked(imported=1, skipped=4)
+        assert [each.row for each in (await sure.book([a_row(user, 5, at=BEFORE_TIME)])).refused] == [5]
+    assert (await dashboard.read(db, ledger, user)).total_requests == 5
+    assert (await verify(db)).differences == []
 
 
 def test_sets_are_bounded_in_rows_and_in_bytes() -> None:

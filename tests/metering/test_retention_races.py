@@ -123,7 +123,7 @@ async def test_ratings_of_what_is_pruned_right_now_are_counted_or_not_found(
 async def test_several_prune_at_once_while_the_past_comes_in(
     *, ledger: Ledger, db: Database, keeper: Database, owner: asyncpg.Connection, history: History
 ) -> None:
-    importer = Importer(ledger, keeper)
+    importer = Importer(ledger, keeper, counts_pruned=True)
     await importer.book(history.rows(150, FEBRUARY, NOW))
 
     async def bring() -> None:

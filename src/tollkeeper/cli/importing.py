@@ -52,6 +52,9 @@ async def import_(
         datetime | None,
         Parameter(help="When a trace begins that counts its own time; UTC unless it says so [default: 2025-01-01]"),
     ] = None,
+    count_pruned: Annotated[
+        bool, Parameter(help="Count also what began before rows were pruned. What was here before then counts twice.")
+    ] = False,
     common: Common = DEFAULTS,
 ) -> Answer:
     """Book the requests of a file at their own times. They are never refused, and count in their own days and months.
@@ -59,7 +62,8 @@ async def import_(
     Texts are kept as TOLLKEEPER_TEXT_POLICY and the users' plans say.
 
     The same file again changes nothing, and an import that was interrupted goes on where it was: a row is known by
-    format, user, row number and content. Users who are not there yet are added, on the plan free.
+    format, user, row number and content, and one of `tollkeeper export` by the id that it had. Users who are not there
+    yet are added, on the plan free.
     """
     if user is not None and users_by is not None:
         raise Misused("whose requests: give --user EMAIL or --users-by, not both")
@@ -70,7 +74,7 @@ async def import_(
     total = count_rows(format, file)
     async with (
         opened(common, statement_seconds=_SECONDS) as house,
-        books_of(house, assignment.email) as books,
+        books_of(house, assignment.email, counts_pruned=count_pruned) as books,
     ):
         with progress(f"Importing {file.name}", total) as advance:
             await books.add(read(format, file, starting_at=in_utc(starting_at) or RELATIVE_START), advance)
@@ -142,13 +146,16 @@ class Books:
 
 
 @asynccontextmanager
-async def books_of(house: House, email_of: Callable[[PastRequest], str]) -> AsyncGenerator[Books]:
-    """Open the books of a house; ``email_of`` says whose a row is."""
+async def books_of(
+    house: House, email_of: Callable[[PastRequest], str], *, counts_pruned: bool = False
+) -> AsyncGenerator[Books]:
+    """Open the books of a house; ``email_of`` says whose a row is, ``counts_pruned`` is the ``Importer``'s."""
     keeping = Keeping.of(house.settings.text_policy, house.settings.redact_patterns)
     ledger = Ledger(house.database, pending_for=_PENDING_FOR, keeping=keeping)
     own_models = frozenset(each.model for each in await own_prices.listed(house.database))
     async with Database.open(house.addresses.owner, size=1, statement_timeout=_SECONDS) as owner:
-        yield Books(house.database, Importer(ledger, owner), email_of, own_models)
+        importer = Importer(ledger, owner, counts_pruned=counts_pruned)
+        yield Books(house.database, importer, email_of, own_models)
 
 
 def _answer(file: Path, books: Books, *, seconds: float) -> Answer:

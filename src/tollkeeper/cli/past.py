@@ -61,7 +61,8 @@ def past(row: PastRequest, user_id: UUID, *, own_models: Collection[str] = ()) -
         user_agent=row.user_agent,
         started_at=row.started_at,
     )
-    return Past(row.row, request, None if row.status == "pending" else _outcome(row, user_id, own_models))
+    outcome = None if row.status == "pending" else _outcome(row, user_id, own_models)
+    return Past(row.row, request, outcome, row.id)
 
 
 def size_of(row: PastRequest) -> int:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeVar
+from uuid import UUID
 
 from tollkeeper.errors import Invalid, KeyReused, TollkeeperError, Unavailable
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.requests import NewRequest, Outcome
+from tollkeeper.metering.retention import retained
 from tollkeeper.store.database import Statements
 
 __all__ = ["Booked", "Importer", "Past", "Refused", "in_sets"]
@@ -33,11 +35,15 @@ _PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One row of a foreign record. Without ``outcome`` it is still pending."""
+    """One row of a foreign record. Without ``outcome`` it is still pending.
+
+    ``id`` is what the request was called where it was recorded, which may be here.
+    """
 
     row: int
     request: NewRequest
     outcome: Outcome | None
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +67,50 @@ class Booked:
 
 
 class Importer:
-    """Books rows through the ledger. ``owner`` is the database as its owner, who alone may make partitions."""
+    """Books rows through the ledger. ``owner`` is the database as its owner, who alone may make partitions.
 
-    def __init__(self, ledger: Ledger, owner: Statements) -> None:
+    Of pruned requests only names are left, where they had any. So what began before rows were pruned and has no name
+    that is known is refused, as it may be counted already, unless ``counts_pruned`` says that it is not.
+    """
+
+    def __init__(self, ledger: Ledger, owner: Statements, *, counts_pruned: bool = False) -> None:
         self._ledger = ledger
         self._owner = owner
+        self._counts_pruned = counts_pruned
         self._months = set[datetime]()
 
     async def book(self, rows: Sequence[Past]) -> Booked:
         """Book a set. ``Unavailable`` when the database stays away; all other errors are told of their rows."""
-        too_old = [Refused(each.row, _BEFORE_TIME) for each in rows if _started_at(each) < _EPOCH]
+        refused = [Refused(each.row, _BEFORE_TIME) for each in rows if _started_at(each) < _EPOCH]
         fit = [each for each in rows if _started_at(each) >= _EPOCH]
-        await self._have_partitions(fit)
-        return Booked(refused=tuple(too_old)) + await self._book(fit)
+        pruned_before = None if self._counts_pruned else (await _patiently(partial(retained, self._owner))).rows_from
+        are_here = await self._are_here(fit)
+        skipped = sum(map(bool, are_here))
+        new: list[Past] = []
+        for each, is_here in zip(fit, are_here, strict=True):
+            if is_here is None and pruned_before is not None and _started_at(each) < pruned_before:
+                refused.append(Refused(each.row, _maybe_counted(pruned_before)))
+            elif not is_here:
+                new.append(each)
+        await self._have_partitions(new)
+        return Booked(skipped=skipped, refused=tuple(refused)) + await self._book(new)
+
+    async def _are_here(self, rows: Sequence[Past]) -> list[bool | None]:
+        """Say of each whether it is a request of this server: ``False`` if one had its names, ``None`` if none had."""
+        known = await _patiently(
+            partial(
+                self._owner.all,
+                "rows_known",
+                user_ids=[each.request.user_id for each in rows],
+                ids=[each.id for each in rows],
+                client_ids=[each.request.client_id for each in rows],
+                import_keys=[each.request.import_key for each in rows],
+            )
+        )
+        told: list[bool | None] = [None] * len(rows)
+        for row in known:
+            told[row["place"]] = row["is_here"]
+        return told
 
     async def _book(self, rows: Sequence[Past]) -> Booked:
         if not rows:
@@ -139,6 +176,11 @@ def _started_at(row: Past) -> datetime:
 
 def _month(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _maybe_counted(pruned_before: datetime) -> Invalid:
+    message = f"lies before {pruned_before:%Y-%m-%d}, and what began before that was pruned: it may be counted already"
+    return Invalid.field("startedAt", message)
 
 
 _BEFORE_TIME: Final = Invalid.field("startedAt", "lies before 1970")

@@ -6,11 +6,13 @@ That is ``user`` (an e-mail address), ``ipAddress``, ``userAgent``, ``metadata``
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -87,9 +89,11 @@ def _request(row: Row) -> PastRequest:
     given = _decoded(row)
     _check_texts(row, given)
     whole = given.tokens_input is None and given.tokens_output is None
+    own_id = _own_id(given.id)
     return PastRequest(
         row=row.number,
-        fingerprint=row.fingerprint,
+        id=own_id,
+        fingerprint=row.fingerprint if own_id is None else hashlib.sha256(own_id.bytes).digest(),
         started_at=given.started_at.astimezone(UTC),
         status=given.status,
         duration_ms=given.duration,
@@ -121,6 +125,14 @@ def _request(row: Row) -> PastRequest:
         metadata=given.metadata,
         unit_prices=_checked_prices(row, given.unit_prices),
     )
+
+
+def _own_id(text: str | None) -> UUID | None:
+    """Read the id that a server gave; what somebody else wrote there names nothing."""
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 def _decoded(row: Row) -> ExportedRequest:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, Literal, cast
+from uuid import UUID
 
 import msgspec
 
@@ -41,7 +42,10 @@ class PastRequest:
     row: int
     """Counted from 1, without header and blank lines."""
     fingerprint: bytes
-    """SHA-256 of format, row number and the row's bytes: with the user this identifies a row, real twins stay two."""
+    """SHA-256 of format, row number and the row's bytes: with the user this identifies a row, real twins stay two.
+
+    A row of our own export is identified by its ``id``, whatever became of it since and wherever it stands.
+    """
     started_at: datetime
     status: Status
     duration_ms: int | None = None
@@ -59,6 +63,8 @@ class PastRequest:
     cost_source: Literal["computed", "reported", "unpriced"] | None = None
     reported_cost_nanos: int | None = None
     session_id: str | None = None
+    id: UUID | None = None
+    """What our own export says that it is called where it was made."""
     request_id: str | None = None
     request_type: str = "chat"
     category: str | None = None

@@ -27,6 +27,18 @@ SELECT s.*
  ORDER BY s.id
  LIMIT :most;
 
+-- name: rows_known
+-- Of rows from elsewhere, by their places from 0: which are requests of this very server, and which have a name that was
+-- given before, if only to what was pruned since.
+SELECT o.ord - 1 AS place, r.id IS NOT NULL AS is_here
+  FROM unnest(:user_ids::uuid[], :ids::uuid[], :client_ids::text[], :import_keys::text[])
+       WITH ORDINALITY AS o (user_id, id, client_id, import_key, ord)
+  LEFT JOIN chat_requests AS r ON r.user_id = o.user_id AND r.id = o.id
+ WHERE r.id IS NOT NULL
+    OR EXISTS (SELECT FROM request_keys AS k
+                WHERE k.user_id = o.user_id
+                  AND (k.namespace, k.key) IN (('request', o.client_id), ('import', o.import_key)));
+
 -- name: ensure_partitions$
 -- Make the monthly partitions of a range in time, as the owner; answers how many were missing. Of many who come at once
 -- one makes them, as in store.partitions.
