@@ -140,7 +140,14 @@ async def test_files_have_all_and_no_cell_is_a_formula(
 
 @pytest.mark.parametrize(
     ("query", "faulty"),
-    [("limit=0", "limit"), ("from=x", "from"), ("action=", "action"), ("cursor=x", "cursor"), ("user=a@b.c", "user")],
+    [
+        ("limit=0", "limit"),
+        ("from=x", "from"),
+        ("from=2026-05-13&to=2026-05-12", "to"),
+        ("action=", "action"),
+        ("cursor=x", "cursor"),
+        ("user=a@b.c", "user"),
+    ],
 )
 async def test_a_faulty_query_is_refused_by_its_name(service: Site, alice: Person, query: str, faulty: str) -> None:
     heard = await service.call("GET", f"/api/account/activity?{query}", by=alice.by_cookie)

@@ -13,10 +13,11 @@ import pytest
 from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_outcome, started, usage_of
 from tests.metering.pruning import NOW, a_history
 from tollkeeper.activity import Actor
+from tollkeeper.instants import EPOCH
 from tollkeeper.metering import own_prices, repricing, retention
 from tollkeeper.metering.importing import Importer
 from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.price_file import SINCE_EVER, own_price
+from tollkeeper.metering.price_file import own_price
 from tollkeeper.metering.pricing import document_of
 from tollkeeper.metering.repricing import Range, Repriced, reprice
 from tollkeeper.metering.retention import LOCK_SECONDS
@@ -30,10 +31,10 @@ FOR_EVER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def all_of(model: str) -> Range:
-    return Range(model, SINCE_EVER, FOR_EVER)
+    return Range(model, EPOCH, FOR_EVER)
 
 
-async def price(db: Database, model: str, usd: int, *, since: datetime = SINCE_EVER) -> None:
+async def price(db: Database, model: str, usd: int, *, since: datetime = EPOCH) -> None:
     """Let each token cost so many thousandths of a nano-USD times a million: ``usd`` USD a million tokens."""
     rates = {"input": usd * 10**9, "output": usd * 10**9}
     await own_prices.put(db, [own_price(model, since, rates)], actor=Actor("test"))

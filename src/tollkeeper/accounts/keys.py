@@ -15,7 +15,7 @@ import string
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -25,6 +25,7 @@ from tollkeeper.accounts.text import one_line
 from tollkeeper.accounts.tokens import peppered
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, NobodyKnown, NotFound
+from tollkeeper.instants import LAST_YEAR
 from tollkeeper.store.database import Database, Record, Statements, Transaction
 
 Kind = Literal["user", "service"]
@@ -54,7 +55,6 @@ OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
 _LONGEST_NAME: Final = 200
-_LAST_YEAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _DIGITS: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _KEY = re.compile(KEY_PATTERN, re.ASCII)
 _SHOWN: Final = 4
@@ -321,7 +321,7 @@ def _network(text: str, field: str) -> str:
 def _aware(instant: datetime | None) -> datetime | None:
     if instant is not None and instant.tzinfo is None:
         raise Invalid.field("expiresAt", "must say its offset from UTC")
-    if instant is not None and not instant < _LAST_YEAR:
+    if instant is not None and not instant < LAST_YEAR:
         raise Invalid.field("expiresAt", "must lie before the year 9999")
     return instant
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from tollkeeper.accounts import keyring, masterkey, users
 from tollkeeper.cli.answers import Common, Misused, Paged
 from tollkeeper.errors import NotFound
+from tollkeeper.instants import EPOCH, LAST_YEAR
 from tollkeeper.location import located, master_keys, served_at
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
@@ -30,8 +31,6 @@ __all__ = [
     "uuid_of",
 ]
 
-_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _MOST_LISTED: Final = 1000
 _CONNECTIONS: Final = 2
 _LOCK_SECONDS: Final = 10.0
@@ -136,6 +135,6 @@ def text_of(file: Path) -> str:
 def in_utc(at: datetime | None) -> datetime | None:
     """Take a time without a zone as UTC; ``Misused`` for one that not every zone has a name for."""
     told = at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
-    if told is not None and not _FIRST <= told < _LAST:
+    if told is not None and not EPOCH <= told < LAST_YEAR:
         raise Misused(f"{at} is no time to be told here: from 1970 to 9998 is")
     return told

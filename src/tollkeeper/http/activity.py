@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from datetime import time as time_of_day
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -16,7 +14,7 @@ from tollkeeper.activity import Act, Wanted
 from tollkeeper.http.body import Fault
 from tollkeeper.http.download import CONTENT_TYPES, as_download
 from tollkeeper.http.exchange import Answer, Exchange
-from tollkeeper.http.moments import MomentText, faults_of_moments, moment
+from tollkeeper.http.moments import MomentText, contradictions_of_range, faults_of_moments, start_of
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import get
@@ -38,13 +36,14 @@ class ActivityQuery(PageQuery, frozen=True, kw_only=True):
         yield from faults_of_moments(from_=self.from_, to=self.to)
 
     def contradictions(self) -> Iterator[Fault]:
-        """A file has no pages."""
+        """A file has no pages, and what ends does not end before it begins."""
+        yield from contradictions_of_range(from_=self.from_, to=self.to)
         if self.format_ != "json" and self.cursor is not None:
             yield Fault("cursor", "leads through pages, and a file has none")
 
     def as_wanted(self, *, user_id: UUID | None, actor: str | None = None) -> Wanted:
         """Say the same inside."""
-        since, until = _in_utc(moment(self.from_)), _in_utc(moment(self.to))
+        since, until = start_of(self.from_), start_of(self.to)
         return Wanted(user_id=user_id, actor=actor, action=self.action, since=since, until=until)
 
 
@@ -160,9 +159,3 @@ async def page_of(request: Exchange, query: ActivityQuery, wanted: Wanted) -> tu
     found = await activity.listed(database, wanted, limit=query.limit + 1, below=position(query, UUID))
     items = found[: query.limit]
     return items, cursor_at(items[-1].id) if len(found) > query.limit else None
-
-
-def _in_utc(given: date | datetime | None) -> datetime | None:
-    if given is None or isinstance(given, datetime):
-        return given
-    return datetime.combine(given, time_of_day(), UTC)

@@ -30,13 +30,13 @@ from tollkeeper.http.wire import (
     client_id,
     instant,
 )
+from tollkeeper.instants import EPOCH
 from tollkeeper.metering.batch import Entry, PastRequest
 from tollkeeper.metering.requests import FinalStatus, Started
 
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 VerdictName: TypeAlias = Literal["admitted", "recorded", "replayed", "refused", "key-reused", "invalid", "unavailable"]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _HALF: Final = Decimal("0.5")
 # Names the request of a finish whose start is in the same set: the ledger knows it by then.
@@ -88,7 +88,7 @@ class BatchItem(StartTracking, frozen=True, kw_only=True, gc=False):
         faults = [
             Fault(name, "lies in the future" if at > now else "lies before 1970")
             for name, at in given.items()
-            if at is not None and not _EPOCH <= at <= now
+            if at is not None and not EPOCH <= at <= now
         ]
         if faults:
             raise invalid(faults)
@@ -223,7 +223,7 @@ def _times(
     if started is not None:
         return started, completed or min(now - started, took) + started
     ended = completed or now
-    if took > ended - _EPOCH:
+    if took > ended - EPOCH:
         raise Invalid.field("duration", "is longer than since 1970")
     return ended - took, ended
 

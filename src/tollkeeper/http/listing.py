@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from datetime import time as time_of_day
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -16,7 +14,7 @@ from tollkeeper.errors import Invalid
 from tollkeeper.http.body import Fault
 from tollkeeper.http.download import CONTENT_TYPES, as_download
 from tollkeeper.http.exchange import Answer, Exchange
-from tollkeeper.http.moments import MomentText, faults_of_moments, moment
+from tollkeeper.http.moments import MomentText, contradictions_of_range, faults_of_moments, start_of
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import get
@@ -60,7 +58,13 @@ class RequestsQuery(PageQuery, frozen=True, kw_only=True):
                 yield Fault(name, error.fields["errors"][0]["message"])
 
     def contradictions(self) -> Iterator[Fault]:
-        """A file has no pages."""
+        """A file has no pages, and what ends does not end before it begins."""
+        yield from contradictions_of_range(from_=self.from_, to=self.to)
+        costs = [Decimal(text) for text in (self.min_cost, self.max_cost) if text and _CENTS.fullmatch(text)]
+        if costs != sorted(costs):
+            yield Fault("maxCost", "must not be less than minCost")
+        if self.min_duration is not None and self.max_duration is not None and self.max_duration < self.min_duration:
+            yield Fault("maxDuration", "must not be less than minDuration")
         if self.format_ != "json" and self.cursor is not None:
             yield Fault("cursor", "leads through pages, and a file has none")
 
@@ -75,8 +79,8 @@ class RequestsQuery(PageQuery, frozen=True, kw_only=True):
             status=self.status,
             rating=self.rating,
             session_id=self.session_id,
-            since=_in_utc(moment(self.from_)),
-            until=_in_utc(moment(self.to)),
+            since=start_of(self.from_),
+            until=start_of(self.to),
             least_nanos=_nanos(self.min_cost, "minCost"),
             most_nanos=_nanos(self.max_cost, "maxCost"),
             least_ms=self.min_duration,
@@ -135,12 +139,6 @@ async def _newest(request: Exchange, user_id: UUID, *, limit: int, before: UUID 
     items = found[:limit]
     following = cursor_at(items[-1].id) if len(found) > limit else None
     return RequestsFound(items=[RequestShown.of(each) for each in items], next_cursor=following)
-
-
-def _in_utc(given: date | datetime | None) -> datetime | None:
-    if given is None or isinstance(given, datetime):
-        return given
-    return datetime.combine(given, time_of_day(), UTC)
 
 
 def _nanos(text: str | None, name: str) -> int | None:

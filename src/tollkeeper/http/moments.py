@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta
@@ -27,8 +27,21 @@ def moment(text: str | None) -> date | datetime | None:
         return None
 
 
+def start_of(text: str | None) -> datetime | None:
+    """Read an instant; of a date it is the beginning in UTC."""
+    given = moment(text)
+    return given if given is None or isinstance(given, datetime) else datetime.combine(given, time(), UTC)
+
+
 def faults_of_moments(**given: str | None) -> Iterator[Fault]:
     """Name those that are neither; ``from`` is a word of Python, so a trailing underscore is left out."""
     for name, text in given.items():
         if text is not None and moment(text) is None:
             yield Fault(name.rstrip("_"), "must be a date, 2026-05-13, or an instant, 2026-05-13T08:00:00Z")
+
+
+def contradictions_of_range(*, from_: str | None, to: str | None) -> Iterator[Fault]:
+    """Name an end that lies before the beginning."""
+    since, until = start_of(from_), start_of(to)
+    if since is not None and until is not None and until < since:
+        yield Fault("to", "must not lie before from")

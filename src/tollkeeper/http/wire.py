@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 from tollkeeper.errors import Invalid, NotUnderstood
 from tollkeeper.http.body import Fault, inner
 from tollkeeper.http.shapes import Said
+from tollkeeper.instants import EPOCH
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.money import cents_of, nanos_of_cents
 from tollkeeper.metering.requests import Complexity, FinalStatus, NewRequest, Outcome, Settled, Started, reference
@@ -34,7 +35,6 @@ Instant: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time
 Cents: TypeAlias = int | Decimal
 
 _LONGEST_USER_AGENT: Final = 1000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_INTEGER: Final = 2**63
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -324,7 +324,7 @@ class TrackingFinished(Heard, frozen=True, kw_only=True):
 @lru_cache(maxsize=1024)
 def _resets_at(day_ends_us: int, month_ends_us: int) -> ResetsAt:
     # The same few instants for everybody.
-    day_ends_at, month_ends_at = (_EPOCH + timedelta(microseconds=us) for us in (day_ends_us, month_ends_us))
+    day_ends_at, month_ends_at = (EPOCH + timedelta(microseconds=us) for us in (day_ends_us, month_ends_us))
     return ResetsAt(daily=instant(day_ends_at), monthly=instant(month_ends_at))
 
 

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from tollkeeper.errors import Invalid, KeyReused, TollkeeperError, Unavailable
+from tollkeeper.instants import EPOCH
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.requests import NewRequest, Outcome
 from tollkeeper.metering.retention import retained
@@ -28,7 +29,6 @@ Done = TypeVar("Done")
 SET_ROWS: Final = 500
 SET_BYTES: Final = 8 * 2**20
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # A server that is restarted is back by then.
 _PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
 
@@ -81,8 +81,8 @@ class Importer:
 
     async def book(self, rows: Sequence[Past]) -> Booked:
         """Book a set. ``Unavailable`` when the database stays away; all other errors are told of their rows."""
-        refused = [Refused(each.row, _BEFORE_TIME) for each in rows if _started_at(each) < _EPOCH]
-        fit = [each for each in rows if _started_at(each) >= _EPOCH]
+        refused = [Refused(each.row, _BEFORE_TIME) for each in rows if _started_at(each) < EPOCH]
+        fit = [each for each in rows if _started_at(each) >= EPOCH]
         pruned_before = None if self._counts_pruned else (await _patiently(partial(retained, self._owner))).rows_from
         are_here = await self._are_here(fit)
         skipped = sum(map(bool, are_here))

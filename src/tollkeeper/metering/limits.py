@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from tollkeeper.instants import EPOCH
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -46,12 +46,12 @@ class Limits(msgspec.Struct, frozen=True):
     @property
     def day_ends_at(self) -> datetime:
         """When the day's window ends and its requests count from zero again."""
-        return _EPOCH + timedelta(microseconds=self.day_ends_us)
+        return EPOCH + timedelta(microseconds=self.day_ends_us)
 
     @property
     def month_ends_at(self) -> datetime:
         """When the month's window ends."""
-        return _EPOCH + timedelta(microseconds=self.month_ends_us)
+        return EPOCH + timedelta(microseconds=self.month_ends_us)
 
     @property
     def reason(self) -> str | None:
@@ -77,7 +77,7 @@ class Limits(msgspec.Struct, frozen=True):
     def resets_at(self, limit: str) -> datetime | None:
         """When the window of a limit ends; ``None`` for ``concurrent``, which ends with a request under way."""
         if limit == "perMinute":
-            return _EPOCH + timedelta(microseconds=self.minute_ends_us)
+            return EPOCH + timedelta(microseconds=self.minute_ends_us)
         if limit == "concurrent":
             return None
         return self.day_ends_at if limit == "daily" else self.month_ends_at

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from tollkeeper import activity
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Invalid, NotFound
+from tollkeeper.instants import LAST_YEAR
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.plan_file import FIELDS, Cycle, Plan, parse, refuse_shared_prices
 from tollkeeper.store.database import Database, Statements, Transaction
@@ -32,7 +33,6 @@ __all__ = [
     "set_plan",
 ]
 
-_LAST_YEAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _NOT_OF_TERMS: Final = frozenset(
     {
         *("rank", "trial_days", "self_service", "text_policy", "retain_text_days"),
@@ -132,7 +132,7 @@ async def locked(tx: Transaction, user_id: UUID, field: str, ends_at: datetime |
 
 def refuse_odd_end(field: str, ends_at: datetime | None, *, now: datetime) -> None:
     """Refuse an end that is over, or in the last year that can be told: some of its instants UTC has no name for."""
-    if ends_at is not None and not now < ends_at < _LAST_YEAR:
+    if ends_at is not None and not now < ends_at < LAST_YEAR:
         raise Invalid.field(field, "must lie in the future, before the year 9999")
 
 

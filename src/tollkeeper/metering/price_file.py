@@ -24,13 +24,12 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Final, cast
 
 from tollkeeper.errors import Invalid
+from tollkeeper.instants import EPOCH, LAST_YEAR
 from tollkeeper.metering.pricing import Rates
 
-__all__ = ["KINDS", "SINCE_EVER", "WHOLES", "OwnPrice", "may_begin", "nanos_of_usd", "own_price", "own_rates"]
+__all__ = ["KINDS", "WHOLES", "OwnPrice", "may_begin", "nanos_of_usd", "own_price", "own_rates"]
 
 _SOURCE: Final = "operator"
-SINCE_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_YEAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _LONGEST_NAME: Final = 200
 _NANO: Final = Decimal("1E-9")
 _EXACT: Final = Context(traps=[Inexact, InvalidOperation])
@@ -84,7 +83,7 @@ def _price(model: str, table: dict[str, Any], field: str) -> OwnPrice:
     if not any(kind in table for kind in WHOLES):
         raise Invalid.field(field, f"needs at least one of {', '.join(WHOLES)}")
     rates = {kind: _nanos(table[kind], f"{field}.{kind}") for kind in KINDS if kind in table}
-    effective_from = _instant(table.get("effective_from", SINCE_EVER), f"{field}.effective_from")
+    effective_from = _instant(table.get("effective_from", EPOCH), f"{field}.effective_from")
     return own_price(model, effective_from, rates)
 
 
@@ -95,7 +94,7 @@ def own_price(model: str, effective_from: datetime, rates: Mapping[str, int]) ->
 
 def may_begin(at: datetime) -> bool:
     """Whether a price may count from an instant on: in the years from 1970 to 9998, which every zone can name."""
-    return SINCE_EVER <= at < _LAST_YEAR
+    return EPOCH <= at < LAST_YEAR
 
 
 def _nanos(usd: Any, field: str) -> int:

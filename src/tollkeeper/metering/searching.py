@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from tollkeeper.errors import Unavailable
+from tollkeeper.instants import EPOCH, LAST_YEAR
 from tollkeeper.metering.records import ChatRequest
 from tollkeeper.metering.requests import Complexity
 from tollkeeper.store.database import Record, Statements
@@ -25,8 +26,6 @@ _LONGEST_WALK: Final = 2000
 # Of a download: so many requests are held at once, with prompt and response of at most 1 MiB each.
 _HELD: Final = 50
 _PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +121,8 @@ async def _step(
     database: Statements, user_id: UUID, wanted: Wanted, *, before: UUID | None, walk: int, most: int
 ) -> Record:
     values: dict[str, Any] = asdict(wanted)
-    # No id is older; and the last instant that there is stands for infinity to the driver.
-    values |= {name: min(max(values[name], _EPOCH), _END) for name in ("since", "until") if values[name] is not None}
+    for name in ("since", "until"):
+        values[name] = values[name] and min(max(values[name], EPOCH), LAST_YEAR)
     row = await database.one("search_requests", user_id=user_id, before=before, walk=walk, most=most, **values)
     assert row is not None  # noqa: S101 - it always answers one row
     return row

@@ -19,11 +19,12 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, post, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Cents, Heard, Instant, instant
+from tollkeeper.instants import EPOCH
 from tollkeeper.metering import models, own_prices, repricing
 from tollkeeper.metering.models import PriceSource, SeenModel
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.own_prices import KeptPrice
-from tollkeeper.metering.price_file import KINDS, SINCE_EVER, OwnPrice, may_begin, nanos_of_usd, own_price
+from tollkeeper.metering.price_file import KINDS, OwnPrice, may_begin, nanos_of_usd, own_price
 from tollkeeper.metering.repricing import Range, Repriced
 
 _PATH: Final = "/api/admin/models"
@@ -62,7 +63,7 @@ class PutPrice(Said, frozen=True, kw_only=True):
     def as_price(self, model: str) -> OwnPrice:
         """Say the same inside."""
         rates = {kind: _nanos(text, field=kind) for kind in KINDS if (text := getattr(self, kind)) is not None}
-        return own_price(model, self.effective_from or SINCE_EVER, rates)
+        return own_price(model, self.effective_from or EPOCH, rates)
 
     def _given(self) -> Iterator[tuple[str, str]]:
         for each in msgspec.structs.fields(self):
@@ -273,7 +274,7 @@ async def reprice(request: Exchange) -> Answer:
     said = await request.said(Reprice)
     backend = request.backend
     until = said.until or await backend.database.value("database_instant")
-    which = Range(model, max(said.since or SINCE_EVER, SINCE_EVER), until)
+    which = Range(model, max(said.since or EPOCH, EPOCH), until)
     done = await repricing.reprice(backend.patient, which, apply=said.apply, actor=request.actor)
     return Answer.of(RepricedShown.of(done, applied=said.apply))
 
