@@ -158,6 +158,8 @@ class Connection(asyncio.Protocol):
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self._expects = True
+        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            raise httptools.HttpParserError("bodies come in chunks or as they are")
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -165,7 +167,10 @@ class Connection(asyncio.Protocol):
         if self._is_resuming:
             return
         parser = self._parser
-        target = _target(self._url)  # may raise: then it is the headers that are wrong
+        version = parser.get_http_version()
+        if version not in {"1.0", "1.1"}:
+            raise httptools.HttpParserError(f"HTTP/{version} is not spoken here")
+        target = _target(self._url)  # may raise, too: then it is the headers that are wrong
         self._reading = "body"
         self._last = call = Call(
             self,
@@ -173,7 +178,8 @@ class Connection(asyncio.Protocol):
             target,
             self._headers,
             client=self._client,
-            keeps_alive=parser.should_keep_alive() and parser.get_http_version() != "1.0",
+            is_old=version == "1.0",
+            keeps_alive=parser.should_keep_alive(),
             expects=self._expects,
         )
         if self._at_hand is None:

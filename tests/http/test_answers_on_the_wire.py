@@ -112,6 +112,15 @@ async def test_an_answer_of_unknown_length_goes_in_pieces(port: int) -> None:
     assert body == b"4\r\none \r\n3\r\ntwo\r\n0\r\n\r\n"
 
 
+async def test_who_asks_in_the_older_version_is_sent_no_pieces(port: int) -> None:
+    head, _, body = (await heard(port, "GET /pieces", version="1.0")).partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head
+    assert b"content-length" not in head
+    assert b"\r\nconnection: close" in head
+    assert body == b"one two"
+    assert (await heard(port, "HEAD /pieces", version="1.0")).endswith(b"\r\n\r\n")
+
+
 @pytest.mark.parametrize("end", ["return", "line", "both", "zero"])
 async def test_no_header_ends_within_its_value(port: int, end: str) -> None:
     assert await heard(port, f"GET /split/{end}") == b""

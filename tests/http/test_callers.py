@@ -24,6 +24,7 @@ from .matrix import (
     NEEDS,
     PUBLIC,
 )
+from .wires import Wire
 
 UNSAFE = ("POST", "PUT", "DELETE")
 
@@ -130,6 +131,14 @@ async def test_by_cookie_only_a_page_of_this_site_may_change_something(
     assert (await service.call("GET", "/api/user/dashboard", by=headers)).status == 200
     by_key = headers | alice.by_key
     assert (await service.call("POST", "/api/chat/track", by=by_key, says={"prompt": "x"})).status == 201
+
+
+@pytest.mark.parametrize("name", ["sec-fetch-site", "origin"])
+async def test_what_says_twice_where_it_comes_from_is_refused(wire: Wire, alice: Person, name: str) -> None:
+    twice = "".join(f"{name}: {value}\r\n" for value in ("same-origin", "cross-site"))
+    cookie = alice.by_cookie["Cookie"]
+    await wire.say(f"DELETE /api/user/variables/K HTTP/1.1\r\nhost: x\r\ncookie: {cookie}\r\n{twice}\r\n".encode())
+    assert (await wire.hear())[0] == 400
 
 
 async def test_with_a_key_the_cookie_is_not_looked_at(service: Site, alice: Person, bob: Person) -> None:

@@ -54,12 +54,13 @@ class Call:
     """What was asked, read piece by piece, and how far the answer is. An answer is a head and a body, maybe in pieces.
 
     ``is_whole``: all of the request has come. ``is_gone``: nobody is there any more; whatever is sent is dropped.
-    ``is_complete``: all of the answer was sent. ``keeps_alive``: the connection stays open for the next call.
+    ``is_complete``: all of the answer was sent. ``keeps_alive``: the connection stays open for the next call. ``is_old``:
+    it was asked in HTTP/1.0, which knows no chunks, so that an answer without a length ends with the connection.
     """
 
     __slots__ = (
         "_body", "_changed", "_expects", "_head", "_is_chunked", "_left", "_line", "client", "headers", "is_begun",
-        "is_complete", "is_gone", "is_whole", "keeps_alive", "method", "path", "query",
+        "is_complete", "is_gone", "is_old", "is_whole", "keeps_alive", "method", "path", "query",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +71,7 @@ class Call:
         headers: list[Header],
         *,
         client: str | None,
+        is_old: bool = False,
         keeps_alive: bool,
         expects: bool,
     ) -> None:
@@ -78,12 +80,13 @@ class Call:
         self.path, self.query = target
         self.headers = headers
         self.client = client
-        self.keeps_alive = keeps_alive
+        self.is_old = is_old
+        self.keeps_alive = keeps_alive and not is_old
         self._expects = expects
         self._body = b""
         self._head = b""
         self._is_chunked = False
-        self._left = 0
+        self._left: int | None = 0
         self._changed: asyncio.Future[None] | None = None
         self.is_whole = False
         self.is_gone = False
@@ -132,7 +135,9 @@ class Call:
         It is sent with the first piece of the body: that takes one system call for most answers.
         """
         self.is_begun = True
-        self._is_chunked = self.method != "HEAD" and status not in _WITHOUT_BODY
+        has_body = self.method != "HEAD" and status not in _WITHOUT_BODY
+        self._is_chunked = has_body and not self.is_old
+        self._left = None if has_body else 0
         for name, value in headers:
             if name == b"content-length":
                 self._left = int(value)
@@ -158,7 +163,7 @@ class Call:
             body = b""
         elif self._is_chunked:
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"0\r\n\r\n" if is_last else b"")
-        else:
+        elif self._left is not None:
             self._left -= len(body)
             if self._left < 0 or (is_last and self._left):
                 raise RuntimeError("the body is not as long as its head says")

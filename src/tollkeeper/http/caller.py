@@ -240,7 +240,7 @@ def refuse_who_acts(caller: Caller) -> None:
 
 def refuse_foreign_page(exchange: Exchange) -> None:
     """Refuse what a page of another site made a browser send. Without any sign of a browser it passes."""
-    site, origin = exchange.header(b"sec-fetch-site"), exchange.header(b"origin")
+    site, origin = exchange.only_header(b"sec-fetch-site"), exchange.only_header(b"origin")
     if (site is not None or origin is not None) and not _is_of_this_site(exchange):
         raise NotAllowed("this came from a page of another site")
 
@@ -252,10 +252,10 @@ def _refuse_foreign_page(exchange: Exchange) -> None:
 
 
 def _is_of_this_site(exchange: Exchange) -> bool:
-    site = exchange.header(b"sec-fetch-site")
+    site = exchange.only_header(b"sec-fetch-site")
     if site is not None:
         return site == b"same-origin"
-    origin, host = exchange.header(b"origin"), exchange.header(b"host")
+    origin, host = exchange.only_header(b"origin"), exchange.header(b"host")
     return bool(host) and origin in {b"https://" + (host or b""), b"http://" + (host or b"")}
 
 

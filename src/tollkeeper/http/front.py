@@ -89,7 +89,10 @@ def _allowed(place: Place) -> Header:
 def _refuse_odd_headers(exchange: Exchange) -> None:
     if len(exchange.headers) > MOST_HEADERS or _size(exchange.headers) > MOST_HEADER_BYTES:
         raise HeadersTooLarge(f"at most {MOST_HEADERS} headers of {MOST_HEADER_BYTES} bytes together are read")
-    if not _HOST.fullmatch(exchange.only_header(b"host") or b""):
+    host = exchange.only_header(b"host")
+    if host is None and not exchange.call.is_old:
+        raise NotUnderstood("the header Host is missing", field="Host")
+    if not _HOST.fullmatch(host or b""):
         raise NotUnderstood("the header Host is no name of a host", field="Host")
 
 
