@@ -54,8 +54,8 @@ class Call:
     """What was asked, read piece by piece, and how far the answer is. An answer is a head and a body, maybe in pieces.
 
     ``is_whole``: all of the request has come. ``is_gone``: nobody is there any more; whatever is sent is dropped.
-    ``is_complete``: all of the answer was sent. ``keeps_alive``: the connection stays open for the next call. ``is_old``:
-    it was asked in HTTP/1.0, which knows no chunks, so that an answer without a length ends with the connection.
+    ``is_complete``: all of the answer was sent. ``keeps_alive``: the connection stays open for the next call.
+    ``is_old``: it was asked in HTTP/1.0, which knows no chunks: an answer without a length ends with the connection.
     """
 
     __slots__ = (
