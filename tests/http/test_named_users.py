@@ -152,8 +152,7 @@ async def test_who_is_switched_off_is_refused_at_once(service: Site) -> None:
         ("POST", "/api/chat/track", b'{"prompt": 1}'),
         ("POST", "/api/chat/track", b'{"prompt": '),
         ("POST", "/api/chat/track", b'{"prompt": "x", "requestId": "no id"}'),
-        ("POST", "/api/chat/track?dryRun=true", b'{"prompt": "x"}'),
-        ("POST", "/api/chat/track?dryRun=%74rue", b'{"prompt": "x"}'),
+        ("POST", "/api/chat/track?dryRun=true", b'{"prompt": 1}'),
         ("POST", "/api/user/variables", b'{"key": "no key", "value": "x"}'),
         ("POST", "/api/user/variables", b"{"),
         ("PUT", "/api/user/variables", b'{"variables": {"KEY": "x", "no key": "x"}}'),
@@ -173,3 +172,16 @@ async def test_a_variable_of_somebody_new_makes_them(service: Site, method: str)
     says: Any = {"key": "KEY", "value": "x"} if method == "POST" else {"variables": {"KEY": "x"}}
     assert (await service.call(method, "/api/user/variables", by=by, says=says)).status in {200, 201}
     assert (await service.call("GET", "/api/user/variables/KEY", by=by)).status == 200
+
+
+@pytest.mark.parametrize("asked", ["dryRun=true", "dryRun=%74rue"])
+async def test_a_rehearsal_for_somebody_new_says_what_they_would_meet_and_makes_nobody(
+    service: Site, asked: str
+) -> None:
+    by = service.as_service("rehearsed@example.com")
+    path = f"/api/chat/track?{asked}"
+    told = (await service.call("POST", path, by=by, says={"prompt": "x"})).json
+    assert (told["admitted"], told["limits"]["planName"], told["limits"]["monthlyUsed"]) == (True, "free", 1)
+    refused = (await service.call("POST", path, by=by, says={"prompt": "x", "maxTokens": 10**6})).json
+    assert (refused["admitted"], refused["problem"]["type"]) == (False, "/problems/too-many-tokens")
+    assert (await service.call("GET", "/api/user/dashboard", by=by)).status == 404

@@ -109,12 +109,17 @@ class Callers:
         return await self.identify(exchange, operation)
 
     async def acting(
-        self, exchange: Exchange, act: Callable[[UUID], Awaitable[Done]], *, makes_user: bool = True
+        self,
+        exchange: Exchange,
+        act: Callable[[UUID], Awaitable[Done]],
+        *,
+        act_for_nobody: Callable[[str], Awaitable[Done]] | None = None,
     ) -> Done:
         """Do as the caller's user what finds out under that user's lock whether they, or what is theirs, are there.
 
         So whom a service names need not be looked up for each request: if nothing is there, the name may mean somebody
-        else by now, or nobody. Then somebody new is made, unless what was sent was refused before that.
+        else by now, or nobody. Then somebody new is made, unless what was sent was refused before that, or there is
+        something to be done for an address that nobody has (``act_for_nobody``).
         """
         caller = exchange.caller
         try:
@@ -124,7 +129,9 @@ class Callers:
                 raise
             self._users.forget(_named(exchange))
             exchange.known = anew = await self.identify(exchange, exchange.operation)
-            if anew.user_id == _NOBODY and makes_user:
+            if anew.user_id == _NOBODY:
+                if act_for_nobody is not None:
+                    return await act_for_nobody(_named(exchange))
                 user_id = await users.of_email_or_new(self._backend.database, _named(exchange))
                 self._users.forget(_named(exchange))
                 exchange.known = anew = msgspec.structs.replace(anew, user_id=user_id)

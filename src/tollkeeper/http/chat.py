@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from tollkeeper.accounts import users
 from tollkeeper.errors import (
     AccountInactive,
     AlreadyFinished,
@@ -199,11 +200,13 @@ def _page_of_requests(found: list[ChatRequest], limit: int) -> RequestsPage:
 
 
 async def _rehearsal(request: Exchange, new: NewRequest) -> Rehearsal:
-    """Say what a start would meet. What is refused is the answer here, and no error."""
+    """Say what a start would meet, which somebody new would too. What is refused is the answer here, and no error."""
     ledger = request.backend.ledger
     try:
         rehearsed = await request.parts.callers.acting(
-            request, lambda user_id: ledger.preview(new.by(user_id)), makes_user=False
+            request,
+            lambda user_id: ledger.preview(new.by(user_id)),
+            act_for_nobody=lambda email: ledger.preview(new, newcomer=lambda tx: users.of_email_or_new(tx, email)),
         )
     except (Unavailable, NotFound):
         raise

@@ -67,10 +67,15 @@ class Ledger:
         verdict = await _countable(self.starts.put(request, owner=request.user_id, size=_size(request.prompt)))
         return _started(request, verdict)
 
-    async def preview(self, request: NewRequest) -> Started:
-        """Say what ``start`` would do, by doing it and rolling back."""
+    async def preview(
+        self, request: NewRequest, *, newcomer: Callable[[Transaction], Awaitable[UUID]] | None = None
+    ) -> Started:
+        """Say what ``start`` would do, by doing it and rolling back. ``newcomer`` makes its user, for as long."""
 
         async def rehearse(tx: Transaction) -> None:
+            nonlocal request
+            if newcomer is not None:
+                request = request.by(await newcomer(tx))
             raise _Rehearsed((await self._start_all(tx, [request]))[0])
 
         try:
