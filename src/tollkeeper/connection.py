@@ -254,6 +254,10 @@ class Connection(asyncio.Protocol):
         else:
             (self._next[-1] if self._next else self._at_hand).keeps_alive = False
 
+    def abort(self) -> None:
+        """Close at once, whatever is under way."""
+        self._transport.abort()
+
     def end_with(self, error: TollkeeperError) -> None:
         """Answer what is being read with an error, when its turn comes, and close."""
         if self._transport.is_closing():

@@ -97,7 +97,11 @@ class Server:
             self._tell_the_time()
             now = self._loop.time()
             for connection in list(self._connections):
-                connection.end_if_too_slow(now)
+                try:
+                    connection.end_if_too_slow(now)
+                except Exception:
+                    log.exception("a connection could not be looked after")
+                    connection.abort()
 
     def _tell_the_time(self) -> None:
         self.date = b"date: " + formatdate(usegmt=True).encode() + b"\r\n"

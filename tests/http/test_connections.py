@@ -362,6 +362,29 @@ async def test_a_stop_does_not_wait_for_who_is_too_slow(service: Site, alice: Pe
     writer.close()
 
 
+@pytest.mark.usefixtures("hurry")
+async def test_who_cannot_be_looked_after_is_let_go_and_all_others_still_are(
+    service: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_after = connection.Connection.end_if_too_slow
+    broken: list[connection.Connection] = []
+
+    def end_if_too_slow(each: connection.Connection, now: float) -> None:
+        if each.phase == "headers" and not broken:
+            broken.append(each)
+        if each in broken:
+            raise RuntimeError("a fault of ours")
+        look_after(each, now)
+
+    monkeypatch.setattr(connection.Connection, "end_if_too_slow", end_if_too_slow)
+    port = int(service.url.rpartition(":")[2])
+    wires = [Wire(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(3)]
+    for wire in wires:
+        await wire.say(b"GET /heal")
+    heard = [await asyncio.wait_for(wire.reader.read(), 5) for wire in wires]
+    assert sorted(told[:12] for told in heard) == [b"", b"HTTP/1.1 408", b"HTTP/1.1 408"]
+
+
 async def test_what_was_sent_before_a_stop_is_answered(service: Site, alice: Person) -> None:
     sent = request("POST", "/api/chat/track", alice.by_key | {"content-length": "15"}, b'{"prompt": "x"}')
     with listening(Settings(port=0)) as listener:
