@@ -130,6 +130,9 @@ LISTS: Final = (
 LOOK_UPS: Final = (
     Look("ours", "one_request", A_FEW, lambda m: _user(m) | {"id": m.middle, "client_id": None}),
     Look("theirs", "one_request", A_FEW, lambda m: _user(m) | {"id": None, "client_id": "c-777"}),
+    Look("", "rows_known", A_FEW, lambda m: {
+        "user_ids": [m.people.long] * 3, "ids": [m.middle, m.early, m.people.other], "import_keys": ["no"] * 3,
+        "client_ids": ["no", "c-777", "none"]}),
     Look("", "address_of_user", A_FEW, _user),
     Look("", "user_of_email", A_FEW, lambda _: {"email": "LONG@example.com"}),
     Look("", "find_or_add_user", A_FEW, lambda _: {"email": "Long@example.com", "plan": "free", "time_zone": "UTC"}),

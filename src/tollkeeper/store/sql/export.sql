@@ -33,11 +33,10 @@ SELECT s.*
 SELECT o.ord - 1 AS place, r.id IS NOT NULL AS is_here
   FROM unnest(:user_ids::uuid[], :ids::uuid[], :client_ids::text[], :import_keys::text[])
        WITH ORDINALITY AS o (user_id, id, client_id, import_key, ord)
-  LEFT JOIN chat_requests AS r ON r.user_id = o.user_id AND r.id = o.id
- WHERE r.id IS NOT NULL
-    OR EXISTS (SELECT FROM request_keys AS k
-                WHERE k.user_id = o.user_id
-                  AND (k.namespace, k.key) IN (('request', o.client_id), ('import', o.import_key)));
+  LEFT JOIN LATERAL (SELECT c.id FROM chat_requests AS c WHERE c.user_id = o.user_id AND c.id = o.id LIMIT 1) AS r ON true
+  LEFT JOIN LATERAL tk_key(o.user_id, 'request', o.client_id) AS k ON true
+  LEFT JOIN LATERAL tk_key(o.user_id, 'import', o.import_key) AS m ON true
+ WHERE num_nonnulls(r.id, k.request_id, m.request_id) > 0;
 
 -- name: ensure_partitions$
 -- Make the monthly partitions of a range in time, as the owner; answers how many were missing. Of many who come at once
