@@ -24,6 +24,7 @@ __all__ = [
     "Email",
     "Flag",
     "Misused",
+    "NoService",
     "Paged",
     "camel",
     "complain",
@@ -49,6 +50,13 @@ class Misused(TollkeeperError):
     status: ClassVar[int] = HTTPStatus.BAD_REQUEST
     slug: ClassVar[str] = "usage"
     title: ClassVar[str] = "The command line is not understood"
+
+
+class NoService(Misused):
+    """There is no service where the command line or a setting says: ``detail`` tells which, and what makes one."""
+
+    slug: ClassVar[str] = "no-service"
+    title: ClassVar[str] = "There is no service"
 
 
 @Parameter(name="*")

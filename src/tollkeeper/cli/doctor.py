@@ -20,6 +20,7 @@ from tollkeeper.metering.retention import retained
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.migrate import MIGRATIONS, ROUTINES, Kind, Script
+from tollkeeper.store.placement import is_taken
 
 __all__ = ["doctor"]
 
@@ -49,7 +50,7 @@ async def doctor(*, common: Common = DEFAULTS) -> Answer:
     """
     settings = settings_of(common)
     findings = list(_around(settings))
-    if settings.database_url is not None or _has_cluster(Path(settings.data)):
+    if settings.database_url is not None or is_taken(Path(settings.data)):
         findings += [finding async for finding in _within(settings)]
     else:
         findings.append(Finding("database", "fail", "there is none yet: `tollkeeper migrate` or `serve` makes it"))
@@ -98,10 +99,6 @@ def _key(settings: Settings) -> Found:
         return "fail", error.detail
     where = path if settings.master_key is None else "TOLLKEEPER_MASTER_KEY"
     return "ok", f"{where} has {len(keys)} version{'s'[: len(keys) > 1]}; keep a copy apart from backups"
-
-
-def _has_cluster(data: Path) -> bool:
-    return (data / "postgres").exists() or (data / "postgres-is-at").exists()
 
 
 async def _within(settings: Settings) -> AsyncGenerator[Finding]:

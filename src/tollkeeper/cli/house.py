@@ -12,13 +12,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from tollkeeper.accounts import keyring, masterkey, users
-from tollkeeper.cli.answers import Common, Misused, Paged
+from tollkeeper.cli.answers import Common, Misused, NoService, Paged
 from tollkeeper.errors import NotFound
 from tollkeeper.location import located, master_keys, served_at
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses
-from tollkeeper.store.migrate import migrate
+from tollkeeper.store.migrate import NothingThere, migrate
+from tollkeeper.store.placement import is_taken
 
 __all__ = [
     "House",
@@ -33,6 +34,7 @@ __all__ = [
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _MOST_LISTED: Final = 1000
+_MAKES_ONE: Final = "`tollkeeper serve` makes one there, and so does `tollkeeper migrate`"
 _CONNECTIONS: Final = 2
 _LOCK_SECONDS: Final = 10.0
 
@@ -86,19 +88,31 @@ def settings_of(common: Common, **given: Any) -> Settings:
 
 @asynccontextmanager
 async def opened(common: Common, *, statement_seconds: float = 30.0) -> AsyncGenerator[House]:
-    """Open what a command works on, migrated: the database of a running server, or one started for this command."""
+    """Open what a command works on, migrated: the database of a running server, or one started for this command.
+
+    ``NoService`` where there is none: a name that was mistyped makes nothing.
+    """
     settings = settings_of(common)
+    if settings.database_url is None and not is_taken(Path(settings.data)):
+        raise NoService(f"there is no service in {settings.data} ({_told_by(common)}): {_MAKES_ONE}")
+    # In a cluster of ours a first start may be under way; a database of theirs may be another's.
+    may_begin = settings.database_url is None
     async with (
         located(settings) as addresses,
-        connected(settings, addresses, statement_seconds=statement_seconds) as database,
+        connected(settings, addresses, statement_seconds=statement_seconds, may_begin=may_begin) as database,
     ):
         yield House(settings, addresses, database, await keyring.known(database))
 
 
 @asynccontextmanager
-async def connected(settings: Settings, addresses: Addresses, *, statement_seconds: float) -> AsyncGenerator[Database]:
-    """Migrate and connect."""
-    await migrate(addresses.owner, addresses.service)
+async def connected(
+    settings: Settings, addresses: Addresses, *, statement_seconds: float, may_begin: bool
+) -> AsyncGenerator[Database]:
+    """Migrate and connect; ``NoService`` where nothing was ever migrated, unless it ``may_begin`` there."""
+    try:
+        await migrate(addresses.owner, addresses.service, may_begin=may_begin)
+    except NothingThere:
+        raise NoService(f"there is no service in the database of TOLLKEEPER_DATABASE_URL: {_MAKES_ONE}") from None
     async with Database.open(
         addresses.service,
         size=_CONNECTIONS,
@@ -108,6 +122,13 @@ async def connected(settings: Settings, addresses: Addresses, *, statement_secon
     ) as database:
         await refuse_unsafe(database)
         yield database
+
+
+def _told_by(common: Common) -> str:
+    """Say who chose the data directory."""
+    if common.data is not None:
+        return "--data"
+    return "TOLLKEEPER_DATA" if os.environ.get("TOLLKEEPER_DATA") else "neither --data nor TOLLKEEPER_DATA is given"
 
 
 def page_of(paged: Paged) -> int:
