@@ -15,7 +15,7 @@ from tollkeeper.accounts import keyring
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
 from tollkeeper.cli.house import settings_of
 from tollkeeper.errors import TollkeeperError
-from tollkeeper.location import located, master_keys
+from tollkeeper.location import forgotten_at, located, master_keys, site_of
 from tollkeeper.metering.retention import retained
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
@@ -64,12 +64,19 @@ def _around(settings: Settings) -> Iterator[Finding]:
     """Check what is outside of the database."""
     data = Path(settings.data)
     yield Finding("settings", "ok", "all are known and fit")
+    yield Finding("sign-in", *_sign_in(settings))
     if not data.is_dir():
         yield Finding("data directory", "fail", f"{data} is not there yet: `tollkeeper serve` makes it")
         return
     yield Finding("data directory", *_rights(data))
     yield Finding("disk space", *_space(data))
     yield Finding("master key", *_key(settings))
+
+
+def _sign_in(settings: Settings) -> Found:
+    site = site_of(settings)
+    forgotten = forgotten_at(site, settings)
+    return ("warn", forgotten) if forgotten else ("ok", f"browsers keep who is signed in at {site}")
 
 
 def _rights(data: Path) -> Found:

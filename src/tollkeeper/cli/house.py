@@ -14,7 +14,7 @@ from uuid import UUID
 from tollkeeper.accounts import keyring, masterkey, users
 from tollkeeper.cli.answers import Common, Misused, NoService, Paged
 from tollkeeper.errors import NotFound
-from tollkeeper.location import located, master_keys, served_at
+from tollkeeper.location import located, master_keys, site_of
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses
@@ -72,9 +72,8 @@ class House:
 
     @property
     def site(self) -> str:
-        """Where people reach the service: as the one that runs on this data directory says, or else the settings."""
-        settings = self.settings
-        return served_at(settings) or settings.public_url or f"http://localhost:{settings.port}"
+        """Where people reach the service."""
+        return site_of(self.settings)
 
     def sign_in_url(self, token: str, *, port: int | None = None) -> str:
         """Put a token into a link to the service, or to what listens at a port of this machine."""
