@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +12,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from tollkeeper.accounts import keyring, masterkey, users
-from tollkeeper.cli.answers import Common, Misused, NoService, Paged
-from tollkeeper.errors import NotFound
+from tollkeeper.cli.answers import Common, Misused, Nowhere, Paged
+from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.location import located, master_keys, site_of
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
@@ -89,11 +89,11 @@ def settings_of(common: Common, **given: Any) -> Settings:
 async def opened(common: Common, *, statement_seconds: float = 30.0) -> AsyncGenerator[House]:
     """Open what a command works on, migrated: the database of a running server, or one started for this command.
 
-    ``NoService`` where there is none: a name that was mistyped makes nothing.
+    ``Nowhere`` where there is none: a name that was mistyped makes nothing.
     """
     settings = settings_of(common)
     if settings.database_url is None and not is_taken(Path(settings.data)):
-        raise NoService(f"there is no service in {settings.data} ({_told_by(common)}): {_MAKES_ONE}")
+        raise Nowhere(f"there is no service in {settings.data} ({_told_by(common)}): {_MAKES_ONE}")
     # In a cluster of ours a first start may be under way; a database of theirs may be another's.
     may_begin = settings.database_url is None
     async with (
@@ -107,11 +107,11 @@ async def opened(common: Common, *, statement_seconds: float = 30.0) -> AsyncGen
 async def connected(
     settings: Settings, addresses: Addresses, *, statement_seconds: float, may_begin: bool
 ) -> AsyncGenerator[Database]:
-    """Migrate and connect; ``NoService`` where nothing was ever migrated, unless it ``may_begin`` there."""
+    """Migrate and connect; ``Nowhere`` where nothing was ever migrated, unless it ``may_begin`` there."""
     try:
         await migrate(addresses.owner, addresses.service, may_begin=may_begin)
     except NothingThere:
-        raise NoService(f"there is no service in the database of TOLLKEEPER_DATABASE_URL: {_MAKES_ONE}") from None
+        raise Nowhere(f"there is no service in the database of TOLLKEEPER_DATABASE_URL: {_MAKES_ONE}") from None
     async with Database.open(
         addresses.service,
         size=_CONNECTIONS,
@@ -151,6 +151,15 @@ def text_of(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise Misused(f"{file} is not text in UTF-8") from None
+
+
+@contextmanager
+def blaming(file: Path) -> Generator[None]:
+    """Let what is not valid say in which file of the operator's it stands."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid(f"{file}: {error.detail}", file=str(file), **error.fields) from error
 
 
 def in_utc(at: datetime | None) -> datetime | None:

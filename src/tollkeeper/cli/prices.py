@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table
-from tollkeeper.cli.house import opened, text_of
+from tollkeeper.cli.house import blaming, opened, text_of
 from tollkeeper.metering import own_prices
 from tollkeeper.metering.own_prices import KeptPrice
 from tollkeeper.metering.price_file import own_rates
@@ -32,7 +32,8 @@ async def set_(
 
     They count for requests that start after now, and for imported ones. Requests keep the prices they began with.
     """
-    prices = own_rates(text_of(file))
+    with blaming(file):
+        prices = own_rates(text_of(file))
     async with opened(common) as house:
         await own_prices.put(house.database, prices, actor=OPERATOR)
     models = sorted({each.model for each in prices})
