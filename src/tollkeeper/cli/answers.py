@@ -28,6 +28,7 @@ __all__ = [
     "Paged",
     "camel",
     "complain",
+    "counted",
     "shown",
     "speak",
     "table",
@@ -127,6 +128,11 @@ def _lines(error: TollkeeperError) -> Iterator[str]:
     where = f"{error.fields['file']}: " if "file" in error.fields else ""
     yield f"{where}{len(faults)} faults"
     yield from (f"{each['field']}: {each['message']}" for each in faults)
+
+
+def counted(count: int, one: str) -> str:
+    """Say how many there are of something."""
+    return f"{count:,} {one}{'s'[: count != 1]}"
 
 
 def shown(value: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tollkeeper.accounts.keys import KeptKey
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Misused, Paged, shown, table, told_at
 from tollkeeper.cli.house import in_utc, opened, page_of, uuid_of
+from tollkeeper.cli.typed import told_as
 
 app = App(name="key", help="API keys: create, list, revoke, rotate, pattern.")
 
@@ -39,17 +40,18 @@ async def create(
     if service is not None and name is not None:
         raise Misused("--name is for a user's key: --service NAME names a service's")
     async with opened(common) as house:
-        made = await keys.create(
-            house.database,
-            kind="service" if user is None else "user",
-            name=service if service is not None else name or "made on the command line",
-            pepper=house.pepper,
-            actor=OPERATOR,
-            user_id=None if user is None else await house.user_id(user),
-            scopes=scope,
-            expires_at=in_utc(until),
-            addresses=address or (),
-        )
+        with told_as(name="--name" if service is None else "--service"):
+            made = await keys.create(
+                house.database,
+                kind="service" if user is None else "user",
+                name=service if service is not None else name or "made on the command line",
+                pepper=house.pepper,
+                actor=OPERATOR,
+                user_id=None if user is None else await house.user_id(user),
+                scopes=scope,
+                expires_at=in_utc(until),
+                addresses=address or (),
+            )
     note = f"It is shown this once. It may: {', '.join(made.scopes)}."
     return Answer(shown(made), made.key, note)
 

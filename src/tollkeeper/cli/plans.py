@@ -9,7 +9,19 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Email, Flag, Paged, shown, table, told_at
+from tollkeeper.cli.answers import (
+    DEFAULTS,
+    FIRST_PAGE,
+    Answer,
+    Common,
+    Email,
+    Flag,
+    Paged,
+    counted,
+    shown,
+    table,
+    told_at,
+)
 from tollkeeper.cli.house import blaming, in_utc, opened, page_of, text_of, uuid_of
 from tollkeeper.cli.plan_words import changed, given, price
 from tollkeeper.cli.progress import progress
@@ -148,12 +160,12 @@ async def migrate(
         line
         for each in found
         for line in (
-            f"{plan} version {each.version}: {each.users:,} users",
+            f"{plan} version {each.version}: {counted(each.users, 'user')}",
             *(f"  {changed(change)}" for change in each.changes),
         )
     ]
     versions = [shown(each) | {"changes": [shown(change) for change in each.changes]} for each in found]
-    note = f"{moved:,} users are moved." if yes else "Nobody is moved yet: --yes moves them." if found else ""
+    note = f"Moved: {counted(moved, 'user')}." if yes else "Nobody is moved yet: --yes moves them." if found else ""
     text = "\n".join(lines) or f"Nobody on {plan} has other terms than {target} has now."
     return Answer({"plan": plan, "to": target, "moved": moved, "versions": versions}, text, note)
 

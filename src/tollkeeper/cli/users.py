@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from tollkeeper.accounts import invitations, logins, users
 from tollkeeper.accounts.invitations import Invitation
@@ -150,7 +150,11 @@ async def link(
     /,
     *,
     port: Annotated[
-        int | None, Parameter(help="Where the service listens, if it does not run on this data directory.")
+        int | None,
+        Parameter(
+            help="Where the service listens, if it does not run on this data directory.",
+            validator=validators.Number(gte=1, lte=65_535),
+        ),
     ] = None,
     common: Common = DEFAULTS,
 ) -> Answer:
