@@ -42,6 +42,10 @@ def ada(told: Callable[..., Told]) -> str:
         (["prune", "--rows-before", "2999-01-01"], "--rows-before: rows of this month"),
         (["prune", "--rows-older-than", "1"], "--rows-older-than: rows of this month"),
         (["prune", "--texts-before", "2999-01-01"], "--texts-before: lies in the future"),
+        (["user", "list", "--after", "x"], "--after takes what the list before said, and 'x' is no id"),
+        (["key", "list", "--after", "x"], "--after takes what the list before said, and 'x' is no id"),
+        (["plan", "history", ADA, "--after", "x"], "--after takes what the list before said, and 'x' is no id"),
+        (["import", "tollkeeper", "/none.jsonl"], "none.jsonl: file: cannot be read: No such file or directory\n"),
         (["grant", "add", ADA, "0.0000000001", "cost", "--reason", "x"], "AMOUNT: must have no more than 9 decimals"),
     ],
 )
@@ -84,7 +88,13 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_given(told: Callable[.
     assert (done.code, done.err) == (1, f"tollkeeper: {output}: No such file or directory\n")
 
 
-def test_one_is_not_told_as_many(told: Callable[..., Told], tmp_path: Path) -> None:
+def test_one_is_not_told_as_many(told: Callable[..., Told], ada: str, tmp_path: Path) -> None:
+    for amount, unit, said in (
+        ("1", "requests", "1 request"),
+        ("1", "cost", "1 cent"),
+        ("1000", "tokens", "1,000 tokens"),
+    ):
+        assert f"may use {said} beyond" in told("grant", "add", ada, amount, unit, "--reason", "x").out
     file = tmp_path / "prices.toml"
     file.write_text("[prices.one-model]\ninput = 1\n")
     assert told("price", "set", file).out == "1 price is set: one-model.\n"

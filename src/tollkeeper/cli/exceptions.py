@@ -184,7 +184,8 @@ def _in_words(name: str, limit: int) -> str:
 
 
 def _amount(grant: Grant, units: int) -> str:
-    return f"{cents_of(units)} cents" if grant.unit == "cost" else f"{units:,} {grant.unit}"
+    amount, unit = (cents_of(units), "cents") if grant.unit == "cost" else (units, grant.unit)
+    return f"{amount:,} {unit.removesuffix('s') if amount == 1 else unit}"
 
 
 def _override(override: Override) -> dict[str, Any]:

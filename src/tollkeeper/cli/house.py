@@ -23,6 +23,7 @@ from tollkeeper.store.placement import is_taken
 
 __all__ = [
     "House",
+    "after_of",
     "connected",
     "in_utc",
     "opened",
@@ -137,10 +138,18 @@ def page_of(paged: Paged) -> int:
     return paged.limit
 
 
-def uuid_of(text: str | None) -> UUID | None:
+def after_of(paged: Paged) -> UUID | None:
+    """Read behind which id a list goes on."""
+    try:
+        return None if paged.after is None else UUID(paged.after)
+    except ValueError:
+        raise Misused(f"--after takes what the list before said, and {paged.after!r} is no id") from None
+
+
+def uuid_of(text: str) -> UUID:
     """Read an id."""
     try:
-        return None if text is None else UUID(text)
+        return UUID(text)
     except ValueError:
         raise Misused(f"{text!r} is no id") from None
 

@@ -22,7 +22,7 @@ from tollkeeper.cli.answers import (
     table,
     told_at,
 )
-from tollkeeper.cli.house import blaming, in_utc, opened, page_of, text_of, uuid_of
+from tollkeeper.cli.house import after_of, blaming, in_utc, opened, page_of, text_of
 from tollkeeper.cli.plan_words import changed, given, price
 from tollkeeper.cli.progress import progress
 from tollkeeper.metering import changes, migrating, own_plan, plans
@@ -175,7 +175,7 @@ async def history(email: Email, /, *, paged: Paged = FIRST_PAGE, common: Common 
     """List the plans that a user had, the newest first, and how they came to each."""
     async with opened(common) as house:
         user_id = await house.user_id(email)
-        found = await own_plan.history(house.database, user_id, limit=page_of(paged), after=uuid_of(paged.after))
+        found = await own_plan.history(house.database, user_id, limit=page_of(paged), after=after_of(paged))
     header = ("ID", "PLAN", "VERSION", "HOW", "PAID", "TRIAL", "SINCE", "UNTIL")
     rows = (
         (

@@ -23,7 +23,7 @@ from tollkeeper.cli.answers import (
     table,
     told_at,
 )
-from tollkeeper.cli.house import House, opened, page_of, uuid_of
+from tollkeeper.cli.house import House, after_of, opened, page_of
 from tollkeeper.cli.leaving import delete
 from tollkeeper.errors import NotFound, Unavailable
 from tollkeeper.location import courier
@@ -67,7 +67,7 @@ async def add(
 async def list_(*, paged: Paged = FIRST_PAGE, common: Common = DEFAULTS) -> Answer:
     """List users, the newest first."""
     async with opened(common) as house:
-        page = await users.listed(house.database, limit=page_of(paged), after=uuid_of(paged.after))
+        page = await users.listed(house.database, limit=page_of(paged), after=after_of(paged))
     rows = [(user.email, user.plan, user.requests_used, _limit(user), user.is_active, user.id) for user in page.items]
     note = f"more: --after {page.next_after}" if page.next_after else ""
     document = {"items": [shown(user) for user in page.items], "nextAfter": page.next_after}
