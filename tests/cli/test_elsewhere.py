@@ -80,6 +80,9 @@ async def test_a_database_of_others_stays_as_it_is(server: Server, tollkeeper: T
         done = tollkeeper.run("user", "list", **named)
         assert (done.returncode, done.stdout) == (2, "")
         assert "there is no service in the database of TOLLKEEPER_DATABASE_URL" in done.stderr
+        checks = tollkeeper.json("doctor", code=1, **named)["checks"]
+        (failed,) = [each for each in checks if each["level"] == "fail"]
+        assert (failed["check"], "no service in this database yet" in failed["message"]) == ("migrations", True)
         assert await _tables(theirs) == 0
         await migrate(theirs.owner, theirs.service)
         assert tollkeeper.run("user", "list", **named).returncode == 0

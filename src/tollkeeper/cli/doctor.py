@@ -115,7 +115,8 @@ async def _within(settings: Settings) -> AsyncGenerator[Finding]:
             located(settings) as addresses,
             Database.open(addresses.service, size=1, transaction_pooler=settings.transaction_pooler) as database,
         ):
-            for name, check in _CHECKS.items():
+            checks = _CHECKS if await database.value("is_begun") else _CHECKS_BEFORE
+            for name, check in checks.items():
                 yield Finding(name, *await _asked(check, database, settings))
     except TollkeeperError as error:
         yield Finding("database", "fail", error.detail)
@@ -135,6 +136,10 @@ async def _server(database: Database, _: Settings) -> Found:
     found = await database.one("server_safety")
     version = found["version"] if found else 0
     return "ok", f"PostgreSQL {version // 10_000}.{version % 10_000}; what it confirms, it keeps"
+
+
+async def _no_migrations(_: Database, __: Settings) -> Found:
+    return "fail", "there is no service in this database yet: `tollkeeper migrate` or `serve` makes it"
 
 
 async def _migrations(database: Database, _: Settings) -> Found:
@@ -212,3 +217,4 @@ _CHECKS: Final[dict[str, Callable[[Database, Settings], Awaitable[Found]]]] = {
     "retention": _retention,
     "secrets": _secrets,
 }
+_CHECKS_BEFORE: Final = {"server": _server, "role": _role, "migrations": _no_migrations}
