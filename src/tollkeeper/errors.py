@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
+
+Given = ParamSpec("Given")
+Read = TypeVar("Read")
 
 
 class TollkeeperError(Exception):
@@ -200,7 +204,36 @@ class Invalid(TollkeeperError):
     @classmethod
     def field(cls, field: str, message: str) -> Invalid:
         """Name one faulty field."""
-        return cls(f"{field}: {message}", errors=[{"field": field, "message": message}])
+        return cls.several([{"field": field, "message": message}])
+
+    @classmethod
+    def several(cls, errors: Sequence[Mapping[str, str]]) -> Invalid:
+        """Name all faulty fields."""
+        return cls("; ".join(f"{each['field']}: {each['message']}" for each in errors), errors=list(errors))
+
+
+class Faults:
+    """Gathers what is not valid, so that whoever wrote it hears of all of it at once."""
+
+    def __init__(self) -> None:
+        self._told: list[Mapping[str, str]] = []
+
+    def add(self, field: str, message: str) -> None:
+        """Note one faulty field."""
+        self._told.append({"field": field, "message": message})
+
+    def of(self, read: Callable[Given, Read], /, *args: Given.args, **kwargs: Given.kwargs) -> Read | None:
+        """Give what is read; ``None`` where that is ``Invalid``, which is noted."""
+        try:
+            return read(*args, **kwargs)
+        except Invalid as error:
+            self._told += error.fields["errors"]
+            return None
+
+    def refuse(self) -> None:
+        """Raise ``Invalid`` with all that was noted, if anything was."""
+        if self._told:
+            raise Invalid.several(self._told)
 
 
 class TooManyTokens(TollkeeperError):

@@ -10,7 +10,7 @@ import os
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.metadata import version
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -69,6 +69,31 @@ def served_at(settings: Settings) -> str | None:
     except OSError:
         return None
     return None
+
+
+def site_of(settings: Settings) -> str:
+    """Where people reach the service: as the one that runs on this data directory says, or else the settings."""
+    return served_at(settings) or settings.public_url or f"http://localhost:{settings.port}"
+
+
+def forgotten_at(site: str, settings: Settings) -> str | None:
+    """Say why browsers keep no sign-in where people reach the service; ``None`` if they do."""
+    parts = urlsplit(site)
+    if parts.scheme == "https" or settings.insecure_cookies or _is_this_machine(parts.hostname or ""):
+        return None
+    return (
+        f"nobody can sign in at {site}: over plain HTTP browsers keep our cookies on localhost alone: set "
+        "TOLLKEEPER_PUBLIC_URL to the https address of a proxy before the service, or TOLLKEEPER_INSECURE_COOKIES=true "
+        "to let anyone on the way read sessions"
+    )
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether browsers take a name or address for this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _place(settings: Settings) -> Path:

@@ -44,9 +44,9 @@ class Tollkeeper:
             check=False,
         )
 
-    def json(self, *words: object, code: int = 0) -> Any:
+    def json(self, *words: object, code: int = 0, **more: str) -> Any:
         """Run a command that answers one JSON document and nothing else."""
-        done = self.run(*words, "--json")
+        done = self.run(*words, "--json", **more)
         assert done.returncode == code, done.stderr + done.stdout
         return msgspec.json.decode(done.stdout)
 

@@ -40,6 +40,7 @@ async def test_with_a_mail_server_an_invitation_is_mailed(serving: Serving) -> N
 def test_where_nothing_runs_the_settings_say_where_people_go(tmp_path: Path) -> None:
     """What a service that was killed has left behind is not believed."""
     quiet = Tollkeeper(tmp_path / "quiet")
+    quiet.json("migrate")
     assert quiet.json("user", "invite", "guest@example.com")["url"] == "http://localhost:8080"
     (quiet.data / "served-at").write_text("http://localhost:1")
     assert quiet.json("user", "invite", "guest@example.com")["url"] == "http://localhost:8080"

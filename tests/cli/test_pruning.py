@@ -167,7 +167,7 @@ async def test_texts_go_as_plans_say_and_those_of_other_plans_stay(
     [
         ([], "what to prune: give --rows-before, "),
         (["--rows-before", "2999-01-01"], "rows of this month and the last one always stay: "),
-        (["--texts-before", "2999-01-01"], "textsBefore: lies in the future"),
+        (["--texts-before", "2999-01-01"], "--texts-before: lies in the future"),
         (["--rows-older-than", "0"], "--rows-older-than must be from 1 to "),
         (["--texts-before", "2020-01-01", "--texts-older-than", "3"], "--texts-before or --texts-older-than, not both"),
         (["--rows-before", "yesterday"], "yesterday"),

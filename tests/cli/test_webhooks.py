@@ -93,6 +93,6 @@ async def test_deliveries_are_listed_and_replayed(
 def test_what_is_not_allowed_is_said_on_one_line(told: Callable[..., Told]) -> None:
     refused = told("webhook", "add", "http://127.0.0.1:9000/")
     assert (refused.code, refused.out) == (1, "")
-    assert refused.err == "tollkeeper: url: 127.0.0.1 leads to 127.0.0.1, which is not on the public Internet\n"
+    assert refused.err == "tollkeeper: URL: 127.0.0.1 leads to 127.0.0.1, which is not on the public Internet\n"
     assert told("webhook", "remove", uuid4()).code == 1
     assert told("webhook", "remove", "x").code == 2

@@ -46,7 +46,6 @@ async def pooled(server: Server, open_dir: Path, programs: Path) -> AsyncGenerat
         await pooler.start()
         site = PooledSite(open_dir / "pooled", pooler=pooler, owner=addresses.owner)
         try:
-            await site.run("migrate")
             await site.furnish(PLANS)
             await asyncio.gather(site.start(), site.start())
             yield site

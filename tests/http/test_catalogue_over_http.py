@@ -144,6 +144,13 @@ async def test_an_unfit_plan_is_refused_by_field(
     assert await service.rows() == before
 
 
+async def test_all_that_is_unfit_in_a_plan_is_told_at_once(service: Site, operator: Person) -> None:
+    says = {"rank": 1_000_001, "monthlyTokens": -2, "entitlements": {"regions": ["x" * 201]}, "currency": "euro"}
+    heard = await put(service, operator, "unfit", says)
+    fields = ["rank", "monthlyTokens", "entitlements.regions", "currency"]
+    assert (heard.status, [each["field"] for each in heard.json["errors"]]) == (422, fields)
+
+
 async def test_a_price_that_two_plans_have_already_is_told_with_the_plan_that_has_it(
     service: Site, operator: Person
 ) -> None:

@@ -84,6 +84,14 @@ def test_a_faulty_field_is_named_with_its_plan(toml: str, field: str) -> None:
     assert [each["field"] for each in refused.value.fields["errors"]] == [field]
 
 
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(Invalid) as refused:
+        plans.parse("[plans.a]\nrank = -1\nrefund = 1\n[plans.b]\nrank = 2\n[plans.c]\nrank = 2\n[plans.D]\nrank = 3")
+    fields = ["plans.a.rank", "plans.a.refund", "plans.D", "plans.c.rank"]
+    assert [each["field"] for each in refused.value.fields["errors"]] == fields
+    assert all(field in refused.value.detail for field in fields)
+
+
 async def test_the_catalogue_begins_with_three_plans(db: Database) -> None:
     assert [(each.name, each.daily_requests, each.monthly_requests) for each in await plans.catalogue(db)] == [
         ("free", 10, 100),

@@ -204,7 +204,7 @@ def _all_checked(given: Iterable[tuple[str, NewVariable]], kept: dict[str, Recor
         except Invalid as error:
             errors += error.fields["errors"]
     if errors:
-        raise Invalid("; ".join(f"{each['field']}: {each['message']}" for each in errors), errors=errors)
+        raise Invalid.several(errors)
     return list(checked.values())
 
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 from cyclopts import App, CycloptsError
 
 from tollkeeper.cli.answers import Answer, Common, Misused, complain, speak
-from tollkeeper.errors import Misconfigured, TollkeeperError
+from tollkeeper.cli.typed import as_typed
+from tollkeeper.errors import Invalid, Misconfigured, TollkeeperError
 
 __all__ = ["main"]
 
@@ -98,7 +99,7 @@ async def _orderly(command: Coroutine[Any, Any, object]) -> object:
 def _told(error: CycloptsError | TollkeeperError | OSError) -> TollkeeperError:
     """Word an error for the operator."""
     if isinstance(error, TollkeeperError):
-        return error
+        return as_typed(error) if isinstance(error, Invalid) else error
     if isinstance(error, OSError):
         named = error.filename and error.strerror
         return Misconfigured(f"{error.filename}: {error.strerror}" if named else str(error))

@@ -1,10 +1,10 @@
-"""What a command says and how: one JSON document with ``--json``, else lines for a reader; errors on one line."""
+"""What a command says and how: one JSON document with ``--json``, else lines for a reader; an error on one line."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -24,9 +24,11 @@ __all__ = [
     "Email",
     "Flag",
     "Misused",
+    "Nowhere",
     "Paged",
     "camel",
     "complain",
+    "counted",
     "shown",
     "speak",
     "table",
@@ -49,6 +51,13 @@ class Misused(TollkeeperError):
     status: ClassVar[int] = HTTPStatus.BAD_REQUEST
     slug: ClassVar[str] = "usage"
     title: ClassVar[str] = "The command line is not understood"
+
+
+class Nowhere(Misused):
+    """There is no service where the command line or a setting says: ``detail`` tells which, and what makes one."""
+
+    slug: ClassVar[str] = "no-service"
+    title: ClassVar[str] = "There is no service"
 
 
 @Parameter(name="*")
@@ -99,15 +108,31 @@ def speak(answer: Answer, *, as_json: bool) -> int:
 
 
 def complain(error: TollkeeperError, *, as_json: bool) -> int:
-    """Tell an error: on one line, or as a problem document; gives the exit code."""
+    """Tell an error: on one line and one more for each of several faults, or as a problem document; gives the code."""
     if as_json:
         problem = {"type": f"/problems/{error.slug}", "title": error.title, "status": int(error.status)}
         document = problem | {"detail": error.detail} | error.fields
         sys.stdout.buffer.write(_encode(document) + b"\n")
         sys.stdout.buffer.flush()
     else:
-        print(f"tollkeeper: {_harmless(' '.join(error.detail.split()))}", file=sys.stderr, flush=True)
+        lines = "\n  ".join(" ".join(line.split()) for line in _lines(error))
+        print(f"tollkeeper: {_harmless(lines)}", file=sys.stderr, flush=True)
     return MISUSED if isinstance(error, Misused) else FAILED
+
+
+def _lines(error: TollkeeperError) -> Iterator[str]:
+    faults: Sequence[Mapping[str, str]] = error.fields.get("errors", ())
+    if len(faults) <= 1:
+        yield error.detail
+        return
+    where = f"{error.fields['file']}: " if "file" in error.fields else ""
+    yield f"{where}{len(faults)} faults"
+    yield from (f"{each['field']}: {each['message']}" for each in faults)
+
+
+def counted(count: int, one: str) -> str:
+    """Say how many there are of something."""
+    return f"{count:,} {one}{'s'[: count != 1]}"
 
 
 def shown(value: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, counted, shown, table, told_at
 from tollkeeper.cli.house import opened, settings_of
 from tollkeeper.location import located
 from tollkeeper.metering.verify import Difference, Verification, note
@@ -49,12 +49,14 @@ async def verify(*, common: Common = DEFAULTS) -> Answer:
         "textsFrom": found.texts_from,
         "at": found.at,
     }
-    scope = f"{found.requests:,} requests of {found.users:,} users at {told_at(found.at)}"
+    scope = f"{counted(found.requests, 'request')} of {counted(found.users, 'user')} at {told_at(found.at)}"
     if not differences:
         return Answer(document, "\n".join([f"Every number agrees with {scope}.", *_pruned(found)]))
     header = ("USER", "WHERE", "FIELD", "STORED", "ACTUAL")
     rows = ((_whose(each), _place(each), each.field, each.stored, each.actual) for each in found.differences)
-    told = "\n".join([f"{len(differences)} numbers disagree with {scope}.", *_pruned(found)])
+    told = "\n".join(
+        [f"{counted(len(differences), 'number')} disagree{'s'[: len(differences) == 1]} with {scope}.", *_pruned(found)]
+    )
     return Answer(document, table(header, rows), told, ok=False)
 
 

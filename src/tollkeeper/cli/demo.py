@@ -54,7 +54,7 @@ async def demo(
 
     settings = settings_of(common, host=host, port=port, workers=workers)
     async with located(settings) as addresses:
-        async with connected(settings, addresses, statement_seconds=_SECONDS) as database:
+        async with connected(settings, addresses, statement_seconds=_SECONDS, may_begin=True) as database:
             house = House(settings, addresses, database, await keyring.known(database))
             shown = await _loaded(house)
             user_id = await house.user_id(shown.liveliest)

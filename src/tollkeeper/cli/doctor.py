@@ -15,11 +15,12 @@ from tollkeeper.accounts import keyring
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
 from tollkeeper.cli.house import settings_of
 from tollkeeper.errors import TollkeeperError
-from tollkeeper.location import located, master_keys
+from tollkeeper.location import forgotten_at, located, master_keys, site_of
 from tollkeeper.metering.retention import retained
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.migrate import MIGRATIONS, ROUTINES, Kind, Script
+from tollkeeper.store.placement import is_taken
 
 __all__ = ["doctor"]
 
@@ -49,7 +50,7 @@ async def doctor(*, common: Common = DEFAULTS) -> Answer:
     """
     settings = settings_of(common)
     findings = list(_around(settings))
-    if settings.database_url is not None or _has_cluster(Path(settings.data)):
+    if settings.database_url is not None or is_taken(Path(settings.data)):
         findings += [finding async for finding in _within(settings)]
     else:
         findings.append(Finding("database", "fail", "there is none yet: `tollkeeper migrate` or `serve` makes it"))
@@ -63,12 +64,19 @@ def _around(settings: Settings) -> Iterator[Finding]:
     """Check what is outside of the database."""
     data = Path(settings.data)
     yield Finding("settings", "ok", "all are known and fit")
+    yield Finding("sign-in", *_sign_in(settings))
     if not data.is_dir():
         yield Finding("data directory", "fail", f"{data} is not there yet: `tollkeeper serve` makes it")
         return
     yield Finding("data directory", *_rights(data))
     yield Finding("disk space", *_space(data))
     yield Finding("master key", *_key(settings))
+
+
+def _sign_in(settings: Settings) -> Found:
+    site = site_of(settings)
+    forgotten = forgotten_at(site, settings)
+    return ("warn", forgotten) if forgotten else ("ok", f"browsers keep who is signed in at {site}")
 
 
 def _rights(data: Path) -> Found:
@@ -100,10 +108,6 @@ def _key(settings: Settings) -> Found:
     return "ok", f"{where} has {len(keys)} version{'s'[: len(keys) > 1]}; keep a copy apart from backups"
 
 
-def _has_cluster(data: Path) -> bool:
-    return (data / "postgres").exists() or (data / "postgres-is-at").exists()
-
-
 async def _within(settings: Settings) -> AsyncGenerator[Finding]:
     """Check the database. What one check cannot ask, others still may."""
     try:
@@ -111,7 +115,8 @@ async def _within(settings: Settings) -> AsyncGenerator[Finding]:
             located(settings) as addresses,
             Database.open(addresses.service, size=1, transaction_pooler=settings.transaction_pooler) as database,
         ):
-            for name, check in _CHECKS.items():
+            checks = _CHECKS if await database.value("is_begun") else _CHECKS_BEFORE
+            for name, check in checks.items():
                 yield Finding(name, *await _asked(check, database, settings))
     except TollkeeperError as error:
         yield Finding("database", "fail", error.detail)
@@ -131,6 +136,10 @@ async def _server(database: Database, _: Settings) -> Found:
     found = await database.one("server_safety")
     version = found["version"] if found else 0
     return "ok", f"PostgreSQL {version // 10_000}.{version % 10_000}; what it confirms, it keeps"
+
+
+async def _no_migrations(_: Database, __: Settings) -> Found:
+    return "fail", "there is no service in this database yet: `tollkeeper migrate` or `serve` makes it"
 
 
 async def _migrations(database: Database, _: Settings) -> Found:
@@ -208,3 +217,4 @@ _CHECKS: Final[dict[str, Callable[[Database, Settings], Awaitable[Found]]]] = {
     "retention": _retention,
     "secrets": _secrets,
 }
+_CHECKS_BEFORE: Final = {"server": _server, "role": _role, "migrations": _no_migrations}

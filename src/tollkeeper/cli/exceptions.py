@@ -20,6 +20,7 @@ from tollkeeper.metering.plan_file import MOST
 overrides = App(name="override", help="Other limits of one user for a time: add, list, end.")
 grants = App(name="grant", help="What one user may use beyond the plan: add, list, end.")
 
+_LONGEST_REASON: Final = 1000
 _MONEY: Final = "monthly_cost_cents"
 _LIMITS: Final = tuple(_MONEY if name == "monthly_cost_nanos" else name for name in exceptions.LIMITS)
 
@@ -38,6 +39,7 @@ async def add_override(
     common: Common = DEFAULTS,
 ) -> Answer:
     """Let other limits than the plan's hold for a user from now on."""
+    _refuse_silence(reason)
     wanted = dict(map(_limit, limits))
     async with opened(common) as house:
         made = await exceptions.override(
@@ -83,6 +85,7 @@ async def add_grant(
     common: Common = DEFAULTS,
 ) -> Answer:
     """Grant a user units beyond the month's allowance, from now on."""
+    _refuse_silence(reason)
     units = _units(_number(amount), unit)
     if not -1000 <= priority <= 1000:  # noqa: PLR2004 - as over HTTP
         raise Misused("--priority must be from -1000 to 1000")
@@ -132,6 +135,11 @@ async def end_grant(email: Email, grant: Id, /, *, common: Common = DEFAULTS) ->
     return Answer(_grant(ended), f"{email}: ended, with {_amount(ended, ended.burned)} burned.")
 
 
+def _refuse_silence(reason: str) -> None:
+    if not reason.strip() or len(reason) > _LONGEST_REASON:
+        raise Misused(f"--reason must say why, in at most {_LONGEST_REASON} characters")
+
+
 def _number(text: str) -> Decimal:
     """Read a number; what is none is not finite."""
     try:
@@ -176,7 +184,8 @@ def _in_words(name: str, limit: int) -> str:
 
 
 def _amount(grant: Grant, units: int) -> str:
-    return f"{cents_of(units)} cents" if grant.unit == "cost" else f"{units:,} {grant.unit}"
+    amount, unit = (cents_of(units), "cents") if grant.unit == "cost" else (units, grant.unit)
+    return f"{amount:,} {unit.removesuffix('s') if amount == 1 else unit}"
 
 
 def _override(override: Override) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, BinaryIO, Final, Literal, cast
 import msgspec
 from cyclopts import Parameter
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted
 from tollkeeper.cli.house import opened
 from tollkeeper.metering import exporting
 from tollkeeper.metering.money import cents_of
@@ -64,7 +64,7 @@ async def export(
                 file.write(b'],"exported":%d}\n' % written)
     if output is None:
         return None
-    return Answer({"exported": written, "file": str(output)}, f"{written:,} requests exported to {output}.")
+    return Answer({"exported": written, "file": str(output)}, f"{counted(written, 'request')} exported to {output}.")
 
 
 def exported(email: str | None, request: ChatRequest) -> ExportedRequest:
@@ -151,7 +151,11 @@ def _target(output: Path | None) -> Generator[BinaryIO]:
 def _whole_file(output: Path) -> Iterator[BinaryIO]:
     part = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(output)) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
         part.replace(output)
     finally:

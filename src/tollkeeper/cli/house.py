@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,17 +12,19 @@ from typing import Any, Final
 from uuid import UUID
 
 from tollkeeper.accounts import keyring, masterkey, users
-from tollkeeper.cli.answers import Common, Misused, Paged
-from tollkeeper.errors import NotFound
+from tollkeeper.cli.answers import Common, Misused, Nowhere, Paged
+from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.instants import EPOCH, LAST_YEAR
-from tollkeeper.location import located, master_keys, served_at
+from tollkeeper.location import located, master_keys, site_of
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_unsafe
 from tollkeeper.store.embedded import Addresses
-from tollkeeper.store.migrate import migrate
+from tollkeeper.store.migrate import NothingThere, migrate
+from tollkeeper.store.placement import is_taken
 
 __all__ = [
     "House",
+    "after_of",
     "connected",
     "in_utc",
     "opened",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _MOST_LISTED: Final = 1000
+_MAKES_ONE: Final = "`tollkeeper serve` makes one there, and so does `tollkeeper migrate`"
 _CONNECTIONS: Final = 2
 _LOCK_SECONDS: Final = 10.0
 
@@ -69,9 +72,8 @@ class House:
 
     @property
     def site(self) -> str:
-        """Where people reach the service: as the one that runs on this data directory says, or else the settings."""
-        settings = self.settings
-        return served_at(settings) or settings.public_url or f"http://localhost:{settings.port}"
+        """Where people reach the service."""
+        return site_of(self.settings)
 
     def sign_in_url(self, token: str, *, port: int | None = None) -> str:
         """Put a token into a link to the service, or to what listens at a port of this machine."""
@@ -85,19 +87,31 @@ def settings_of(common: Common, **given: Any) -> Settings:
 
 @asynccontextmanager
 async def opened(common: Common, *, statement_seconds: float = 30.0) -> AsyncGenerator[House]:
-    """Open what a command works on, migrated: the database of a running server, or one started for this command."""
+    """Open what a command works on, migrated: the database of a running server, or one started for this command.
+
+    ``Nowhere`` where there is none: a name that was mistyped makes nothing.
+    """
     settings = settings_of(common)
+    if settings.database_url is None and not is_taken(Path(settings.data)):
+        raise Nowhere(f"there is no service in {settings.data} ({_told_by(common)}): {_MAKES_ONE}")
+    # In a cluster of ours a first start may be under way; a database of theirs may be another's.
+    may_begin = settings.database_url is None
     async with (
         located(settings) as addresses,
-        connected(settings, addresses, statement_seconds=statement_seconds) as database,
+        connected(settings, addresses, statement_seconds=statement_seconds, may_begin=may_begin) as database,
     ):
         yield House(settings, addresses, database, await keyring.known(database))
 
 
 @asynccontextmanager
-async def connected(settings: Settings, addresses: Addresses, *, statement_seconds: float) -> AsyncGenerator[Database]:
-    """Migrate and connect."""
-    await migrate(addresses.owner, addresses.service)
+async def connected(
+    settings: Settings, addresses: Addresses, *, statement_seconds: float, may_begin: bool
+) -> AsyncGenerator[Database]:
+    """Migrate and connect; ``Nowhere`` where nothing was ever migrated, unless it ``may_begin`` there."""
+    try:
+        await migrate(addresses.owner, addresses.service, may_begin=may_begin)
+    except NothingThere:
+        raise Nowhere(f"there is no service in the database of TOLLKEEPER_DATABASE_URL: {_MAKES_ONE}") from None
     async with Database.open(
         addresses.service,
         size=_CONNECTIONS,
@@ -109,6 +123,13 @@ async def connected(settings: Settings, addresses: Addresses, *, statement_secon
         yield database
 
 
+def _told_by(common: Common) -> str:
+    """Say who chose the data directory."""
+    if common.data is not None:
+        return "--data"
+    return "TOLLKEEPER_DATA" if os.environ.get("TOLLKEEPER_DATA") else "neither --data nor TOLLKEEPER_DATA is given"
+
+
 def page_of(paged: Paged) -> int:
     """Read how many are to be listed."""
     if not 1 <= paged.limit <= _MOST_LISTED:
@@ -116,10 +137,18 @@ def page_of(paged: Paged) -> int:
     return paged.limit
 
 
-def uuid_of(text: str | None) -> UUID | None:
+def after_of(paged: Paged) -> UUID | None:
+    """Read behind which id a list goes on."""
+    try:
+        return None if paged.after is None else UUID(paged.after)
+    except ValueError:
+        raise Misused(f"--after takes what the list before said, and {paged.after!r} is no id") from None
+
+
+def uuid_of(text: str) -> UUID:
     """Read an id."""
     try:
-        return None if text is None else UUID(text)
+        return UUID(text)
     except ValueError:
         raise Misused(f"{text!r} is no id") from None
 
@@ -130,6 +159,15 @@ def text_of(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise Misused(f"{file} is not text in UTF-8") from None
+
+
+@contextmanager
+def blaming(file: Path) -> Generator[None]:
+    """Let what is not valid say in which file of the operator's it stands."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid(f"{file}: {error.detail}", file=str(file), **error.fields) from error
 
 
 def in_utc(at: datetime | None) -> datetime | None:

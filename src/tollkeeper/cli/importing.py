@@ -14,7 +14,7 @@ from uuid import UUID
 from cyclopts import Parameter
 
 from tollkeeper.accounts import users
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted
 from tollkeeper.cli.house import House, in_utc, opened
 from tollkeeper.cli.past import Assignment, past, size_of
 from tollkeeper.cli.progress import progress
@@ -69,7 +69,7 @@ async def import_(
         raise Misused("whose requests: give --user EMAIL or --users-by, not both")
     if user is users_by is None and format != "tollkeeper":
         raise Misused("whose requests: give --user EMAIL or --users-by session|model")
-    assignment = Assignment(user and users.address_of(user), users_by)
+    assignment = Assignment(user and users.address_of(user, field="--user"), users_by)
     began = time.monotonic()
     total = count_rows(format, file)
     async with (
@@ -171,8 +171,8 @@ def _answer(file: Path, books: Books, *, seconds: float) -> Answer:
         "seconds": round(seconds, 3),
         "errors": errors,
     }
-    text = f"{books.imported:,} requests imported, {books.skipped:,} there before, {books.failed:,} failed"
-    pace = f"{rows:,} rows, users: {len(books.users):,}, {seconds:.1f} s"
+    text = f"{counted(books.imported, 'request')} imported, {books.skipped:,} there before, {books.failed:,} failed"
+    pace = f"{counted(rows, 'row')}, users: {len(books.users):,}, {seconds:.1f} s"
     told = "\n".join(f"row {each['row']}: {each['field']}: {each['message']}" for each in errors)
     return Answer(document, f"{text} ({pace}).", told, ok=books.failed == 0)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
 from cyclopts import App, Parameter
 
@@ -12,7 +11,8 @@ from tollkeeper.accounts import keys
 from tollkeeper.accounts.keys import KeptKey
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Misused, Paged, shown, table, told_at
-from tollkeeper.cli.house import in_utc, opened, page_of, uuid_of
+from tollkeeper.cli.house import after_of, in_utc, opened, page_of, uuid_of
+from tollkeeper.cli.typed import told_as
 
 app = App(name="key", help="API keys: create, list, revoke, rotate, pattern.")
 
@@ -39,17 +39,18 @@ async def create(
     if service is not None and name is not None:
         raise Misused("--name is for a user's key: --service NAME names a service's")
     async with opened(common) as house:
-        made = await keys.create(
-            house.database,
-            kind="service" if user is None else "user",
-            name=service if service is not None else name or "made on the command line",
-            pepper=house.pepper,
-            actor=OPERATOR,
-            user_id=None if user is None else await house.user_id(user),
-            scopes=scope,
-            expires_at=in_utc(until),
-            addresses=address or (),
-        )
+        with told_as(name="--name" if service is None else "--service"):
+            made = await keys.create(
+                house.database,
+                kind="service" if user is None else "user",
+                name=service if service is not None else name or "made on the command line",
+                pepper=house.pepper,
+                actor=OPERATOR,
+                user_id=None if user is None else await house.user_id(user),
+                scopes=scope,
+                expires_at=in_utc(until),
+                addresses=address or (),
+            )
     note = f"It is shown this once. It may: {', '.join(made.scopes)}."
     return Answer(shown(made), made.key, note)
 
@@ -62,7 +63,7 @@ async def list_(
     common: Common = DEFAULTS,
 ) -> Answer:
     """List the keys of services or of one user, the newest first, also those that have ended."""
-    most, after = page_of(paged), uuid_of(paged.after)
+    most, after = page_of(paged), after_of(paged)
     async with opened(common) as house:
         if user is None:
             found = await keys.of_services(house.database, limit=most + 1, after=after)
@@ -80,7 +81,7 @@ async def list_(
 @app.command
 async def revoke(id: Id, /, *, common: Common = DEFAULTS) -> Answer:  # noqa: A002 - its name there
     """End a key, from the next request on."""
-    key_id = _id_of(id)
+    key_id = uuid_of(id)
     async with opened(common) as house:
         await keys.revoke_any(house.database, key_id, actor=OPERATOR)
     return Answer({"id": key_id, "revoked": True}, f"The key {key_id} has ended.")
@@ -99,7 +100,7 @@ async def rotate(
 
     The new one lasts as long as the old one was meant to.
     """
-    key_id = _id_of(id)
+    key_id = uuid_of(id)
     if not 0 <= overlap_hours <= keys.LONGEST_OVERLAP / timedelta(hours=1):
         raise Misused(f"--overlap-hours must be from 0 to {keys.LONGEST_OVERLAP // timedelta(hours=1)}")
     async with opened(common) as house:
@@ -120,13 +121,6 @@ async def rotate(
 def pattern(*, common: Common = DEFAULTS) -> Answer:  # noqa: ARG001 - every command takes it
     """Print what secret scanners look for: a regular expression that fits every key of ours and nothing else."""
     return Answer({"pattern": keys.KEY_PATTERN}, keys.KEY_PATTERN)
-
-
-def _id_of(text: str) -> UUID:
-    key_id = uuid_of(text)
-    if key_id is None:
-        raise Misused("which key: give its id")
-    return key_id
 
 
 def _row(key: KeptKey) -> tuple[object, ...]:

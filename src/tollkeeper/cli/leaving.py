@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Flag, Misused
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Flag, Misused, counted
 from tollkeeper.cli.house import opened
 from tollkeeper.cli.progress import progress
 from tollkeeper.metering import leaving
@@ -60,6 +60,8 @@ async def scrub(*, common: Common = DEFAULTS) -> Answer:
     log = (
         "Its log is not ours to clean: that is for whoever runs the PostgreSQL."
         if done.segments is None
-        else f"{done.segments:,} segments of its log renewed."
+        else f"{counted(done.segments, 'segment')} of its log renewed."
     )
-    return Answer({"tables": done.tables, "segments": done.segments}, f"{done.tables:,} tables rewritten. {log}")
+    return Answer(
+        {"tables": done.tables, "segments": done.segments}, f"{counted(done.tables, 'table')} rewritten. {log}"
+    )

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Email, Flag, Paged, shown, table, told_at
-from tollkeeper.cli.house import in_utc, opened, page_of, text_of, uuid_of
+from tollkeeper.cli.answers import (
+    DEFAULTS,
+    FIRST_PAGE,
+    Answer,
+    Common,
+    Email,
+    Flag,
+    Paged,
+    counted,
+    shown,
+    table,
+    told_at,
+)
+from tollkeeper.cli.house import after_of, blaming, in_utc, opened, page_of, text_of
+from tollkeeper.cli.plan_words import changed, given, price
 from tollkeeper.cli.progress import progress
 from tollkeeper.metering import changes, migrating, own_plan, plans
 from tollkeeper.metering.money import cents_of
@@ -55,12 +68,13 @@ async def apply(
     Nobody's terms change: they are a snapshot of the plan as it was when it was taken. Only what is kept of texts
     changes at once for everybody on a plan. No plan is ever removed.
     """
-    wanted = plans.parse(text_of(file))
-    async with opened(common) as house:
-        if yes:
-            differences = await plans.apply(house.database, wanted, actor=OPERATOR)
-        else:
-            differences = await plans.difference(house.database, wanted)
+    with blaming(file):
+        wanted = plans.parse(text_of(file))
+        async with opened(common) as house:
+            if yes:
+                differences = await plans.apply(house.database, wanted, actor=OPERATOR)
+            else:
+                differences = await plans.difference(house.database, wanted)
     changes = [each for each in differences if each.kind in {"added", "changed"}]
     note = "Nothing to change." if not changes else "Applied." if yes else "Nothing is changed yet: --yes applies it."
     return Answer(
@@ -103,21 +117,21 @@ async def change(
     async with opened(common) as house:
         user_id = await house.user_id(email)
         act = changes.preview if preview else changes.change
-        changed = await act(house.database, user_id, wish, actor=OPERATOR, by_themselves=False)
-    decision = changed.decision
+        done = await act(house.database, user_id, wish, actor=OPERATOR, by_themselves=False)
+    decision = done.decision
     when = "at once" if decision.is_at_once else f"at {told_at(decision.takes_effect_at)}"
     until = f" until {told_at(decision.until)}" if decision.until else ""
-    price = f"{changed.price} {changed.plan.currency} cents {decision.cycle}"
+    cost = f"{done.price} {done.plan.currency} cents {decision.cycle}"
     document = shown(decision) | {
         "userId": user_id,
         "email": email,
-        "plan": changed.plan.name,
-        "price": changed.price,
-        "currency": changed.plan.currency,
+        "plan": done.plan.name,
+        "price": done.price,
+        "currency": done.plan.currency,
         "previewed": preview,
     }
     note = "Nothing is changed: this was a preview." if preview else ""
-    return Answer(document, f"{email}: {decision.kind} to {plan} {when}{until}, {price}.", note)
+    return Answer(document, f"{email}: {decision.kind} to {plan} {when}{until}, {cost}.", note)
 
 
 @app.command
@@ -146,12 +160,12 @@ async def migrate(
         line
         for each in found
         for line in (
-            f"{plan} version {each.version}: {each.users:,} users",
-            *(f"  {change.field}: {_value(change.old)} -> {_value(change.new)}" for change in each.changes),
+            f"{plan} version {each.version}: {counted(each.users, 'user')}",
+            *(f"  {changed(change)}" for change in each.changes),
         )
     ]
     versions = [shown(each) | {"changes": [shown(change) for change in each.changes]} for each in found]
-    note = f"{moved:,} users are moved." if yes else "Nobody is moved yet: --yes moves them." if found else ""
+    note = f"Moved: {counted(moved, 'user')}." if yes else "Nobody is moved yet: --yes moves them." if found else ""
     text = "\n".join(lines) or f"Nobody on {plan} has other terms than {target} has now."
     return Answer({"plan": plan, "to": target, "moved": moved, "versions": versions}, text, note)
 
@@ -161,7 +175,7 @@ async def history(email: Email, /, *, paged: Paged = FIRST_PAGE, common: Common 
     """List the plans that a user had, the newest first, and how they came to each."""
     async with opened(common) as house:
         user_id = await house.user_id(email)
-        found = await own_plan.history(house.database, user_id, limit=page_of(paged), after=uuid_of(paged.after))
+        found = await own_plan.history(house.database, user_id, limit=page_of(paged), after=after_of(paged))
     header = ("ID", "PLAN", "VERSION", "HOW", "PAID", "TRIAL", "SINCE", "UNTIL")
     rows = (
         (
@@ -189,11 +203,10 @@ def _row(plan: Plan) -> tuple[object, ...]:
         plan.requests_per_minute,
         plan.concurrent_requests,
     )
-    price = f"{plan.price_per_month} ({plan.billing_cycle})"
     return (
         plan.name,
         *("unlimited" if limit is None else limit for limit in limits),
-        price,
+        price(plan),
         _texts(plan),
         " ".join(plan.features),
     )
@@ -222,13 +235,5 @@ def _told(one: PlanDifference) -> list[str]:
         "same": "stays as it is",
         "absent": "is not in the file and stays",
     }
-    changes = [f"  {change.field}: {_value(change.old)} -> {_value(change.new)}" for change in one.changes]
-    if one.kind == "added":
-        changes = [f"  {change.field}: {_value(change.new)}" for change in one.changes]
-    return [f"{one.name} {kinds[one.kind]}", *changes]
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "unlimited"
-    return " ".join(str(each) for each in cast("list[Any]", value)) if isinstance(value, list) else str(value)
+    tell = given if one.kind == "added" else changed
+    return [f"{one.name} {kinds[one.kind]}", *(f"  {tell(change)}" for change in one.changes)]

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table
-from tollkeeper.cli.house import opened, text_of
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, counted, shown, table
+from tollkeeper.cli.house import blaming, opened, text_of
 from tollkeeper.metering import own_prices
 from tollkeeper.metering.own_prices import KeptPrice
 from tollkeeper.metering.price_file import own_rates
@@ -32,11 +32,12 @@ async def set_(
 
     They count for requests that start after now, and for imported ones. Requests keep the prices they began with.
     """
-    prices = own_rates(text_of(file))
+    with blaming(file):
+        prices = own_rates(text_of(file))
     async with opened(common) as house:
         await own_prices.put(house.database, prices, actor=OPERATOR)
     models = sorted({each.model for each in prices})
-    return Answer({"set": len(prices), "models": models}, f"{len(prices)} prices are set: {', '.join(models)}.")
+    return Answer({"set": len(prices), "models": models}, f"{_prices(len(prices))} set: {', '.join(models)}.")
 
 
 @app.command(name="list")
@@ -55,11 +56,15 @@ async def remove(
     """Remove your own prices of a model, so that the public list counts again."""
     async with opened(common) as house:
         removed = await own_prices.remove(house.database, model, actor=OPERATOR)
-    return Answer({"model": model, "removed": removed}, f"{removed} prices of {model} are removed.")
+    return Answer({"model": model, "removed": removed}, f"{_prices(removed, f' of {model}')} removed.")
 
 
 def _row(price: KeptPrice) -> tuple[object, ...]:
     return (price.model, price.effective_from, *(_usd(price.rates.get(kind)) for kind in _KINDS))
+
+
+def _prices(count: int, whose: str = "") -> str:
+    return f"{counted(count, 'price')}{whose} {'is' if count == 1 else 'are'}"
 
 
 def _usd(nanos: Any) -> str | None:

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Flag, Misused, shown, table, told_at
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Flag, Misused, counted, shown, table, told_at
 from tollkeeper.cli.house import House, in_utc, opened
 from tollkeeper.cli.progress import progress
+from tollkeeper.cli.typed import told_as
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.retention import (
@@ -103,7 +104,10 @@ async def _boundaries(owner: Database, settings: Settings, *, by_plan: bool, **a
             "or set TOLLKEEPER_RETAIN_ROWS_DAYS, TOLLKEEPER_RETAIN_TEXT_DAYS, or retain_text_days of a plan"
         )
     try:
-        return await boundaries(owner, **asked), by_plan
+        with told_as(
+            rowsBefore="--rows-before" if asked["rows_before"] else "--rows-older-than", textsBefore="--texts-before"
+        ):
+            return await boundaries(owner, **asked), by_plan
     except Invalid as error:
         raise Misused(error.detail) from error
 
@@ -151,7 +155,7 @@ def _told(where: Boundaries, rows: PrunedRows, texts: int, of_plans: dict[str, i
     by_plans = "".join(f" Under {plan}: {count:,}." for plan, count in of_plans.items())
     return Answer(
         document,
-        f"{rows.requests:,} requests pruned{months}, the texts of {texts:,} others cleared.{by_plans}{held}\n"
+        f"{counted(rows.requests, 'request')} pruned{months}, the texts of {texts:,} others cleared.{by_plans}{held}\n"
         f"Rows: {_since(kept.rows_from)}. Texts: {_since(kept.texts_from)}.",
     )
 

@@ -7,13 +7,13 @@ import time
 from functools import partial
 from typing import Annotated, Final
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from tollkeeper.accounts import keyring, masterkey, rotation
 from tollkeeper.accounts.rotation import Begun, Moved, SealedAnew, Version
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, shown, table
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, shown, table
 from tollkeeper.cli.house import House, opened
 from tollkeeper.cli.progress import progress
 from tollkeeper.errors import Contradiction
@@ -44,7 +44,10 @@ async def status(*, common: Common = DEFAULTS) -> Answer:
 @app.command
 async def rotate(
     *,
-    wait: Annotated[int, Parameter(help="How many seconds nodes may take to have the new version.")] = 60,
+    wait: Annotated[
+        int,
+        Parameter(help="How many seconds nodes may take to have the new version.", validator=validators.Number(gte=0)),
+    ] = 60,
     common: Common = DEFAULTS,
 ) -> Answer:
     """Seal all secrets anew under a new version of the master key, beside running nodes.
@@ -111,10 +114,11 @@ def _told(where: str, version: int, done: SealedAnew, found: list[Version]) -> A
         "broken": broken,
         "versions": [shown(each) for each in found],
     }
-    text = f"{done.secrets:,} secrets are sealed anew, all under version {version} of the master key in {where}."
+    sealed = f"{counted(done.secrets, 'secret')} {'is' if done.secrets == 1 else 'are'} sealed anew"
+    text = f"{sealed}, all under version {version} of the master key in {where}."
     if broken:
         named = ", ".join(f"{each['key']} of {each['userId']}" for each in broken)
-        text = f"{done.secrets:,} secrets are sealed anew under version {version}. These are damaged and stay: {named}."
+        text = f"{sealed} under version {version}. These are damaged and stay: {named}."
     note = "Keep a copy of the new key apart from backups."
     if spare:
         note += f" No secret needs version {', '.join(map(str, spare))} any more; backups made before do."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from tollkeeper.accounts import invitations, logins, users
 from tollkeeper.accounts.invitations import Invitation
@@ -23,7 +23,7 @@ from tollkeeper.cli.answers import (
     table,
     told_at,
 )
-from tollkeeper.cli.house import House, opened, page_of, uuid_of
+from tollkeeper.cli.house import House, after_of, opened, page_of
 from tollkeeper.cli.leaving import delete
 from tollkeeper.errors import NotFound, Unavailable
 from tollkeeper.location import courier
@@ -67,7 +67,7 @@ async def add(
 async def list_(*, paged: Paged = FIRST_PAGE, common: Common = DEFAULTS) -> Answer:
     """List users, the newest first."""
     async with opened(common) as house:
-        page = await users.listed(house.database, limit=page_of(paged), after=uuid_of(paged.after))
+        page = await users.listed(house.database, limit=page_of(paged), after=after_of(paged))
     rows = [(user.email, user.plan, user.requests_used, _limit(user), user.is_active, user.id) for user in page.items]
     note = f"more: --after {page.next_after}" if page.next_after else ""
     document = {"items": [shown(user) for user in page.items], "nextAfter": page.next_after}
@@ -150,7 +150,11 @@ async def link(
     /,
     *,
     port: Annotated[
-        int | None, Parameter(help="Where the service listens, if it does not run on this data directory.")
+        int | None,
+        Parameter(
+            help="Where the service listens, if it does not run on this data directory.",
+            validator=validators.Number(gte=1, lte=65_535),
+        ),
     ] = None,
     common: Common = DEFAULTS,
 ) -> Answer:

@@ -37,16 +37,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias, cast
 
-from tollkeeper.errors import Invalid
+from tollkeeper.errors import Faults, Invalid
 from tollkeeper.metering.money import MAX_CENTS, nanos_of_cents
 from tollkeeper.metering.texts import POLICIES, TextPolicy, stricter
-
-Choice = TypeVar("Choice", bound=str)
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _HIGHEST_RANK: Final = 1_000_000
@@ -62,7 +61,7 @@ _ENTITLEMENT = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}")
 _MODEL: Final = "model:"
 _PRICE_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 _CURRENCY = re.compile(r"[a-z]{3}")
-_LIMITS: Final = (
+LIMITS: Final = (
     "daily_requests",
     "monthly_requests",
     "max_tokens_per_request",
@@ -70,30 +69,6 @@ _LIMITS: Final = (
     "requests_per_minute",
     "concurrent_requests",
 )
-FIELDS: Final = (
-    "rank",
-    *_LIMITS,
-    "monthly_cost_cents",
-    "features",
-    "entitlements",
-    "period",
-    "rollover_percent",
-    "refund",
-    "on_unavailable",
-    "warn_at",
-    "price_per_month",
-    "price_per_year",
-    "currency",
-    "billing_cycle",
-    "trial_days",
-    "self_service",
-    "text_policy",
-    "retain_text_days",
-    "stripe_price_monthly",
-    "stripe_price_yearly",
-)
-
-
 Entitlement: TypeAlias = "bool | int | float | list[str]"
 Cycle: TypeAlias = Literal["monthly", "yearly"]
 
@@ -104,7 +79,9 @@ WARN_AT: Final = (50, 80, 100)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan of the catalogue. None is unlimited, 0 is none; prices in cents, ``price_per_year`` None: not sold so.
+    """A plan of the catalogue, of which a file says what is not as here.
+
+    None is unlimited, 0 is none; prices in cents, ``price_per_year`` None: not sold so.
 
     ``version`` counts what users have agreed to since the plan was made; a file of plans says nothing of it.
 
@@ -114,14 +91,14 @@ class Plan:
 
     name: str
     rank: int
-    daily_requests: int | None
-    monthly_requests: int | None
-    max_tokens_per_request: int | None
-    monthly_tokens: int | None
-    monthly_cost_nanos: int | None
-    features: tuple[str, ...]
-    price_per_month: int
-    billing_cycle: Cycle
+    daily_requests: int | None = None
+    monthly_requests: int | None = None
+    max_tokens_per_request: int | None = None
+    monthly_tokens: int | None = None
+    monthly_cost_nanos: int | None = None
+    features: tuple[str, ...] = ("*",)
+    price_per_month: int = 0
+    billing_cycle: Cycle = "monthly"
     text_policy: TextPolicy = "all"
     retain_text_days: int | None = None
     requests_per_minute: int | None = None
@@ -167,78 +144,62 @@ class Plan:
 
 
 def parse(toml: str) -> list[Plan]:
-    """Read a file of plans; ``Invalid`` names plan and field of the first that is not right."""
+    """Read a file of plans; ``Invalid`` names plan and field of all that is not right."""
     try:
         document = tomllib.loads(toml, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise Invalid.field("plans", f"is not TOML: {error}") from error
+    faults = Faults()
     for name in document.keys() - {"plans"}:
-        raise Invalid.field(name, "is not known here; plans stand under [plans.NAME]")
-    plans = [plan(name, table) for name, table in _table(document.get("plans"), "plans").items()]
-    if not plans:
+        faults.add(name, "is not known here; plans stand under [plans.NAME]")
+    tables = faults.of(_table, document.get("plans", {}), "plans") or {}
+    found = [faults.of(plan, name, table) for name, table in tables.items()]
+    if not tables:
+        faults.refuse()
         raise Invalid.field("plans", "names no plan")
+    plans = [each for each in found if each is not None]
     ranks: dict[int, str] = {}
     for each in plans:
-        if each.rank in ranks:
-            raise Invalid.field(f"plans.{each.name}.rank", f"is also the rank of {ranks[each.rank]}")
-        ranks[each.rank] = each.name
-    refuse_shared_prices(plans)
+        if ranks.setdefault(each.rank, each.name) != each.name:
+            faults.add(f"plans.{each.name}.rank", f"is also the rank of {ranks[each.rank]}")
+    faults.of(refuse_shared_prices, plans)
+    faults.refuse()
     return plans
 
 
 def refuse_shared_prices(plans: Sequence[Plan]) -> None:
     """Refuse a price at Stripe that would mean two things: who pays it has one plan, and pays one way."""
     prices: dict[str, str] = {}
+    faults = Faults()
     for plan in plans:
         for cycle, price in plan.prices_at_stripe.items():
             if price in prices:
-                raise Invalid.field(f"plans.{plan.name}.stripe_price_{cycle}", f"is also {prices[price]}")
+                faults.add(f"plans.{plan.name}.stripe_price_{cycle}", f"is also {prices[price]}")
             prices[price] = f"the stripe_price_{cycle} of {plan.name}"
+    faults.refuse()
 
 
 def plan(name: str, given: Any) -> Plan:
-    """Read the table of one plan; ``Invalid`` names plan and field of what is not right, as in ``plans.tiny.rank``."""
+    """Read the table of one plan; ``Invalid`` names all that is not right by plan and field, as ``plans.tiny.rank``."""
     place = f"plans.{name}"
+    faults = Faults()
     if not _NAME.fullmatch(name):
-        raise Invalid.field(place, "must have a name of 1 to 50 characters of a-z 0-9 _ - that begins with a letter")
-    table = _table(given, place)
-    for unknown in table.keys() - set(FIELDS):
-        raise Invalid.field(f"{place}.{unknown}", f"is not known here; known are {', '.join(FIELDS)}")
+        faults.add(place, "must have a name of 1 to 50 characters of a-z 0-9 _ - that begins with a letter")
+    table = faults.of(_table, given, place) or {}
+    faults.refuse()
+    for unknown in table.keys() - _READERS.keys():
+        faults.add(f"{place}.{unknown}", f"is not known here; known are {', '.join(FIELDS)}")
     if "rank" not in table:
-        raise Invalid.field(f"{place}.rank", "must be given: the order in which plans grow")
-    return Plan(
-        name=name,
-        rank=_whole(table["rank"], f"{place}.rank", most=_HIGHEST_RANK),
-        daily_requests=_limit(table, "daily_requests", place),
-        monthly_requests=_limit(table, "monthly_requests", place),
-        max_tokens_per_request=_limit(table, "max_tokens_per_request", place),
-        monthly_tokens=_limit(table, "monthly_tokens", place),
-        monthly_cost_nanos=_nanos(table.get("monthly_cost_cents", -1), f"{place}.monthly_cost_cents"),
-        features=_features(table.get("features", ["*"]), f"{place}.features"),
-        price_per_month=_whole(table.get("price_per_month", 0), f"{place}.price_per_month", most=MAX_CENTS),
-        billing_cycle=_one_of(table, "billing_cycle", place, ("monthly", "yearly")),
-        text_policy=_one_of(table, "text_policy", place, POLICIES),
-        retain_text_days=_days(table.get("retain_text_days", -1), f"{place}.retain_text_days"),
-        requests_per_minute=_limit(table, "requests_per_minute", place),
-        concurrent_requests=_limit(table, "concurrent_requests", place),
-        entitlements=_entitlements(table.get("entitlements", {}), f"{place}.entitlements"),
-        period=_one_of(table, "period", place, ("calendar", "anniversary")),
-        rollover_percent=_whole(table.get("rollover_percent", 0), f"{place}.rollover_percent", most=100),
-        refund=_one_of(table, "refund", place, ("trusted", "never")),
-        on_unavailable=_one_of(table, "on_unavailable", place, ("closed", "open")),
-        warn_at=_percentages(table.get("warn_at", list(WARN_AT)), f"{place}.warn_at"),
-        price_per_year=_price_per_year(table, place),
-        currency=_currency(table.get("currency", "usd"), f"{place}.currency"),
-        trial_days=_whole(table.get("trial_days", 0), f"{place}.trial_days", most=_MOST_TRIAL_DAYS),
-        self_service=_flag(table.get("self_service", False), f"{place}.self_service"),
-        stripe_price_monthly=_price_id(table, "stripe_price_monthly", place),
-        stripe_price_yearly=_price_id(table, "stripe_price_yearly", place),
-    )
+        faults.add(f"{place}.rank", "must be given: the order in which plans grow")
+    told: dict[str, Any] = {
+        field: faults.of(_READERS[field], table[field], f"{place}.{field}") for field in FIELDS if field in table
+    }
+    faults.refuse()
+    return Plan(name=name, **{_COLUMNS.get(field, field): value for field, value in told.items()})
 
 
-def _limit(table: dict[str, Any], field: str, place: str) -> int | None:
-    given = table.get(field, -1)
-    return None if _is_unlimited(given) else _whole(given, f"{place}.{field}", most=MOST)
+def _limit(given: Any, field: str) -> int | None:
+    return None if _is_unlimited(given) else _whole(given, field, most=MOST)
 
 
 def _whole(given: Any, field: str, *, most: int) -> int:
@@ -283,10 +244,12 @@ def _entitlements(given: Any, field: str) -> dict[str, Entitlement]:
     table = _table(given, field)
     if len(table) > _MOST_ENTITLEMENTS:
         raise Invalid.field(field, f"must be at most {_MOST_ENTITLEMENTS}")
-    for name in table:
-        if not _ENTITLEMENT.fullmatch(name):
-            raise Invalid.field(field, "must have names of 1 to 100 characters of A-Z a-z 0-9 _ . : - after a letter")
-    return {name: _entitlement(value, f"{field}.{name}") for name, value in table.items()}
+    faults = Faults()
+    if not all(map(_ENTITLEMENT.fullmatch, table)):
+        faults.add(field, "must have names of 1 to 100 characters of A-Z a-z 0-9 _ . : - after a letter")
+    read = {name: faults.of(_entitlement, value, f"{field}.{name}") for name, value in table.items()}
+    faults.refuse()
+    return {name: value for name, value in read.items() if value is not None}
 
 
 def _entitlement(given: Any, field: str) -> Entitlement:
@@ -309,24 +272,15 @@ def _is_short(text: str) -> bool:
     return len(text) <= _LONGEST_VALUE and text.isprintable()
 
 
-def _one_of(table: dict[str, Any], field: str, place: str, choices: Sequence[Choice]) -> Choice:
-    """Read one of some words; left out it is the first of them."""
-    given = table.get(field, choices[0])
-    for choice in choices:
-        if given == choice:
-            return choice
-    raise Invalid.field(f"{place}.{field}", f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+def _one_of(given: Any, field: str, *, choices: Sequence[str]) -> str:
+    if given not in choices:
+        raise Invalid.field(field, f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+    return given
 
 
-def _price_per_year(table: dict[str, Any], place: str) -> int | None:
-    given = table.get("price_per_year")
-    return None if given is None else _whole(given, f"{place}.price_per_year", most=MAX_CENTS)
-
-
-def _price_id(table: dict[str, Any], field: str, place: str) -> str | None:
-    given = table.get(field)
-    if given is not None and not (isinstance(given, str) and _PRICE_ID.fullmatch(given)):
-        raise Invalid.field(f"{place}.{field}", "must be the id of a price at Stripe, as in price_1Q2w3E")
+def _price_id(given: Any, field: str) -> str:
+    if not isinstance(given, str) or not _PRICE_ID.fullmatch(given):
+        raise Invalid.field(field, "must be the id of a price at Stripe, as in price_1Q2w3E")
     return given
 
 
@@ -354,3 +308,29 @@ def _table(given: Any, field: str) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise Invalid.field(field, "must be a table")
     return cast("dict[str, Any]", given)
+
+
+_READERS: Final[dict[str, Callable[[Any, str], Any]]] = {
+    "rank": partial(_whole, most=_HIGHEST_RANK),
+    **dict.fromkeys(LIMITS, _limit),
+    "monthly_cost_cents": _nanos,
+    "features": _features,
+    "entitlements": _entitlements,
+    "period": partial(_one_of, choices=("calendar", "anniversary")),
+    "rollover_percent": partial(_whole, most=100),
+    "refund": partial(_one_of, choices=("trusted", "never")),
+    "on_unavailable": partial(_one_of, choices=("closed", "open")),
+    "warn_at": _percentages,
+    "price_per_month": partial(_whole, most=MAX_CENTS),
+    "price_per_year": partial(_whole, most=MAX_CENTS),
+    "currency": _currency,
+    "billing_cycle": partial(_one_of, choices=("monthly", "yearly")),
+    "trial_days": partial(_whole, most=_MOST_TRIAL_DAYS),
+    "self_service": _flag,
+    "text_policy": partial(_one_of, choices=POLICIES),
+    "retain_text_days": _days,
+    "stripe_price_monthly": _price_id,
+    "stripe_price_yearly": _price_id,
+}
+_COLUMNS: Final = {"monthly_cost_cents": "monthly_cost_nanos"}
+FIELDS: Final = tuple(_READERS)

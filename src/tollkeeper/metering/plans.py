@@ -14,7 +14,7 @@ from uuid import UUID
 
 from tollkeeper import activity
 from tollkeeper.activity import OPERATOR, Actor
-from tollkeeper.errors import Invalid, NotFound
+from tollkeeper.errors import Faults, Invalid, NotFound
 from tollkeeper.instants import LAST_YEAR
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.plan_file import FIELDS, Cycle, Plan, parse, refuse_shared_prices
@@ -88,10 +88,12 @@ async def difference(database: Statements, plans: Sequence[Plan]) -> list[PlanDi
     known = {plan.name: plan for plan in await catalogue(database)}
     named = {plan.name for plan in plans}
     taken = {plan.rank: plan.name for plan in known.values() if plan.name not in named}
+    faults = Faults()
     for plan in plans:
         if plan.rank in taken:
-            raise Invalid.field(f"plans.{plan.name}.rank", f"is the rank of the plan {taken[plan.rank]}, which stays")
-    refuse_shared_prices([*(plan for plan in known.values() if plan.name not in named), *plans])
+            faults.add(f"plans.{plan.name}.rank", f"is the rank of the plan {taken[plan.rank]}, which stays")
+    faults.of(refuse_shared_prices, [*(plan for plan in known.values() if plan.name not in named), *plans])
+    faults.refuse()
     found = [_compared(known.get(plan.name), plan) for plan in plans]
     return found + [PlanDifference(name, "absent") for name in known if name not in named]
 

@@ -39,6 +39,10 @@ _OWNER_SESSION: Final = {"search_path": "public", "TimeZone": "UTC", "statement_
 _NUMBERED: Final = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 
 
+class NothingThere(Misconfigured):
+    """A database that was never migrated: nothing of ours stands in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """One file that was applied, and how long it took."""
@@ -63,12 +67,22 @@ class Script:
 
 
 async def migrate(
-    owner_dsn: str, service_dsn: str, *, migrations_dir: Path = MIGRATIONS, routines_dir: Path = ROUTINES
+    owner_dsn: str,
+    service_dsn: str,
+    *,
+    migrations_dir: Path = MIGRATIONS,
+    routines_dir: Path = ROUTINES,
+    may_begin: bool = True,
 ) -> list[Applied]:
-    """Apply what is missing and give the service's role what it needs. Says what was applied, in order."""
+    """Apply what is missing and give the service's role what it needs. Says what was applied, in order.
+
+    ``NothingThere`` for a database with nothing of ours, unless it ``may_begin`` there.
+    """
     migrations, routines = _read(migrations_dir, "migration"), _read(routines_dir, "routine")
     try:
         async with _connected(owner_dsn, _OWNER_SESSION) as owner, _alone(owner):
+            if not may_begin and not await _ask_value(owner, _HAS_RECORD):
+                raise NothingThere("the database was never migrated")
             applied = await _apply_all(owner, migrations, routines)
             await _provide_for(owner, service_dsn)
     except StatementFailed as error:
@@ -200,6 +214,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     kind text NOT NULL CHECK (kind IN ('migration', 'routine'))
 )
 """
+_HAS_RECORD: Final = "SELECT to_regclass('schema_migrations') IS NOT NULL"
 _RECORDED: Final = "SELECT name, checksum, kind FROM schema_migrations"
 _NOTE: Final = """
 INSERT INTO schema_migrations (name, checksum, kind) VALUES ($1, $2, $3)

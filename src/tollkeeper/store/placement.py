@@ -44,6 +44,7 @@ SHELTER: Final = Path("/var/lib/tollkeeper-postgresql")
 ACCOUNT: Final = "daemon"
 ROOT: Final = 0
 NOT_OURS_TO_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_NOTE: Final = "postgres-is-at"
 # macOS allows 103 bytes for the path of a socket, Linux 107.
 _LONGEST_SOCKET: Final = 103
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._/-]+")
@@ -162,6 +163,11 @@ def place(data_dir: Path, *, programs: Path = WHEEL_PROGRAMS, shelter: Path = SH
         raise Misconfigured(f"the data directory {data_dir} cannot be used: {error}") from error
 
 
+def is_taken(data_dir: Path) -> bool:
+    """Say whether a database was made for a data directory; asking makes nothing."""
+    return (data_dir / "postgres").exists() or (data_dir / _NOTE).exists()
+
+
 def _account() -> Account:
     uid = os.geteuid()
     try:
@@ -192,7 +198,7 @@ def _own_directory(data_dir: Path) -> Path:
 
 def _home(directory: Path, account: Account, shelter: Path) -> Path:
     """Find what was chosen before; else choose the data directory if the server's account may go there."""
-    note = directory / "postgres-is-at"
+    note = directory / _NOTE
     if note.exists():
         return _noted_home(note)
     if account.may_enter(directory):

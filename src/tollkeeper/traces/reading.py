@@ -100,7 +100,8 @@ class Source:
                     if stripped := line.rstrip(b"\r\n"):
                         yield stripped
         except (EOFError, OSError, zlib.error) as error:
-            raise self.faulty("file", f"cannot be read: {error}") from error
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise self.faulty("file", f"cannot be read: {why}") from error
 
     def faulty(self, name: str, message: str) -> Invalid:
         """Word what is wrong with the whole file."""

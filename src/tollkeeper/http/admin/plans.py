@@ -248,11 +248,13 @@ def _told_as_on_the_wire(name: str) -> Generator[None]:
     try:
         yield
     except Invalid as refused:
-        (fault,) = refused.fields["errors"]
-        place, field = f"plans.{name}", str(fault["field"])
-        if field == place:
-            raise Invalid.field("name", fault["message"]) from None
-        raise Invalid.field(_on_the_wire(field.removeprefix(place + ".")), fault["message"]) from None
+        faults = [each | {"field": _in_the_body(name, each["field"])} for each in refused.fields["errors"]]
+        raise Invalid.several(faults) from None
+
+
+def _in_the_body(name: str, field: str) -> str:
+    place = f"plans.{name}"
+    return "name" if field == place else _on_the_wire(field.removeprefix(place + "."))
 
 
 def _on_the_wire(field: str) -> str:

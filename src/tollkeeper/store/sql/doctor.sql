@@ -4,6 +4,10 @@
 -- What time the database has: the instant that decides.
 SELECT tk_now();
 
+-- name: is_begun$
+-- Whether anything of ours was ever applied to this database.
+SELECT to_regclass('public.schema_migrations') IS NOT NULL;
+
 -- name: scripts_applied
 -- Which migrations and routines this database has.
 SELECT s.name, s.kind, s.checksum

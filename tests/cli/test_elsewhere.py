@@ -1,0 +1,100 @@
+"""What commands do where there is no service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.cli.conftest import Told, Tollkeeper
+from tests.conftest import Server, a_database
+from tollkeeper.store.embedded import Addresses, embedded_server
+from tollkeeper.store.migrate import migrate
+
+PLANS = "[plans.tiny]\nrank = 5\n"
+PRICES = "[prices.house]\ninput = 1\n"
+WORDS = [
+    ["user", "list"],
+    ["user", "add", "ada@example.com"],
+    ["user", "link", "ada@example.com"],
+    ["plan", "list"],
+    ["plan", "apply", "plans.toml", "--yes"],
+    ["price", "set", "prices.toml"],
+    ["key", "create", "--service", "shop"],
+    ["webhook", "list"],
+    ["grant", "list", "ada@example.com"],
+    ["secrets", "status"],
+    ["secrets", "rotate"],
+    ["verify"],
+    ["export"],
+    ["prune"],
+    ["scrub"],
+]
+
+
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
+def test_a_directory_that_was_mistyped_stays_as_it_is(
+    told: Callable[..., Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plans.toml").write_text(PLANS)
+    Path("prices.toml").write_text(PRICES)
+    done = told(*words, "--data", "nowhere")
+    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+    assert "there is no service in nowhere (--data)" in done.err
+    assert "`tollkeeper serve` makes one there" in done.err
+    assert not Path("nowhere").exists()
+
+
+def test_who_named_the_directory_is_told(
+    told: Callable[..., Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOLLKEEPER_DATA", "nowhere")
+    document = told("user", "list", "--json").json
+    assert (document["type"], document["title"]) == ("/problems/no-service", "There is no service")
+    assert "no service in nowhere (TOLLKEEPER_DATA)" in document["detail"]
+    monkeypatch.delenv("TOLLKEEPER_DATA")
+    assert "no service in .data/tollkeeper (neither --data nor" in told("user", "list").err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_with_something_else_stays_as_it_is(told: Callable[..., Told], tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("Dear Ada")
+    assert told("user", "list", "--data", tmp_path).code == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["letters.txt"]
+
+
+async def test_a_first_start_that_broke_off_is_gone_on_with(open_dir: Path) -> None:
+    begun = Tollkeeper(open_dir / "begun")
+    async with embedded_server(begun.data):
+        pass
+    assert begun.json("user", "list")["items"] == []
+
+
+async def test_a_database_of_others_stays_as_it_is(server: Server, tollkeeper: Tollkeeper) -> None:
+    async with a_database(server, template="template0") as theirs:
+        named = _named(theirs)
+        done = tollkeeper.run("user", "list", **named)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "there is no service in the database of TOLLKEEPER_DATABASE_URL" in done.stderr
+        checks = tollkeeper.json("doctor", code=1, **named)["checks"]
+        (failed,) = [each for each in checks if each["level"] == "fail"]
+        assert (failed["check"], "no service in this database yet" in failed["message"]) == ("migrations", True)
+        assert await _tables(theirs) == 0
+        await migrate(theirs.owner, theirs.service)
+        assert tollkeeper.run("user", "list", **named).returncode == 0
+
+
+def _named(theirs: Addresses) -> dict[str, str]:
+    return {"TOLLKEEPER_DATABASE_URL": theirs.service, "TOLLKEEPER_OWNER_DATABASE_URL": theirs.owner}
+
+
+async def _tables(theirs: Addresses) -> int:
+    owner = await asyncpg.connect(theirs.owner)
+    try:
+        return await owner.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    finally:
+        await owner.close()

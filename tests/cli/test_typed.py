@@ -1,0 +1,105 @@
+"""Refusals name what was typed, and come before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Told
+
+ADA = "typed@example.com"
+PAST = ["--until", "2020-01-01"]
+
+
+@pytest.fixture
+def ada(told: Callable[..., Told]) -> str:
+    told("user", "add", ADA)
+    return ADA
+
+
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        (["plan", "set", ADA, "pro", *PAST], "--until: must lie in the future"),
+        (["grant", "add", ADA, "5", "requests", "--reason", "x", *PAST], "--until: must lie in the future"),
+        (["override", "add", ADA, "daily_requests=5", "--reason", "x", *PAST], "--until: must lie in the future"),
+        (["key", "create", "--service", "shop", *PAST], "--until: must lie in the future"),
+        (["key", "create", "--service", "shop", "--scope", "all"], "--scope: 'all' is no scope"),
+        (["key", "create", "--service", "shop", "--address", "x"], "--address: must be an address"),
+        (["key", "create", "--service", ""], "--service: must say what the key is for"),
+        (["key", "create", "--user", ADA, "--name", "x" * 500], "--name: must have at most"),
+        (["user", "add", "z@example.com", "--timezone", "Mars/Crater"], "--timezone: must be the name"),
+        (["user", "set", ADA, "--name", "x" * 500], "--name: must have at most"),
+        (["user", "add", "nobody"], "EMAIL: must be an e-mail address"),
+        (["user", "invite", "nobody"], "EMAIL: must be an e-mail address"),
+        (["import", "burstgpt", "x.csv", "--user", "nobody"], "--user: must be an e-mail address"),
+        (["plan", "change", ADA, "pro", "--billing-cycle", "yearly"], "--billing-cycle: is not one in which"),
+        (["plan", "change", ADA, "pro", "--trial"], "--trial: is not to be had"),
+        (["webhook", "add", "https://example.com/x", "--kind", "all"], "--kind: 'all' is none of"),
+        (["webhook", "add", "ftp://example.com/x"], "URL: "),
+        (["prune", "--rows-before", "2999-01-01"], "--rows-before: rows of this month"),
+        (["prune", "--rows-older-than", "1"], "--rows-older-than: rows of this month"),
+        (["prune", "--texts-before", "2999-01-01"], "--texts-before: lies in the future"),
+        (["user", "list", "--after", "x"], "--after takes what the list before said, and 'x' is no id"),
+        (["key", "list", "--after", "x"], "--after takes what the list before said, and 'x' is no id"),
+        (["plan", "history", ADA, "--after", "x"], "--after takes what the list before said, and 'x' is no id"),
+        (["import", "tollkeeper", "/none.jsonl"], "none.jsonl: file: cannot be read: No such file or directory\n"),
+        (["grant", "add", ADA, "0.0000000001", "cost", "--reason", "x"], "AMOUNT: must have no more than 9 decimals"),
+    ],
+)
+@pytest.mark.usefixtures("ada")
+def test_the_option_or_argument_is_named(told: Callable[..., Told], words: list[str], typed: str) -> None:
+    done = told(*words)
+    assert (done.out, len(done.err.splitlines())) == ("", 1)
+    assert done.err.startswith(f"tollkeeper: {typed}")
+
+
+def test_a_program_reads_the_same_name(told: Callable[..., Told], ada: str) -> None:
+    problem = told("plan", "set", ada, "pro", *PAST, "--json").json
+    assert [each["field"] for each in problem["errors"]] == ["--until"]
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])
+def test_an_exception_has_a_reason(told: Callable[..., Told], ada: str, reason: str) -> None:
+    for words in (["grant", "add", ada, "5", "requests"], ["override", "add", ada, "daily_requests=5"]):
+        done = told(*words, "--reason", reason)
+        assert (done.code, "--reason must say why" in done.err) == (2, True)
+    assert told("grant", "list", ada, "--json").json["items"] == []
+
+
+def test_a_rotation_that_cannot_be_meant_adds_no_version(told: Callable[..., Told]) -> None:
+    before = told("secrets", "status", "--json").json["versions"]
+    done = told("secrets", "rotate", "--wait", "-1")
+    assert (done.code, "--wait" in done.err) == (2, True)
+    assert told("secrets", "status", "--json").json["versions"] == before
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "65536"])
+def test_a_link_leads_to_a_port_that_can_be(told: Callable[..., Told], ada: str, port: str) -> None:
+    done = told("user", "link", ada, "--port", port)
+    assert (done.code, "--port" in done.err) == (2, True)
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(told: Callable[..., Told], tmp_path: Path) -> None:
+    output = tmp_path / "none" / "all.jsonl"
+    done = told("export", "--output", output)
+    assert (done.code, done.err) == (1, f"tollkeeper: {output}: No such file or directory\n")
+
+
+def test_one_is_not_told_as_many(told: Callable[..., Told], ada: str, tmp_path: Path) -> None:
+    for amount, unit, said in (
+        ("1", "requests", "1 request"),
+        ("1", "cost", "1 cent"),
+        ("1000", "tokens", "1,000 tokens"),
+    ):
+        assert f"may use {said} beyond" in told("grant", "add", ada, amount, unit, "--reason", "x").out
+    file = tmp_path / "prices.toml"
+    file.write_text("[prices.one-model]\ninput = 1\n")
+    assert told("price", "set", file).out == "1 price is set: one-model.\n"
+    assert told("price", "remove", "one-model").out == "1 price of one-model is removed.\n"
+    file.write_text("[prices.one-model]\ninput = 1\n[prices.other-model]\ninput = 1\n")
+    assert told("price", "set", file).out == "2 prices are set: one-model, other-model.\n"
+    told("price", "remove", "one-model")
+    told("price", "remove", "other-model")
