@@ -14,15 +14,12 @@ from tollkeeper.store.embedded import Addresses, embedded_server
 from tollkeeper.store.migrate import migrate
 
 PLANS = "[plans.tiny]\nrank = 5\n"
-PRICES = "[prices.house]\ninput = 1\n"
 WORDS = [
     ["user", "list"],
-    ["user", "add", "ada@example.com"],
     ["user", "link", "ada@example.com"],
     ["plan", "list"],
-    ["plan", "apply", "plans.toml", "--yes"],
-    ["price", "set", "prices.toml"],
-    ["key", "create", "--service", "shop"],
+    ["plan", "apply", "plans.toml"],
+    ["key", "create", "--user", "ada@example.com"],
     ["webhook", "list"],
     ["grant", "list", "ada@example.com"],
     ["secrets", "status"],
@@ -40,12 +37,35 @@ def test_a_directory_that_was_mistyped_stays_as_it_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("plans.toml").write_text(PLANS)
-    Path("prices.toml").write_text(PRICES)
     done = told(*words, "--data", "nowhere")
     assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
     assert "there is no service in nowhere (--data)" in done.err
     assert "`tollkeeper serve` makes one there" in done.err
     assert not Path("nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["user", "add", "ada@example.com"],
+        ["plan", "apply", "plans.toml", "--yes"],
+        ["price", "set", "prices.toml"],
+        ["key", "create", "--service", "shop"],
+        ["import", "tollkeeper", "past.jsonl", "--user", "ada@example.com"],
+    ],
+    ids=" ".join,
+)
+def test_what_a_service_begins_with_begins_one_and_says_so(
+    told: Callable[..., Told], open_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plans.toml").write_text(PLANS)
+    Path("prices.toml").write_text("[prices.house]\ninput = 1\n")
+    Path("past.jsonl").write_text('{"status": "failed", "startedAt": "2026-01-01T00:00:00Z"}\n')
+    data = open_dir / f"begun-by-{'-'.join(words[:2])}"
+    done = told(*words, "--data", data, "--json")
+    assert (done.code, done.err.splitlines()[0]) == (0, f"tollkeeper: a new service begins in {data}")
+    assert told("verify", "--data", data, "--json").json["ok"]
 
 
 def test_who_named_the_directory_is_told(

@@ -115,8 +115,7 @@ class Site:
         )
 
     async def furnish(self, plans: str = PLANS) -> None:
-        """Make a service's key, the plans and a price as the operator makes them, whether or not a node serves yet."""
-        await self.run("migrate")
+        """Make a service's key, the plans and a price as the operator makes them."""
         for name, text in (("plans.toml", plans), ("prices.toml", PRICES)):
             self.data.with_name(f"{self.data.name}-{name}").write_text(text)
         made, applied, _ = await asyncio.gather(

@@ -29,6 +29,7 @@ __all__ = [
     "camel",
     "complain",
     "counted",
+    "remark",
     "shown",
     "speak",
     "table",
@@ -107,6 +108,11 @@ def speak(answer: Answer, *, as_json: bool) -> int:
     return 0 if answer.ok else FAILED
 
 
+def remark(text: str) -> None:
+    """Say something beside the answer, on standard error."""
+    print(f"tollkeeper: {_harmless(text)}", file=sys.stderr, flush=True)
+
+
 def complain(error: TollkeeperError, *, as_json: bool) -> int:
     """Tell an error: on one line and one more for each of several faults, or as a problem document; gives the code."""
     if as_json:
@@ -116,7 +122,7 @@ def complain(error: TollkeeperError, *, as_json: bool) -> int:
         sys.stdout.buffer.flush()
     else:
         lines = "\n  ".join(" ".join(line.split()) for line in _lines(error))
-        print(f"tollkeeper: {_harmless(lines)}", file=sys.stderr, flush=True)
+        remark(lines)
     return MISUSED if isinstance(error, Misused) else FAILED
 
 

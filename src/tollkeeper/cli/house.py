@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from tollkeeper.accounts import keyring, masterkey, users
-from tollkeeper.cli.answers import Common, Misused, Nowhere, Paged
+from tollkeeper.cli.answers import Common, Misused, Nowhere, Paged, remark
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.instants import EPOCH, LAST_YEAR
 from tollkeeper.location import located, master_keys, site_of
@@ -86,16 +86,19 @@ def settings_of(common: Common, **given: Any) -> Settings:
 
 
 @asynccontextmanager
-async def opened(common: Common, *, statement_seconds: float = 30.0) -> AsyncGenerator[House]:
+async def opened(common: Common, *, begins: bool = False, statement_seconds: float = 30.0) -> AsyncGenerator[House]:
     """Open what a command works on, migrated: the database of a running server, or one started for this command.
 
-    ``Nowhere`` where there is none: a name that was mistyped makes nothing.
+    ``Nowhere`` where there is none, as of a name that was mistyped, unless the command is one that a service ``begins``
+    with: those say so.
     """
     settings = settings_of(common)
     if settings.database_url is None and not is_taken(Path(settings.data)):
-        raise Nowhere(f"there is no service in {settings.data} ({_told_by(common)}): {_MAKES_ONE}")
+        if not begins:
+            raise Nowhere(f"there is no service in {settings.data} ({_told_by(common)}): {_MAKES_ONE}")
+        remark(f"a new service begins in {settings.data}")
     # In a cluster of ours a first start may be under way; a database of theirs may be another's.
-    may_begin = settings.database_url is None
+    may_begin = begins or settings.database_url is None
     async with (
         located(settings) as addresses,
         connected(settings, addresses, statement_seconds=statement_seconds, may_begin=may_begin) as database,

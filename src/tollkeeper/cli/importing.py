@@ -73,7 +73,7 @@ async def import_(
     began = time.monotonic()
     total = count_rows(format, file)
     async with (
-        opened(common, statement_seconds=_SECONDS) as house,
+        opened(common, begins=True, statement_seconds=_SECONDS) as house,
         books_of(house, assignment.email, counts_pruned=count_pruned) as books,
     ):
         with progress(f"Importing {file.name}", total) as advance:

@@ -38,7 +38,7 @@ async def create(
         raise Misused("whose key: give either --service NAME or --user EMAIL")
     if service is not None and name is not None:
         raise Misused("--name is for a user's key: --service NAME names a service's")
-    async with opened(common) as house:
+    async with opened(common, begins=service is not None) as house:
         with told_as(name="--name" if service is None else "--service"):
             made = await keys.create(
                 house.database,

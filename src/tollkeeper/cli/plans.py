@@ -70,7 +70,7 @@ async def apply(
     """
     with blaming(file):
         wanted = plans.parse(text_of(file))
-        async with opened(common) as house:
+        async with opened(common, begins=yes) as house:
             if yes:
                 differences = await plans.apply(house.database, wanted, actor=OPERATOR)
             else:

@@ -34,7 +34,7 @@ async def set_(
     """
     with blaming(file):
         prices = own_rates(text_of(file))
-    async with opened(common) as house:
+    async with opened(common, begins=True) as house:
         await own_prices.put(house.database, prices, actor=OPERATOR)
     models = sorted({each.model for each in prices})
     return Answer({"set": len(prices), "models": models}, f"{_prices(len(prices))} set: {', '.join(models)}.")

@@ -50,7 +50,7 @@ async def add(
     common: Common = DEFAULTS,
 ) -> Answer:
     """Add a user."""
-    async with opened(common) as house:
+    async with opened(common, begins=True) as house:
         added = await users.add(
             house.database,
             email,
