@@ -9,10 +9,12 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
+from tollkeeper.accounts.users import domain_of
 from tollkeeper.errors import Misconfigured
 from tollkeeper.metering import own_patterns
 from tollkeeper.metering.texts import POLICIES
@@ -134,10 +136,11 @@ def _address(text: str) -> str:
 def _sign_up(text: str) -> str:
     if text.lower() in {"open", "invited"}:
         return text.lower()
-    domains = [each.strip().lower() for each in text.split(",") if each.strip()]
-    if not domains or not all(re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", each) for each in domains):
-        raise ValueError("must be `open`, `invited`, or domains such as example.com, parted by commas")
-    return ",".join(domains)
+    with suppress(ValueError):
+        domains = [domain_of(each.strip().lower()) for each in text.split(",") if each.strip()]
+        if domains and all("." in each for each in domains):
+            return ",".join(domains)
+    raise ValueError("must be `open`, `invited`, or domains such as example.com, parted by commas")
 
 
 def _networks(text: str) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ async def test_of_many_who_name_an_unknown_user_all_get_the_same_one(db: Databas
         "a@example.com.",
         "a,b@example.com",
         "x" * 65 + "@example.com",
+        "İnfo@example.com",
+        "a@xn--.example",
         "a@" + ".".join(["x" * 60] * 6),
     ],
 )
@@ -79,10 +81,30 @@ def test_what_cannot_be_an_address_is_refused_by_name(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["a@localhost", "o'brien+tag@sub.example.co.uk", "用户@例子.广告", "x" * 64 + "@xn--bcher-kva.example"]
+    "address", ["a@localhost", "o'brien+tag@sub.example.co.uk", "用户@例子.广告", "x" * 64 + "@bücher.example"]
 )
 def test_unusual_addresses_are_addresses(address: str) -> None:
     assert users.address_of(address) == address
+
+
+@pytest.mark.parametrize(
+    ("told", "canonical"),
+    [
+        ("a@xn--BCHER-KVA.example", "a@bücher.example"),
+        ("a@BÜCHER.example", "a@bücher.example"),
+        ("a@\N{FULLWIDTH LATIN SMALL LETTER E}xample.com", "a@example.com"),
+        ("a@हिन्दी.example", "a@हिन्दी.example"),
+        ("a@vİctim.example", "a@vi̇ctim.example"),
+        ("a@straße.example", "a@straße.example"),
+    ],
+)
+async def test_one_domain_has_one_name_and_is_no_other(db: Database, told: str, canonical: str) -> None:
+    assert users.address_of(told) == users.address_of(canonical) == canonical
+    user_id = await users.of_email_or_new(db, told)
+    assert (await users.show(db, user_id)).email == canonical
+    assert await users.of_email(db, canonical.upper() if canonical.isascii() else canonical) == user_id
+    for other in ("a@victim.example", "a@strasse.example"):
+        assert await users.of_email(db, other) is None
 
 
 async def test_what_cannot_be_an_address_is_added_to_nobody_and_found_with_nobody(db: Database) -> None:

@@ -149,7 +149,7 @@ async def _arrive(
 
 
 async def _allowances(tx: Transaction, address: str, *, browser: bytes, visit: Visit) -> Sequence[Allowance]:
-    network, whose = network_of(visit.ip_address) or "nowhere", address.lower()
+    network, whose = network_of(visit.ip_address) or "nowhere", address.casefold()
     place = await tx.value("knows_place", address=address, browser_hash=browser, network=network)
     here = browser.hex() if place == "browser" else network
     own = Allowance(f"ask {whose} from {here}", *_OF_ONE)

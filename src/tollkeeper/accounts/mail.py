@@ -11,6 +11,7 @@ from email.utils import format_datetime, make_msgid
 from typing import Final, Literal, Protocol
 
 import aiosmtplib
+import idna
 
 from tollkeeper.accounts.letters import Letter, NoLetter
 
@@ -100,7 +101,7 @@ def _message(letter: Letter, sender: str) -> EmailMessage:
     message = EmailMessage()
     message["From"] = Address("tollkeeper", addr_spec=sender)
     user, _, domain = letter.to.rpartition("@")
-    message["To"] = Address(username=user, domain=domain.encode("idna").decode())
+    message["To"] = Address(username=user, domain=domain if domain.isascii() else idna.encode(domain).decode())
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(letter.written_at)
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])

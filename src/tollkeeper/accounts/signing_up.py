@@ -36,13 +36,11 @@ class SignUp:
 async def may_have_mail(database: Statements, address: str, *, sign_up: SignUp) -> str | None:
     """Give the address that mail for somebody goes to; ``None`` if they have no account and may not sign up.
 
-    Who has an account gets it where the account says, not where somebody writes it: what is the same to us but for case
-    may be two mailboxes to others.
+    Who has an account gets it where the account says, and who is invited where the invitation went, not where somebody
+    writes it: what is the same to us but for case may be two mailboxes to others.
     """
     known = await database.value("mail_address", address=address)
-    if known is not None:
-        return known
-    return address if sign_up.admits(address) or await database.value("is_invited", address=address) else None
+    return known or (address if sign_up.admits(address) else None)
 
 
 async def user_of(tx: Transaction, address: str, *, by: Way, sign_up: SignUp, visit: Visit) -> UUID | None:
@@ -53,8 +51,8 @@ async def user_of(tx: Transaction, address: str, *, by: Way, sign_up: SignUp, vi
     invited = await tx.one("accept_invitation", address=address)
     if invited is None and not sign_up.admits(address):
         return None
-    plan = invited["plan"] if invited else "free"
-    user_id: UUID = await tx.value("find_or_add_user", email=address, plan=plan, time_zone="UTC")
+    plan, own = (invited["plan"], invited["address"]) if invited else ("free", address)
+    user_id: UUID = await tx.value("find_or_add_user", email=own, plan=plan, time_zone="UTC")
     if await tx.value("user_is_new", user_id=user_id):
         detail = {"by": by, "plan": plan} | ({"invitation": str(invited["id"])} if invited else {})
         actor = Actor(str(user_id), visit.ip_address, visit.user_agent)

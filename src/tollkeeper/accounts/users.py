@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
+import idna
+
 from tollkeeper import activity
 from tollkeeper.accounts.pictures import picture
 from tollkeeper.accounts.text import one_line, storable
@@ -23,7 +25,7 @@ LONGEST_NAME: Final = 200
 _LONGEST_LOCAL_PART: Final = 64
 _LONGEST_TIME_ZONE: Final = 100
 _ADDRESS = re.compile(r'(?P<local>[^@\s"(),:;<>\[\]\\]+)@(?P<domain>[^@\s"(),:;<>\[\]\\]+)')
-_LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")
+_LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?", re.ASCII)
 # Controls, invisible formatting, surrogates, private and unassigned characters, and every kind of space.
 _NOT_IN_AN_ADDRESS: Final = {"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"}
 
@@ -182,7 +184,8 @@ async def change_within(
 def address_of(email: str, *, field: str = "email") -> str:
     """Read an e-mail address in its canonical Unicode form; ``Invalid`` names the field if it can be none.
 
-    Quoted local parts and literal IP addresses are refused: nobody has them and mail headers trip over them.
+    Quoted local parts and literal IP addresses are refused: nobody has them and mail headers trip over them. So is a
+    letter that is no single one when it is small: to the database it would be another's (``İ`` and ``i``).
     """
     address = unicodedata.normalize("NFC", storable(email, field=field))
     if len(address) > LONGEST_EMAIL:
@@ -192,9 +195,21 @@ def address_of(email: str, *, field: str = "email") -> str:
     parts = _ADDRESS.fullmatch(address)
     if parts is None or len(parts["local"]) > _LONGEST_LOCAL_PART:
         raise Invalid.field(field, "must be an e-mail address")
-    if not all(_LABEL.fullmatch(label) for label in parts["domain"].split(".")):
-        raise Invalid.field(field, "must end in the name of a domain")
-    return address
+    if any(len(each.lower()) > 1 for each in parts["local"]):
+        raise Invalid.field(field, "must not contain a letter that has no small form of its own")
+    try:
+        domain = domain_of(parts["domain"])
+    except ValueError:
+        raise Invalid.field(field, "must end in the name of a domain") from None
+    return f"{parts['local']}@{domain}"
+
+
+def domain_of(text: str) -> str:
+    """Read the name of a domain as mail finds it (UTS 46), so that one domain has one name; ``ValueError`` for none."""
+    name = text if text.isascii() else idna.encode(text, uts46=True).decode("ascii")
+    if not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError("every part has 1 to 63 letters, digits, - and _")
+    return idna.decode(name) if "xn--" in name.lower() else name
 
 
 async def _zone(tx: Transaction, time_zone: str) -> str:

@@ -45,8 +45,11 @@ SELECT coalesce(k.browser_hash = :browser_hash::bytea, false)
  WHERE k.token_hash = :token_hash AND k.wrong_codes < :tries AND k.expires_at > tk_now();
 
 -- name: mail_address$
--- The address of a user as it stands in their account, by one that is the same but for case: mail goes there.
-SELECT i.shown_as FROM user_identities AS i WHERE i.kind = 'email' AND i.value = lower(:address);
+-- Where mail goes for an address that is the same but for case: as it stands in an account, or else in an invitation.
+SELECT coalesce((SELECT i.shown_as FROM user_identities AS i WHERE i.kind = 'email' AND i.value = lower(:address)),
+                (SELECT v.address FROM invitations AS v
+                  WHERE lower(v.address) = lower(:address) AND v.expires_at > tk_now()
+                    AND v.accepted_at IS NULL AND v.withdrawn_at IS NULL));
 
 -- name: forget_asks!
 -- Delete what has expired: asks by mail and to GitHub, invitations, and allowances that are whole again. Of all: the job.

@@ -33,10 +33,4 @@ RETURNING v.id;
 -- Use an invitation up: whoever comes second finds it used.
 UPDATE invitations AS v SET accepted_at = tk_now()
  WHERE lower(v.address) = lower(:address) AND v.expires_at > tk_now() AND v.accepted_at IS NULL AND v.withdrawn_at IS NULL
-RETURNING v.id, v.plan;
-
--- name: is_invited$
--- Whether an address may sign up by an invitation.
-SELECT EXISTS (SELECT FROM invitations AS v
-                WHERE lower(v.address) = lower(:address) AND v.expires_at > tk_now()
-                  AND v.accepted_at IS NULL AND v.withdrawn_at IS NULL);
+RETURNING v.id, v.plan, v.address;
