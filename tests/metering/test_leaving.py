@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from tollkeeper import activity
 from tollkeeper.accounts import users
 from tollkeeper.activity import Actor
 from tollkeeper.errors import AccountInactive, Contradiction, NotFound, TollkeeperError
-from tollkeeper.metering import leaving
+from tollkeeper.metering import directory, leaving
 from tollkeeper.metering.importing import Importer
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.retention import prune_rows
@@ -253,12 +254,38 @@ async def test_the_log_keeps_what_was_done_and_nothing_that_tells_of_who_left(
     assert [each.detail for each in kept] == [{"keys": ["A"]}, {"role": "user"}]
 
 
-async def test_of_two_operators_who_leave_at_once_one_stays(db: Database) -> None:
-    both = [await a_user(db, email=f"{name}@example.com") for name in ("ann", "ben")]
-    for each in both:
+async def two_operators(db: Database) -> tuple[UUID, UUID]:
+    ann, ben = [await a_user(db, email=f"{name}@example.com") for name in ("ann", "ben")]
+    for each in (ann, ben):
         await users.change(db, each, actor=ACTOR, admin=True)
-    attempts = [leaving.begin(db, each, actor=ACTOR, may_be_last=False) for each in both]
-    told = await asyncio.gather(*attempts, return_exceptions=True)
-    assert [type(each) for each in told if each] == [Contradiction]
+    return ann, ben
+
+
+async def gone(db: Database, user: UUID) -> None:
+    await leaving.begin(db, user, actor=ACTOR, may_be_last=False)
+
+
+async def off(db: Database, user: UUID) -> None:
+    await directory.change(db, user, directory.Change(is_active=False), actor=ACTOR)
+
+
+@pytest.mark.parametrize(("first", "second"), [(gone, gone), (off, off), (gone, off), (off, gone)])
+async def test_of_two_operators_who_go_at_once_one_stays(db: Database, first: Any, second: Any) -> None:
+    for _ in range(10):
+        ann, ben = await two_operators(db)
+        told: list[Any] = await asyncio.gather(first(db, ann), second(db, ben), return_exceptions=True)
+        assert [type(each) for each in told if each] == [Contradiction]
+        for each in (ann, ben):
+            with suppress(NotFound):
+                await leaving.leave(db, db, each, actor=ACTOR, may_be_last=True, seconds=60)
     with pytest.raises(NotFound):
         await leaving.begin(db, UUID(int=7), actor=ACTOR, may_be_last=True)
+
+
+async def test_who_is_no_operator_goes_though_one_alone_is_left(db: Database) -> None:
+    ann, ben = await two_operators(db)
+    await users.change(db, ben, actor=ACTOR, admin=False)
+    await off(db, ben)
+    await gone(db, ben)
+    with pytest.raises(Contradiction):
+        await off(db, ann)

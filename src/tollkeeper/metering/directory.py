@@ -11,8 +11,9 @@ from msgspec import UNSET, UnsetType
 
 from tollkeeper import activity
 from tollkeeper.activity import Actor
-from tollkeeper.errors import Invalid, NotFound
+from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.metering import plans
+from tollkeeper.metering.leaving import LAST_OPERATOR
 from tollkeeper.store.database import Database, Record, Statements, Transaction
 
 Sort = Literal["email", "createdAt", "lastActiveAt", "requests", "tokensUsed", "cost"]
@@ -133,7 +134,8 @@ async def one(database: Statements, user_id: UUID) -> Entry:
 async def change(database: Database, user_id: UUID, wanted: Change, *, actor: Actor) -> Entry:
     """Change a user, all of it or nothing.
 
-    ``NotFound`` for an unknown user, ``Invalid`` for an unknown plan or an expiry that is over.
+    ``NotFound`` for an unknown user, ``Invalid`` for an unknown plan or an expiry that is over, ``Contradiction`` where
+    the last operator would be switched off.
     Switched off, a user is refused by the very next start. Another plan is in force at once, and what is used of the
     windows stays used. The plan that a user is on already, with the same expiry, is left as it is.
     """
@@ -144,6 +146,8 @@ async def change(database: Database, user_id: UUID, wanted: Change, *, actor: Ac
         await _set_plan(tx, before, wanted, now=now, actor=actor)
         detail: dict[str, Any] = {}
         if wanted.is_active is not UNSET and wanted.is_active != before.is_active:
+            if not wanted.is_active and await tx.value("is_last_operator", user_id=user_id):
+                raise Contradiction(LAST_OPERATOR)
             await tx.run("switch_user", user_id=user_id, is_active=wanted.is_active)
             detail["is_active"] = wanted.is_active
         if wanted.note is not UNSET and wanted.note != before.note:

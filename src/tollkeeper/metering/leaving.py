@@ -19,9 +19,11 @@ from tollkeeper.errors import Contradiction, NotFound, Unavailable
 from tollkeeper.metering import pricing
 from tollkeeper.store.database import Database, Statements
 
-__all__ = ["begin", "finish", "leave", "unfinished"]
+__all__ = ["LAST_OPERATOR", "begin", "finish", "leave", "unfinished"]
 
 Done = TypeVar("Done")
+
+LAST_OPERATOR: Final = "nobody else could run this service: make another operator first"
 
 # So many go within some tens of milliseconds.
 _ROWS: Final = 500
@@ -46,7 +48,7 @@ async def begin(database: Database, user_id: UUID, *, actor: Actor, may_be_last:
         if verdict == "unknown-user":
             raise NotFound("no such user")
         if verdict == "last-operator":
-            raise Contradiction("nobody else could run this service: make another operator first")
+            raise Contradiction(LAST_OPERATOR)
         await activity.note(tx, user_id=user_id, actor=actor, action="user.deleted")
 
 

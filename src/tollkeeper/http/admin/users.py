@@ -220,7 +220,7 @@ async def delete_user(request: Exchange) -> Answer:
     if user_id == request.caller.user_id:
         raise Contradiction("this is you: delete your own account where your own settings are")
     is_complete = await leaving.leave(
-        backend.database, backend.patient, user_id, actor=request.actor, may_be_last=True, seconds=PATIENCE_SECONDS
+        backend.database, backend.patient, user_id, actor=request.actor, may_be_last=False, seconds=PATIENCE_SECONDS
     )
     return Answer.of(Left(is_complete=is_complete))
 

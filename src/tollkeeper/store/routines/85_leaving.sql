@@ -5,24 +5,34 @@
 -- set had added to overall_rollups is kept in left_rollups, as nobody's. The last (tk_end_leaving) takes the rest.
 -- Whoever is interrupted begins anew, and verify leaves out the derived numbers of those who are on their way out.
 
+CREATE OR REPLACE FUNCTION tk_is_last_operator(p_user uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- Whether nobody could run the service without this user. In one order and until the commit, so that of two who
+    -- leave, or switch each other off, at once one finds the other gone.
+    PERFORM FROM accounts AS a WHERE a.role = 'admin' ORDER BY a.id FOR NO KEY UPDATE;
+    PERFORM FROM accounts AS a WHERE a.id = p_user AND a.role = 'admin';
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM FROM accounts AS a JOIN usage AS u ON u.user_id = a.id WHERE a.role = 'admin' AND a.id <> p_user AND u.is_active;
+    RETURN NOT FOUND;
+END
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_begin_leaving(p_user uuid, p_may_be_last boolean) RETURNS text
     LANGUAGE plpgsql
     AS $$
 DECLARE
     v_now  timestamptz := tk_lock(ARRAY[p_user]);
-    v_role text := (SELECT a.role FROM accounts AS a WHERE a.id = p_user);
 BEGIN
-    IF v_role IS NULL THEN
+    PERFORM FROM accounts AS a WHERE a.id = p_user;
+    IF NOT FOUND THEN
         RETURN 'unknown-user';
     END IF;
-    IF v_role = 'admin' AND NOT p_may_be_last THEN
-        -- In one order, so that of two who leave at once one finds the other gone.
-        PERFORM FROM accounts AS a WHERE a.role = 'admin' ORDER BY a.id FOR NO KEY UPDATE;
-        PERFORM FROM accounts AS a JOIN usage AS u ON u.user_id = a.id
-          WHERE a.role = 'admin' AND a.id <> p_user AND u.is_active;
-        IF NOT FOUND THEN
-            RETURN 'last-operator';
-        END IF;
+    IF NOT p_may_be_last AND tk_is_last_operator(p_user) THEN
+        RETURN 'last-operator';
     END IF;
     UPDATE accounts
        SET leaving_since = coalesce(leaving_since, v_now), name = NULL, image = NULL, note = NULL, role = 'user', updated_at = v_now

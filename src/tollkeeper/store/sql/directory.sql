@@ -67,6 +67,10 @@ SELECT d AS entry, k.key
 -- One user as operators see them.
 SELECT d AS entry FROM directory AS d WHERE d.id = :user_id;
 
+-- name: is_last_operator$
+-- Whether nobody could run the service without this user, until the commit.
+SELECT tk_is_last_operator(:user_id::uuid);
+
 -- name: note_on_user$
 -- Keep the operator's words about a user; none takes them away.
 UPDATE accounts AS a SET note = :note::text, updated_at = tk_now() WHERE a.id = :user_id
