@@ -16,7 +16,7 @@ export function ForOperatorsPage() {
           </Button>
         }
       >
-        Whoever runs this service looks here after all users. What is yours is on your own pages.
+        Here those who run this service look after its users. What is yours is on your own pages.
       </EmptyState>
     </>
   );
