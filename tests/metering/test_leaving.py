@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -269,11 +270,14 @@ async def off(db: Database, user: UUID) -> None:
     await directory.change(db, user, directory.Change(is_active=False), actor=ACTOR)
 
 
+Going: TypeAlias = Callable[[Database, UUID], Awaitable[None]]
+
+
 @pytest.mark.parametrize(("first", "second"), [(gone, gone), (off, off), (gone, off), (off, gone)])
-async def test_of_two_operators_who_go_at_once_one_stays(db: Database, first: Any, second: Any) -> None:
+async def test_of_two_operators_who_go_at_once_one_stays(db: Database, first: Going, second: Going) -> None:
     for _ in range(10):
         ann, ben = await two_operators(db)
-        told: list[Any] = await asyncio.gather(first(db, ann), second(db, ben), return_exceptions=True)
+        told = await asyncio.gather(first(db, ann), second(db, ben), return_exceptions=True)
         assert [type(each) for each in told if each] == [Contradiction]
         for each in (ann, ben):
             with suppress(NotFound):

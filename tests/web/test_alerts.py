@@ -47,10 +47,10 @@ async def test_what_is_new_is_counted_told_and_then_seen(served: Served, ada: Vi
     await ada.open("/plan")
     await ada.live()
     await _ask(served, email, 8)
-    await expect(_entry(ada, "Alerts, 2 unseen")).to_be_visible()
+    await expect(_entry(ada, "Alerts 2 unseen")).to_be_visible()
     assert (await ada.fetch(_UNSEEN))["unseen"] == 2
 
-    await ada.follow(_entry(ada, "Alerts, 2 unseen"))
+    await ada.follow(_entry(ada, "Alerts 2 unseen"))
     eighty = _row(ada, "80% of your daily requests are used")
     await expect(eighty).to_contain_text("8 of 10 on the plan free. The day ends on ")
     await expect(_rows(ada)).to_have_count(2)
@@ -82,7 +82,7 @@ async def test_a_change_of_plan_and_a_model_without_a_price_are_told(served: Ser
     await ada.open("/alerts?kind=plan.changed")
     await expect(_row(ada, "Your plan changed from free to pro")).to_contain_text("on.")
     await expect(_rows(ada)).to_have_count(1)
-    await expect(_entry(ada, "Alerts, 2 unseen")).to_be_visible()
+    await expect(_entry(ada, "Alerts 2 unseen")).to_be_visible()
 
     kind = ada.page.get_by_role("combobox", name="Kind")
     await kind.click()
@@ -138,7 +138,7 @@ async def test_an_operator_who_acts_as_a_user_leaves_their_alerts_unseen(served:
     await operator.page.get_by_role("region", name="Acting as somebody else").wait_for()
     await operator.open("/alerts")
     await expect(_row(operator, "50% of your daily requests are used")).to_contain_text("New")
-    await expect(_entry(operator, "Alerts, 1 unseen")).to_be_visible()
+    await expect(_entry(operator, "Alerts 1 unseen")).to_be_visible()
     assert (await operator.fetch(_UNSEEN))["unseen"] == 1
     assert (operator.troubles, operator.elsewhere) == ([], [])
 
@@ -149,7 +149,7 @@ async def test_on_a_phone_the_menu_says_that_something_is_unseen(chromium: Brows
     async with visiting(chromium, served, width=390) as visitor:
         await visitor.sign_in(email)
         await visitor.page.get_by_role("button", name="Menu, alerts: 1 unseen").click()
-        await visitor.page.get_by_role("dialog").get_by_role("link", name="Alerts, 1 unseen").click()
+        await visitor.page.get_by_role("dialog").get_by_role("link", name="Alerts 1 unseen").click()
         await expect(_row(visitor, "50% of your daily requests are used")).to_be_visible()
         await expect(visitor.page.get_by_role("button", name="Menu", exact=True)).to_be_visible()
         assert (visitor.troubles, visitor.elsewhere) == ([], [])

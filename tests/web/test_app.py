@@ -150,4 +150,4 @@ async def test_who_is_no_operator_sees_no_pages_of_operators(visitor: Visitor) -
         path for path in PAGES if path not in SETTINGS[1:]
     ]
     await visitor.go("/admin/users")
-    await visitor.page.get_by_role("heading", name="Not allowed").wait_for()
+    await visitor.page.get_by_role("heading", name="This page is for operators").wait_for()

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import math
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -206,3 +207,38 @@ async def test_downloads_hold_what_is_listed(reader: Visitor, asked: dict[str, s
             assert [(row["id"], row["prompt"], row["response"]) for row in rows] == [
                 (each["id"], each["prompt"], each["response"] or "") for each in listed
             ]
+
+
+@pytest.mark.parametrize(
+    ("path", "first", "last"),
+    [("/requests", "Started, from", "Started, to"), ("/settings/activity", "From", "Up to")],
+)
+async def test_that_the_last_day_is_before_the_first_is_told_and_not_asked_for(
+    reader: Visitor, path: str, first: str, last: str
+) -> None:
+    await reader.open(path)
+    if path == "/requests":
+        await reader.page.get_by_role("button", name="More").click()
+    await _typed(first, "2026-03-02")(reader.page)
+    await reader.page.wait_for_url("**from=*")
+    asked: list[str] = []
+    reader.page.on("request", lambda request: asked.append(request.url))
+    await _typed(last, "2026-03-01")(reader.page)
+    told = reader.page.get_by_role("main").get_by_role("alert")
+    await expect(told).to_contain_text(f"{last} must not be before the first day.")
+    await expect(reader.page.get_by_label(last, exact=True)).to_have_attribute("aria-invalid", "true")
+    assert [url for url in asked if "to=2026" in url and "/api/" in url] == []
+    await told.get_by_role("button", name="Clear this filter").click()
+    await expect(reader.page).to_have_url(re.compile(r"\?from=[^&]*$"))
+    await expect(told).to_have_count(0)
+
+
+async def test_what_the_service_does_not_understand_of_a_search_for_acts_is_told(reader: Visitor) -> None:
+    await reader.open("/settings/activity?from=yesterday")
+    told = reader.page.get_by_role("main").get_by_role("alert")
+    await expect(told.get_by_role("heading", name="This filter cannot be used")).to_be_visible()
+    await told.get_by_role("button", name="Clear this filter").click()
+    await expect(told).to_have_count(0)
+    await expect(reader.page).to_have_url(f"{reader.served.url}/settings/activity")
+    assert all("status of 422" in each for each in reader.troubles)
+    reader.troubles.clear()

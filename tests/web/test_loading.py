@@ -118,6 +118,26 @@ async def test_that_nothing_was_found_says_nothing_of_what_is_looked_for_next(us
     await used.settled()
 
 
+@pytest.mark.parametrize("path", ["/alerts", "/admin/alerts"])
+async def test_nothing_moves_when_it_turns_out_that_nothing_was_told(operator: Visitor, path: str) -> None:
+    async def nothing(route: Route) -> None:
+        await route.fulfill(json={"success": True, "items": [], "nextCursor": None, "unseen": 0})
+
+    address = re.compile("/alerts.*limit=50")
+    await operator.page.route(address, nothing)
+    rows = operator.page.get_by_role("region", name="Alerts").locator("section")
+    async with _held(operator.page, address) as is_asked:
+        assert await operator.go(path) == 200
+        await is_asked.wait()
+        before = await rows.bounding_box()
+    await operator.settled()
+    after = await rows.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert before["y"] == after["y"]
+    assert (operator.troubles, operator.elsewhere) == ([], [])
+
+
 async def test_a_period_without_requests_says_nothing_of_a_longer_one(used: Visitor) -> None:
     async def nothing(route: Route) -> None:
         answer = await route.fetch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -9,9 +10,9 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 
-from tests.web.visitors import Served, Visitor, visiting
+from tests.web.visitors import OPERATORS_PAGES, Served, Visitor, visiting
 
 _CROWD = "crowd.example"
 _MANY = 60
@@ -304,3 +305,45 @@ async def test_the_system_page_tells_how_the_service_stands(operator: Visitor, s
         if len(rows) > 8:
             await more.click()
             await expect(region.locator("tbody tr")).to_have_count(len(rows))
+
+
+async def test_nothing_of_one_user_is_shown_as_anothers(operator: Visitor, crowd: list[str]) -> None:
+    first, second = [f"/admin/users/{(await _one(operator, crowd[number]))['id']}" for number in (1, 2)]
+    page, go = operator.page, "(path) => history.pushState(null, '', path)"
+    requests = page.locator("dl:has(dt:text('Success rate')) > div").first
+    for path in (f"{first}?days=7", second):
+        await operator.open("/admin/users")
+        await page.evaluate(go, path)
+        await expect(requests).to_be_visible()
+    is_asked, may_come = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        is_asked.set()
+        await may_come.wait()
+        await route.fallback()
+
+    await page.evaluate(go, f"{first}?days=7")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(crowd[1])
+    await page.evaluate(go, second)
+    await expect(page.get_by_role("heading", level=1)).to_have_text(crowd[2])
+    await page.route("**/api/admin/analytics?*", hold)
+    await page.evaluate(go, f"{first}?days=14")
+    await is_asked.wait()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(crowd[1])
+    shown = await page.locator("dl dd").all_inner_texts()
+    may_come.set()
+    assert not any(shown), shown
+    await operator.settled()
+
+
+async def test_who_is_no_operator_is_told_so_and_asks_for_nothing(ada: Visitor) -> None:
+    asked: list[str] = []
+    ada.page.on("request", lambda request: asked.append(request.url))
+    for path in (*OPERATORS_PAGES, "/admin/users/somebody", "/admin/users/somebody/plan", "/admin/webhooks/one"):
+        await ada.open(path)
+        await expect(ada.page.get_by_role("heading", name="This page is for operators")).to_be_visible()
+        await expect(ada.page.get_by_role("main").get_by_role("alert")).to_have_count(0)
+    assert [url for url in asked if "/api/admin" in url] == []
+    await ada.follow(ada.page.get_by_role("link", name="To the overview"))
+    await ada.at_dashboard()
+    assert (ada.troubles, ada.elsewhere) == ([], [])

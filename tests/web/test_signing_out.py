@@ -89,7 +89,7 @@ async def test_a_refusal_that_comes_after_signing_out_is_not_heeded(busy: Visito
     assert (asked.pages, urlsplit(busy.page.url).path) == (["/"], "/")
 
 
-async def test_a_page_that_could_not_sign_out_goes_on(busy: Visitor) -> None:
+async def test_a_page_that_could_not_sign_out_says_so_and_goes_on(busy: Visitor) -> None:
     async def refuse(route: Route) -> None:
         await asyncio.sleep(1)
         await route.fulfill(status=503, json={"title": "Not now", "detail": "try again"})
@@ -97,14 +97,32 @@ async def test_a_page_that_could_not_sign_out_goes_on(busy: Visitor) -> None:
     await busy.page.route(f"**{_SIGN_OUT}", refuse, times=1)
     asked = _watched(busy)
     async with busy.page.expect_response(f"**{_SIGN_OUT}"):
-        await busy.page.get_by_role("button", name="Account of").click()
-        await busy.page.get_by_role("menuitem", name="Sign out").click()
+        await _press_sign_out(busy)
     async with busy.page.expect_response("**/api/admin/overview") as again:
         pass
     assert (await again.value).ok
     await busy.live()
+    await expect(busy.page.get_by_role("alert")).to_have_text("You are still signed in. Not now.")
     assert asked.pages == []
-    assert all("503" in each or "Not now" in each for each in busy.troubles), busy.troubles
+    assert all("503" in each for each in busy.troubles), busy.troubles
     busy.troubles.clear()
     await busy.sign_out()
     await expect(busy.page).to_have_url(f"{busy.served.url}/")
+
+
+async def test_that_nobody_was_reached_to_sign_out_is_told_until_one_tries_again(busy: Visitor) -> None:
+    await busy.page.route(f"**{_SIGN_OUT}", lambda route: route.abort(), times=1)
+    await _press_sign_out(busy)
+    told = busy.page.get_by_role("alert")
+    await expect(told).to_have_text("You are still signed in. The service cannot be reached.")
+    assert all("ERR_FAILED" in each for each in busy.troubles), busy.troubles
+    busy.troubles.clear()
+    await busy.page.get_by_role("button", name="Account of").click()
+    await expect(told).to_have_count(0)
+    await busy.page.get_by_role("menuitem", name="Sign out").click()
+    await busy.page.get_by_role("heading", name="Sign in").wait_for()
+
+
+async def _press_sign_out(visitor: Visitor) -> None:
+    await visitor.page.get_by_role("button", name="Account of").click()
+    await visitor.page.get_by_role("menuitem", name="Sign out").click()

@@ -67,7 +67,11 @@ export const early = {
   webhooks: () => begin(webhooksQuery),
 };
 
-const zone = (): string => client.getQueryData<Account>(accountQuery.queryKey)?.timeZone ?? "UTC";
+const account = (): Account | undefined => client.getQueryData(accountQuery.queryKey);
+const zone = (): string => account()?.timeZone ?? "UTC";
+
+/** Whether it is known that who is signed in is none. */
+export const isNoOperator = (): boolean => account() !== undefined && account()?.role !== "admin";
 
 // Nobody waits for it here, and what fails is told by the page that asks again.
 function begin<Content, Shown, Key extends readonly unknown[]>(

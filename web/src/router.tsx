@@ -1,19 +1,36 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  notFound,
+} from "@tanstack/react-router";
 import { activityAsked } from "./activity/asked";
 import { modelsShown } from "./admin/models/shown";
 import { allUsageShown } from "./admin/overview/shown";
 import { asked, looked } from "./admin/users/asked";
 import { alertsAsked } from "./alerts/asked";
-import { early } from "./early";
+import { early, isNoOperator } from "./early";
 import { narrowed } from "./requests/narrowed";
 import { sessionsShown } from "./sessions/shown";
 import { marked, unmarked } from "./shared/segment";
+import { ForOperatorsPage } from "./shell/ForOperatorsPage";
 import { NotFoundPage } from "./shell/NotFoundPage";
 import { PageError } from "./shell/PageError";
 import { Shell } from "./shell/Shell";
 import { usageShown } from "./usage/shown";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFoundPage });
+
+/** Around the pages of operators: for somebody who is none, nothing is asked and none of them comes. */
+const operators = createRoute({
+  getParentRoute: () => root,
+  id: "operators",
+  beforeLoad: () => {
+    if (isNoOperator()) throw notFound({ routeId: "/operators" });
+  },
+  notFoundComponent: ForOperatorsPage,
+});
 
 /** A page in a file of its own, which comes when it is wanted. */
 const page = <File extends Record<string, unknown>, Name extends keyof File>(
@@ -28,8 +45,9 @@ function notLoaded(error: Error): never {
 
 // What an address says besides is in "search" too, so whoever reads one takes what it understands.
 const at = <Path extends string>(path: Path) => ({ getParentRoute: () => root, path });
+const operatorsAt = <Path extends string>(path: Path) => ({ getParentRoute: () => operators, path });
 
-const routes = [
+const OWN = [
   createRoute({
     ...at("/"),
     component: page(() => import("./overview/OverviewPage"), "OverviewPage"),
@@ -101,80 +119,83 @@ const routes = [
     ...at("/settings/data"),
     component: page(() => import("./leaving/DataPage"), "DataPage"),
   }),
+] as const;
+
+const OPERATORS = [
   createRoute({
-    ...at("/admin"),
+    ...operatorsAt("/admin"),
     component: page(() => import("./admin/overview/AdminOverviewPage"), "AdminOverviewPage"),
     validateSearch: allUsageShown,
     loaderDeps: ({ search: { days } }) => ({ days }),
     loader: ({ deps }) => early.allUsage(deps),
   }),
   createRoute({
-    ...at("/admin/users"),
+    ...operatorsAt("/admin/users"),
     component: page(() => import("./admin/users/UsersPage"), "UsersPage"),
     validateSearch: asked,
     loaderDeps: ({ search }) => asked(search),
     loader: ({ deps }) => early.users(deps),
   }),
   createRoute({
-    ...at("/admin/users/$user"),
+    ...operatorsAt("/admin/users/$user"),
     component: page(() => import("./admin/users/UserPage"), "UserPage"),
     validateSearch: looked,
   }),
   createRoute({
-    ...at("/admin/users/$user/plan"),
+    ...operatorsAt("/admin/users/$user/plan"),
     component: page(() => import("./admin/users/UserPlanPage"), "UserPlanPage"),
   }),
   createRoute({
-    ...at("/admin/invitations"),
+    ...operatorsAt("/admin/invitations"),
     component: lazyRouteComponent(() => import("./admin/invitations/InvitationsPage"), "InvitationsPage"),
     loader: early.invitations,
   }),
   createRoute({
-    ...at("/admin/plans"),
+    ...operatorsAt("/admin/plans"),
     component: page(() => import("./admin/plans/AdminPlansPage"), "AdminPlansPage"),
   }),
   createRoute({
-    ...at("/admin/models"),
+    ...operatorsAt("/admin/models"),
     component: page(() => import("./admin/models/ModelsPage"), "ModelsPage"),
     validateSearch: modelsShown,
     loader: early.models,
   }),
   createRoute({
-    ...at("/admin/keys"),
+    ...operatorsAt("/admin/keys"),
     component: page(() => import("./admin/keys/ServiceKeysPage"), "ServiceKeysPage"),
     loader: () => early.keys("services"),
   }),
   createRoute({
-    ...at("/admin/alerts"),
+    ...operatorsAt("/admin/alerts"),
     component: page(() => import("./admin/alerts/AllAlertsPage"), "AllAlertsPage"),
     validateSearch: alertsAsked,
     loaderDeps: ({ search }) => alertsAsked(search),
     loader: ({ deps }) => early.alerts("all", deps),
   }),
   createRoute({
-    ...at("/admin/webhooks"),
+    ...operatorsAt("/admin/webhooks"),
     component: page(() => import("./admin/webhooks/WebhooksPage"), "WebhooksPage"),
     loader: early.webhooks,
   }),
   createRoute({
-    ...at("/admin/webhooks/$webhook"),
+    ...operatorsAt("/admin/webhooks/$webhook"),
     component: page(() => import("./admin/webhooks/WebhookPage"), "WebhookPage"),
   }),
   createRoute({
-    ...at("/admin/activity"),
+    ...operatorsAt("/admin/activity"),
     component: page(() => import("./admin/activity/AllActivityPage"), "AllActivityPage"),
     validateSearch: activityAsked,
     loaderDeps: ({ search }) => activityAsked(search),
     loader: ({ deps }) => early.activity("all", deps),
   }),
   createRoute({
-    ...at("/admin/system"),
+    ...operatorsAt("/admin/system"),
     component: page(() => import("./admin/system/SystemPage"), "SystemPage"),
   }),
 ] as const;
 
 export const router = createRouter({
-  routeTree: root.addChildren(routes),
+  routeTree: root.addChildren([...OWN, operators.addChildren(OPERATORS)]),
   defaultPreload: "intent",
   // What is asked for is kept, and kept fresh, by its own cache.
   defaultPreloadStaleTime: 0,

@@ -1,6 +1,7 @@
 import { Button, Menu, Select, TextInput } from "@mantine/core";
 import { useAccount } from "@/api/account";
 import { type ActivityAsked, activityAddress, type Whose } from "@/api/activity";
+import { isBackwards } from "@/api/days";
 import { firstDay, lastDay } from "@/requests/units";
 import { IconDown, IconDownload } from "@/shared/icons";
 import { SearchField } from "@/shared/SearchField";
@@ -76,6 +77,7 @@ function Days({ asked, ask }: Pick<ActivityFiltersProps, "asked" | "ask">) {
       size="xs"
       type="date"
       aria-label={label}
+      error={isBackwards(asked)}
       leftSection={<span className={styles.end}>{label}</span>}
       leftSectionWidth={name === "from" ? 44 : 52}
       defaultValue={unit.shown(asked[name] ?? "")}

@@ -2,12 +2,13 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type ActivityAsked, useActivity, type Whose } from "@/api/activity";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
+import { isMisunderstood, Misunderstood } from "@/shared/Misunderstood";
 import { MoreRows } from "@/shared/MoreRows";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { ActivityFilters } from "./ActivityFilters";
 import { ActivityTable } from "./ActivityTable";
-import { activityAsked } from "./asked";
+import { activityAsked, LABELS } from "./asked";
 
 /** What was done, newest first; what it is narrowed to stands in the address. */
 export function ActivityList({ whose }: { whose: Whose }) {
@@ -24,21 +25,31 @@ export function ActivityList({ whose }: { whose: Whose }) {
   return (
     <section aria-label="Activity">
       <ActivityFilters whose={whose} asked={asked} ask={ask} />
-      <Panel flush>
-        <Loaded query={activity} skeleton={<SkeletonRows rows={10} />}>
-          {({ pages }) => {
-            const acts = pages.flatMap(({ items }) => items);
-            return acts.length === 0 ? (
-              <EmptyState title="Nothing of the kind was done">
-                Look for something else, or at another time.
-              </EmptyState>
-            ) : (
-              <ActivityTable whose={whose} acts={acts} />
-            );
-          }}
-        </Loaded>
-        <MoreRows {...activity} />
-      </Panel>
+      {isMisunderstood(activity.error, LABELS) ? (
+        <Panel>
+          <Misunderstood
+            problem={activity.error}
+            labels={LABELS}
+            widen={(names) => ask(Object.fromEntries(names.map((name) => [name, ""])))}
+          />
+        </Panel>
+      ) : (
+        <Panel flush>
+          <Loaded query={activity} skeleton={<SkeletonRows rows={10} />}>
+            {({ pages }) => {
+              const acts = pages.flatMap(({ items }) => items);
+              return acts.length === 0 ? (
+                <EmptyState title="Nothing of the kind was done">
+                  Look for something else, or at another time.
+                </EmptyState>
+              ) : (
+                <ActivityTable whose={whose} acts={acts} />
+              );
+            }}
+          </Loaded>
+          <MoreRows {...activity} />
+        </Panel>
+      )}
     </section>
   );
 }

@@ -22,11 +22,9 @@ interface AlertsListProps {
 
 /** What was told, newest first; of which kind stands in the address. */
 export function AlertsList({ whose, asked, alerts, isNew = () => false, empty }: AlertsListProps) {
-  // Where nothing was told there is nothing to choose from.
-  const hasFilter = asked.kind !== undefined || alerts.data?.pages[0]?.items.length !== 0;
   return (
     <section aria-label="Alerts">
-      {hasFilter && <KindFilter asked={asked} />}
+      <KindFilter asked={asked} />
       <Panel flush>
         <Loaded query={alerts} skeleton={<SkeletonRows rows={8} />}>
           {({ pages }) => {

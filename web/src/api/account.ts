@@ -76,4 +76,6 @@ export const signInByCode = (email: string, code: string): Promise<unknown> =>
   call("/api/sign-in/code", { method: "POST", body: { email, code } });
 
 /** End the sign-in, and go to where one signs in. */
-export const signOut = (): Promise<void> => leaveBy("/api/account/sign-out", { method: "POST" }, "/");
+export function useSignOut() {
+  return useMutation({ mutationFn: () => leaveBy("/api/account/sign-out", { method: "POST" }, "/") });
+}

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, useInfiniteQuery } from "@tanstack/react-query";
 import { call, query } from "./call";
+import { checkDays } from "./days";
 import { foundBefore } from "./meanwhile";
 import type { Act, ActOfAll } from "./types";
 
@@ -29,8 +30,10 @@ const PAGE = 50;
 export function activityQuery(whose: Whose, asked: ActivityAsked) {
   return infiniteQueryOptions({
     queryKey: ["activity", whose, asked],
-    queryFn: ({ pageParam, signal }) =>
-      call<Page>(PATHS[whose] + query({ ...asked, limit: PAGE, cursor: pageParam }), { signal }),
+    queryFn: ({ pageParam, signal }) => {
+      checkDays(asked);
+      return call<Page>(PATHS[whose] + query({ ...asked, limit: PAGE, cursor: pageParam }), { signal });
+    },
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
   });

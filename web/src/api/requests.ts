@@ -7,6 +7,7 @@ import {
 } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
 import { call, query } from "./call";
+import { checkDays } from "./days";
 import { foundBefore } from "./meanwhile";
 import type { RequestsFound, WholeRequest } from "./types";
 
@@ -37,10 +38,11 @@ const listOf = (userId: string | undefined) =>
 export function requestsQuery(filters: RequestFilters, userId?: string) {
   return infiniteQueryOptions({
     queryKey: ["requests", userId, filters],
-    queryFn: ({ pageParam, signal }) =>
-      call<RequestsFound>(listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam }), {
-        signal,
-      }),
+    queryFn: ({ pageParam, signal }) => {
+      checkDays(filters);
+      const path = listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam });
+      return call<RequestsFound>(path, { signal });
+    },
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
   });

@@ -1,5 +1,6 @@
 import { Button, Popover, Select } from "@mantine/core";
 import { useAccount } from "@/api/account";
+import { isBackwards } from "@/api/days";
 import { IconFilter } from "@/shared/icons";
 import type { FilterProps } from "./RequestFilterBar";
 import styles from "./requests.module.css";
@@ -76,6 +77,7 @@ export function MoreFilters({ search, narrow, types }: FilterProps & { types: st
             ends={["From", "To"]}
             type="date"
             units={[firstDay(timeZone), lastDay(timeZone)]}
+            fault={isBackwards(search) && "Before the first day"}
             search={search}
             narrow={narrow}
           />

@@ -3,10 +3,11 @@ import type { useRequests } from "@/api/requests";
 import { EmptyState } from "@/shared/EmptyState";
 import { shortTime } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
+import { isMisunderstood, Misunderstood } from "@/shared/Misunderstood";
 import { MoreRows } from "@/shared/MoreRows";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
-import { isMisunderstood, Misunderstood } from "./Misunderstood";
+import { LABELS, WANTED } from "./labels";
 import type { Narrowed } from "./narrowed";
 import { RequestsTable } from "./RequestsTable";
 import styles from "./requests.module.css";
@@ -20,10 +21,10 @@ interface RequestsListProps {
 
 /** The requests that were found, and the way to more of them. */
 export function RequestsList({ requests, isNarrowed, widen, isOwn = true }: RequestsListProps) {
-  if (requests.error !== null && isMisunderstood(requests.error))
+  if (isMisunderstood(requests.error, LABELS))
     return (
       <Panel>
-        <Misunderstood problem={requests.error} widen={widen} />
+        <Misunderstood problem={requests.error} labels={LABELS} wanted={WANTED} widen={widen} />
       </Panel>
     );
   return (

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ChatRequest } from "@/api/types";
 import { StatusBadge } from "@/shared/badges";
-import { count, duration, money, NONE } from "@/shared/format";
+import { brief, briefMoney, count, duration, money, NONE } from "@/shared/format";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
@@ -47,9 +47,16 @@ const columns = (isHere: boolean): Column<ChatRequest>[] => [
     isExtra: true,
     unit: "tokens",
     isNone: ({ tokensUsed }) => tokensUsed == null,
-    of: ({ tokensUsed }) => count(tokensUsed),
+    title: ({ tokensUsed }) => count(tokensUsed),
+    of: ({ tokensUsed }) => brief(tokensUsed),
   },
-  { label: "Cost", kind: "number", isNone: ({ cost }) => cost == null, of: ({ cost }) => money(cost) },
+  {
+    label: "Cost",
+    kind: "number",
+    isNone: ({ cost }) => cost == null,
+    title: ({ cost }) => money(cost),
+    of: ({ cost }) => briefMoney(cost),
+  },
   {
     label: "Time",
     kind: "number",

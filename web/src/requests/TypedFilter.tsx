@@ -14,11 +14,13 @@ interface TypedFilterProps extends FilterProps {
   /** What the number is of: $ before it, s behind it. */
   before?: string;
   behind?: string;
+  /** What is wrong with it. */
+  fault?: string | false;
 }
 
 /** A field that counts once one leaves it or presses Enter. */
 export function TypedFilter(props: TypedFilterProps) {
-  const { name, label, whole, type = "text", unit = PLAIN, before, behind, search, narrow } = props;
+  const { name, label, whole, type = "text", unit = PLAIN, before, behind, fault, search, narrow } = props;
   const asked = search[name] ?? "";
   const value = unit.shown(asked);
   const done = (typed: string) => {
@@ -31,6 +33,7 @@ export function TypedFilter(props: TypedFilterProps) {
       type={type}
       label={label}
       aria-label={whole}
+      error={fault}
       {...(type === "number" ? { min: 0, step: "any", inputMode: "decimal" as const } : {})}
       leftSection={before}
       rightSection={behind}
@@ -43,15 +46,24 @@ export function TypedFilter(props: TypedFilterProps) {
   );
 }
 
-interface RangeFilterProps extends Omit<TypedFilterProps, "name" | "whole" | "unit"> {
+interface RangeFilterProps extends Omit<TypedFilterProps, "name" | "whole" | "unit" | "fault"> {
   names: readonly [keyof Narrowed, keyof Narrowed];
   units: readonly [Unit, Unit];
   /** What its two ends are called. */
   ends?: readonly [string, string];
+  /** What is wrong with the second, beside the first. */
+  fault?: string | false;
 }
 
 /** From something on, up to something, or both. */
-export function RangeFilter({ label, names, units, ends = ["From", "Up to"], ...rest }: RangeFilterProps) {
+export function RangeFilter({
+  label,
+  names,
+  units,
+  ends = ["From", "Up to"],
+  fault = false,
+  ...rest
+}: RangeFilterProps) {
   return (
     <fieldset className={styles.range}>
       <legend>{label}</legend>
@@ -63,6 +75,7 @@ export function RangeFilter({ label, names, units, ends = ["From", "Up to"], ...
             label={ends[place] ?? ""}
             whole={`${label}, ${ends[place]?.toLowerCase()}`}
             unit={units[place] ?? PLAIN}
+            fault={place === 1 && fault}
             {...rest}
           />
         ))}

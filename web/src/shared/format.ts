@@ -14,6 +14,13 @@ const wholeDollars = new Intl.NumberFormat(undefined, {
   currency: "USD",
   maximumFractionDigits: 0,
 });
+const shortDollars = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  notation: "compact",
+  minimumFractionDigits: 0,
+  maximumFractionDigits: 2,
+});
 const rating = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
 const unit = (unit: string, digits: number, unitDisplay: "narrow" | "short" = "narrow") =>
   new Intl.NumberFormat(undefined, { style: "unit", unit, unitDisplay, maximumFractionDigits: digits });
@@ -39,6 +46,9 @@ export const count = orNone(whole.format);
 /** 1.2M: where there is little room. What is short anyway stays whole. */
 export const compact = orNone((value) => (Math.abs(value) < 10_000 ? whole : short).format(value));
 
+/** 999,999, 1.2M: in tiles and columns of one width, where the whole of it is told besides. */
+export const brief = orNone((value) => (Math.abs(value) < 1_000_000 ? whole : short).format(value));
+
 /** 98.5% */
 export const percent = orNone(percents.format);
 
@@ -52,12 +62,22 @@ export const money = orNone((cents) => {
   return (size > 0 && size < 9.95 ? littleMoney : dollars).format(cents / 100);
 });
 
+/** $99,999.99, $1.23M: as `brief` is to `count`. */
+export const briefMoney = orNone((cents) =>
+  Math.abs(cents) < 10_000_000 ? money(cents) : shortDollars.format(cents / 100),
+);
+
+/** $999.99, $1.25K: on an axis. */
+export const compactMoney = orNone((cents) =>
+  Math.abs(cents) < 100_000 ? money(cents) : shortDollars.format(cents / 100),
+);
+
 /** Whether the cost of some requests is not nothing but unknown: some have no price, and no other cost anything. */
 export const isUnknown = (cents: Known, unpriced: Known): boolean => cents === 0 && (unpriced ?? 0) > 0;
 
 /** The cost of some requests, if it is known. */
-export const costOf = (cents: Known, unpriced: Known): string =>
-  isUnknown(cents, unpriced) ? NONE : money(cents);
+export const costOf = (cents: Known, unpriced: Known, write = money): string =>
+  isUnknown(cents, unpriced) ? NONE : write(cents);
 
 /** 12 without a price */
 export const withoutPrice = (unpriced: Known): string | undefined =>

@@ -89,12 +89,16 @@ function Places({ title, places, unseen = 0, onChosen }: PlacesProps) {
               <Link
                 to={to}
                 activeOptions={{ exact: to === "/" || to === "/admin", includeSearch: false }}
-                aria-label={hasCount ? `${PLACES[to].title}, ${unseen} unseen` : undefined}
                 onClick={onChosen}
               >
                 <Icon />
                 {PLACES[to].title}
-                {hasCount && <span className={styles.count}>{unseen < 100 ? unseen : "99+"}</span>}
+                {hasCount && (
+                  <span className={styles.count}>
+                    {unseen < 100 ? unseen : "99+"}
+                    <span className="visually-hidden"> unseen</span>
+                  </span>
+                )}
               </Link>
             </li>
           );

@@ -2,6 +2,8 @@ import { Skeleton } from "@mantine/core";
 import type { Analytics } from "@/api/types";
 import { changeOf, type Kind } from "@/shared/change";
 import {
+  brief,
+  briefMoney,
   compact,
   costOf,
   count,
@@ -30,7 +32,12 @@ export function UsageStats({ totals, before, than }: UsageStatsProps) {
   const isPriced = [totals, before].every((each) => !isUnknown(each?.cost, each?.unpriced));
   return (
     <Stats>
-      <Stat label="Requests" value={count(totals.requests)} change={against("requests", "many", count)} />
+      <Stat
+        label="Requests"
+        value={brief(totals.requests)}
+        whole={count(totals.requests)}
+        change={against("requests", "many", count)}
+      />
       <Stat
         label="Success rate"
         value={percent(totals.successRate)}
@@ -41,11 +48,13 @@ export function UsageStats({ totals, before, than }: UsageStatsProps) {
       <Stat
         label="Tokens"
         value={compact(totals.tokensUsed)}
+        whole={count(totals.tokensUsed)}
         change={against("tokensUsed", "many", compact)}
       />
       <Stat
         label="Cost"
-        value={costOf(totals.cost, totals.unpriced)}
+        value={costOf(totals.cost, totals.unpriced, briefMoney)}
+        whole={costOf(totals.cost, totals.unpriced)}
         change={isPriced ? against("cost", "much", money) : null}
         note={withoutPrice(totals.unpriced)}
       />

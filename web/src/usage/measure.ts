@@ -1,5 +1,5 @@
 import type { Bucket, Measures } from "@/api/types";
-import { compact, costOf, count, money } from "@/shared/format";
+import { compact, compactMoney, costOf, count, money } from "@/shared/format";
 
 export type Measure = "requests" | "tokensUsed" | "cost";
 
@@ -16,7 +16,12 @@ export const MEASURES: Record<
 > = {
   requests: { label: "Requests", write: count, axis: compact, told: ({ requests }) => count(requests) },
   tokensUsed: { label: "Tokens", write: count, axis: compact, told: ({ tokensUsed }) => count(tokensUsed) },
-  cost: { label: "Cost", write: money, axis: money, told: ({ cost, unpriced }) => costOf(cost, unpriced) },
+  cost: {
+    label: "Cost",
+    write: money,
+    axis: compactMoney,
+    told: ({ cost, unpriced }) => costOf(cost, unpriced),
+  },
 };
 
 /** One measure of a period; what is not known counts as nothing. */

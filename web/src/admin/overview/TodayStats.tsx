@@ -1,7 +1,7 @@
 import { Skeleton } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import type { Overview } from "@/api/types";
-import { compact, costOf, count, percent, withoutPrice } from "@/shared/format";
+import { brief, briefMoney, compact, costOf, count, percent, withoutPrice } from "@/shared/format";
 import { Stat, Stats } from "@/shared/Stat";
 
 /** Today against the whole of yesterday, and who was there. */
@@ -10,28 +10,37 @@ export function TodayStats({ overview: { today, yesterday, activeUsers, users } 
     <Stats>
       <Stat
         label="Requests today"
-        value={count(today.requests)}
+        value={brief(today.requests)}
+        whole={count(today.requests)}
         note={`${count(yesterday.requests)} yesterday`}
       />
-      <Stat label="Failed today" value={count(today.failed)} note={`${percent(today.successRate)} succeed`} />
+      <Stat
+        label="Failed today"
+        value={brief(today.failed)}
+        whole={count(today.failed)}
+        note={`${percent(today.successRate)} succeed`}
+      />
       <Stat
         label="Tokens today"
         value={compact(today.tokensUsed)}
+        whole={count(today.tokensUsed)}
         note={`${compact(yesterday.tokensUsed)} yesterday`}
       />
       <Stat
         label="Cost today"
-        value={costOf(today.cost, today.unpriced)}
+        value={costOf(today.cost, today.unpriced, briefMoney)}
+        whole={costOf(today.cost, today.unpriced)}
         note={withoutPrice(today.unpriced) ?? `${costOf(yesterday.cost, yesterday.unpriced)} yesterday`}
       />
       <Stat
         label="Active users"
-        value={count(activeUsers.today)}
+        value={brief(activeUsers.today)}
+        whole={count(activeUsers.today)}
         note={`${count(activeUsers.week)} in 7 days, ${count(activeUsers.month)} in 30`}
       />
       <Stat
         label="All users"
-        value={<Link to="/admin/users">{count(users.total)}</Link>}
+        value={<Link to="/admin/users">{brief(users.total)}</Link>}
         note={
           users.active === users.total
             ? "none switched off"

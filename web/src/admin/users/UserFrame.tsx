@@ -1,6 +1,6 @@
 import { Skeleton } from "@mantine/core";
 import { Link, useParams } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import { useUser } from "@/api/admin";
 import type { DirectoryEntry } from "@/api/types";
 import { Tag } from "@/shared/badges";
@@ -31,7 +31,8 @@ export function UserFrame({ tab, actions, children }: UserFrameProps) {
       </nav>
       <Loaded query={user} skeleton={<Skeleton height={400} />}>
         {(found) => (
-          <>
+          // By whom it is about, lest one sees anything of somebody at whom one has looked before.
+          <Fragment key={found.id}>
             <PageHeader
               title={found.name ?? found.email ?? found.id}
               tab={tab(found.email ?? "User")}
@@ -53,7 +54,7 @@ export function UserFrame({ tab, actions, children }: UserFrameProps) {
               ]}
             </Sections>
             <div className={styles.stack}>{children(found)}</div>
-          </>
+          </Fragment>
         )}
       </Loaded>
     </>
