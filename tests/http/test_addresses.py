@@ -70,19 +70,47 @@ async def test_behind_a_proxy_what_a_client_claims_changes_neither(
         ("10.0.0.1", "1.1.1.1, 198.51.100.1", "198.51.100.1"),
         ("10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
         ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
-        ("10.0.0.1", "nonsense", "10.0.0.1"),
-        ("10.0.0.1", "198.51.100.1, nonsense, 10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "nonsense", None),
+        ("10.0.0.1", "unknown, 10.0.0.2", None),
+        ("10.0.0.1", "198.51.100.1, nonsense, 10.0.0.2", None),
+        ("10.0.0.1", "1.1.1.1, 198.51.100.1:51234", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1, 10.0.0.2:80", "198.51.100.1"),
+        ("10.0.0.1", "[2001:db8::7]:443", "2001:db8::7"),
+        ("10.0.0.1", "[2001:db8::7]", "2001:db8::7"),
+        ("10.0.0.1", "198.51.100.1:x", None),
+        ("10.0.0.1", "[198.51.100.1", None),
         ("::1", "2001:db8::7", "2001:db8::7"),
         ("", "198.51.100.1", ""),
     ],
 )
-def test_behind_trusted_proxies_the_address_is_whom_they_saw(client: str, forwarded: str | None, address: str) -> None:
+def test_behind_trusted_proxies_the_address_is_whom_they_saw(
+    client: str, forwarded: str | None, address: str | None
+) -> None:
     trusted = (ip_network("10.0.0.0/8"), ip_network("::1"))
     headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
     nothing: Any = None
     call = Call(nothing, "GET", (b"/", b""), headers, client=client, keeps_alive=True, expects=False)
     exchange = Exchange(call, parts=nothing)
     assert address_of_client(exchange, trusted) == address
+
+
+def test_what_proxies_wrote_in_lines_of_their_own_is_one_list() -> None:
+    headers = [(b"x-forwarded-for", each) for each in (b"1.1.1.1, 198.51.100.1", b"10.0.0.3", b"10.0.0.2")]
+    nothing: Any = None
+    call = Call(nothing, "GET", (b"/", b""), headers, client="10.0.0.1", keeps_alive=True, expects=False)
+    assert address_of_client(Exchange(call, parts=nothing), (ip_network("10.0.0.0/8"),)) == "198.51.100.1"
+
+
+async def test_who_came_through_a_proxy_is_not_the_proxy(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    given = {"TOLLKEEPER_TRUSTED_PROXIES": "127.0.0.0/8"}
+    async with a_site(server, Settings.of(given, port=0, data=str(tmp_path_factory.mktemp("data")))) as site:
+        for seen in ("203.0.113.7", "203.0.113.7:51234", "unknown"):
+            heard = await site.call("GET", "/metrics", by={"X-Forwarded-For": seen})
+            assert heard.is_problem(401, "not-signed-in"), seen
+        assert (await site.call("GET", "/metrics")).status == 200
 
 
 @pytest.mark.parametrize(

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tollkeeper.http.backend import Network
+
+_WITH_PORT: Final = re.compile(r"(?:\[(?P<new>[^\]]+)\]|(?P<old>[^:\[\]]+))(?::\d{1,5})?")
 
 if TYPE_CHECKING:
     from tollkeeper.http.exchange import Exchange
 
 
 def address_of_client(exchange: Exchange, trusted: Sequence[Network]) -> str | None:
-    """Where the request comes from: the connection's other end or, behind trusted proxies, whom they saw."""
+    """Where the request comes from: the connection's other end or, behind trusted proxies, whom they saw.
+
+    ``None`` where nobody knows: a proxy that saw something else than an address has not seen itself.
+    """
     address = exchange.call.client
     if not trusted or not _is_trusted(address, trusted):
         return address
-    hops = [hop.strip() for hop in (exchange.header(b"x-forwarded-for") or b"").decode("latin-1").split(",")]
-    for hop in reversed(hops):
-        if not _is_address(hop):
-            return address
-        address = hop
-        if not _is_trusted(hop, trusted):
-            return hop
+    told = b",".join(value for name, value in exchange.headers if name == b"x-forwarded-for").decode("latin-1")
+    for hop in reversed(told.split(",") if told.strip() else ()):
+        address = _address_in(hop.strip())
+        if not _is_trusted(address, trusted):
+            break
     return address
+
+
+def _address_in(hop: str) -> str | None:
+    """Read whom a proxy saw: some write the port behind the address, and such of the new kind in brackets."""
+    bare = _WITH_PORT.fullmatch(hop)
+    address = hop if bare is None else bare["new"] or bare["old"]
+    return address if _is_address(address) else None
 
 
 def _is_trusted(address: str | None, trusted: Sequence[Network]) -> bool:
