@@ -23,7 +23,7 @@ export const LABELS: Record<Filter, string> = {
 /** Where the service speaks of other units than the fields do. */
 export const WANTED: Partial<Record<Filter, string>> = {
   minCost: "must be a number of dollars, not below 0",
-  maxCost: "must be a number of dollars, not below 0",
+  maxCost: "must be a number of dollars, not below 0 and not below where it begins",
   minDuration: "must be a number of seconds, not below 0",
-  maxDuration: "must be a number of seconds, not below 0",
+  maxDuration: "must be a number of seconds, not below 0 and not below where it begins",
 };
