@@ -44,7 +44,7 @@ _TOLD: Final = {
         f"They see what you see, for half an hour at most, and all that they do is noted. {_ALL}",
     ),
     "user.changed": ("The role of your account was changed", "Roles say whether somebody is an operator here."),
-    "alerts.off": ("Mails about security were switched off", f"This is the last one. {_ALL}"),
+    "alerts.off": ("Mails about security were switched off", f"What is done from now on is not mailed. {_ALL}"),
     "account.exported": ("All data of your account was downloaded", "Secrets are masked in such a download."),
 }
 
