@@ -176,6 +176,18 @@ async def test_what_was_done_before_mails_were_switched_off_is_told(
     assert subjects(box) == [f"tollkeeper: {each}" for each in told]
 
 
+async def test_an_address_that_is_put_off_keeps_nobody_elses_alerts(
+    db: Database, owner: Any, ada: UUID, box: Mailbox
+) -> None:
+    eve = (await users.add(db, "eve@greylisting.example")).id
+    for _ in range(12):
+        await act(db, eve, "key.created")
+    await set_clock(owner, NOW + timedelta(seconds=1))
+    await act(db, ada, "key.created")
+    box.refuses, box.refuses_of = "450 greylisted", "@greylisting.example"
+    assert await alerts.tell(db, post(box)) == 1
+
+
 async def test_a_mail_server_that_comes_back_gets_it_once(db: Database, owner: Any, ada: UUID, box: Mailbox) -> None:
     await act(db, ada, "key.created")
     assert await alerts.tell(db, post(box, port=1)) == 0
