@@ -50,11 +50,15 @@ class Got:
 
 @dataclass(slots=True)
 class Mailbox:
-    """The server and all that it got. ``refuses``: the answer to every recipient, instead of taking the mail."""
+    """The server and all that it got.
+
+    ``refuses``: the answer to every recipient whose address ends in ``refuses_of``, instead of taking the mail.
+    """
 
     port: int = 0
     got: list[Got] = field(default_factory=list[Got])
     refuses: str | None = None
+    refuses_of: str = ""
 
     @property
     def url(self) -> str:
@@ -70,7 +74,7 @@ class Mailbox:
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
         """Called by the server."""
-        if self.refuses:
+        if self.refuses and address.endswith(self.refuses_of):
             return self.refuses
         envelope.rcpt_tos.append(address)
         return "250 OK"

@@ -92,7 +92,14 @@ class FakeStripe:
             "packs": web.Response(body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}),
             "sends on": web.Response(status=302, headers={"Location": "https://evil.example/"}),
             "refuses": web.json_response(
-                {"error": {"type": "invalid_request_error", "message": "No such price", "param": "line_items"}},
+                {
+                    "error": {
+                        "type": "invalid_request_error",
+                        "code": "resource_missing",
+                        "message": "No such price, ana@example.com",
+                        "param": "line_items",
+                    }
+                },
                 status=400,
             ),
         }

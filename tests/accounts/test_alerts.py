@@ -148,6 +148,46 @@ async def test_that_mails_were_switched_off_is_itself_told(db: Database, ada: UU
     assert "Mails about security were switched off" in box.got[0].message["Subject"]
 
 
+async def test_what_was_done_before_mails_were_switched_off_is_told(
+    db: Database, owner: Any, ada: UUID, box: Mailbox
+) -> None:
+    async def switch(second: int, *, to: bool) -> None:
+        await set_clock(owner, NOW + timedelta(seconds=second))
+        await preferences.change(db, ada, actor=OPERATOR, mails_security=to)
+
+    await act(db, ada, "key.created")
+    await alerts.tell(db, post(box, port=1))
+    await switch(1, to=False)
+    await set_clock(owner, NOW + timedelta(seconds=2))
+    await act(db, ada, "github.connected")
+    assert await alerts.tell(db, post(box)) == 1
+    await switch(3, to=True)
+    await set_clock(owner, NOW + timedelta(seconds=4))
+    await act(db, ada, "passkey.added")
+    await switch(5, to=False)
+    await set_clock(owner, NOW + timedelta(seconds=6))
+    await act(db, ada, "passkey.removed")
+    assert await alerts.tell(db, post(box)) == 2
+    # What failed at first is tried again, switched off or not.
+    await set_clock(owner, NOW + timedelta(minutes=1))
+    assert await alerts.tell(db, post(box)) == 1
+    off = "Mails about security were switched off"
+    told = ["A passkey was added to your account", "An API key was created for your account", off, off]
+    assert subjects(box) == [f"tollkeeper: {each}" for each in told]
+
+
+async def test_an_address_that_is_put_off_keeps_nobody_elses_alerts(
+    db: Database, owner: Any, ada: UUID, box: Mailbox
+) -> None:
+    eve = (await users.add(db, "eve@greylisting.example")).id
+    for _ in range(12):
+        await act(db, eve, "key.created")
+    await set_clock(owner, NOW + timedelta(seconds=1))
+    await act(db, ada, "key.created")
+    box.refuses, box.refuses_of = "450 greylisted", "@greylisting.example"
+    assert await alerts.tell(db, post(box)) == 1
+
+
 async def test_a_mail_server_that_comes_back_gets_it_once(db: Database, owner: Any, ada: UUID, box: Mailbox) -> None:
     await act(db, ada, "key.created")
     assert await alerts.tell(db, post(box, port=1)) == 0

@@ -293,6 +293,22 @@ async def test_everybody_together_asks_so_often_and_who_is_known_at_a_place_asks
     assert await by_code(db, again.code, browser=OTHER, ip_address="198.51.100.9")
 
 
+async def test_after_the_clock_ran_ahead_what_was_spent_then_counts_as_all_spent_now(db: Database, owner: Any) -> None:
+    async def ask_often() -> int:
+        return await _passed([asked(db, browser=a_browser()) for _ in range(9)])
+
+    await set_clock(owner, NOW + timedelta(days=30))
+    assert await ask_often() == 5
+    await set_clock(owner, NOW)
+    # One passes, so that there is a now to count from.
+    assert await ask_often() == 1
+    with pytest.raises(TooManyAttempts) as refused:
+        await asked(db)
+    assert refused.value.retry_after_seconds <= 601
+    await set_clock(owner, NOW + timedelta(minutes=10))
+    assert await ask_often() == 1
+
+
 async def test_neighbours_of_one_network_share_its_allowance(db: Database) -> None:
     six = [f"2001:db8:0:1::{each:x}" for each in range(1, 41)]
     asking = [asked(db, f"v{each}@example.com", browser=a_browser(), ip_address=at) for each, at in enumerate(six)]

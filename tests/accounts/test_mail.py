@@ -15,7 +15,7 @@ import pytest
 from tests.mailbox import Behave, Mailbox, listening, mailbox
 from tollkeeper.accounts import letters
 from tollkeeper.accounts.letters import Letter, NoLetter
-from tollkeeper.accounts.mail import Console, NotDelivered, Refused, Smtp
+from tollkeeper.accounts.mail import Console, NotDelivered, NotNow, Refused, Smtp
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.errors import Unavailable
 
@@ -129,10 +129,31 @@ async def test_refused_for_good_and_for_now_are_told_apart(box: Mailbox) -> None
     box.refuses = "550 no such user"
     with pytest.raises(Refused, match="550"):
         await smtp(box.port).deliver(a_letter())
-    box.refuses = "450 come back later"
-    with pytest.raises(NotDelivered) as told:
+    box.refuses = "450 come back later, ada@example.com"
+    with pytest.raises(NotNow, match="450") as told:
         await smtp(box.port).deliver(a_letter())
     assert "ada@example.com" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("odd", "is_away"),
+    [
+        ({"RCPT": "451 greylisted"}, False),
+        ({"DATA": "452 mailbox full"}, False),
+        ({"RCPT": "421 closing"}, True),
+        ({"DATA": "421 closing"}, True),
+        ({"MAIL": "451 not now"}, True),
+        ({"MAIL": "550 not from you"}, True),
+        ({"EHLO": "554 no", "HELO": "554 no"}, True),
+    ],
+)
+async def test_what_is_said_of_one_letter_does_not_mean_that_the_server_is_away(
+    odd: dict[str, str], is_away: bool
+) -> None:
+    async with listening(_but_for(odd)) as port:
+        with pytest.raises(NotDelivered) as told:
+            await smtp(port).deliver(a_letter())
+        assert isinstance(told.value, NotNow) != is_away
 
 
 async def test_nobodys_letter_goes_to_the_server_and_leaves_nothing_there(box: Mailbox) -> None:
@@ -155,6 +176,22 @@ async def _say(writer: Any, said: bytes, times: int) -> None:
 def _says(said: bytes, times: int = 1) -> Behave:
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _say(writer, said, times)
+        await reader.read()
+
+    return behave
+
+
+def _but_for(odd: dict[str, str]) -> Behave:
+    """Take every mail, but answer some commands as is said, or not at all."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said = "220 hello"
+        while said:
+            await _say(writer, f"{said}\r\n".encode(), 1)
+            command = (await reader.readline())[:4].decode()
+            said = odd.get(command, "354 go on" if command == "DATA" else "250 fine")
+            if said.startswith("354"):
+                await reader.readuntil(b"\r\n.\r\n")
         await reader.read()
 
     return behave
@@ -248,6 +285,47 @@ async def test_while_the_server_is_away_nobody_is_promised_a_mail_known_or_not(l
         assert told.value.retry_after_seconds == 20
         await _until(lambda: courier.delivered)
         postman.take(_write(letter))
+
+
+async def test_silence_about_an_address_is_of_that_address() -> None:
+    async with listening(_but_for({"RCPT": ""})) as port:
+        with pytest.raises(NotNow):
+            await smtp(port).deliver(a_letter())
+    async with listening(_but_for({"MAIL": ""})) as port:
+        with pytest.raises(NotDelivered) as told:
+            await smtp(port).deliver(a_letter())
+        assert not isinstance(told.value, NotNow)
+
+
+async def test_an_address_that_is_put_off_keeps_no_other_waiting(box: Mailbox) -> None:
+    box.refuses, box.refuses_of = "450 greylisted", "@greylisting.example"
+    async with Postman(smtp(box.port), pauses_seconds=(0.5, 0.5)) as postman:
+        for each in range(12):
+            postman.take(_write(a_letter(f"u{each}@greylisting.example")))
+        postman.take(_write(a_letter()))
+        began = time.monotonic()
+        await box.next("ada@example.com")
+        assert time.monotonic() - began < 0.5
+        postman.refuse_if_away()
+        # And when the pause is over it is tried again.
+        box.refuses = None
+        await asyncio.gather(*(box.next(f"u{each}@greylisting.example") for each in range(12)))
+
+
+async def test_no_more_rest_than_may_and_what_is_put_off_besides_is_given_up() -> None:
+    class PuttingOff:
+        async def deliver(self, letter: Letter | NoLetter) -> None:
+            raise NotNow(f"no {type(letter).__name__} now")
+
+    async with Postman(PuttingOff(), pauses_seconds=(0.2,)) as postman:
+        for _ in range(3):
+            for _ in range(500):
+                postman.take(_write(a_letter()))
+            await asyncio.sleep(0.05)
+        assert len(postman._resting) == 1_000
+        postman.refuse_if_away()
+        await postman.idle()
+        assert not postman._resting
 
 
 async def test_no_more_wait_than_may_and_whoever_waits_at_the_end_is_served() -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from tollkeeper.accounts import letters
 from tollkeeper.accounts.devices import device_of
 from tollkeeper.accounts.letters import Letter
-from tollkeeper.accounts.mail import Courier, NotDelivered, Refused
+from tollkeeper.accounts.mail import Courier, NotDelivered, NotNow, Refused
 from tollkeeper.store.database import Database, Record
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ _TOLD: Final = {
         f"They see what you see, for half an hour at most, and all that they do is noted. {_ALL}",
     ),
     "user.changed": ("The role of your account was changed", "Roles say whether somebody is an operator here."),
-    "alerts.off": ("Mails about security were switched off", f"This is the last one. {_ALL}"),
+    "alerts.off": ("Mails about security were switched off", f"What is done from now on is not mailed. {_ALL}"),
     "account.exported": ("All data of your account was downloaded", "Secrets are masked in such a download."),
 }
 
@@ -58,7 +58,7 @@ class Post:
 
 
 async def tell(database: Database, post: Post) -> int:
-    """Mail what there is to tell, some at a time, until there is no more or a mail does not get through.
+    """Mail what there is to tell, some at a time, until there is no more or the mail server is away.
 
     Says how many were sent. Nothing while another node takes acts.
     """
@@ -85,7 +85,7 @@ async def _take(database: Database) -> list[Record]:
 
 
 async def _send(database: Database, post: Post, row: Record) -> bool | None:
-    """Send one: False if it did not get through, None if it never will."""
+    """Send one: False if no mail gets through, None if this one does not, now or ever."""
     act = {"user_id": row["user_id"], "act_id": row["id"]}
     try:
         await post.courier.deliver(_letter(row, post.site))
@@ -96,7 +96,7 @@ async def _send(database: Database, post: Post, row: Record) -> bool | None:
     except NotDelivered as error:
         log.warning("an alert: %s; it is tried again within a day of its act", error)
         await database.run("alert_failed", **act)
-        return False
+        return None if isinstance(error, NotNow) else False
     await database.run("alert_done", is_sent=True, **act)
     return True
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import aiosmtplib
 import idna
@@ -19,11 +19,16 @@ Security = Literal["tls", "starttls", "if-offered"]
 
 _ANSWER_SECONDS: Final = 5.0
 _DELIVERY_SECONDS: Final = 15.0
+_CLOSING: Final = 421
 _FIRST_LASTING: Final = 500
 
 
 class NotDelivered(Exception):
     """The server is away, slow, or says something that is no SMTP: the same mail may pass later."""
+
+
+class NotNow(NotDelivered):
+    """The server is there, and takes this one mail later or never: others may pass."""
 
 
 class Refused(Exception):
@@ -59,9 +64,9 @@ class Smtp:
             # What it said is left out: it may repeat an address.
             raise NotDelivered(f"the mail server did not take a mail ({type(error).__name__})") from error
 
-    def _server(self) -> aiosmtplib.SMTP:
+    def _server(self) -> _Server:
         is_near = self.security == "if-offered"
-        return aiosmtplib.SMTP(
+        return _Server(
             hostname=self.host,
             port=self.port,
             timeout=_ANSWER_SECONDS,
@@ -86,15 +91,36 @@ class Console:
         await asyncio.to_thread(print, f"\n{told}\n", file=sys.stdout, flush=True)
 
 
+class _Server(aiosmtplib.SMTP):
+    """Some servers look for an address at its own server before they answer, so silence about one is of that one."""
+
+    async def rcpt(self, recipient: str, /, **more: Any) -> aiosmtplib.SMTPResponse:
+        """Name who is to get a mail."""
+        try:
+            return await super().rcpt(recipient, **more)
+        except aiosmtplib.SMTPReadTimeoutError as error:
+            self.close()
+            raise NotNow("the mail server says nothing of an address") from error
+
+
 async def _send(server: aiosmtplib.SMTP, letter: Letter, sender: str) -> None:
     try:
         await server.send_message(_message(letter, sender))
     except aiosmtplib.SMTPRecipientsRefused as error:
-        if error.recipients[0].code < _FIRST_LASTING:
-            raise
-        raise Refused(f"the mail server refuses an address ({error.recipients[0].code})") from error
+        raise _of_this_mail(error.recipients[0]) from error
+    except aiosmtplib.SMTPDataError as error:
+        raise _of_this_mail(error) from error
     except (aiosmtplib.SMTPNotSupported, UnicodeError) as error:
         raise Refused("the mail server cannot be told an address that is not ASCII") from error
+
+
+def _of_this_mail(said: aiosmtplib.SMTPResponseException) -> Exception:
+    """Tell what the server says of one address or mail from what it says of itself: that it closes."""
+    if said.code == _CLOSING:
+        return said
+    if said.code >= _FIRST_LASTING and isinstance(said, aiosmtplib.SMTPRecipientRefused):
+        return Refused(f"the mail server refuses an address ({said.code})")
+    return NotNow(f"the mail server did not take one mail ({said.code})")
 
 
 def _message(letter: Letter, sender: str) -> EmailMessage:

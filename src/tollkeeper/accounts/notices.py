@@ -15,7 +15,7 @@ from typing import Any, Final
 from tollkeeper.accounts import letters
 from tollkeeper.accounts.alerts import LEASE, Post
 from tollkeeper.accounts.letters import Letter
-from tollkeeper.accounts.mail import NotDelivered, Refused
+from tollkeeper.accounts.mail import NotDelivered, NotNow, Refused
 from tollkeeper.store.database import Database, Record
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ _CHANGED: Final = {
 
 
 async def tell(database: Database, post: Post) -> int:
-    """Mail what there is to tell, some at a time, until there is no more or a mail does not get through.
+    """Mail what there is to tell, some at a time, until there is no more or the mail server is away.
 
     Says how many were sent.
     """
@@ -51,7 +51,7 @@ async def tell(database: Database, post: Post) -> int:
 
 
 async def _send(database: Database, post: Post, row: Record) -> bool | None:
-    """Send one: False if it did not get through, None if it never will."""
+    """Send one: False if no mail gets through, None if this one does not, now or ever."""
     event = {"user_id": row["user_id"], "event_id": row["id"], "tries": row["tries"]}
     try:
         await post.courier.deliver(_letter(row, post.site))
@@ -62,7 +62,7 @@ async def _send(database: Database, post: Post, row: Record) -> bool | None:
     except NotDelivered as error:
         log.warning("a notice: %s; it is tried again within a day", error)
         await database.run("notice_failed", **event)
-        return False
+        return None if isinstance(error, NotNow) else False
     await database.run("notice_done", **event)
     return True
 

@@ -88,7 +88,8 @@ class Stripe:
             async with asyncio.timeout(_ANSWER_SECONDS), self._asking:
                 url = (await asking).url
         except (stripe.InvalidRequestError, stripe.CardError) as error:
-            log.warning("Stripe refuses (request %s): %s", error.request_id, error.user_message)
+            # What it says is left out: it may repeat an address.
+            log.warning("Stripe refuses (request %s): %s", error.request_id, error.code or type(error).__name__)
             raise NotForSale("Stripe does not take this order: the operator finds in the log why") from error
         except (stripe.StripeError, TimeoutError, ValueError) as error:
             log.warning("Stripe gives no proper answer: %s", type(error).__name__)

@@ -14,16 +14,18 @@ BEGIN
         ON CONFLICT (subject) DO NOTHING;
     PERFORM FROM allowances AS a WHERE a.subject = ANY (p_subjects) ORDER BY a.subject FOR UPDATE;
     v_now := tk_now();
+    -- What is spent for longer than all of it lasts was spent while the clock ran ahead: one more passes, and all is spent now.
     SELECT max(greatest(a.spent_until, v_now) - v_now - (g.at_once - 1) * g.pause)
       INTO v_wait
       FROM unnest(p_subjects, p_at_once, p_pauses) AS g (subject, at_once, pause)
-      JOIN allowances AS a ON a.subject = g.subject;
+      JOIN allowances AS a ON a.subject = g.subject
+     WHERE a.spent_until <= v_now + g.at_once * g.pause;
     IF v_wait > interval '0' THEN
         RETURN v_wait;
     END IF;
     UPDATE allowances AS a
-       SET spent_until = greatest(a.spent_until, v_now) + g.pause
-      FROM unnest(p_subjects, p_pauses) AS g (subject, pause)
+       SET spent_until = least(greatest(a.spent_until, v_now), v_now + (g.at_once - 1) * g.pause) + g.pause
+      FROM unnest(p_subjects, p_at_once, p_pauses) AS g (subject, at_once, pause)
      WHERE a.subject = g.subject;
     RETURN NULL;
 END

@@ -6,7 +6,8 @@ SELECT b.since FROM alerts_begin AS b FOR UPDATE SKIP LOCKED;
 
 -- name: claim_alerts
 -- Take acts of the last day that their users are to be told of, the oldest first, and that nobody has taken or whose taker
--- seems to be gone. Those whose user wants no mail are done with at once, but for the one that says so. Of revealed secrets one an hour is told.
+-- seems to be gone. Those whose user wants no mail are done with at once, but for the one that says so and what was done before it: else
+-- whoever holds a session could silence what they have done already. Of revealed secrets one an hour is told.
 WITH acts AS MATERIALIZED (
     SELECT a.user_id, a.id, a.action, a.actor, a.ip_address, a.user_agent, a.created_at, n.now,
            a.action IN ('variable.revealed', 'variables.revealed') AS is_reveal
@@ -37,7 +38,10 @@ WITH acts AS MATERIALIZED (
     SELECT d.*, i.shown_as AS email, coalesce(u.next_zone, u.day_zone) AS time_zone,
            i.shown_as IS NOT NULL AND u.is_active AND a.leaving_since IS NULL
            AND (d.action = 'alerts.off'
-                OR coalesce((SELECT (p.settings ->> 'mails_security')::boolean FROM preferences AS p WHERE p.user_id = d.user_id), true))
+                OR coalesce((SELECT (p.settings ->> 'mails_security')::boolean FROM preferences AS p WHERE p.user_id = d.user_id), true)
+                -- Switched off since. By its key, which is in order of time.
+                OR EXISTS (SELECT FROM activity AS o
+                            WHERE o.user_id = d.user_id AND o.id > d.id AND o.created_at > d.created_at AND o.action = 'alerts.off' LIMIT 1))
                AS is_wanted
       FROM due AS d
       JOIN accounts AS a ON a.id = d.user_id
