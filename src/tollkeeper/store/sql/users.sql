@@ -55,10 +55,11 @@ UPDATE usage AS u
  WHERE u.user_id = :user_id;
 
 -- name: switch_user!
--- Switch a user on or off. A change of what may be used: the version rises.
+-- Switch a user on or off, but nobody on who is on the way out. A change of what may be used: the version rises.
 UPDATE usage AS u
    SET is_active = :is_active, version = u.version + 1
- WHERE u.user_id = :user_id AND u.is_active <> :is_active;
+ WHERE u.user_id = :user_id AND u.is_active <> :is_active
+   AND EXISTS (SELECT FROM accounts AS a WHERE a.id = :user_id AND a.leaving_since IS NULL);
 
 -- name: time_zone_named$
 -- The name of a time zone in the spelling of the database. Those that count leap seconds are none of ours.
