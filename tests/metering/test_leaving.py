@@ -195,7 +195,7 @@ async def test_nobody_switches_on_who_is_on_the_way_out(db: Database, owner: asy
         await users.change(db, user, actor=ACTOR, is_active=True, admin=True)
     await db.run("switch_user", user_id=user, is_active=True)
     kept = "SELECT u.is_active, a.role FROM usage AS u JOIN accounts AS a ON a.id = u.user_id WHERE u.user_id = $1"
-    assert tuple(await owner.fetchrow(kept, user)) == (False, "user")
+    assert [tuple(row) for row in await owner.fetch(kept, user)] == [(False, "user")]
 
 
 async def test_names_that_only_who_left_had_used_go_to_those_without_a_name(
