@@ -16,6 +16,7 @@ from tests.accounts.clock import set_clock
 from tollkeeper.accounts import keys, users
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Contradiction, Invalid, NobodyKnown, NotFound, TollkeeperError
+from tollkeeper.instants import LAST_YEAR
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 
@@ -246,6 +247,16 @@ async def test_a_key_that_ends_sooner_is_not_prolonged_by_the_overlap(db: Databa
     await set_clock(owner, now)
     user, old = await _user_and_key(db, expires_at=now + timedelta(hours=2))
     assert (await _rotated(db, user, old.id)).old_ends_at == now + timedelta(hours=2)
+
+
+async def test_a_rotated_key_never_ends_where_no_instant_has_a_name(db: Database, owner: Any) -> None:
+    await set_clock(owner, datetime(2026, 5, 10, 12, tzinfo=UTC))
+    user, old = await _user_and_key(db, expires_at=LAST_YEAR - timedelta(seconds=1))
+    await set_clock(owner, datetime(2036, 5, 10, 12, tzinfo=UTC))
+    rotated = await _rotated(db, user, old.id)
+    assert rotated.new.expires_at == LAST_YEAR - timedelta(microseconds=1)
+    assert [each.expires_at for each in await keys.listed(db, user.id)] == [rotated.new.expires_at, rotated.old_ends_at]
+    assert len(await _found(db, rotated.new)) == 1
 
 
 async def test_without_an_overlap_the_old_key_ends_at_once(db: Database) -> None:

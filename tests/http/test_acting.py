@@ -178,6 +178,17 @@ async def test_it_ends_with_the_operators_own(service: Site, operator: Person, a
     assert (await who(service, by)).is_problem(401, "not-signed-in")
 
 
+async def test_nobody_acts_as_who_becomes_an_operator(service: Site, operator: Person, alice: Person) -> None:
+    database = service.application.backend.database
+    by = await acting(service, operator, alice)
+    assert (await who(service, by)).status == 200
+    await users.change(database, alice.id, actor=Actor("test"), admin=True)
+    await asyncio.sleep(0.9)
+    for path in ("/api/admin/users", "/api/account", "/api/user/dashboard"):
+        assert (await service.call("GET", path, by=by)).is_problem(401, "not-signed-in"), path
+    assert (await who(service, alice.by_cookie)).status == 200
+
+
 async def test_who_cannot_be_acted_as(service: Site, operator: Person, alice: Person) -> None:
     other = await service.operator()
     assert (await act(service, operator, other.id)).is_problem(409, "contradiction")

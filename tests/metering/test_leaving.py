@@ -188,6 +188,18 @@ async def test_who_is_gone_meanwhile_is_told_as_no_such_user(db: Database) -> No
         await db.run("put_preferences", user_id=UUID(int=5), settings={})
 
 
+async def test_nobody_switches_on_who_is_on_the_way_out(db: Database, owner: asyncpg.Connection) -> None:
+    user = await a_user(db)
+    await leaving.begin(db, user, actor=ACTOR, may_be_last=True)
+    with pytest.raises(NotFound, match="no such user"):
+        await directory.change(db, user, directory.Change(is_active=True), actor=ACTOR)
+    with pytest.raises(NotFound, match="no such user"):
+        await users.change(db, user, actor=ACTOR, is_active=True, admin=True)
+    await db.run("switch_user", user_id=user, is_active=True)
+    kept = "SELECT u.is_active, a.role FROM usage AS u JOIN accounts AS a ON a.id = u.user_id WHERE u.user_id = $1"
+    assert [tuple(row) for row in await owner.fetch(kept, user)] == [(False, "user")]
+
+
 async def test_names_that_only_who_left_had_used_go_to_those_without_a_name(
     ledger: Ledger, db: Database, owner: asyncpg.Connection
 ) -> None:

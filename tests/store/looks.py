@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from tests.store.long_history import MONTHS, People, fill, secret_hash
+from tollkeeper.instants import LAST_YEAR
 
 PAGE: Final = 50
 _MONTH: Final = timedelta(days=30)
@@ -145,7 +146,7 @@ LOOK_UPS: Final = (
     Look("", "hold_key", A_FEW, lambda m: _user(m) | {"key_id": m.middle}),
     Look("", "replacement_of_key", A_FEW, lambda m: _user(m) | {"key_id": m.middle}),
     Look("", "rotate_key", A_FEW, lambda m: _user(m) | {
-        "key_id": m.middle, "overlap": _MONTH, "key_hash": bytes(32), "shown_as": ""}),
+        "key_id": m.middle, "overlap": _MONTH, "last_end": LAST_YEAR, "key_hash": bytes(32), "shown_as": ""}),
     Look("", "revoke_key", A_FEW, lambda m: _user(m) | {"key_id": m.middle}),
     # Each sign-in with its user, and with the operator who may act in it.
     Look("", "look_up_logins", 2 * A_FEW, lambda m: _secrets(m) | {"idle": _MONTH, "recent": _MONTH}),

@@ -54,6 +54,7 @@ MOST_ADDRESSES: Final = 50
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
+_LAST_END: Final = LAST_YEAR - timedelta.resolution
 _LONGEST_NAME: Final = 200
 _DIGITS: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _KEY = re.compile(KEY_PATTERN, re.ASCII)
@@ -179,8 +180,8 @@ async def rotate(
     """Make a new key on the same terms as one of a user or (without ``user_id``) of a service.
 
     The old one ends after the overlap, if it would not end sooner; the new one lasts as long as the old one was meant
-    to. Of many who rotate the same key one succeeds. ``NotFound`` if there is no such key that works, ``Contradiction``
-    if it was rotated before.
+    to, yet not into the year 9999. Of many who rotate the same key one succeeds. ``NotFound`` if there is no such key
+    that works, ``Contradiction`` if it was rotated before.
     """
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise Invalid.field("overlapSeconds", f"must be from 0 to {int(LONGEST_OVERLAP.total_seconds())}")
@@ -195,6 +196,7 @@ async def rotate(
             key_id=key_id,
             user_id=user_id,
             overlap=overlap,
+            last_end=_LAST_END,
             key_hash=peppered(key, pepper=pepper),
             shown_as=_beginning(key),
         )

@@ -87,7 +87,7 @@ async def ask(database: Database, party: RelyingParty, *, browser: bytes, pepper
 
 
 async def prepare(database: Database, party: RelyingParty, user_id: UUID, *, browser: bytes, pepper: bytes) -> Ceremony:
-    """Begin to make a passkey of a user. Devices that have one already make no other."""
+    """Begin to make a passkey of a user; ``NotFound`` if they are gone. Devices that have one already make no other."""
     from tollkeeper.accounts import authenticators  # noqa: PLC0415
 
     user = await users.show(database, user_id)
@@ -120,7 +120,7 @@ async def add(
     """Keep the passkey that a browser has made in a ceremony.
 
     Raises ``Invalid`` for a faulty name, a ceremony that is over, or a credential that is not what was asked for;
-    ``Contradiction`` for a passkey that is known already, or one more than 20.
+    ``Contradiction`` for a passkey that is known already, or one more than 20; ``NotFound`` if its user is gone.
     """
     from tollkeeper.accounts import authenticators  # noqa: PLC0415
 
@@ -254,6 +254,7 @@ async def _close(
 
 async def _make_room(tx: Transaction, user_id: UUID) -> None:
     await tx.value("bring_current", user_ids=[user_id])  # takes the lock, so that nobody else fills the room
+    await users.show(tx, user_id)
     if await count(tx, user_id) >= MOST_PASSKEYS:
         raise Contradiction(f"a user has at most {MOST_PASSKEYS} passkeys: remove one first")
 

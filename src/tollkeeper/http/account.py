@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.accounts import logins, passkeys, pictures, users
 from tollkeeper.accounts.users import LONGEST_NAME, User
+from tollkeeper.errors import NotFound
 from tollkeeper.http.body import Fault
 from tollkeeper.http.caller import Caller
 from tollkeeper.http.exchange import Answer, Exchange
@@ -100,9 +101,12 @@ CHANGE: Final = Operation(
     takes=ChangeAccount,
     query=Said,
     gives={200: AccountFound},
+    problems=(NotFound,),
     examples={"A name": {"name": "Ada Lovelace"}, "No picture": {"image": None}},
 )
-SIGN_OUT: Final = Operation("person", summary="Sign out of this browser", query=Said, gives={200: SignedOut})
+SIGN_OUT: Final = Operation(
+    "person", summary="Sign out of this browser", query=Said, gives={200: SignedOut}, problems=(NotFound,)
+)
 
 
 @get("/api/account", WHO)

@@ -181,7 +181,8 @@ class Callers:
         if not found.is_active:
             raise AccountInactive("the account has been switched off by the operator")
         if found.acted_by is not None:
-            return Caller(found.user_id, "person", _OF_WHO_ACTS, found.id, found.role, acted_by=found.acted_by)
+            # Never with the role that the user has: nobody acts as an operator.
+            return Caller(found.user_id, "person", _OF_WHO_ACTS, found.id, acted_by=found.acted_by)
         scopes = _OF_OPERATORS if found.role == "admin" else _OF_PERSONS
         return Caller(found.user_id, "person", scopes, found.id, found.role, found.is_recent)
 

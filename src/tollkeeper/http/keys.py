@@ -166,7 +166,7 @@ CREATE: Final = Operation(
     takes=CreateKey,
     query=Said,
     gives={201: KeyMade},
-    problems=(Contradiction,),
+    problems=(NotFound, Contradiction),
     examples={
         "for one program": {"name": "nightly report", "scopes": ["dashboard:read"], "addresses": ["203.0.113.0/24"]}
     },

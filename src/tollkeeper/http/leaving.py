@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from tollkeeper.accounts import users
-from tollkeeper.errors import Contradiction, Invalid
+from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete
@@ -39,7 +39,7 @@ DELETE: Final = Operation(
     takes=DeleteAccount,
     query=Said,
     gives={200: Left},
-    problems=(Contradiction,),
+    problems=(NotFound, Contradiction),
     examples={"confirmed": {"confirm": "alice@example.com"}},
     recent=True,
 )

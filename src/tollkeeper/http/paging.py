@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, TypeVar
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
 
 from tollkeeper.errors import Invalid
 from tollkeeper.http.shapes import Said
+from tollkeeper.instants import EPOCH, LAST_YEAR
 
 Position = TypeVar("Position")
 
@@ -22,15 +25,32 @@ class PageQuery(Said, frozen=True, kw_only=True):
 
 
 def position(query: PageQuery, kind: type[Position]) -> Position | None:
-    """Read where a page ends; the caller only hands back what we gave."""
+    """Read where a page ends; the caller only hands back what we gave. ``Invalid`` for what cannot be that."""
     if query.cursor is None:
         return None
+    refused = Invalid.field("cursor", "is none that this list gave")
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(query.cursor + "=="), type=kind)
+        place = msgspec.json.decode(base64.urlsafe_b64decode(query.cursor + "=="), type=kind)
     except (ValueError, msgspec.MsgspecError):
-        raise Invalid.field("cursor", "is none that this list gave") from None
+        raise refused from None
+    if not all(_can_be_kept(part) for part in _parts(place)):
+        raise refused
+    return place
 
 
 def cursor_at(position: object) -> str:
     """Write where a page ends."""
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+
+
+def _parts(place: object) -> Iterable[Any]:
+    if isinstance(place, msgspec.Struct):
+        return msgspec.structs.astuple(place)
+    return cast("tuple[Any, ...]", place) if isinstance(place, tuple) else (place,)
+
+
+def _can_be_kept(part: object) -> bool:
+    """Whether the database could have said it: texts without U+0000, instants that have a name in every zone."""
+    if isinstance(part, str):
+        return "\0" not in part
+    return not isinstance(part, datetime) or (part.tzinfo is not None and EPOCH <= part < LAST_YEAR)

@@ -119,7 +119,12 @@ class CeremonyBegun(Heard, frozen=True, kw_only=True):
 
 LIST: Final = Operation("person", summary="List one's passkeys", query=Said, gives={200: PasskeysFound})
 PREPARE: Final = Operation(
-    "person", summary="Begin to make a passkey", query=Said, gives={200: CeremonyBegun}, recent=True
+    "person",
+    summary="Begin to make a passkey",
+    query=Said,
+    gives={200: CeremonyBegun},
+    problems=(NotFound,),
+    recent=True,
 )
 ADD: Final = Operation(
     "person",
@@ -127,7 +132,7 @@ ADD: Final = Operation(
     takes=KeepPasskey,
     query=Said,
     gives={201: PasskeyFound},
-    problems=(Contradiction,),
+    problems=(NotFound, Contradiction),
     recent=True,
 )
 RENAME: Final = Operation(

@@ -64,8 +64,8 @@ SELECT d AS entry, k.key
  LIMIT :most;
 
 -- name: directory_entry^
--- One user as operators see them.
-SELECT d AS entry FROM directory AS d WHERE d.id = :user_id;
+-- One user as operators see them. Who is on the way out is nobody: they have no address.
+SELECT d AS entry FROM directory AS d WHERE d.id = :user_id AND d.address IS NOT NULL;
 
 -- name: is_last_operator$
 -- Whether nobody could run the service without this user, until the commit.

@@ -55,7 +55,8 @@ SELECT k.id FROM api_keys AS k WHERE k.replaces = :key_id AND k.user_id IS NOT D
 
 -- name: rotate_key^
 -- Put a new key on the same terms into the place of one that works, which ends after the overlap if not sooner. The new
--- one lasts as long as the old one was meant to. Answers nothing if that one has ended or was replaced before.
+-- one lasts as long as the old one was meant to, but not beyond the last end. Answers nothing if that one has ended or was
+-- replaced before.
 WITH ending AS (
     UPDATE api_keys AS k
        SET expires_at = least(k.expires_at, tk_now() + :overlap::interval)
@@ -65,7 +66,8 @@ WITH ending AS (
     RETURNING k.id, k.kind, k.user_id, k.name, k.scopes, k.addresses, k.expires_at, was.expires_at - was.created_at AS lasts
 ), made AS (
     INSERT INTO api_keys (key_hash, kind, user_id, name, shown_as, scopes, addresses, expires_at, replaces)
-    SELECT :key_hash, e.kind, e.user_id, e.name, :shown_as, e.scopes, e.addresses, tk_now() + e.lasts, e.id
+    SELECT :key_hash, e.kind, e.user_id, e.name, :shown_as, e.scopes, e.addresses,
+           CASE WHEN e.lasts IS NOT NULL THEN least(tk_now() + e.lasts, :last_end::timestamptz) END, e.id
       FROM ending AS e
     RETURNING id, kind, name, scopes, addresses, created_at, expires_at
 )

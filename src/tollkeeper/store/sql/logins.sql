@@ -62,7 +62,8 @@ RETURNING id, user_id, expires_at;
 
 -- name: look_up_logins
 -- Which of these hashes are sign-ins that hold now, and whose. One in which an operator acts as a user holds as long as the
--- operator's own. Notes every five minutes that one is in use, but waits for nobody to do so.
+-- operator's own, and not while that user is an operator too. Notes every five minutes that one is in use, but waits for
+-- nobody to do so.
 WITH found AS MATERIALIZED (
     SELECT s.token_hash, s.id, s.user_id, a.role, u.is_active, s.created_at, s.expires_at, s.last_seen_at,
            s.created_at > tk_now() - :recent::interval AS is_recent, o.user_id AS acted_by
@@ -77,7 +78,7 @@ WITH found AS MATERIALIZED (
                           WHERE own.id = s.acted_from AND own.ended_at IS NULL AND own.expires_at > tk_now()
                           LIMIT 1) AS o ON true
      WHERE s.token_hash = ANY (:hashes::bytea[]) AND s.ended_at IS NULL AND s.expires_at > tk_now()
-       AND s.last_seen_at > tk_now() - :idle::interval AND (s.acted_from IS NULL OR o.user_id IS NOT NULL)
+       AND s.last_seen_at > tk_now() - :idle::interval AND (s.acted_from IS NULL OR (o.user_id IS NOT NULL AND a.role = 'user'))
 ), stale AS MATERIALIZED (
     SELECT s.id
       FROM sessions AS s

@@ -20,11 +20,11 @@ SELECT a.xmin = pg_current_xact_id()::xid
  WHERE a.id = :user_id;
 
 -- name: user^
--- One user with plan and usage as they are at this instant.
+-- One user with plan and usage as they are at this instant. Who is on the way out is nobody: they have no address.
 SELECT u.id, u.email, u.name, u.image, u.plan, u.plan_expires_at, u.requests_used, u.requests_limit, u.is_active, u.role,
        u.time_zone, u.github_id IS NOT NULL AS has_github, u.last_login_at, u.created_at, u.updated_at
   FROM users AS u
- WHERE u.id = :user_id;
+ WHERE u.id = :user_id AND u.email IS NOT NULL;
 
 -- name: users_page
 -- All users, the newest first, from below an id on. For the operator.
@@ -39,13 +39,13 @@ SELECT u.id, u.email, u.name, u.image, u.plan, u.plan_expires_at, u.requests_use
  ORDER BY u.id DESC;
 
 -- name: describe_user$
--- Set name, picture and role where they are given; an empty name or picture takes it away.
+-- Set name, picture and role where they are given; an empty name or picture takes it away. Of nobody who is on the way out.
 UPDATE accounts AS a
    SET name       = CASE WHEN :given_name::text IS NULL THEN a.name ELSE nullif(:given_name, '') END,
        image      = CASE WHEN :image::text IS NULL THEN a.image ELSE nullif(:image, '') END,
        role       = coalesce(:role::text, a.role),
        updated_at = tk_now()
- WHERE a.id = :user_id
+ WHERE a.id = :user_id AND a.leaving_since IS NULL
 RETURNING a.id;
 
 -- name: plan_zone_of_user!
@@ -55,10 +55,11 @@ UPDATE usage AS u
  WHERE u.user_id = :user_id;
 
 -- name: switch_user!
--- Switch a user on or off. A change of what may be used: the version rises.
+-- Switch a user on or off, but nobody on who is on the way out. A change of what may be used: the version rises.
 UPDATE usage AS u
    SET is_active = :is_active, version = u.version + 1
- WHERE u.user_id = :user_id AND u.is_active <> :is_active;
+ WHERE u.user_id = :user_id AND u.is_active <> :is_active
+   AND EXISTS (SELECT FROM accounts AS a WHERE a.id = :user_id AND a.leaving_since IS NULL);
 
 -- name: time_zone_named$
 -- The name of a time zone in the spelling of the database. Those that count leap seconds are none of ours.
