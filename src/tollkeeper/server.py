@@ -19,7 +19,7 @@ _BACKLOG: Final = 2048
 _SWEEP_SECONDS: Final = 1.0
 _CANCELLED_SECONDS: Final = 1.0
 
-# What has come when a stop begins, as often as it is looked for and for how long at least.
+# When a stop begins, it is looked so often, each time after such a pause, for what has come by then.
 _LAST_LOOKS: Final = 10
 _LAST_LOOK_SECONDS: Final = 0.01
 

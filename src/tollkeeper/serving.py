@@ -182,9 +182,11 @@ async def _serve_with_workers(
         all_ready.cancel()
         if not waiting.done():
             stop.tell(politely=False)
-        listener.close()  # else those would connect whom no worker takes any more
         seconds = settings.finish_seconds + (settings.drain_seconds if stop.politely else 0) + _GRACE_SECONDS
-        await asyncio.gather(*(worker.end(seconds, politely=stop.politely) for worker in workers))
+        ending = asyncio.gather(*(worker.end(seconds, politely=stop.politely) for worker in workers))
+        await asyncio.sleep(0)  # so that none is started again
+        listener.close()  # else those would connect whom no worker takes any more
+        await ending
         await asyncio.gather(*keeping)
 
 

@@ -137,7 +137,7 @@ def _sign_up(text: str) -> str:
     if text.lower() in {"open", "invited"}:
         return text.lower()
     with suppress(ValueError):
-        domains = [domain_of(each.strip().lower()) for each in text.split(",") if each.strip()]
+        domains = [domain_of(each.strip()).lower() for each in text.split(",") if each.strip()]
         if domains and all("." in each for each in domains):
             return ",".join(domains)
     raise ValueError("must be `open`, `invited`, or domains such as example.com, parted by commas")

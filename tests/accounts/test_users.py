@@ -96,6 +96,7 @@ def test_unusual_addresses_are_addresses(address: str) -> None:
         ("a@हिन्दी.example", "a@हिन्दी.example"),
         ("a@vİctim.example", "a@vi̇ctim.example"),
         ("a@straße.example", "a@straße.example"),
+        ("a@XN--ls8h.example", "a@xn--ls8h.example"),
     ],
 )
 async def test_one_domain_has_one_name_and_is_no_other(db: Database, told: str, canonical: str) -> None:

@@ -11,7 +11,6 @@ import pytest
 from tests.cli.conftest import Told, Tollkeeper
 from tests.conftest import Server, a_database
 from tollkeeper.store.embedded import Addresses, embedded_server
-from tollkeeper.store.migrate import migrate
 
 PLANS = "[plans.tiny]\nrank = 5\n"
 WORDS = [
@@ -104,7 +103,8 @@ async def test_a_database_of_others_stays_as_it_is(server: Server, tollkeeper: T
         (failed,) = [each for each in checks if each["level"] == "fail"]
         assert (failed["check"], "no service in this database yet" in failed["message"]) == ("migrations", True)
         assert await _tables(theirs) == 0
-        await migrate(theirs.owner, theirs.service)
+        begun = tollkeeper.run("user", "add", "ada@example.com", **named)
+        assert begun.stderr == "tollkeeper: a new service begins in the database of TOLLKEEPER_DATABASE_URL\n"
         assert tollkeeper.run("user", "list", **named).returncode == 0
 
 

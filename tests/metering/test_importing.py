@@ -149,6 +149,15 @@ async def test_a_request_that_was_made_here_is_known_by_its_id(
     assert (await dashboard.read(db, ledger, user)).total_requests == 1
 
 
+async def test_what_was_imported_before_is_known_whatever_became_of_its_texts(importer: Importer, user: UUID) -> None:
+    named = a_row(user, 0, client_id="mine")
+    assert (await importer.book([named])).imported == 1
+    cleared = replace(named, request=structs.replace(named.request, prompt="another"))
+    assert await importer.book([cleared]) == Booked(skipped=1)
+    other = replace(cleared, request=structs.replace(cleared.request, import_key="row 1"))
+    assert [each.row for each in (await importer.book([other])).refused] == [0]
+
+
 async def test_what_was_pruned_is_not_counted_again(
     *, importer: Importer, ledger: Ledger, db: Database, dsns: Addresses, owner: asyncpg.Connection, user: UUID
 ) -> None:

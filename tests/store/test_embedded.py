@@ -279,17 +279,28 @@ async def test_a_process_that_got_the_number_of_a_dead_server_is_left_alone(
         _note(spare).unlink(missing_ok=True)
 
 
+@pytest.fixture(params=[signal.SIG_DFL, signal.SIG_IGN], ids=["in front", "behind a script's &"])
+def inherited(request: pytest.FixtureRequest) -> Generator[None]:
+    """What a server begins with, until it listens to signals."""
+    before = {each: signal.signal(each, request.param) for each in (signal.SIGINT, signal.SIGQUIT)}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.usefixtures("inherited")
 async def test_a_user_that_is_cancelled_while_starting_leaves_no_server(spare: Path, start: Start) -> None:
     async def use() -> None:
         async with start(spare):
             await asyncio.sleep(60)
 
-    for delay in (0.0, 0.01, 0.03, 0.06, 0.1, 0.2):
+    for delay in (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2):
         task = asyncio.create_task(use())
         await asyncio.sleep(delay)
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        async with asyncio.timeout(30):
+            with pytest.raises(asyncio.CancelledError):
+                await task
         assert not _runs(spare)
 
 

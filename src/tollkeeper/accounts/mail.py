@@ -127,7 +127,9 @@ def _message(letter: Letter, sender: str) -> EmailMessage:
     message = EmailMessage()
     message["From"] = Address("tollkeeper", addr_spec=sender)
     user, _, domain = letter.to.rpartition("@")
-    message["To"] = Address(username=user, domain=domain if domain.isascii() else idna.encode(domain).decode())
+    message["To"] = Address(
+        username=user, domain=domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    )
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(letter.written_at)
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])

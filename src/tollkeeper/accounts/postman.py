@@ -103,14 +103,17 @@ class Postman:
             await self._courier.deliver(await carried.write())
         except Refused as error:
             log.warning("%s", error)
+            self._is_there()
             return None
+        except NotNow as error:
+            self._is_there()
+            return self._pause(carried, str(error))
         except NotDelivered as error:
-            if not isinstance(error, NotNow):
-                self._failed()
+            self._failed()
             return self._pause(carried, str(error))
         except Unavailable as error:
             return self._pause(carried, error.detail)
-        self._failures, self._away_until = 0, 0.0
+        self._is_there()
         return None
 
     def _pause(self, carried: _Carried, why: str) -> float | None:
@@ -127,6 +130,9 @@ class Postman:
         await self._waiting.put(carried)
         # Only now, so that it counted as on its way all the time.
         self._waiting.task_done()
+
+    def _is_there(self) -> None:
+        self._failures, self._away_until = 0, 0.0
 
     def _failed(self) -> None:
         self._failures += 1

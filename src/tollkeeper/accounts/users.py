@@ -209,7 +209,12 @@ def domain_of(text: str) -> str:
     name = text if text.isascii() else idna.encode(text, uts46=True).decode("ascii")
     if not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise ValueError("every part has 1 to 63 letters, digits, - and _")
-    return idna.decode(name) if "xn--" in name.lower() else name
+    if "xn--" not in name.lower():
+        return name
+    try:
+        return idna.decode(name)
+    except idna.IDNAError:  # of an older standard, as with emoji; mail finds it all the same
+        return name.lower()
 
 
 async def _zone(tx: Transaction, time_zone: str) -> str:

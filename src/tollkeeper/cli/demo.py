@@ -102,7 +102,7 @@ async def _load(house: House, given: list[SampleRequest]) -> None:
         if await users.of_email(house.database, user.email) is None:
             await users.add(house.database, user.email, plan=user.plan, actor=OPERATOR)
     email_of = {each.request.fingerprint: each.email for each in given}
-    async with books_of(house, lambda row: email_of[row.fingerprint]) as books:
+    async with books_of(house, lambda row: email_of[row.fingerprint], counts_pruned=True) as books:
         with progress("Loading the sample data", len(given)) as advance:
             await books.add((each.request for each in given), advance)
     if books.failed:

@@ -112,9 +112,13 @@ async def connected(
 ) -> AsyncGenerator[Database]:
     """Migrate and connect; ``Nowhere`` where nothing was ever migrated, unless it ``may_begin`` there."""
     try:
-        await migrate(addresses.owner, addresses.service, may_begin=may_begin)
+        await migrate(addresses.owner, addresses.service, may_begin=False)
     except NothingThere:
-        raise Nowhere(f"there is no service in the database of TOLLKEEPER_DATABASE_URL: {_MAKES_ONE}") from None
+        if not may_begin:
+            raise Nowhere(f"there is no service in the database of TOLLKEEPER_DATABASE_URL: {_MAKES_ONE}") from None
+        if settings.database_url is not None:
+            remark("a new service begins in the database of TOLLKEEPER_DATABASE_URL")
+        await migrate(addresses.owner, addresses.service)
     async with Database.open(
         addresses.service,
         size=_CONNECTIONS,

@@ -57,7 +57,7 @@ async def import_(
     ] = False,
     common: Common = DEFAULTS,
 ) -> Answer:
-    """Book the requests of a file at their own times. They are never refused, and count in their own days and months.
+    """Book the requests of a file at their own times, in whose days and months they count. No limit refuses them.
 
     Texts are kept as TOLLKEEPER_TEXT_POLICY and the users' plans say.
 

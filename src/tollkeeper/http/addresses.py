@@ -21,12 +21,12 @@ def address_of_client(exchange: Exchange, trusted: Sequence[Network]) -> str | N
     ``None`` where nobody knows: a proxy that saw something else than an address has not seen itself.
     """
     address = exchange.call.client
-    if not trusted or not _is_trusted(address, trusted):
+    if not is_within(address, trusted):
         return address
     told = b",".join(value for name, value in exchange.headers if name == b"x-forwarded-for").decode("latin-1")
-    for hop in reversed(told.split(",") if told.strip() else ()):
-        address = _address_in(hop.strip())
-        if not _is_trusted(address, trusted):
+    for hop in filter(None, (each.strip() for each in reversed(told.split(",")))):
+        address = _address_in(hop)
+        if not is_within(address, trusted):
             break
     return address
 
@@ -36,12 +36,6 @@ def _address_in(hop: str) -> str | None:
     bare = _WITH_PORT.fullmatch(hop)
     address = hop if bare is None else bare["new"] or bare["old"]
     return address if _is_address(address) else None
-
-
-def _is_trusted(address: str | None, trusted: Sequence[Network]) -> bool:
-    return (
-        address is not None and _is_address(address) and any(ipaddress.ip_address(address) in each for each in trusted)
-    )
 
 
 def _is_address(text: str) -> bool:

@@ -83,20 +83,20 @@ class Importer:
         """Book a set. ``Unavailable`` when the database stays away; all other errors are told of their rows."""
         refused = [Refused(each.row, _BEFORE_TIME) for each in rows if _started_at(each) < EPOCH]
         fit = [each for each in rows if _started_at(each) >= EPOCH]
+        are_booked = await self._are_booked(fit)
+        # In this order: of what is pruned meanwhile we know either the request or that it is gone.
         pruned_before = None if self._counts_pruned else (await _patiently(partial(retained, self._owner))).rows_from
-        are_here = await self._are_here(fit)
-        skipped = sum(map(bool, are_here))
         new: list[Past] = []
-        for each, is_here in zip(fit, are_here, strict=True):
-            if is_here is None and pruned_before is not None and _started_at(each) < pruned_before:
+        for each, is_booked in zip(fit, are_booked, strict=True):
+            if is_booked is None and pruned_before is not None and _started_at(each) < pruned_before:
                 refused.append(Refused(each.row, _maybe_counted(pruned_before)))
-            elif not is_here:
+            elif not is_booked:
                 new.append(each)
         await self._have_partitions(new)
-        return Booked(skipped=skipped, refused=tuple(refused)) + await self._book(new)
+        return Booked(skipped=sum(map(bool, are_booked)), refused=tuple(refused)) + await self._book(new)
 
-    async def _are_here(self, rows: Sequence[Past]) -> list[bool | None]:
-        """Say of each whether it is a request of this server: ``False`` if one had its names, ``None`` if none had."""
+    async def _are_booked(self, rows: Sequence[Past]) -> list[bool | None]:
+        """Say of each whether it was made or imported here: ``False`` if only its client's name is known."""
         known = await _patiently(
             partial(
                 self._owner.all,
@@ -109,7 +109,7 @@ class Importer:
         )
         told: list[bool | None] = [None] * len(rows)
         for row in known:
-            told[row["place"]] = row["is_here"]
+            told[row["place"]] = row["is_booked"]
         return told
 
     async def _book(self, rows: Sequence[Past]) -> Booked:
@@ -180,7 +180,7 @@ def _month(at: datetime) -> datetime:
 
 def _maybe_counted(pruned_before: datetime) -> Invalid:
     message = f"lies before {pruned_before:%Y-%m-%d}, and what began before that was pruned: it may be counted already"
-    return Invalid.field("startedAt", message)
+    return Invalid.field("startedAt", f"{message} (--count-pruned says that it is not)")
 
 
 _BEFORE_TIME: Final = Invalid.field("startedAt", "lies before 1970")

@@ -150,7 +150,7 @@ def parse(toml: str) -> list[Plan]:
     except tomllib.TOMLDecodeError as error:
         raise Invalid.field("plans", f"is not TOML: {error}") from error
     faults = Faults()
-    for name in document.keys() - {"plans"}:
+    for name in sorted(document.keys() - {"plans"}):
         faults.add(name, "is not known here; plans stand under [plans.NAME]")
     tables = faults.of(_table, document.get("plans", {}), "plans") or {}
     found = [faults.of(plan, name, table) for name, table in tables.items()]
@@ -187,7 +187,7 @@ def plan(name: str, given: Any) -> Plan:
         faults.add(place, "must have a name of 1 to 50 characters of a-z 0-9 _ - that begins with a letter")
     table = faults.of(_table, given, place) or {}
     faults.refuse()
-    for unknown in table.keys() - _READERS.keys():
+    for unknown in sorted(table.keys() - _READERS.keys()):
         faults.add(f"{place}.{unknown}", f"is not known here; known are {', '.join(FIELDS)}")
     if "rank" not in table:
         faults.add(f"{place}.rank", "must be given: the order in which plans grow")

@@ -38,6 +38,7 @@ STOP_SECONDS: Final = 60.0
 _STOP_AT_ONCE_SECONDS: Final = 10.0
 _CONNECT_SECONDS: Final = 10.0
 _TICK_SECONDS: Final = 0.02
+_ASK_AGAIN_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 0.25
 _FIRST_WITH_BUILTIN_LOCALE: Final = 17
 # What PostgreSQL says while something is left of a killed server: waiting mends it, nothing else should.
@@ -121,9 +122,7 @@ class Cluster:
         if pid is None:
             return
         for request, patience in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, _STOP_AT_ONCE_SECONDS)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, request)
-            if await _vanished(pid, patience):
+            if await _ended(pid, request, patience):
                 # It may stand in a directory that is not ours to fill.
                 with suppress(OSError):
                     self._socket_dir.rmdir()
@@ -246,10 +245,16 @@ def _is_unburied(pid: int) -> bool:
         return False
 
 
-async def _vanished(pid: int, seconds: float) -> bool:
+async def _ended(pid: int, request: signal.Signals, seconds: float) -> bool:
+    """Ask a server to end until it has, for so long. One begun by a script's ``&`` does not hear what comes early."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    while _alive(pid) and loop.time() < deadline:  # noqa: ASYNC110 - nothing tells of the end of another's child
+    asks_at = loop.time()
+    while _alive(pid) and loop.time() < deadline:
+        if loop.time() >= asks_at:
+            with suppress(ProcessLookupError):
+                os.kill(pid, request)
+            asks_at += _ASK_AGAIN_SECONDS
         await asyncio.sleep(_TICK_SECONDS)
     return not _alive(pid)
 

@@ -10,12 +10,12 @@ CREATE OR REPLACE FUNCTION tk_is_last_operator(p_user uuid) RETURNS boolean
     AS $$
 BEGIN
     -- Whether nobody could run the service without this user. In one order and until the commit, so that of two who
-    -- leave, or switch each other off, at once one finds the other gone.
-    PERFORM FROM accounts AS a WHERE a.role = 'admin' ORDER BY a.id FOR NO KEY UPDATE;
+    -- leave, or switch each other off, at once one finds the other gone. Whoever asks holds the lock of this user.
     PERFORM FROM accounts AS a WHERE a.id = p_user AND a.role = 'admin';
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    PERFORM FROM accounts AS a WHERE a.role = 'admin' ORDER BY a.id FOR NO KEY UPDATE;
     PERFORM FROM accounts AS a JOIN usage AS u ON u.user_id = a.id WHERE a.role = 'admin' AND a.id <> p_user AND u.is_active;
     RETURN NOT FOUND;
 END

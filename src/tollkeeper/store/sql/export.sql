@@ -28,9 +28,9 @@ SELECT s.*
  LIMIT :most;
 
 -- name: rows_known
--- Of rows from elsewhere, by their places from 0: which are requests of this very server, and which have a name that was
--- given before, if only to what was pruned since.
-SELECT o.ord - 1 AS place, r.id IS NOT NULL AS is_here
+-- Of rows from elsewhere, by their places from 0, those that are known: as requests of this very server or imported before
+-- (booked), or only by a name that a client gave to a request, if to one that was pruned since.
+SELECT o.ord - 1 AS place, num_nonnulls(r.id, m.request_id) > 0 AS is_booked
   FROM unnest(:user_ids::uuid[], :ids::uuid[], :client_ids::text[], :import_keys::text[])
        WITH ORDINALITY AS o (user_id, id, client_id, import_key, ord)
   LEFT JOIN LATERAL (SELECT c.id FROM chat_requests AS c WHERE c.user_id = o.user_id AND c.id = o.id LIMIT 1) AS r ON true
