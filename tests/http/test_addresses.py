@@ -61,6 +61,14 @@ async def test_behind_a_proxy_what_a_client_claims_changes_neither(
         assert (await site.call("POST", "/api/sign-in/email", by=by, says={"email": "x@example.com"})).status == 200
 
 
+def seen_through_proxies(client: str, *forwarded: str) -> str | None:
+    """Whom the service sees where its connection's other end is ``client``, and these lines came with the request."""
+    headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
+    nothing: Any = None
+    call = Call(nothing, "GET", (b"/", b""), headers, client=client, keeps_alive=True, expects=False)
+    return address_of_client(Exchange(call, parts=nothing), (ip_network("10.0.0.0/8"), ip_network("::1")))
+
+
 @pytest.mark.parametrize(
     ("client", "forwarded", "address"),
     [
@@ -89,19 +97,11 @@ async def test_behind_a_proxy_what_a_client_claims_changes_neither(
 def test_behind_trusted_proxies_the_address_is_whom_they_saw(
     client: str, forwarded: str | None, address: str | None
 ) -> None:
-    trusted = (ip_network("10.0.0.0/8"), ip_network("::1"))
-    headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
-    nothing: Any = None
-    call = Call(nothing, "GET", (b"/", b""), headers, client=client, keeps_alive=True, expects=False)
-    exchange = Exchange(call, parts=nothing)
-    assert address_of_client(exchange, trusted) == address
+    assert seen_through_proxies(client, *([] if forwarded is None else [forwarded])) == address
 
 
 def test_what_proxies_wrote_in_lines_of_their_own_is_one_list() -> None:
-    headers = [(b"x-forwarded-for", each) for each in (b"1.1.1.1, 198.51.100.1", b"10.0.0.3", b"10.0.0.2")]
-    nothing: Any = None
-    call = Call(nothing, "GET", (b"/", b""), headers, client="10.0.0.1", keeps_alive=True, expects=False)
-    assert address_of_client(Exchange(call, parts=nothing), (ip_network("10.0.0.0/8"),)) == "198.51.100.1"
+    assert seen_through_proxies("10.0.0.1", "1.1.1.1, 198.51.100.1", "10.0.0.3", "10.0.0.2") == "198.51.100.1"
 
 
 async def test_who_came_through_a_proxy_is_not_the_proxy(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, cast
 
+from tollkeeper.cli.answers import counted
 from tollkeeper.metering.changes import price_of
 from tollkeeper.metering.plan_file import LIMITS, Cycle
 from tollkeeper.metering.plans import FieldChange, Plan
@@ -58,7 +59,7 @@ def _cents(value: int | Decimal) -> str:
 
 
 def _days(value: int) -> str:
-    return f"{value:,} day{'s'[: value != 1]}" if value else "none"
+    return counted(value, "day") if value else "none"
 
 
 def _days_kept(value: int | None) -> str:
