@@ -151,7 +151,7 @@ class SignInFirst(Contradiction):
 
 
 class KeyReused(Contradiction):
-    """The same request id or idempotency key came with another payload."""
+    """The same request id or idempotency key came with another payload; of chat requests ``id`` is whose it is."""
 
     slug = "key-reused"
     title = "This id was used with another payload"

@@ -57,7 +57,8 @@ def of_start(request: NewRequest, verdict: Record) -> TollkeeperError:  # noqa: 
     if told == "key-reused":
         return KeyReused(
             "this request id or idempotency key was used with another payload",
-            requestId=_theirs_or_ours(verdict, request),
+            requestId=request.client_id or str(verdict["id"]),
+            id=str(verdict["id"]),
         )
     if told == "in-the-future":
         return Invalid.field("startedAt", "lies in the future")
@@ -103,7 +104,3 @@ def _limit_reached(request: NewRequest, limits: Limits, verdict: Record) -> Limi
 def _said(limit: str, units: int | None) -> str:
     """Write a number of a limit's units as people count them: money in cents."""
     return f"{cents_of(units or 0)} cents" if limit == "cost" else str(units)
-
-
-def _theirs_or_ours(verdict: Record, request: NewRequest) -> str:
-    return request.client_id or str(verdict["id"])
