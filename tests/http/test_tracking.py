@@ -102,7 +102,9 @@ async def test_a_repeated_start_gets_the_first_answer_byte_for_byte(
     assert (other.json["requestId"], other.json["id"]) == (first.json["requestId"], first.json["id"])
 
 
-async def test_a_reused_key_tells_what_it_named_first_whatever_the_new_one_is_called(service: Site, alice: Person) -> None:
+async def test_a_reused_key_tells_what_it_named_first_whatever_the_new_one_is_called(
+    service: Site, alice: Person
+) -> None:
     by = alice.by_key | {"Idempotency-Key": "key 2"}
     first = await service.call("POST", "/api/chat/track", by=by, says=SEED_START | {"requestId": "first"})
     other = await service.call("POST", "/api/chat/track", by=by, says=SEED_START | {"requestId": "second"})
