@@ -120,7 +120,7 @@ class Course:
         await asked(self._admin, f"CREATE DATABASE {name} OWNER tollkeeper_owner")
         found = Addresses(*(renamed(each, name) for each in (self.addresses.service, self.addresses.owner)), admin=None)
         await migrate(found.owner, found.service)
-        await asked(found.owner, "SELECT tk_ensure_partitions(tk_now(), tk_now() + interval '1 day')")
+        await asked(found.owner, _PARTITIONS)
         await prepare(found, len(self.users))
         return found
 
@@ -150,7 +150,7 @@ async def course(
     try:
         async with embedded_server(data) as addresses:
             await migrate(addresses.owner, addresses.service)
-            await asked(addresses.owner, "SELECT tk_ensure_partitions(tk_now(), tk_now() + interval '62 days')")
+            await asked(addresses.owner, _PARTITIONS)
             await asked(addresses.owner, _ADD_USERS, emails)
             key = json.loads(await tollkeeper(data, "key", "create", "--service", "bench", "--json"))["key"]
             yield Course(wishes, data, addresses, emails, key, log)
@@ -159,6 +159,7 @@ async def course(
             remove(data)
 
 
+_PARTITIONS: Final = "SELECT tk_ensure_partitions(tk_now(), tk_now() + interval '62 days')"
 _ADD_USERS: Final = "SELECT tk_add_user(e, 'enterprise', 'UTC') FROM unnest($1::text[]) AS e"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,14 +20,20 @@ class Contender(msgspec.Struct, rename="camel", omit_defaults=True):
 
     name: str
     unit: str
-    rounds: list[float]
+    rounds: list[float | None]
+    """``None`` for a round without a figure, so that those of one number ran side by side."""
     curves: list[list[tuple[float, float]]] = []
-    """Of each round: percentiles and their milliseconds."""
+    """Of each round with a figure: percentiles and their milliseconds."""
+
+    @property
+    def figures(self) -> list[float]:
+        """What the rounds gave."""
+        return [each for each in self.rounds if each is not None]
 
     @property
     def median(self) -> float:
         """The figure to quote."""
-        return statistics.median(self.rounds)
+        return statistics.median(self.figures)
 
 
 class Comparison(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -55,31 +61,45 @@ class Measured(msgspec.Struct, rename="camel", omit_defaults=True):
 
     def contender(self, name: str) -> Contender | None:
         """Find one that has figures."""
-        return next((each for each in self.contenders if each.name == name and each.rounds), None)
+        return next((each for each in self.contenders if each.name == name and each.figures), None)
 
-    def ratio(self, line: Comparison) -> float | None:
-        """Divide the medians; against a bound, the median itself. None where a side has no figure."""
+    def seen(self, line: Comparison) -> Seen | None:
+        """Compare round by round; None where no round has a figure of both sides."""
         ours = self.contender(line.ours)
         theirs = self.contender(line.theirs) if line.theirs else None
         if ours is None or (line.theirs and theirs is None):
             return None
-        return ours.median / theirs.median if theirs else ours.median
-
-    def spread(self, line: Comparison) -> tuple[float, float] | None:
-        """Give the least and the greatest of the ratios of single rounds, which ran side by side."""
-        ours = self.contender(line.ours)
-        theirs = self.contender(line.theirs) if line.theirs else None
-        if ours is None or (line.theirs and theirs is None):
-            return None
-        ratios = (
-            [one / other for one, other in zip(ours.rounds, theirs.rounds, strict=False)] if theirs else ours.rounds
-        )
-        return min(ratios), max(ratios)
+        if theirs is None:
+            return Seen(line, ours.figures)
+        pairs = zip(ours.rounds, theirs.rounds, strict=True)
+        ratios = [one / other for one, other in pairs if one is not None and other is not None]
+        return Seen(line, ratios) if ratios else None
 
 
-def is_met(line: Comparison, ratio: float) -> bool:
-    """Tell whether a bar is reached."""
-    return ratio >= line.bar if line.sense == ">=" else ratio <= line.bar
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A comparison as it came out in each round: ratios of runs side by side, or against a bound the figures."""
+
+    line: Comparison
+    ratios: Sequence[float]
+
+    @property
+    def ratio(self) -> float:
+        """The one to quote: the median."""
+        return statistics.median(self.ratios)
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the bar is reached."""
+        return self._reaches(self.ratio)
+
+    @property
+    def rounds_met(self) -> int:
+        """In how many rounds it was."""
+        return sum(map(self._reaches, self.ratios))
+
+    def _reaches(self, ratio: float) -> bool:
+        return ratio >= self.line.bar if self.line.sense == ">=" else ratio <= self.line.bar
 
 
 @dataclass(frozen=True, slots=True)

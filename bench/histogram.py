@@ -58,8 +58,12 @@ class Histogram:
         raise AssertionError("the counts changed while they were read")
 
     def curve(self, percents: Sequence[float] = CURVE) -> list[tuple[float, float]]:
-        """Give percentiles with their milliseconds."""
-        return [(percent, self.percentile(percent)) for percent in percents]
+        """Give percentiles with their milliseconds, but none beyond which nothing was counted: that is the maximum."""
+        return [
+            (percent, self.percentile(percent))
+            for percent in percents
+            if percent == 100 or self.total * (100 - percent) >= 100
+        ]
 
 
 def _bucket(microseconds: int) -> int:

@@ -28,11 +28,17 @@ def machine() -> dict[str, Any]:
         "postgres": _told(str(postgres_program("postgres")), "--version"),
         "node": _told("node", "--version"),
         "redis": _told("redis-server", "--version").partition(" sha")[0],
-        "commit": _told("git", "describe", "--always", "--dirty", "--abbrev=12"),
+        "commit": _commit(),
         "packages": {name: version(name) for name in _PACKAGES},
         "bodies": described(),
         "serverSettings": {name: value for name, value in server_settings(memory_bytes()).items() if _tells(name)},
     }
+
+
+def _commit() -> str:
+    """Name what is measured; ``-dirty`` where it, or what measures it, is not all committed."""
+    changed = _told("git", "status", "--porcelain", "--", "src", "bench")
+    return _told("git", "describe", "--always", "--abbrev=12") + ("-dirty" if changed else "")
 
 
 def _cpu() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import plots
-from bench.figures import Comparison, Contender, Kept, Measure, Measured, is_met
+from bench.figures import Contender, Kept, Measure, Measured, Seen
 from bench.peers import page as peers
 from bench.turns import shown
 
@@ -59,30 +59,31 @@ def _table(seen: Sequence[tuple[str, Measured]]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for name, measured in seen:
         for line in measured.comparisons:
-            yield f"| [{line.what}](#{name}) | {line.against} | {line.sense} {line.bar:g} | {_seen(measured, line)} |"
+            bar = f"{line.sense} {line.bar:g}"
+            yield f"| [{line.what}](#{name}) | {line.against} | {bar} | {_told(measured.seen(line))} |"
 
 
-def _seen(measured: Measured, line: Comparison) -> str:
-    ratio, spread = measured.ratio(line), measured.spread(line)
-    if ratio is None or spread is None:
+def _told(seen: Seen | None) -> str:
+    if seen is None:
         return "no figure | -"
-    verdict = "met" if is_met(line, ratio) else "**not met**"
-    return f"**{shown(ratio)}** ({shown(spread[0])} to {shown(spread[1])}) | {verdict}"
+    verdict = f"{'met' if seen.is_met else '**not met**'}, in {seen.rounds_met} of {len(seen.ratios)} rounds"
+    return f"**{shown(seen.ratio)}** ({shown(min(seen.ratios))} to {shown(max(seen.ratios))}) | {verdict}"
 
 
 def _shortfalls(seen: Sequence[tuple[str, Measured]], notes: Mapping[str, str]) -> Iterator[str]:
     short = [
-        (line, ratio)
+        found
         for _, measured in seen
         for line in measured.comparisons
-        if (ratio := measured.ratio(line)) is not None and not is_met(line, ratio)
+        if (found := measured.seen(line)) is not None and not found.is_met
     ]
     if short or notes.get("shortfalls"):
         yield "## What falls short"
     if short:
         yield "\n".join(
-            f"- {line.what}, against {line.against}: {shown(ratio)}, and the bar is {line.sense} {line.bar:g}."
-            for line, ratio in short
+            f"- {each.line.what}, against {each.line.against}: {shown(each.ratio)}, and the bar is {each.line.sense}"
+            f" {each.line.bar:g}."
+            for each in short
         )
     if notes.get("shortfalls"):
         yield notes["shortfalls"]
@@ -104,18 +105,18 @@ def _rounds(contenders: Sequence[Contender]) -> Iterator[str]:
     yield "| | unit | median | min | max | rounds |"
     yield "|---|---|---|---|---|---|"
     for each in contenders:
-        figures = (each.median, min(each.rounds), max(each.rounds)) if each.rounds else ()
+        figures = (each.median, min(each.figures), max(each.figures)) if each.figures else ()
         cells = [shown(figure) for figure in figures] or ["no figure", "", ""]
-        yield f"| {each.name} | {each.unit} | {' | '.join(cells)} | {len(each.rounds)} |"
+        yield f"| {each.name} | {each.unit} | {' | '.join(cells)} | {len(each.figures)} |"
 
 
 def _percentiles(contenders: Sequence[Contender]) -> Iterator[str]:
-    percents = [percent for percent, _ in contenders[0].curves[0]]
+    curves = {each.name: dict(plots.median_curve(each)) for each in contenders}
+    percents = sorted({percent for curve in curves.values() for percent in curve})
     yield "| ms, median of the rounds | " + " | ".join(_percent(percent) for percent in percents) + " |"
     yield "|---" * (len(percents) + 1) + "|"
-    for each in contenders:
-        values = [milliseconds for _, milliseconds in plots.median_curve(each)]
-        yield f"| {each.name} | " + " | ".join(shown(value) for value in values) + " |"
+    for name, curve in curves.items():
+        yield f"| {name} | " + " | ".join(shown(curve[each]) if each in curve else "-" for each in percents) + " |"
 
 
 def _percent(percent: float) -> str:

@@ -55,12 +55,12 @@ def names(name: str, measured: Measured) -> Iterator[tuple[str, str]]:
 
 def bars(title: str, contenders: Sequence[Contender], ours: Collection[str]) -> str:
     """Draw medians as bars, and from the least to the greatest round as whiskers."""
-    most = max(max(each.rounds) for each in contenders) or 1.0
+    most = max(max(each.figures) for each in contenders) or 1.0
     scale = (_WIDTH - 2 * _MARGIN - 70) / most
     parts: list[str] = []
     for number, each in enumerate(contenders):
         top = 40 + number * _ROW
-        low, middle, high = (_MARGIN + value * scale for value in (min(each.rounds), each.median, max(each.rounds)))
+        low, middle, high = (_MARGIN + value * scale for value in (min(each.figures), each.median, max(each.figures)))
         at = top + 18 + _BAR / 2
         parts += [
             f'<text x="{_MARGIN}" y="{top + 12}">{escape(each.name)}</text>',
@@ -113,8 +113,13 @@ def percentiles(title: str, contenders: Sequence[Contender], ours: Collection[st
 
 
 def median_curve(one: Contender) -> list[tuple[float, float]]:
-    """Give of each percentile the median of all rounds."""
-    return [(points[0][0], statistics.median(value for _, value in points)) for points in zip(*one.curves, strict=True)]
+    """Give of each percentile the median of all rounds; those that no round lacks."""
+    rounds = [dict(curve) for curve in one.curves]
+    return [
+        (percent, statistics.median(each[percent] for each in rounds))
+        for percent in rounds[0]
+        if all(percent in each for each in rounds)
+    ]
 
 
 def _stretched(percent: float) -> float:
@@ -132,7 +137,7 @@ def _ticks(low: float, high: float) -> list[float]:
 def _by_unit(measured: Measured) -> dict[str, list[Contender]]:
     found: dict[str, list[Contender]] = {}
     for each in measured.contenders:
-        if each.rounds and each.unit:
+        if each.figures and each.unit:
             found.setdefault(each.unit, []).append(each)
     return found
 

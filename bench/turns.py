@@ -1,4 +1,4 @@
-"""Contenders take turns: A B C, A B C, ... so that whatever changes in the machine meanwhile meets all of them."""
+"""Contenders take turns: A B C, B C A, ... so that whatever changes in the machine meanwhile meets all of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ async def in_turn(turns: Sequence[Turn], rounds: int) -> list[str]:
     """Let all run so many times; their figures are put into the contenders, and why some are missing is returned."""
     failures: list[str] = []
     for number in range(rounds + 1):
-        for turn in turns:
+        # Each is first, and each comes after each, as often as any other.
+        first = number % len(turns)
+        for turn in (*turns[first:], *turns[:first]):
             if number or turn.is_warmed:
                 await _run(turn, number, failures)
     return failures
@@ -56,6 +58,8 @@ async def _run(turn: Turn, number: int, failures: list[str]) -> None:
     except Failed as failure:
         failures.append(f"{contender.name}, {which}: {failure}")
         say(f"{which:>9}  {contender.name}: no figure: {failure}")
+        if number:
+            contender.rounds.append(None)
         return
     say(f"{which:>9}  {contender.name}: {shown(figure.value)} {contender.unit}")
     if number:

@@ -127,7 +127,7 @@ def _write_row(requests: Any, analytics: Any, users: Sequence[str], at: datetime
     requests.writerow([
         request_id, users[user], real.session_id, real.prompt, real.response, real.model, "chat", real.category,
         "completed", tokens, 1_000_000, "computed", 1_000_000, real.duration_ms, 50, _RATES, "enterprise", 1, at.date(),
-        r"\x900150983cd24fb0d6963f7d28e17f72", at, at + timedelta(minutes=15), ended, at,
+        r"\x900150983cd24fb0d6963f7d28e17f72", _LIMITS, at, at + timedelta(minutes=15), ended, at,
     ])  # fmt: skip
     analytics.writerow([
         request_id, users[user], request_id, "chat", real.category, real.duration_ms, real.tokens_input,
@@ -136,10 +136,14 @@ def _write_row(requests: Any, analytics: Any, users: Sequence[str], at: datetime
 
 
 _RATES: Final = '{"source": "genai-prices", "provider": "openai", "model": "gpt-4o", "input": 2500000000, "output": 1}'
+# What a finish was answered, as it stands in the rows that the service writes.
+_LIMITS: Final = (
+    '[1, "enterprise", 1, null, 1, null, 700, null, 6200000, null, 1795392000000000, 1796083200000000, true]'
+)
 _REQUESTS_COLUMNS: Final = (
     "id, user_id, session_id, prompt, response, model, request_type, category, status, tokens_used, cost_nanos,"
     " cost_source, computed_nanos, duration, reserved_tokens, unit_prices, plan_name, version, started_on, finish_hash,"
-    " started_at, expires_at, completed_at, created_at"
+    " finish_limits, started_at, expires_at, completed_at, created_at"
 )
 _ANALYTICS_COLUMNS: Final = (
     "id, user_id, request_id, request_type, category, response_time, tokens_input, tokens_output, was_successful,"
@@ -157,11 +161,11 @@ async def _copied(beside: Addresses, files: Sequence[tuple[Path, Path]], connect
     """Copy all files over so many connections, again and again into empty tables; gives rows a second."""
     rows, took = 0, 0.0
     while took < seconds:
+        await asked(beside.owner, "TRUNCATE request_analytics, chat_requests")
         began = time.perf_counter()
         await asyncio.gather(*(_copy(beside, files[number::connections]) for number in range(connections)))
         took += time.perf_counter() - began
         rows += (await asked(beside.owner, "SELECT count(*) FROM request_analytics"))[0][0]
-        await asked(beside.owner, "TRUNCATE request_analytics, chat_requests")
     return rows / took
 
 

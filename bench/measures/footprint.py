@@ -39,8 +39,8 @@ async def run(wishes: Wishes) -> Measured:
         ),
     ]
     contenders = [
-        Contender(MEMORY, "MB", resident), Contender(SHARED, "MB", proportional), Contender(START, "s", starts),
-        Contender(DISK, "", [disk] if disk else []),
+        Contender(MEMORY, "MB", [*resident]), Contender(SHARED, "MB", [*proportional]),
+        Contender(START, "s", [*starts]), Contender(DISK, "", [disk] if disk else []),
     ]  # fmt: skip
     return Measured("Footprint", contenders, lines, settings)
 

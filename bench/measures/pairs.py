@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from bench.course import Course, Served, Wishes, course, free_port
+from bench.course import Course, Served, Wishes, asked, course, free_port
 from bench.figures import Comparison, Measure, Measured
 from bench.pgbench import best_clients, pgbench
 from bench.programs import Failed
 from bench.rivals import starting
-from bench.turns import Figure, Turn, contend, in_turn, of_pgbench, per_second, say
+from bench.turns import Figure, contend, in_turn, of_pgbench, per_second, say
 
 OURS: Final = "tollkeeper"
 TWO_WORKERS: Final = "tollkeeper --workers 2"
@@ -20,8 +22,19 @@ PGBENCH: Final = "pgbench"
 FASTAPI: Final = "FastAPI + limits on Redis + asyncpg"
 NODE: Final = "Node http + rate-limiter-flexible + pg"
 UNIT: Final = "pairs/s"
-Rival = Callable[[Course, int], AbstractAsyncContextManager[int]]
+_TRIALS: Final = 3
 _PAIRS: Final = "start+finish pairs/s, {connections} connections, {users} users"
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A rival that runs, and its database."""
+
+    port: int
+    dsn: str
+
+
+Rival = Callable[[Course, int], AbstractAsyncContextManager[_Running]]
 
 
 async def run(wishes: Wishes) -> Measured:
@@ -46,12 +59,12 @@ async def run(wishes: Wishes) -> Measured:
             contend(PGBENCH, UNIT, by_pgbench),
         ]
         absent: list[str] = []
-        processes: dict[str, int] = {}
+        speeds: dict[str, dict[int, float]] = {}
         for name, rival in ((FASTAPI, _fastapi), (NODE, _node)):
             try:
-                processes[name] = await _best_processes(here, name, rival)
-                port = await stack.enter_async_context(rival(here, processes[name]))
-                turns.append(_rival(here, name, port))
+                speeds[name] = await _by_processes(here, name, rival)
+                running = await stack.enter_async_context(rival(here, _fastest(speeds[name])))
+                turns.append(contend(name, UNIT, partial(_checked, here, running)))
             except (Failed, OSError) as error:
                 absent.append(f"{name} could not be started: {error}")
                 say(absent[-1])
@@ -59,7 +72,10 @@ async def run(wishes: Wishes) -> Measured:
     settings = {
         "connections": wishes.connections, "users": wishes.users, "seconds": wishes.seconds, "pgbenchClients": clients,
         "pgbenchByClients": {str(each): round(speed) for each, speed in tried.items()},
-        "processes": {OURS: 1, TWO_WORKERS: 2} | processes,
+        "processes": {name: _fastest(found) for name, found in speeds.items()},
+        "byProcesses": {
+            name: {str(each): round(speed) for each, speed in found.items()} for name, found in speeds.items()
+        },
     }  # fmt: skip
     return Measured(
         "Start+finish pairs a second", [each.contender for each in turns], _lines(wishes), settings, absent + failures
@@ -80,52 +96,68 @@ async def _ours(here: Course, served: Served) -> Figure:
     return per_second(await here.checked(served, kind="pairs"))
 
 
-def _rival(here: Course, name: str, port: int) -> Turn:
-    async def run_once() -> Figure:
-        return per_second(await here.load(port, kind="pairs", key=starting.KEY))
+async def _checked(here: Course, rival: _Running, seconds: float | None = None) -> Figure:
+    """Send the load to a rival. ``Failed`` unless what it acknowledged is stored."""
+    before = await _completed(rival)
+    result = await here.load(
+        rival.port, kind="pairs", key=starting.KEY, seconds=seconds or here.wishes.seconds
+    )  # fmt: skip
+    stored = await _completed(rival) - before
+    if stored != result.done:
+        raise Failed(f"{result.done} acknowledged and {stored} stored")
+    return per_second(result)
 
-    return contend(name, UNIT, run_once)
+
+async def _completed(rival: _Running) -> int:
+    return (await asked(rival.dsn, "SELECT count(*) FROM chat_requests WHERE status = 'completed'"))[0][0]
 
 
-async def _best_processes(here: Course, name: str, rival: Rival) -> int:
-    """Find out whether it is faster with one process or with two."""
-    speeds: dict[int, float] = {}
-    for processes in (1, 2):
-        async with rival(here, processes) as port:
-            for seconds in (1.0, min(4.0, here.wishes.seconds)):
-                result = await here.load(port, kind="pairs", key=starting.KEY, seconds=seconds)
-            speeds[processes] = result.done / result.seconds
+async def _by_processes(here: Course, name: str, rival: Rival) -> dict[int, float]:
+    """Find out whether it is faster with one process or with two: both are up, warm, and take turns."""
+    seconds = min(3.0, here.wishes.seconds)
+    async with rival(here, 1) as one, rival(here, 2) as two:
+        turns = [contend(str(processes), UNIT, partial(_checked, here, running, seconds))
+                 for processes, running in ((1, one), (2, two))]  # fmt: skip
+        if failures := await in_turn(turns, _TRIALS):
+            raise Failed("; ".join(failures))
+    speeds = {int(each.contender.name): each.contender.median for each in turns}
     say(f"{name} by processes: " + ", ".join(f"{each}: {speed:,.0f}" for each, speed in speeds.items()))
+    return speeds
+
+
+def _fastest(speeds: Mapping[int, float]) -> int:
     return max(speeds, key=speeds.__getitem__)
 
 
 @asynccontextmanager
-async def _fastapi(here: Course, processes: int) -> AsyncGenerator[int]:
-    dsn = await starting.fresh_database(here.admin, "rival_fastapi")
+async def _fastapi(here: Course, processes: int) -> AsyncGenerator[_Running]:
+    dsn = await starting.fresh_database(here.admin, f"rival_fastapi_{processes}")
     redis_port, port = free_port(), free_port()
     async with (
-        _up(starting.redis, redis_port, here.wishes.data / "redis"),
+        _up(starting.redis, redis_port, here.wishes.data / f"redis-{processes}"),
         _up(starting.fastapi, dsn, f"redis://127.0.0.1:{redis_port}/0", port, processes),
     ):
-        yield port
+        yield _Running(port, dsn)
 
 
 @asynccontextmanager
-async def _node(here: Course, processes: int) -> AsyncGenerator[int]:
-    dsn = await starting.fresh_database(here.admin, "rival_node")
+async def _node(here: Course, processes: int) -> AsyncGenerator[_Running]:
+    dsn = await starting.fresh_database(here.admin, f"rival_node_{processes}")
     port = free_port()
     async with _up(starting.node, dsn, port, processes):
-        yield port
+        yield _Running(port, dsn)
 
 
 @asynccontextmanager
 async def _up(start: Callable[..., starting.Process], *how: object) -> AsyncGenerator[None]:
-    """Have one of the rivals' processes running."""
-    process = await asyncio.to_thread(_started, start, *how)
+    """Have one of the rivals' processes running. Whoever is stopped while it starts still stops it."""
+    beginning = asyncio.ensure_future(asyncio.to_thread(_started, start, *how))
     try:
+        await asyncio.shield(beginning)
         yield
     finally:
-        await asyncio.to_thread(starting.stop, process)
+        with suppress(Failed):
+            await asyncio.to_thread(starting.stop, await beginning)
 
 
 def _started(start: Callable[..., starting.Process], *how: object) -> starting.Process:

@@ -28,6 +28,10 @@ def test_the_greatest_of_one_value_is_that_value() -> None:
     assert [Histogram.of([value]).percentile(50) for value in (0, 1, 2047, 2048)] == [0, 0.001, 2.047, 2.049]
 
 
+def test_a_curve_leaves_out_percentiles_beyond_which_nothing_was_counted() -> None:
+    assert [percent for percent, _ in Histogram.of(range(100)).curve((50, 99, 99.5, 99.9, 100))] == [50, 99, 100]
+
+
 def test_nothing_has_no_percentile() -> None:
     with pytest.raises(ValueError, match="nothing"):
         Histogram().percentile(50)
