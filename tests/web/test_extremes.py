@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
-from playwright.async_api import Browser, StorageState
+from playwright.async_api import Browser, StorageState, expect
 
 from tests.faults.nodes import connected
 from tests.web.selling import selling
@@ -166,3 +166,5 @@ async def test_a_plan_of_a_long_name_hides_no_column_of_users(
         assert await visitor.page.evaluate(_SCROLLED) == []
         plan = visitor.page.locator("main tbody").get_by_text(_PLAN).first
         assert _PLAN in await plan.evaluate(_SAID_ON_HOVER)
+        await visitor.page.set_viewport_size({"width": 390, "height": 900})
+        await expect(visitor.page.locator("main").get_by_text("operator", exact=True)).to_be_in_viewport(ratio=0.9)
