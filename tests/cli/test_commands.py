@@ -165,6 +165,12 @@ def test_plans_live_at_the_command_line(tollkeeper: Tollkeeper, tmp_path: Path, 
     assert tollkeeper.json("plan", "change", email, "gym", code=1)["status"] == 409
     assert tollkeeper.json("plan", "change", email, "free")["isAtOnce"] is False
     assert [each["kind"] for each in tollkeeper.json("plan", "history", email)["items"]] == ["upgraded", "given"]
+    page = tollkeeper.json("plan", "history", email, "--limit", "1")
+    assert page["nextAfter"] == page["items"][-1]["id"]
+    shown = tollkeeper.run("plan", "history", email, "--limit", "1")
+    assert shown.stderr == f"more: --after {page['nextAfter']}\n"
+    last = tollkeeper.json("plan", "history", email, "--limit", "1", "--after", page["nextAfter"])
+    assert ([each["kind"] for each in last["items"]], last["nextAfter"]) == (["given"], None)
     file.write_text("[plans.gym]\nrank = 7\nmonthly_requests = 4\nprice_per_month = 900\n")
     tollkeeper.json("plan", "apply", file, "--yes")
     shown = tollkeeper.run("plan", "migrate", "gym")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -106,6 +107,24 @@ async def test_a_database_of_others_stays_as_it_is(server: Server, tollkeeper: T
         begun = tollkeeper.run("user", "add", "ada@example.com", **named)
         assert begun.stderr == "tollkeeper: a new service begins in the database of TOLLKEEPER_DATABASE_URL\n"
         assert tollkeeper.run("user", "list", **named).returncode == 0
+
+
+def test_doctor_asks_for_no_data_directory_where_none_is_needed(dsns: Addresses, tmp_path: Path) -> None:
+    nowhere = Tollkeeper(tmp_path / "nowhere")
+    database = _named(dsns)
+    key = {"TOLLKEEPER_MASTER_KEY": "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
+    assert _failed(nowhere.json("doctor", code=1, **database)) == ["data directory"]
+    assert _failed(nowhere.json("doctor", code=1, **key)) == ["data directory", "database"]
+    found = nowhere.json("doctor", code=0, **database, **key)
+    assert _failed(found) == []
+    assert {"data directory", "master key", "server"} <= {each["check"] for each in found["checks"]}
+    unfit = {"TOLLKEEPER_MASTER_KEY": "1:short"}
+    assert _failed(nowhere.json("doctor", code=1, **database, **unfit)) == ["master key"]
+    assert not nowhere.data.exists()
+
+
+def _failed(found: dict[str, Any]) -> list[str]:
+    return [each["check"] for each in found["checks"] if each["level"] == "fail"]
 
 
 def _named(theirs: Addresses) -> dict[str, str]:

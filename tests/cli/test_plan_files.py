@@ -111,6 +111,37 @@ def test_faults_against_the_catalogue_are_told_at_once_too(told: Callable[..., T
     assert [each["field"] for each in problem["errors"]] == ["plans.one.rank", "plans.two.rank"]
 
 
+def test_all_faults_of_a_file_of_prices_are_told_at_once(told: Callable[..., Told], tmp_path: Path) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text(
+        "[plans.lost]\n[price.lost]\n"
+        "[prices]\nflat = 3\n"
+        "[prices.'']\ninput = 1\n"
+        "[prices.one]\ncache_read = 'much'\ncolour = 2\neffective_from = 'now'\n"
+        "[[prices.two]]\ninput = 1\n"
+        "[[prices.two]]\ninput = -1\noutput = 1001\n"
+        "[[prices.two]]\ninput = 2\n"
+    )
+    places = [
+        "plans",
+        "price",
+        'prices."flat"',
+        'prices.""',
+        'prices."one".colour',
+        'prices."one"',
+        'prices."one".cache_read',
+        'prices."one".effective_from',
+        'prices."two"[1].input',
+        'prices."two"[1].output',
+        'prices."two"[2].effective_from',
+    ]
+    problem = told("price", "set", file, "--json").json
+    assert (problem["file"], [each["field"] for each in problem["errors"]]) == (str(file), places)
+    first, *others = told("price", "set", file).err.splitlines()
+    assert first == f"tollkeeper: {file}: {len(places)} faults"
+    assert [line.split(": ")[0] for line in others] == [f"  {place}" for place in places]
+
+
 def test_one_fault_stands_on_one_line_with_its_file(told: Callable[..., Told], tmp_path: Path) -> None:
     plans, prices = tmp_path / "plans.toml", tmp_path / "prices.toml"
     plans.write_text("[plans.one]\nrank = true\n")

@@ -30,6 +30,8 @@ def ada(told: Callable[..., Told]) -> str:
         (["key", "create", "--service", "shop", "--address", "x"], "--address: must be an address"),
         (["key", "create", "--service", ""], "--service: must say what the key is for"),
         (["key", "create", "--user", ADA, "--name", "x" * 500], "--name: must have at most"),
+        (["key", "create", "--user", ADA, "--name", ""], "--name: must say what the key is for"),
+        (["key", "create", "--user", ADA, "--name", "  "], "--name: must say what the key is for"),
         (["user", "add", "z@example.com", "--timezone", "Mars/Crater"], "--timezone: must be the name"),
         (["user", "set", ADA, "--name", "x" * 500], "--name: must have at most"),
         (["user", "add", "nobody"], "EMAIL: must be an e-mail address"),

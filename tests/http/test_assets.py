@@ -99,6 +99,15 @@ async def test_the_page_says_before_any_script_what_it_is_and_whose(service: Sit
     assert {path for path in _loaded(text) if "RequestsPage" in path}
 
 
+async def test_who_is_no_operator_is_not_told_which_page_of_operators_it_is(service: Site, alice: Person) -> None:
+    for path in ("/admin", "/admin/users", "/admin/users/x/plan", "/admin/webhooks"):
+        _, text = await _page(service, alice, path)
+        assert re.findall(r'<div class="frame-head"><div>(.*?)</div>', text) == ["<h1>For operators</h1>"]
+        own = _loaded((await _page(service, alice, "/sessions"))[1])
+        assert [each for each in _loaded(text) if each not in own] == []
+        assert "/admin" not in text
+
+
 async def test_a_name_cannot_end_what_it_is_written_in(service: Site, alice: Person) -> None:
     # Nor does it learn the nonce, by being what the build writes in its place.
     name = "</script><script nonce=__NONCE__>alert(1)</script><!--"

@@ -307,7 +307,8 @@ def test_an_operator_prices_a_model_in_usd_from_a_day_on() -> None:
         ("[prices.m]\ninput = 0.0000000001", 'prices."m".input'),
         ("[prices.m]\ninput = 1e-999999999", 'prices."m".input'),
         ('[prices.m]\ninput = 1\neffective_from = "2026-01-01"', 'prices."m".effective_from'),
-        ("[[prices.m]]\ninput = 1\n[[prices.m]]\ninput = 2", 'prices."m".effective_from'),
+        ("[[prices.m]]\ninput = 1\n[[prices.m]]\ninput = 2", 'prices."m"[1].effective_from'),
+        ("[prices]\nm = []", "prices"),
     ],
 )
 def test_a_fault_in_a_price_file_is_named_by_its_field(toml: str, field: str) -> None:

@@ -228,9 +228,13 @@ async def test_that_the_last_day_is_before_the_first_is_told_and_not_asked_for(
     await expect(told).to_contain_text(f"{last} must not be before the first day.")
     await expect(reader.page.get_by_label(last, exact=True)).to_have_attribute("aria-invalid", "true")
     assert [url for url in asked if "to=2026" in url and "/api/" in url] == []
+    download = reader.page.get_by_role("button", name="Download")
+    await expect(download).to_be_disabled()
+    await expect(download).to_have_attribute("title", f"{last} must not be before the first day.")
     await told.get_by_role("button", name="Clear this filter").click()
     await expect(reader.page).to_have_url(re.compile(r"\?from=[^&]*$"))
     await expect(told).to_have_count(0)
+    await expect(download).to_be_enabled()
 
 
 async def test_what_the_service_does_not_understand_of_a_search_for_acts_is_told(reader: Visitor) -> None:

@@ -65,11 +65,14 @@ def _around(settings: Settings) -> Iterator[Finding]:
     data = Path(settings.data)
     yield Finding("settings", "ok", "all are known and fit")
     yield Finding("sign-in", *_sign_in(settings))
-    if not data.is_dir():
+    if data.is_dir():
+        yield Finding("data directory", *_rights(data))
+        yield Finding("disk space", *_space(data))
+    elif settings.database_url is None or settings.master_key is None:
         yield Finding("data directory", "fail", f"{data} is not there yet: `tollkeeper serve` makes it")
         return
-    yield Finding("data directory", *_rights(data))
-    yield Finding("disk space", *_space(data))
+    else:
+        yield Finding("data directory", "ok", "none is needed: settings say the database and the master key")
     yield Finding("master key", *_key(settings))
 
 

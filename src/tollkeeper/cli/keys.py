@@ -38,12 +38,13 @@ async def create(
         raise Misused("whose key: give either --service NAME or --user EMAIL")
     if service is not None and name is not None:
         raise Misused("--name is for a user's key: --service NAME names a service's")
+    label = name if service is None else service
     async with opened(common, begins=service is not None) as house:
         with told_as(name="--name" if service is None else "--service"):
             made = await keys.create(
                 house.database,
                 kind="service" if user is None else "user",
-                name=service if service is not None else name or "made on the command line",
+                name="made on the command line" if label is None else label,
                 pepper=house.pepper,
                 actor=OPERATOR,
                 user_id=None if user is None else await house.user_id(user),

@@ -173,9 +173,11 @@ async def migrate(
 @app.command
 async def history(email: Email, /, *, paged: Paged = FIRST_PAGE, common: Common = DEFAULTS) -> Answer:
     """List the plans that a user had, the newest first, and how they came to each."""
+    most, after = page_of(paged), after_of(paged)
     async with opened(common) as house:
         user_id = await house.user_id(email)
-        found = await own_plan.history(house.database, user_id, limit=page_of(paged), after=after_of(paged))
+        found = await own_plan.history(house.database, user_id, limit=most + 1, after=after)
+    next_after = found[most - 1].id if len(found) > most else None
     header = ("ID", "PLAN", "VERSION", "HOW", "PAID", "TRIAL", "SINCE", "UNTIL")
     rows = (
         (
@@ -188,9 +190,13 @@ async def history(email: Email, /, *, paged: Paged = FIRST_PAGE, common: Common 
             each.starts_at,
             each.ended_at,
         )
-        for each in found
+        for each in found[:most]
     )
-    return Answer({"items": [shown(each) for each in found]}, table(header, rows))
+    return Answer(
+        {"items": [shown(each) for each in found[:most]], "nextAfter": next_after},
+        table(header, rows),
+        f"more: --after {next_after}" if next_after else "",
+    )
 
 
 def _row(plan: Plan) -> tuple[object, ...]:

@@ -67,6 +67,10 @@ class Place(msgspec.Struct, frozen=True):
     styles: Sequence[str]
 
 
+# What stands in place of every page of operators for somebody who is none, as the app itself says it.
+_FOR_OPERATORS: Final = Place("For operators", "", (), ())
+
+
 class Places(msgspec.Struct, frozen=True):
     """All pages by their path, and the navigation to them, as the build wrote them."""
 
@@ -95,7 +99,8 @@ class Assets:
     def page(self, path: str, *, role: Literal["user", "admin"], known: bytes) -> Answer:
         """The app's page. Only what carries this answer's nonce, or comes from here as a file, runs or styles.
 
-        ``path`` is that of the route. ``known`` is JSON that the scripts need not ask for.
+        ``path`` is that of the route; of pages of operators others are not told which it is. ``known`` is JSON that the
+        scripts need not ask for.
         """
         nonce = secrets.token_urlsafe(16)
         policy = (
@@ -103,7 +108,8 @@ class Assets:
             "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"
         )
-        place = self.places.pages[PARAMETER.sub(r"$\1", path)]
+        is_for_others = role != "admin" and path.startswith("/admin")
+        place = _FOR_OPERATORS if is_for_others else self.places.pages[PARAMETER.sub(r"$\1", path)]
         text = (
             self.index.replace(_EARLY, "".join(_links(place)))
             .replace(_NAVIGATION, "".join(_navigation(self.places.navigation[role], path)))

@@ -17,13 +17,13 @@ A model whose price changed has several tables, ``[[prices."my-model"]]``, each 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Final, cast
 
-from tollkeeper.errors import Invalid
+from tollkeeper.errors import Faults, Invalid
 from tollkeeper.instants import EPOCH, LAST_YEAR
 from tollkeeper.metering.pricing import Rates
 
@@ -49,41 +49,55 @@ class OwnPrice:
 
 
 def own_rates(toml: str) -> tuple[OwnPrice, ...]:
-    """Read a price file; ``Invalid`` names the first field that is not right."""
+    """Read a price file; ``Invalid`` names all that is not right by its place, as ``prices."my-model".input``.
+
+    Of several tables of a model a place says which, as ``prices."my-model"[0].input`` for the first of them.
+    """
     try:
         document = tomllib.loads(toml, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise Invalid.field("prices", f"is not TOML: {error}") from error
-    for name in document.keys() - {"prices"}:
-        raise Invalid.field(name, 'is not known here; models stand under [prices."NAME"]')
-    models = _table(document.get("prices"), "prices")
-    prices = tuple(price for model in models for price in _prices_of(model, models[model]))
-    if not prices:
-        raise Invalid.field("prices", "names no model")
+    faults = Faults()
+    for name in sorted(document.keys() - {"prices"}):
+        faults.add(name, 'is not known here; models stand under [prices."NAME"]')
+    models = faults.of(_table, document.get("prices"), "prices")
+    found = [faults.of(_prices_of, model, tables) for model, tables in (models or {}).items()]
+    prices = tuple(price for of_model in found for price in of_model or ())
+    if models is not None and all(of_model == [] for of_model in found):
+        faults.add("prices", "names no model")
+    faults.refuse()
     return prices
 
 
-def _prices_of(model: str, given: Any) -> Iterator[OwnPrice]:
+def _prices_of(model: str, given: Any) -> list[OwnPrice]:
     field = f'prices."{model}"'
     if not 0 < len(model) <= _LONGEST_NAME:
         raise Invalid.field(field, f"must be a name of 1 to {_LONGEST_NAME} characters")
-    known: set[datetime] = set()
-    tables = cast("list[Any]", given) if isinstance(given, list) else [given]
-    for table in tables:
-        price = _price(model, _table(table, field), field)
-        if price.effective_from in known:
-            raise Invalid.field(f"{field}.effective_from", "is the same in two tables of this model")
-        known.add(price.effective_from)
-        yield price
+    if not isinstance(given, list):
+        return [_price(model, given, field)]
+    faults = Faults()
+    prices: list[OwnPrice] = []
+    for place, table in enumerate(cast("list[Any]", given)):
+        price = faults.of(_price, model, table, f"{field}[{place}]")
+        if price is None:
+            continue
+        if any(price.effective_from == each.effective_from for each in prices):
+            faults.add(f"{field}[{place}].effective_from", "is the same in two tables of this model")
+        prices.append(price)
+    faults.refuse()
+    return prices
 
 
-def _price(model: str, table: dict[str, Any], field: str) -> OwnPrice:
-    for name in table.keys() - {*KINDS, "effective_from"}:
-        raise Invalid.field(f"{field}.{name}", f"is not known here; known are {', '.join(KINDS)}, effective_from")
+def _price(model: str, given: Any, field: str) -> OwnPrice:
+    table = _table(given, field)
+    faults = Faults()
+    for name in sorted(table.keys() - {*KINDS, "effective_from"}):
+        faults.add(f"{field}.{name}", f"is not known here; known are {', '.join(KINDS)}, effective_from")
     if not any(kind in table for kind in WHOLES):
-        raise Invalid.field(field, f"needs at least one of {', '.join(WHOLES)}")
-    rates = {kind: _nanos(table[kind], f"{field}.{kind}") for kind in KINDS if kind in table}
-    effective_from = _instant(table.get("effective_from", EPOCH), f"{field}.effective_from")
+        faults.add(field, f"needs at least one of {', '.join(WHOLES)}")
+    rates: Any = {kind: faults.of(_nanos, table[kind], f"{field}.{kind}") for kind in KINDS if kind in table}
+    effective_from: Any = faults.of(_instant, table.get("effective_from", EPOCH), f"{field}.effective_from")
+    faults.refuse()
     return own_price(model, effective_from, rates)
 
 

@@ -1,9 +1,9 @@
-import { Button, Menu, Select, TextInput } from "@mantine/core";
+import { Button, Select, TextInput } from "@mantine/core";
 import { useAccount } from "@/api/account";
 import { type ActivityAsked, activityAddress, type Whose } from "@/api/activity";
 import { isBackwards } from "@/api/days";
 import { firstDay, lastDay } from "@/requests/units";
-import { IconDown, IconDownload } from "@/shared/icons";
+import { DownloadMenu } from "@/shared/DownloadMenu";
 import { SearchField } from "@/shared/SearchField";
 import styles from "./activity.module.css";
 import { choices } from "./words";
@@ -12,10 +12,12 @@ interface ActivityFiltersProps {
   whose: Whose;
   asked: ActivityAsked;
   ask: (changes: ActivityAsked, isSameStep?: boolean) => void;
+  /** Which of them cannot be used, and why. */
+  fault: string | undefined;
 }
 
 /** What a list of acts is narrowed to, and all that matches as a file. */
-export function ActivityFilters({ whose, asked, ask }: ActivityFiltersProps) {
+export function ActivityFilters({ whose, asked, ask, fault }: ActivityFiltersProps) {
   const isNarrowed = Object.keys(asked).length > 0;
   return (
     <search className={styles.bar} aria-label="Filters">
@@ -59,7 +61,13 @@ export function ActivityFilters({ whose, asked, ask }: ActivityFiltersProps) {
           Clear
         </Button>
       )}
-      <Download whose={whose} asked={asked} />
+      <div className={styles.download}>
+        <DownloadMenu
+          name="activity"
+          address={(format) => activityAddress(whose, asked, format)}
+          fault={fault}
+        />
+      </div>
     </search>
   );
 }
@@ -87,31 +95,4 @@ function Days({ asked, ask }: Pick<ActivityFiltersProps, "asked" | "ask">) {
       onKeyDown={({ key, currentTarget }) => key === "Enter" && currentTarget.blur()}
     />
   ));
-}
-
-function Download({ whose, asked }: Pick<ActivityFiltersProps, "whose" | "asked">) {
-  return (
-    <div className={styles.download}>
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <Button
-            variant="default"
-            size="xs"
-            leftSection={<IconDownload />}
-            rightSection={<IconDown size={12} />}
-          >
-            Download
-          </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item component="a" href={activityAddress(whose, asked, "csv")} download="activity.csv">
-            CSV, for spreadsheets
-          </Menu.Item>
-          <Menu.Item component="a" href={activityAddress(whose, asked, "jsonl")} download="activity.jsonl">
-            JSON lines, for programs
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
-    </div>
-  );
 }

@@ -2,7 +2,7 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { type ActivityAsked, useActivity, type Whose } from "@/api/activity";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
-import { isMisunderstood, Misunderstood } from "@/shared/Misunderstood";
+import { faultOf, isMisunderstood, Misunderstood } from "@/shared/Misunderstood";
 import { MoreRows } from "@/shared/MoreRows";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
@@ -24,7 +24,7 @@ export function ActivityList({ whose }: { whose: Whose }) {
   const activity = useActivity(whose, asked);
   return (
     <section aria-label="Activity">
-      <ActivityFilters whose={whose} asked={asked} ask={ask} />
+      <ActivityFilters whose={whose} asked={asked} ask={ask} fault={faultOf(activity.error, LABELS)} />
       {isMisunderstood(activity.error, LABELS) ? (
         <Panel>
           <Misunderstood

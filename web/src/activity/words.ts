@@ -1,6 +1,6 @@
 import type { AnyAct } from "@/api/activity";
 import { scopeWords } from "@/keys/scopes";
-import { dateOf, duration } from "@/shared/format";
+import { counted, dateOf, duration } from "@/shared/format";
 
 type Detail = Record<string, unknown>;
 
@@ -110,12 +110,12 @@ const TOLD: Record<string, Told> = {
   "repricing.finished": { words: "Repricing finished", isOfService: true },
   "requests.pruned": {
     words: "Old requests deleted",
-    more: ({ requests }) => `${Number(requests)} requests`,
+    more: ({ requests }) => counted(Number(requests), "request"),
     isOfService: true,
   },
   "texts.pruned": {
     words: "Old texts deleted",
-    more: ({ requests }) => `of ${Number(requests)} requests`,
+    more: ({ requests }) => `of ${counted(Number(requests), "request")}`,
     isOfService: true,
   },
 };

@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { usePlans } from "@/api/plans";
 import type { Limits, Terms } from "@/api/types";
-import { compact, count, money } from "@/shared/format";
+import { compact, count, money, plural } from "@/shared/format";
 import { TimeAgo } from "@/shared/TimeAgo";
 import styles from "./overview.module.css";
 
@@ -55,13 +55,21 @@ export function Refusal({ limits, isOnPlan = false }: { limits: Limits; isOnPlan
 const more = (allowed: number | null, { write, unit }: Reached): string =>
   allowed === null ? "has no such limit" : `allows ${write(allowed)}${unit}`;
 
+const sum = (
+  used: number | undefined,
+  limit: number | null | undefined,
+  one: string,
+  write: typeof count,
+): string =>
+  `${write(used)} of ${write(limit)} ${plural(limit ?? 0, one)} ${limit === 1 ? "is" : "are"} used`;
+
 function reachedOf(limits: Limits): Reached {
   const { daily, monthly } = limits.resetsAt;
   switch (limits.reason) {
     case "daily":
       return {
         title: "Today's requests are used up",
-        used: `${count(limits.dailyUsed)} of ${count(limits.dailyLimit)} requests are used`,
+        used: sum(limits.dailyUsed, limits.dailyLimit, "request", count),
         resetsAt: daily,
         allowed: (terms) => terms.dailyRequests,
         limit: limits.dailyLimit ?? 0,
@@ -71,7 +79,7 @@ function reachedOf(limits: Limits): Reached {
     case "tokens":
       return {
         title: "This month's tokens are used up",
-        used: `${compact(limits.monthlyTokensUsed)} of ${compact(limits.monthlyTokensLimit)} tokens are used`,
+        used: sum(limits.monthlyTokensUsed, limits.monthlyTokensLimit, "token", compact),
         resetsAt: monthly,
         allowed: (terms) => terms.monthlyTokens,
         limit: limits.monthlyTokensLimit ?? 0,
@@ -91,7 +99,7 @@ function reachedOf(limits: Limits): Reached {
     default:
       return {
         title: "This month's requests are used up",
-        used: `${count(limits.monthlyUsed)} of ${count(limits.monthlyLimit)} requests are used`,
+        used: sum(limits.monthlyUsed, limits.monthlyLimit, "request", count),
         resetsAt: monthly,
         allowed: (terms) => terms.monthlyRequests,
         limit: limits.monthlyLimit ?? 0,

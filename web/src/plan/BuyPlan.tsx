@@ -5,6 +5,7 @@ import type { Offer } from "@/api/types";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
+import { counted } from "@/shared/format";
 import { type Choice, Choices } from "./Choices";
 import { priceByCycle } from "./terms";
 
@@ -22,8 +23,8 @@ export function BuyPlan({ plan, onClose }: { plan: Offer; onClose: () => void })
       <div className={dialog.fields}>
         <Choices cycles={cycles} trialDays={trialDays} chosen={chosen} onChoose={setChosen} />
         <p aria-live="polite">
-          {chosen.isTrial ? `Nothing for ${trialDays} days, then ${cost}.` : `It costs ${cost}.`} You pay at
-          the checkout and come back here; you have {plan.name} as soon as that is done.
+          {chosen.isTrial ? `Nothing for ${counted(trialDays, "day")}, then ${cost}.` : `It costs ${cost}.`}{" "}
+          You pay at the checkout and come back here; you have {plan.name} as soon as that is done.
         </p>
       </div>
       {checkout.error !== null && <ErrorState problem={checkout.error} />}

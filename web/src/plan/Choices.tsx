@@ -1,4 +1,5 @@
 import { Checkbox, SegmentedControl } from "@mantine/core";
+import { counted } from "@/shared/format";
 import type { Cycle } from "./terms";
 
 const LABELS: Record<Cycle, string> = { monthly: "Monthly", yearly: "Yearly" };
@@ -32,7 +33,7 @@ export function Choices({ cycles, trialDays, chosen, onChoose }: ChoicesProps) {
       {trialDays > 0 && (
         <Checkbox
           size="xs"
-          label={`Try it for ${trialDays} days first`}
+          label={`Try it for ${counted(trialDays, "day")} first`}
           checked={chosen.isTrial}
           onChange={({ currentTarget }) => onChoose({ ...chosen, isTrial: currentTarget.checked })}
         />

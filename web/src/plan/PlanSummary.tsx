@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { OwnPlan } from "@/api/types";
 import { Meters, MetersOutline } from "@/overview/LimitMeters";
+import { counted } from "@/shared/format";
 import styles from "./plan.module.css";
 import { priceOf, textsOf } from "./terms";
 
@@ -21,7 +22,7 @@ export function PlanSummary({ of, title, children }: PlanSummaryProps) {
         <p className={styles.name}>{plan.name}</p>
         <p>{plan.isTrial ? "On trial" : priceOf(plan)}</p>
         {children}
-        {tokens != null && <p className={styles.soft}>Up to {tokens.toLocaleString()} tokens a request</p>}
+        {tokens != null && <p className={styles.soft}>Up to {counted(tokens, "token")} a request</p>}
         <p className={styles.texts}>{textsOf(plan)}</p>
       </div>
       <div className={styles.meters}>

@@ -1,5 +1,5 @@
 import type { Offer, OwnPlan, Terms } from "@/api/types";
-import { compact, count, NONE, price, roundMoney } from "@/shared/format";
+import { compact, count, counted, NONE, price, roundMoney } from "@/shared/format";
 
 export type Cycle = Terms["billingCycle"];
 
@@ -51,7 +51,7 @@ export const TERMS: { label: string; of: (terms: Terms) => string; isShown?: (al
 function keptFor({ textPolicy, retainTextDays: days }: Terms): string {
   if (textPolicy === "none") return NONE;
   if (days === null) return "As long as requests";
-  return days === 1 ? "1 day" : `${count(days)} days`;
+  return counted(days, "day");
 }
 
 /** What is kept of texts, and for how long, as a sentence. */

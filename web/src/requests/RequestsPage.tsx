@@ -1,8 +1,10 @@
 import { useDashboard } from "@/api/dashboard";
-import { useRequests } from "@/api/requests";
+import { downloadAddress, useRequests } from "@/api/requests";
 import { headOf } from "@/places";
+import { DownloadMenu } from "@/shared/DownloadMenu";
+import { faultOf } from "@/shared/Misunderstood";
 import { PageHeader } from "@/shared/PageHeader";
-import { DownloadMenu } from "./DownloadMenu";
+import { LABELS, WANTED } from "./labels";
 import { filtersOf } from "./narrowed";
 import { RequestDrawer } from "./RequestDrawer";
 import { RequestFilterBar } from "./RequestFilterBar";
@@ -18,7 +20,11 @@ export function RequestsPage() {
   return (
     <>
       <PageHeader {...headOf("/requests")}>
-        <DownloadMenu filters={filters} />
+        <DownloadMenu
+          name="requests"
+          address={(format) => downloadAddress(filters, format)}
+          fault={faultOf(requests.error, LABELS, WANTED)}
+        />
       </PageHeader>
       <RequestFilterBar search={search} narrow={narrow} widen={widen} howMany={howMany} known={known} />
       <RequestsList requests={requests} isNarrowed={howMany > 0} widen={widen} />

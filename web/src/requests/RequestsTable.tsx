@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ChatRequest } from "@/api/types";
 import { StatusBadge } from "@/shared/badges";
-import { brief, briefMoney, count, duration, money, NONE } from "@/shared/format";
+import { brief, briefMoney, count, duration, money, NONE, plural } from "@/shared/format";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
@@ -45,7 +45,7 @@ const columns = (isHere: boolean): Column<ChatRequest>[] => [
     label: "Tokens",
     kind: "number",
     isExtra: true,
-    unit: "tokens",
+    unit: ({ tokensUsed }) => plural(tokensUsed ?? 0, "token"),
     isNone: ({ tokensUsed }) => tokensUsed == null,
     title: ({ tokensUsed }) => count(tokensUsed),
     of: ({ tokensUsed }) => brief(tokensUsed),

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ChatRequest } from "@/api/types";
 import { StatusBadge } from "@/shared/badges";
-import { compact, duration, exactTime, money, shortTime } from "@/shared/format";
+import { compact, duration, exactTime, money, plural, shortTime } from "@/shared/format";
 import styles from "./sessions.module.css";
 import { Words } from "./Words";
 
@@ -51,7 +51,7 @@ function Silence({ status }: { status: string }) {
 function Figures({ request }: { request: ChatRequest }) {
   const figures = [
     request.model,
-    request.tokensUsed != null && `${compact(request.tokensUsed)} tokens`,
+    request.tokensUsed != null && `${compact(request.tokensUsed)} ${plural(request.tokensUsed, "token")}`,
     request.cost != null && money(request.cost),
     request.duration != null && duration(request.duration),
     request.userRating != null && `rated ${request.userRating} of 5`,

@@ -4,7 +4,7 @@ import { type Order, useSessions } from "@/api/sessions";
 import type { ChatSession } from "@/api/types";
 import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
-import { costOf, count, fromNow, isUnknown, withoutPrice } from "@/shared/format";
+import { costOf, count, fromNow, isUnknown, plural, withoutPrice } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
@@ -67,7 +67,7 @@ const COLUMNS: Column<ChatSession>[] = [
   {
     label: "Requests",
     kind: "number",
-    unit: ({ requests }) => (requests === 1 ? "request" : "requests"),
+    unit: ({ requests }) => plural(requests, "request"),
     of: ({ requests }) => count(requests),
   },
   {
@@ -79,7 +79,12 @@ const COLUMNS: Column<ChatSession>[] = [
     isNone: ({ failed }) => failed === 0,
     of: ({ failed }) => count(failed),
   },
-  { label: "Tokens", kind: "number", unit: "tokens", of: ({ tokensUsed }) => count(tokensUsed) },
+  {
+    label: "Tokens",
+    kind: "number",
+    unit: ({ tokensUsed }) => plural(tokensUsed, "token"),
+    of: ({ tokensUsed }) => count(tokensUsed),
+  },
   {
     label: "Cost",
     kind: "number",

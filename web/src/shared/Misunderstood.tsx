@@ -15,6 +15,16 @@ export const isMisunderstood = (
   problem.faults.length > 0 &&
   problem.faults.every(({ field }) => isOneOf(labels, field));
 
+/** What is wrong with which filters, where it is they alone, in the words of who chose them. */
+export const faultOf = (
+  problem: Problem | null,
+  labels: Record<string, string>,
+  wanted: Record<string, string> = {},
+): string | undefined =>
+  isMisunderstood(problem, labels)
+    ? problem.faults.map(({ field, message }) => `${labels[field]} ${wanted[field] ?? message}.`).join(" ")
+    : undefined;
+
 interface MisunderstoodProps<Filter extends string> {
   problem: Problem;
   labels: Record<Filter, string>;

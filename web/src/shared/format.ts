@@ -49,6 +49,12 @@ export const compact = orNone((value) => (Math.abs(value) < 10_000 ? whole : sho
 /** 999,999, 1.2M: in tiles and columns of one width, where the whole of it is told besides. */
 export const brief = orNone((value) => (Math.abs(value) < 1_000_000 ? whole : short).format(value));
 
+/** requests, and of one of them: request */
+export const plural = (many: number, one: string): string => (many === 1 ? one : `${one}s`);
+
+/** 1,000 requests */
+export const counted = (many: number, one: string): string => `${count(many)} ${plural(many, one)}`;
+
 /** 98.5% */
 export const percent = orNone(percents.format);
 

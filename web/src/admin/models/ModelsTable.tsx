@@ -8,6 +8,7 @@ import {
   hourFromNow,
   isUnknown,
   NONE,
+  plural,
   wholeHour,
   withoutPrice,
 } from "@/shared/format";
@@ -32,7 +33,12 @@ const COLUMNS: Column<SeenModel>[] = [
     isNone: ({ prices }) => prices === null,
     of: ({ prices }) => (prices === null ? NONE : `${priceText(prices.input)} / ${priceText(prices.output)}`),
   },
-  { label: "Requests", kind: "number", unit: "requests", of: ({ requests }) => count(requests) },
+  {
+    label: "Requests",
+    kind: "number",
+    unit: ({ requests }) => plural(requests, "request"),
+    of: ({ requests }) => count(requests),
+  },
   {
     label: "Unpriced",
     kind: "number",
@@ -44,7 +50,7 @@ const COLUMNS: Column<SeenModel>[] = [
   {
     label: "Tokens",
     kind: "number",
-    unit: "tokens",
+    unit: ({ tokensUsed }) => plural(tokensUsed, "token"),
     isExtra: true,
     title: ({ tokensUsed }) => count(tokensUsed),
     of: ({ tokensUsed }) => compact(tokensUsed),

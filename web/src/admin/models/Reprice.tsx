@@ -3,7 +3,7 @@ import { useReprice } from "@/api/admin";
 import type { Repriced } from "@/api/types";
 import difference from "@/shared/Difference.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { count, money } from "@/shared/format";
+import { count, counted, money } from "@/shared/format";
 import styles from "./models.module.css";
 
 /** Prices what is past anew; first it shows what that would change. */
@@ -31,7 +31,7 @@ export function Reprice({ model }: { model: string }) {
         </Button>
         {isPreview && shown.changed > 0 && (
           <Button size="xs" loading={isWorking(true)} onClick={() => reprice.mutate({ apply: true })}>
-            Price {count(shown.changed)} {shown.changed === 1 ? "request" : "requests"} anew
+            Price {counted(shown.changed, "request")} anew
           </Button>
         )}
       </div>
@@ -46,8 +46,8 @@ function Difference({ of }: { of: Repriced }) {
     <table className={difference.table}>
       <caption>
         {of.applied
-          ? `Done: ${count(of.changed)} of ${count(of.requests)} requests have changed.`
-          : `${count(of.changed)} of ${count(of.requests)} requests would change.`}
+          ? `Done: ${count(of.changed)} of ${counted(of.requests, "request")} ${of.changed === 1 ? "has" : "have"} changed.`
+          : `${count(of.changed)} of ${counted(of.requests, "request")} would change.`}
       </caption>
       <thead>
         <tr>

@@ -5,7 +5,7 @@ import type { TermsWithUsers } from "@/api/types";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { count } from "@/shared/format";
+import { count, counted } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import shared from "@/shared/shared.module.css";
@@ -18,7 +18,7 @@ interface MigrateDialogProps {
   onClose: () => void;
 }
 
-const users = (many: number): string => `${count(many)} ${many === 1 ? "user" : "users"}`;
+const users = (many: number): string => counted(many, "user");
 
 /** Moves the users of a plan to the terms that the catalogue has now; first it shows whom, and what changes for them. */
 export function MigrateDialog({ plan, plans, onClose }: MigrateDialogProps) {

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { TermsWithUsers } from "@/api/types";
-import { count } from "@/shared/format";
+import { count, plural } from "@/shared/format";
 import styles from "./plans.module.css";
 
 /** How many are on each plan, and how many of them on terms that it has no more. */
@@ -14,7 +14,7 @@ export function PlanCards({ plans }: { plans: TermsWithUsers[] }) {
             <span>{plan.name}</span>
             <strong>{count(plan.users)}</strong>
             <small>
-              {plan.users === 1 ? "user" : "users"}
+              {plural(plan.users, "user")}
               {all > 0 && `, ${Math.round((100 * plan.users) / all)}% of all`}
             </small>
             {plan.outdatedUsers > 0 && <small>{count(plan.outdatedUsers)} on older terms</small>}

@@ -1,6 +1,6 @@
 import { LIMITS, type LimitName, limitWords } from "@/admin/limits";
 import type { FieldChange, Terms } from "@/api/types";
-import { count, price } from "@/shared/format";
+import { count, counted, price } from "@/shared/format";
 import { entitlementLines } from "./draft";
 
 type Choice = { value: string; label: string }[];
@@ -70,8 +70,7 @@ export function valueWords(field: string, value: unknown, currency: string): str
   if (field === "pricePerMonth" || field === "pricePerYear") return price(value, currency);
   if (field === "rolloverPercent") return value === 0 ? "None" : `${value}%`;
   if (field === "trialDays" && value === 0) return "None";
-  if (field === "trialDays" || field === "retainTextDays")
-    return value === 1 ? "1 day" : `${count(value)} days`;
+  if (field === "trialDays" || field === "retainTextDays") return counted(value, "day");
   return count(value);
 }
 

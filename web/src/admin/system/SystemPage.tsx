@@ -2,7 +2,7 @@ import { useSystem } from "@/api/admin";
 import type { System } from "@/api/types";
 import { headOf } from "@/places";
 import { OkBadge } from "@/shared/badges";
-import { bytes, count, dateOf, NONE } from "@/shared/format";
+import { bytes, count, counted, dateOf, NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
@@ -60,7 +60,7 @@ function Summary({ system: { version, startedAt, database, nodes, lanes } }: { s
       <Stat
         label="Decided"
         value={count(lanes.starts.decided + lanes.finishes.decided)}
-        note={`in ${count(lanes.starts.sets + lanes.finishes.sets)} sets, on this node`}
+        note={`in ${counted(lanes.starts.sets + lanes.finishes.sets, "set")}, on this node`}
       />
     </Stats>
   );
@@ -76,7 +76,9 @@ function Verification({ last }: { last: System["lastVerify"] }) {
       ) : (
         <p>
           <OkBadge ok={last.ok}>
-            {last.ok ? "Every number agrees" : `${count(last.differences)} numbers disagree`}
+            {last.ok
+              ? "Every number agrees"
+              : `${counted(last.differences, "number")} ${last.differences === 1 ? "disagrees" : "disagree"}`}
           </OkBadge>{" "}
           <span className={styles.soft}>
             <TimeAgo at={last.at} />, in{" "}
@@ -90,7 +92,7 @@ function Verification({ last }: { last: System["lastVerify"] }) {
 
 function Retention({ retention }: { retention: System["retention"] }) {
   const { rowsDays, textDays, rowsFrom, textsFrom } = retention;
-  const kept = (days: number | null) => (days === null ? "for ever" : `for ${count(days)} days`);
+  const kept = (days: number | null) => (days === null ? "for ever" : `for ${counted(days, "day")}`);
   const since = (at: string | null) => (at === null ? "" : `; there are some since ${dateOf(at)}`);
   return (
     <Panel title="Kept">

@@ -1,11 +1,13 @@
-import { useRequests } from "@/api/requests";
+import { downloadAddress, useRequests } from "@/api/requests";
 import type { Dashboard } from "@/api/types";
-import { DownloadMenu } from "@/requests/DownloadMenu";
+import { LABELS, WANTED } from "@/requests/labels";
 import { filtersOf } from "@/requests/narrowed";
 import { RequestDrawer } from "@/requests/RequestDrawer";
 import { RequestFilterBar } from "@/requests/RequestFilterBar";
 import { RequestsList } from "@/requests/RequestsList";
 import { useNarrowed } from "@/requests/useNarrowed";
+import { DownloadMenu } from "@/shared/DownloadMenu";
+import { faultOf } from "@/shared/Misunderstood";
 import styles from "./users.module.css";
 
 interface UsersRequestsProps {
@@ -22,7 +24,11 @@ export function UsersRequests({ userId, known }: UsersRequestsProps) {
     <section aria-label="Requests">
       <div className={styles.heading}>
         <h2>Requests</h2>
-        <DownloadMenu filters={filters} userId={userId} />
+        <DownloadMenu
+          name="requests"
+          address={(format) => downloadAddress(filters, format, userId)}
+          fault={faultOf(requests.error, LABELS, WANTED)}
+        />
       </div>
       <RequestFilterBar search={search} narrow={narrow} widen={widen} howMany={howMany} known={known} />
       <RequestsList requests={requests} isNarrowed={howMany > 0} widen={widen} isOwn={false} />

@@ -2,7 +2,17 @@ import { Link } from "@tanstack/react-router";
 import type { UsersAsked } from "@/api/admin";
 import type { DirectoryEntry } from "@/api/types";
 import { Tag } from "@/shared/badges";
-import { compact, costOf, count, dateOf, exactTime, isUnknown, NONE, withoutPrice } from "@/shared/format";
+import {
+  compact,
+  costOf,
+  count,
+  dateOf,
+  exactTime,
+  isUnknown,
+  NONE,
+  plural,
+  withoutPrice,
+} from "@/shared/format";
 import { IconDown, IconUp } from "@/shared/icons";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
@@ -24,7 +34,8 @@ function columns(sorting: SortProps): Column<DirectoryEntry>[] {
     {
       ...sortedBy("email", "User", sorting),
       kind: "wide",
-      title: ({ id, email, name }) => [email ?? id, name].filter(Boolean).join(" "),
+      // The link lies over the whole row: this is said on a hover over the plan, too, which may be cut.
+      title: ({ id, email, name, plan }) => [email ?? id, name, plan].filter(Boolean).join(" "),
       of: (user) => <Name of={user} />,
     },
     { label: "Plan", of: (user) => <Marks of={user} /> },
@@ -42,13 +53,13 @@ function columns(sorting: SortProps): Column<DirectoryEntry>[] {
     {
       ...sortedBy("requests", "All requests", sorting),
       kind: "number",
-      unit: "requests",
+      unit: ({ totalRequests }) => plural(totalRequests, "request"),
       of: ({ totalRequests }) => count(totalRequests),
     },
     {
       ...sortedBy("tokensUsed", "Tokens", sorting),
       kind: "number",
-      unit: "tokens",
+      unit: ({ totalTokensUsed }) => plural(totalTokensUsed, "token"),
       title: ({ totalTokensUsed }) => count(totalTokensUsed),
       of: ({ totalTokensUsed }) => compact(totalTokensUsed),
     },
@@ -104,7 +115,10 @@ function Name({ of: { id, email, name } }: { of: DirectoryEntry }) {
 function Marks({ of: { plan, role, isActive } }: { of: DirectoryEntry }) {
   return (
     <>
-      <Tag>{plan}</Tag> {role === "admin" && <Tag tone="accent">operator</Tag>}{" "}
+      <span className={styles.plan}>
+        <Tag>{plan}</Tag>
+      </span>{" "}
+      {role === "admin" && <Tag tone="accent">operator</Tag>}{" "}
       {!isActive && <Tag tone="warn">switched off</Tag>}
     </>
   );

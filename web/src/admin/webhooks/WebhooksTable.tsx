@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { Webhook } from "@/api/types";
-import { count } from "@/shared/format";
+import { count, counted } from "@/shared/format";
 import badges from "@/shared/shared.module.css";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
@@ -41,8 +41,7 @@ const COLUMNS: Column<Webhook>[] = [
     label: "Told of",
     isSoft: true,
     title: ({ kinds }) => kinds.join(", ") || "everything",
-    of: ({ kinds }) =>
-      kinds.length === 0 ? "Everything" : `${kinds.length} ${kinds.length === 1 ? "kind" : "kinds"}`,
+    of: ({ kinds }) => (kinds.length === 0 ? "Everything" : counted(kinds.length, "kind")),
   },
   { label: "Waiting", kind: "number", unit: "waiting", of: ({ waiting }) => count(waiting) },
   { label: "Failed", kind: "number", unit: "failed", of: ({ failed }) => count(failed) },

@@ -1,5 +1,5 @@
 import type { Grant } from "@/api/types";
-import { count, money } from "@/shared/format";
+import { count, counted, money } from "@/shared/format";
 
 type Unit = Grant["unit"];
 
@@ -15,6 +15,5 @@ export const amountOf = (unit: Unit, amount: number): string =>
 
 /** 1,000 requests */
 export function unitsOfGrant({ unit, amount }: Pick<Grant, "unit" | "amount">): string {
-  if (unit === "cost") return money(amount);
-  return `${count(amount)} ${amount === 1 ? unit.slice(0, -1) : unit}`;
+  return unit === "cost" ? money(amount) : counted(amount, unit.slice(0, -1));
 }
