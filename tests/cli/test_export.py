@@ -6,13 +6,21 @@ import csv
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from tests.cli.conftest import Told, Tollkeeper
+from tollkeeper.metering import dashboard
+from tollkeeper.metering.dashboard import Dashboard
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.requests import NewRequest, Outcome
+from tollkeeper.store.database import Database
 
 SAMPLE = Path(__file__).parents[2] / "src/tollkeeper/traces/sample/openllmetry.jsonl.gz"
 # What another server does not know or says anew.
@@ -69,6 +77,53 @@ def test_a_newer_export_brings_only_what_is_new(told: Callable[..., Told], recor
     file.write_bytes(b"".join(lines[50:200]))
     newer = told("import", "tollkeeper", file, "--user", "nightly@example.com", "--json").json
     assert (newer["imported"], newer["skipped"], newer["failed"]) == (100, 50, 0)
+
+
+async def test_what_a_user_has_used_moves_with_an_export(
+    tollkeeper: Tollkeeper, house: Database, tmp_path: Path
+) -> None:
+    tollkeeper.json("user", "add", "moves@example.com")
+    source = await house.value("user_of_email", email="moves@example.com")
+    await _lived(house, source)
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    tollkeeper.json("export", "--user", "moves@example.com", "--output", first)
+    answer = tollkeeper.json("import", "tollkeeper", first, "--user", "moved@example.com")
+    assert (answer["imported"], answer["failed"]) == (6, 0)
+    tollkeeper.json("export", "--user", "moved@example.com", "--output", second)
+    assert _comparable(second) == _comparable(first)
+    copy = await house.value("user_of_email", email="moved@example.com")
+    async with Ledger(house, pending_for=timedelta(minutes=15)) as ledger:
+        one, other = [await dashboard.read(house, ledger, user) for user in (source, copy)]
+        assert (one.total_requests, one.requests_today, one.requests_this_month) == (6, 5, 5)
+        assert _used(other) == _used(one)
+        late = await ledger.finish(_ended(copy, "left", status="completed"))
+        assert (late.late, late.status) == (True, "completed")
+    assert tollkeeper.json("verify")["ok"]
+
+
+async def _lived(house: Database, user: UUID) -> None:
+    """Have a request of each kind: left to expire, rated or finished after that, failed for both, and completed."""
+    async with Ledger(house, pending_for=timedelta(microseconds=1)) as ledger:
+        for name in ("left", "rated", "late"):
+            await ledger.start(NewRequest(user_id=user, prompt="?", priced_at=datetime.now(UTC), client_id=name))
+        await ledger.finish(_ended(user, "rated", rated=True, rating=2))
+        await ledger.finish(_ended(user, "late", status="completed", tokens_used=7, rated=True, rating=4))
+    async with Ledger(house, pending_for=timedelta(minutes=15)) as ledger:
+        for name in ("user", "service", "done"):
+            await ledger.start(NewRequest(user_id=user, prompt="?", priced_at=datetime.now(UTC), client_id=name))
+        await ledger.finish(_ended(user, "user", status="failed", error_message="no"))
+        await ledger.finish(_ended(user, "service", status="failed", trusted=True, tokens_used=3))
+        await ledger.finish(_ended(user, "done", status="completed", trusted=True, reported_nanos=5))
+
+
+def _ended(user: UUID, name: str, **how: Any) -> Outcome:
+    return Outcome(user_id=user, request=name, priced_at=datetime.now(UTC), **how)
+
+
+def _used(shown: Dashboard) -> Dashboard:
+    """Leave out what comes from the server and the clock."""
+    limits = msgspec.structs.replace(shown.limits, version=0, minute_used=0, minute_ends_us=0)
+    return replace(shown, limits=limits, user_id=UUID(int=0), email=None, recent=[], calculated_at=None, stamp="")
 
 
 def test_rows_name_their_users(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:

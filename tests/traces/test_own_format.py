@@ -34,8 +34,8 @@ def test_an_exported_request_comes_back_whole(tmp_path: Path) -> None:
     request = read_one(
         tmp_path, id="0198", requestId="req-123", sessionId="s", prompt="Why?", response="So.", model="gpt-4o",
         requestType="analysis", category="nft", complexity="high", status="completed", errorMessage=None,
-        errorCode=None, late=True, tokensUsed=30, tokensInput=10, tokensOutput=20, tokensCached=3, tokensCacheWrite=2,
-        tokensReasoning=5,
+        errorCode=None, late=True, refunded=False, tokensUsed=30, tokensInput=10, tokensOutput=20, tokensCached=3,
+        tokensCacheWrite=2, tokensReasoning=5,
         cost=0.0330000, costNanos=330_000, costSource="reported", reportedCost=1.2345678, duration=2500, userRating=5,
         startedAt="2026-01-01T01:00:00+01:00", completedAt="2026-01-01T00:00:02.5Z", createdAt="2026-01-01T00:00:00Z",
         user="ada@example.com", ipAddress="::1", userAgent="curl", metadata={"a": [1]}, unitPrices=prices,
@@ -46,7 +46,7 @@ def test_an_exported_request_comes_back_whole(tmp_path: Path) -> None:
         input_tokens=10, output_tokens=20, cached_tokens=3, cache_write_tokens=2, reasoning_tokens=5,
         cost_nanos=330_000, cost_source="reported", reported_cost_nanos=12_345_678, session_id="s",
         request_id="req-123", request_type="analysis", category="nft", complexity="high", prompt="Why?",
-        response="So.", late=True, rating=5,
+        response="So.", late=True, refunded=False, rating=5,
         user="ada@example.com", ip_address="::1", user_agent="curl", metadata={"a": [1]}, unit_prices=prices,
     )  # fmt: skip
 
@@ -81,6 +81,10 @@ def test_a_text_may_tell_of_a_nul_without_having_one(tmp_path: Path) -> None:
         ({"metadata": {"a": "x" * (1 << 14)}}, "metadata"),
         ({"metadata": {"a": "\0"}}, "row"),
         ({"prompt": "\\\0"}, "row"),
+        ({"startedAt": "0001-01-01T00:00:00+14:00"}, "startedAt"),
+        ({"completedAt": "9999-12-31T23:59:59-14:00"}, "completedAt"),
+        ({"completedAt": "2025-12-31T23:59:59Z"}, "completedAt"),
+        ({"completedAt": "2999-01-01T00:00:00Z"}, "completedAt"),
         ({"reportedCost": -1}, "reportedCost"),
         ({"reportedCost": 10**9 + 1}, "reportedCost"),
         ({"reportedCost": 0.00000001}, "reportedCost"),

@@ -84,6 +84,7 @@ def exported(email: str | None, request: ChatRequest) -> ExportedRequest:
         error_message=request.error_message,
         error_code=request.error_code,
         late=request.late,
+        refunded=request.refunded,
         tokens_used=request.tokens_used,
         tokens_input=request.tokens_input,
         tokens_output=request.tokens_output,

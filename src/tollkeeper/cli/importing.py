@@ -46,7 +46,10 @@ async def import_(
     user: Annotated[str | None, Parameter(help="Whose requests they are.")] = None,
     users_by: Annotated[
         Literal["session", "model"] | None,
-        Parameter(help="Add a user for each session or model: session-NAME@import.invalid, which no mail reaches."),
+        Parameter(
+            help="Add a user for each session or model, session-NAME@import.invalid, which no mail reaches."
+            " A name of other characters than a-z 0-9 . _ - is written with those and ten digits of its hash behind it."
+        ),
     ] = None,
     starting_at: Annotated[
         datetime | None,

@@ -20,6 +20,7 @@ __all__ = ["Assignment", "past", "size_of"]
 
 _LONGEST_SLUG: Final = 40
 _DIGEST_CHARACTERS: Final = 10
+_EXPIRED: Final = "expired"
 # A top-level domain that nobody can ever have (RFC 2606).
 _DOMAIN: Final = "import.invalid"
 
@@ -60,9 +61,9 @@ def past(row: PastRequest, user_id: UUID, *, own_models: Collection[str] = ()) -
         ip_address=row.ip_address,
         user_agent=row.user_agent,
         started_at=row.started_at,
+        deadline=(row.completed_at or _ended_at(row)) if row.error_code == _EXPIRED or row.late else None,
     )
-    outcome = None if row.status == "pending" else _outcome(row, user_id, own_models)
-    return Past(row.row, request, outcome, row.id)
+    return Past(row.row, request, _outcome(row, user_id, own_models), row.id)
 
 
 def size_of(row: PastRequest) -> int:
@@ -70,7 +71,25 @@ def size_of(row: PastRequest) -> int:
     return len(row.prompt) + len(row.response or "")
 
 
-def _outcome(row: PastRequest, user_id: UUID, own_models: Collection[str]) -> Outcome:
+def _outcome(row: PastRequest, user_id: UUID, own_models: Collection[str]) -> Outcome | None:
+    """Say how it ended, if somebody said so. Nobody did of what expired, but it may be rated or filled in."""
+    if row.error_code == _EXPIRED and not row.late:
+        return _added(row, user_id) if row.rating is not None or row.response is not None else None
+    return None if row.status == "pending" else _finish(row, user_id, own_models)
+
+
+def _added(row: PastRequest, user_id: UUID) -> Outcome:
+    return Outcome(
+        user_id=user_id,
+        request=row.request_id or "",
+        priced_at=row.started_at,
+        response=row.response,
+        rated=row.rating is not None,
+        rating=row.rating,
+    )
+
+
+def _finish(row: PastRequest, user_id: UUID, own_models: Collection[str]) -> Outcome:
     reported, trusted = _reported(row, own_models)
     return Outcome(
         user_id=user_id,
@@ -79,7 +98,7 @@ def _outcome(row: PastRequest, user_id: UUID, own_models: Collection[str]) -> Ou
         trusted=trusted,
         status="completed" if row.status == "completed" else "failed",
         response=row.response,
-        error_message=row.error_message or (row.error_code if row.status == "failed" else None),
+        error_message=row.error_message,
         tokens_used=_tokens_used(row),
         tokens_input=row.input_tokens,
         tokens_output=row.output_tokens,
@@ -91,6 +110,7 @@ def _outcome(row: PastRequest, user_id: UUID, own_models: Collection[str]) -> Ou
         rated=row.rating is not None,
         rating=row.rating,
         completed_at=row.completed_at or _ended_at(row),
+        refunded=row.refunded,
     )
 
 

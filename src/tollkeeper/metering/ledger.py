@@ -149,6 +149,8 @@ class Ledger:
     async def _book(self, tx: Transaction, entries: Sequence[tuple[NewRequest, Outcome | None]]) -> list[Record]:
         """Start a set and finish those members that were admitted and have an outcome."""
         verdicts = await self._start_all(tx, [request for request, _ in entries])
+        if overdue := {request.user_id for request, _ in entries if request.deadline}:
+            await tx.value("bring_current", user_ids=list(overdue))
         ended = [
             (outcome, verdict["id"])
             for (_, outcome), verdict in zip(entries, verdicts, strict=True)
@@ -160,7 +162,7 @@ class Ledger:
             if any(map(is_other_policy, finished)):
                 raise _OtherTexts
             for verdict in finished:
-                if verdict["verdict"] != "finished":
+                if verdict["verdict"] not in {"finished", "patched"}:
                     raise Contradiction(f"a new record was {verdict['verdict']} instead of finished")
         return verdicts
 
@@ -188,6 +190,7 @@ class Ledger:
             max_tokens=column([each.max_tokens for each in requests]),
             rates=column([_rates(each) for each in requests]),
             pending_for=self._pending_for,
+            deadlines=column([each.deadline for each in requests]),
             **await self._keeping.starts(database, requests),
         )
         self._keeping.learn(requests, verdicts)
@@ -219,6 +222,7 @@ class Ledger:
             trusted=[each.trusted for each in outcomes],
             completed_at=column([each.completed_at for each in outcomes]),
             measure=measure,
+            refunded=column([each.refunded for each in outcomes]),
             **await self._keeping.finishes(database, outcomes),
         )
         self._keeping.learn(outcomes, verdicts)

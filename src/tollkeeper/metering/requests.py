@@ -34,6 +34,7 @@ def reference(text: str) -> UUID | str:
 class NewRequest(msgspec.Struct, frozen=True):
     """A chat request that wants to begin. ``started_at`` is given for past ones only, which are never refused.
 
+    ``deadline`` is when one of those expired where it was recorded, because nobody had finished it by then.
     ``told_origin``: address and browser as a service told them, not as they were seen.
     """
 
@@ -54,6 +55,7 @@ class NewRequest(msgspec.Struct, frozen=True):
     user_agent: str | None = None
     told_origin: tuple[str | None, str | None] = (None, None)
     started_at: datetime | None = None
+    deadline: datetime | None = None
 
     def by(self, user_id: UUID) -> NewRequest:
         """The same of another user."""
@@ -90,7 +92,8 @@ class Started(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """How a request ended, or (without ``status``) a rating or a response that comes later.
 
-    ``trusted`` outcomes come from services: their cost counts and their failures give the unit back.
+    ``trusted`` outcomes come from services: their cost counts and their failures give the unit back. ``refunded`` says
+    of a past failure whether it did so where it was recorded.
     """
 
     user_id: UUID
@@ -112,6 +115,7 @@ class Outcome(msgspec.Struct, frozen=True):
     rated: bool = False
     rating: int | None = None
     completed_at: datetime | None = None
+    refunded: bool | None = None
 
     def payload_hash(self) -> bytes:
         """Tell this outcome from another of the same request."""

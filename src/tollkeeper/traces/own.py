@@ -1,7 +1,8 @@
 """Our own export: one JSON object a line, a request as the API shows it and what the API keeps back.
 
-That is ``user`` (an e-mail address), ``ipAddress``, ``userAgent``, ``metadata``, ``unitPrices`` and the sub-kinds
-``tokensCached``, ``tokensCacheWrite`` and ``tokensReasoning``. Only ``status`` and ``startedAt`` have to be there.
+That is ``user`` (an e-mail address), ``ipAddress``, ``userAgent``, ``metadata``, ``unitPrices``, ``refunded`` (whether
+a failure gave its unit back) and the sub-kinds ``tokensCached``, ``tokensCacheWrite`` and ``tokensReasoning``. Only
+``status`` and ``startedAt`` have to be there.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class ExportedRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True
     error_message: str | None = None
     error_code: Name | None = None
     late: bool = False
+    refunded: bool | None = None
     tokens_used: Count | None = None
     tokens_input: Count | None = None
     tokens_output: Count | None = None
@@ -88,16 +90,17 @@ def read(source: Source, starting_at: datetime) -> Iterator[PastRequest]:  # noq
 def _request(row: Row) -> PastRequest:
     given = _decoded(row)
     _check_texts(row, given)
+    started_at, completed_at = _times(row, given)
     whole = given.tokens_input is None and given.tokens_output is None
     own_id = _own_id(given.id)
     return PastRequest(
         row=row.number,
         id=own_id,
         fingerprint=row.fingerprint if own_id is None else hashlib.sha256(own_id.bytes).digest(),
-        started_at=given.started_at.astimezone(UTC),
+        started_at=started_at,
         status=given.status,
         duration_ms=given.duration,
-        completed_at=given.completed_at.astimezone(UTC) if given.completed_at else None,
+        completed_at=completed_at,
         model=given.model,
         tokens_used=given.tokens_used if whole else None,
         input_tokens=given.tokens_input,
@@ -118,6 +121,7 @@ def _request(row: Row) -> PastRequest:
         error_message=given.error_message,
         error_code=given.error_code,
         late=given.late,
+        refunded=given.refunded,
         rating=given.user_rating,
         user=given.user,
         ip_address=given.ip_address,
@@ -125,6 +129,24 @@ def _request(row: Row) -> PastRequest:
         metadata=given.metadata,
         unit_prices=_checked_prices(row, given.unit_prices),
     )
+
+
+def _times(row: Row, given: ExportedRequest) -> tuple[datetime, datetime | None]:
+    """Give when it began and when it ended, if it is told: not before that, and not after now."""
+    started_at = _in_utc(row, "startedAt", given.started_at)
+    completed_at = _in_utc(row, "completedAt", given.completed_at) if given.completed_at else None
+    if completed_at is not None and completed_at < started_at:
+        raise row.faulty("completedAt", "must not be before startedAt")
+    if completed_at is not None and completed_at > datetime.now(UTC):
+        raise row.faulty("completedAt", "lies in the future")
+    return started_at, completed_at
+
+
+def _in_utc(row: Row, name: str, at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise row.faulty(name, "must lie in a year that UTC can name, 1 to 9999") from None
 
 
 def _own_id(text: str | None) -> UUID | None:

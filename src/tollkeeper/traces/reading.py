@@ -74,6 +74,8 @@ class PastRequest:
     error_message: str | None = None
     error_code: str | None = None
     late: bool = False
+    refunded: bool | None = None
+    """Whether a failure gave its unit of the plan back, in our own export."""
     rating: int | None = None
     user: str | None = None
     """An e-mail address; only our own export has one."""

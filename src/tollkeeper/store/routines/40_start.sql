@@ -10,6 +10,8 @@ CREATE OR REPLACE FUNCTION tk_key(p_user uuid, p_namespace text, p_key text) RET
 -- As it was called before: with another parameter it is another function, and a call could mean either.
 DROP FUNCTION IF EXISTS tk_start(uuid[], text[], text[], text[], bytea[], timestamptz[], text[], text[], text[], text[], text[], text[],
                                  bigint[], bigint[], jsonb[], jsonb[], text[], text[], interval);
+DROP FUNCTION IF EXISTS tk_start(uuid[], text[], text[], text[], bytea[], timestamptz[], text[], text[], text[], text[], text[], text[],
+                                 bigint[], bigint[], jsonb[], jsonb[], text[], text[], interval, text[]);
 
 CREATE OR REPLACE FUNCTION tk_start(
     p_users          uuid[],
@@ -31,7 +33,8 @@ CREATE OR REPLACE FUNCTION tk_start(
     p_ip_addresses   text[],
     p_user_agents    text[],
     p_pending_for    interval,      -- how long until an unfinished request expires
-    p_kept           text[] DEFAULT NULL  -- for which text policy of a plan the texts are fit, or any; null: all
+    p_kept           text[] DEFAULT NULL,  -- for which text policy of a plan the texts are fit, or any; null: all
+    p_deadlines      timestamptz[] DEFAULT NULL  -- when past requests expired that nobody finished in time; null: from now on
 ) RETURNS TABLE (
     verdict    text,
     id         uuid,
@@ -52,6 +55,7 @@ CREATE OR REPLACE FUNCTION tk_start(
 DECLARE
     v_now       timestamptz := tk_lock(p_users);
     v_size      integer := cardinality(p_users);
+    v_due_at    timestamptz := v_now + p_pending_for;
     -- one element for each item
     v_decided   tk_decision[] := array_fill(ROW('unknown-user', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
                                                 NULL, NULL, NULL)::tk_decision, ARRAY[v_size]);
@@ -81,6 +85,9 @@ DECLARE
     v_day       date;
     v_user      uuid;
 BEGIN
+    IF p_deadlines IS NOT NULL THEN
+        v_due_at := least(v_due_at, (SELECT min(d.at) FROM unnest(p_deadlines) AS d (at)));
+    END IF;
     IF v_named THEN
         SELECT array_agg(coalesce(k.request_id, k2.request_id, k3.request_id) ORDER BY o.ord),
                array_agg(coalesce(k.payload_hash, k2.payload_hash, k3.payload_hash) ORDER BY o.ord),
@@ -199,7 +206,8 @@ BEGIN
                 v_seen := v_seen || ARRAY['r' || p_keys[i.ord], 'i' || p_idempotency[i.ord], 'm' || p_imports[i.ord]];
             END IF;
             v_used[n] := u;
-            v_decided[i.ord] := ROW(v_verdict, tk_uuid7(v_at), v_at, greatest(v_at, v_now) + p_pending_for, v_day, u.plan_name,
+            v_decided[i.ord] := ROW(v_verdict, tk_uuid7(v_at), v_at,
+                                    coalesce(p_deadlines[i.ord], greatest(v_at, v_now) + p_pending_for), v_day, u.plan_name,
                                     u.version, i.tokens, v_nano, v_rate,
                                     tk_limits(u.version, u.day_requests, u.month_requests, u.month_tokens + u.reserved_tokens,
                                               u.month_cost_nanos + u.reserved_nanos, u.pending_requests, u),
@@ -237,7 +245,7 @@ BEGIN
                reserved_nanos   = a.reserved_nanos,
                minute_starts_at = a.minute_starts_at,
                minute_requests  = a.minute_requests,
-               due_at           = least(w.due_at, v_now + p_pending_for),
+               due_at           = least(w.due_at, v_due_at),
                updated_at       = v_now
           FROM unnest(v_used) AS a
          WHERE w.user_id = a.user_id AND w.user_id = ANY (p_users);

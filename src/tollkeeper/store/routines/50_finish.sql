@@ -4,6 +4,9 @@
 DROP FUNCTION IF EXISTS tk_finish(uuid[], uuid[], text[], bytea[], text[], text[], text[], text[], jsonb[], bigint[], bigint[], bigint[],
                                   bigint[], bigint[], bigint[], bigint[], bigint[], boolean[], smallint[], boolean[], timestamptz[],
                                   boolean);
+DROP FUNCTION IF EXISTS tk_finish(uuid[], uuid[], text[], bytea[], text[], text[], text[], text[], jsonb[], bigint[], bigint[], bigint[],
+                                  bigint[], bigint[], bigint[], bigint[], bigint[], boolean[], smallint[], boolean[], timestamptz[],
+                                  boolean, text[], bytea[]);
 
 CREATE OR REPLACE FUNCTION tk_finish(
     p_users        uuid[],
@@ -29,7 +32,8 @@ CREATE OR REPLACE FUNCTION tk_finish(
     p_completed_at timestamptz[], -- of past requests; null: now
     p_measure      boolean,       -- of past requests a missing duration stays unknown
     p_kept         text[] DEFAULT NULL,  -- for which text policy of a plan the texts are fit; null: all
-    p_response_hashes bytea[] DEFAULT NULL  -- of responses as they were sent, where what comes here is not that
+    p_response_hashes bytea[] DEFAULT NULL,  -- of responses as they were sent, where what comes here is not that
+    p_refunded     boolean[] DEFAULT NULL  -- whether a failure gave the unit back where it was recorded; null: as here
 ) RETURNS SETOF tk_verdict
     LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan
@@ -117,7 +121,7 @@ BEGIN
                coalesce(p.model, p.old_model) AS final_model,
                coalesce(p_completed_at[p.ord], greatest(v_now, p.started_at)) AS ended_at,
                p.verdict = 'finished' AND p.old_status = 'failed' AS late,
-               p.verdict = 'finished' AND p.status = 'failed' AND p.trusted AND p.refunds AS refunded,
+               p.verdict = 'finished' AND p.status = 'failed' AND coalesce(p_refunded[p.ord], p.trusted AND p.refunds) AS refunded,
                CASE WHEN p.reported IS NOT NULL AND (p.trusted OR p.computed IS NULL) THEN p.reported ELSE p.computed END AS cost,
                CASE WHEN p.reported IS NOT NULL AND (p.trusted OR p.computed IS NULL) THEN 'reported'
                     WHEN p.computed IS NOT NULL THEN 'computed' ELSE 'unpriced' END AS source,
