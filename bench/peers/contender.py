@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import signal
 from abc import ABC, abstractmethod
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
 import aiohttp
+import asyncpg
 
 from bench.course import Course, asked, renamed
 from bench.peers.kept import Way
 from bench.peers.sender import Sending
+from bench.peers.settling import Count
 from bench.programs import Failed
 
 
@@ -50,6 +53,8 @@ class Contender(ABC):
     settings: ClassVar[list[str]]
     senders: ClassVar[dict[Way, tuple[int, int]]]
     """For each way to send: how many at once, and how many requests in a call."""
+    counted: ClassVar[str]
+    """The SQL that counts the requests in its database."""
 
     def __init__(self, here: Course, database: str) -> None:
         self.here = here
@@ -65,10 +70,6 @@ class Contender(ABC):
         """Say how it is sent requests."""
 
     @abstractmethod
-    async def stored(self) -> int:
-        """Count the requests in its database."""
-
-    @abstractmethod
     async def stored_of(self, ids: list[str]) -> int:
         """Count those of the requests that are in its database."""
 
@@ -79,6 +80,23 @@ class Contender(ABC):
     @abstractmethod
     async def summary(self, session: aiohttp.ClientSession, running: Running, since: datetime) -> Totals:
         """Ask for requests, tokens and cost since then, in all and by model."""
+
+    async def before_read(self, session: aiohttp.ClientSession, running: Running) -> int:  # noqa: ARG002 - see ours.py
+        """See to it that an answer kept from the last read is none to the next; give how many requests that added."""
+        return 0
+
+    async def stored(self) -> int:
+        """Count the requests in its database."""
+        return await self.value(self.counted)
+
+    @asynccontextmanager
+    async def counting(self) -> AsyncGenerator[Count]:
+        """Count them again and again, on one connection."""
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            yield lambda: connection.fetchval(self.counted)
+        finally:
+            await connection.close()
 
     async def value(self, sql: str, *arguments: object) -> Any:
         """Ask the database for one value."""

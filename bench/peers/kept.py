@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -70,11 +71,28 @@ class Summary(msgspec.Struct, rename="camel"):
         return statistics.median(self.milliseconds)
 
 
+class Taken(msgspec.Struct, rename="camel"):
+    """When, on what and how figures were taken."""
+
+    at: str
+    machine: dict[str, Any]
+    in_turn: list[str]
+    """Who was measured in one run, taking turns; one name if it was alone."""
+    rounds: int
+    seconds: float
+    """Of each round."""
+    users: int
+    reads: int
+    settle_seconds: float
+    """How long at most we waited until what was acknowledged was stored."""
+
+
 class Contended(msgspec.Struct, rename="camel"):
     """All about one contender."""
 
     name: str
     version: str
+    taken: Taken
     acknowledgement: str
     read: str
     settings: list[str]
@@ -82,23 +100,28 @@ class Contended(msgspec.Struct, rename="camel"):
     killed: Killed | None = None
     summaries: list[Summary] = []
     failures: list[str] = []
+    remarks: list[str] = []
+    """What was otherwise than the page says; written by hand when the measuring was changed and this was kept."""
 
 
 class Peers(msgspec.Struct, rename="camel"):
     """The whole file."""
 
-    taken_at: str
-    machine: dict[str, Any]
-    settings: dict[str, Any]
     contenders: list[Contended]
 
 
-def read(path: Path = FILE) -> Peers | None:
-    """Read what was measured before, if anything was."""
+def read(path: Path = FILE) -> Peers:
+    """Read what was measured before."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Peers)
     except FileNotFoundError:
-        return None
+        return Peers([])
+
+
+def joined(before: Peers, now: Peers, order: Sequence[str]) -> Peers:
+    """Put what was measured now in the place of what was before; who was not measured keeps what it had."""
+    known = {each.name: each for each in before.contenders + now.contenders}
+    return Peers([known[name] for name in order if name in known])
 
 
 def write(peers: Peers, path: Path = FILE) -> None:

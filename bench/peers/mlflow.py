@@ -55,9 +55,6 @@ class MLflow(Tracing):
             await until_ready(port, process, "/health", _START_SECONDS)
             yield Running(port, process.pid)
 
-    async def stored(self) -> int:
-        return await self.value("SELECT count(*) FROM spans")
-
     async def stored_of(self, ids: list[str]) -> int:
         return await self.value("SELECT count(*) FROM spans WHERE trace_id = ANY($1)", [f"tr-{each}" for each in ids])
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.metadata import version
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import aiohttp
 
+from bench.bodies import real_requests
 from bench.course import Course
 from bench.peers.contender import Contender, Running, Totals
 from bench.peers.kept import Way
@@ -34,9 +35,12 @@ class Ours(Contender):
         "64 senders of start and finish, two calls a request; or 2 senders of `track/batch`, 512 finished ones a call",
     ]
     senders: ClassVar[dict[Way, tuple[int, int]]] = {"single": (64, 1), "batch": (2, 512)}
+    counted: ClassVar[str] = "SELECT count(*) FROM request_analytics"
 
     def __init__(self, here: Course, database: str) -> None:
         super().__init__(here, database)
+        # It runs on the course's own database.
+        self.dsn = here.addresses.owner
         self._filled = 0
 
     @asynccontextmanager
@@ -53,13 +57,13 @@ class Ours(Contender):
             users=self.here.users,
         )  # fmt: skip
 
-    async def stored(self) -> int:
-        return await self.here.value("SELECT count(*) FROM request_analytics")
-
     async def stored_of(self, ids: list[str]) -> int:
-        return await self.here.value("SELECT count(*) FROM request_analytics WHERE request_id = ANY($1::uuid[])", ids)
+        return await self.value("SELECT count(*) FROM request_analytics WHERE request_id = ANY($1::uuid[])", ids)
 
     async def fill(self, running: Running, requests: int) -> None:
+        if not self._filled:
+            # On a plan without limits, as all users here: it goes on tracking.
+            await self.value("SELECT tk_add_user($1, 'enterprise', 'UTC')", _READER)
         sending = self.sending(running, "batch", _FILL_SECONDS)
         sending.users, sending.days, sending.most = [_READER], _DAYS, requests - self._filled
         sent = await send(sending)
@@ -68,12 +72,26 @@ class Ours(Contender):
             raise Failed(f"{self._filled} requests were taken where {requests} were sent: {sent.refused}")
         await self.here.all("VACUUM ANALYZE")
 
+    async def before_read(self, session: aiohttp.ClientSession, running: Running) -> int:
+        """Track a request: a dashboard in which nothing changed is answered from memory."""
+        real = real_requests()[0]
+        started = await self._told(session, running, "POST", "/api/chat/track", real.started())
+        await self._told(session, running, "PUT", "/api/chat/track", {"requestId": started["id"], **real.finished()})
+        self._filled += 1
+        return 1
+
     async def summary(self, session: aiohttp.ClientSession, running: Running, since: datetime) -> Totals:
         del since  # the dashboard is about all time and the last 30 days
-        url = f"http://127.0.0.1:{running.port}/api/user/dashboard"
-        headers = {"Authorization": f"Bearer {self.here.key}", "Tollkeeper-User": _READER}
-        async with session.get(url, headers=headers) as answer:
-            told = await answer.json()
-            if answer.status != 200:
-                raise Failed(f"{url} answered {answer.status}: {told}")
+        told = await self._told(session, running, "GET", "/api/user/dashboard")
         return Totals(told["metrics"]["totalRequests"], told["metrics"]["totalTokensUsed"])
+
+    async def _told(
+        self, session: aiohttp.ClientSession, running: Running, method: str, path: str, body: object = None
+    ) -> Any:
+        url = f"http://127.0.0.1:{running.port}{path}"
+        headers = {"Authorization": f"Bearer {self.here.key}", "Tollkeeper-User": _READER}
+        async with session.request(method, url, headers=headers, json=body) as answer:
+            told = await answer.json()
+            if answer.status not in (200, 201):
+                raise Failed(f"{method} {path} answered {answer.status}: {told}")
+        return told

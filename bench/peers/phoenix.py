@@ -65,9 +65,6 @@ class Phoenix(Tracing):
             await until_ready(port, process, "/healthz", _START_SECONDS)
             yield Running(port, process.pid)
 
-    async def stored(self) -> int:
-        return await self.value("SELECT count(*) FROM spans")
-
     async def stored_of(self, ids: list[str]) -> int:
         return await self.value(
             "SELECT count(*) FROM spans AS s JOIN traces AS t ON t.id = s.trace_rowid WHERE t.trace_id = ANY($1)", ids

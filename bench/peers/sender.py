@@ -47,7 +47,8 @@ class Sending(msgspec.Struct, kw_only=True):
     days: int = 0
     """Spread the requests' times over the last so many days; 0: they happen now."""
     ids_to: str = ""
-    """A file for the ids of what was acknowledged, one a line: trace ids, or tollkeeper's ids."""
+    """A file for the ids of what was acknowledged, one a line: trace ids, or tollkeeper's ids. It is there,
+    still empty, from the first acknowledgement on."""
 
 
 class Sent(msgspec.Struct, kw_only=True):
@@ -169,8 +170,7 @@ class _Crew:
             count = min(self._sending.batch, self._left)
             self._left -= count
             try:
-                self.ids += await self._exchange(line, count)
-                self.last_at = time.perf_counter()
+                self._acknowledged(await self._exchange(line, count))
             except _Refused as refused:
                 self._left += count
                 self.refused[str(refused.status) if refused.status else "connection lost"] += 1
@@ -178,6 +178,12 @@ class _Crew:
                     return
                 await asyncio.sleep(_BACK_OFF_SECONDS)
         wire.close()
+
+    def _acknowledged(self, ids: list[str]) -> None:
+        self.last_at = time.perf_counter()
+        if self._sending.ids_to and not self.ids:
+            Path(self._sending.ids_to).touch()
+        self.ids += ids
 
 
 def _nobody_asked(wire: Wire, status: int, answer: bytes) -> None:
@@ -190,8 +196,12 @@ async def run(sending: Sending) -> Sent:
     wires = await connected(sending.port, sending.senders, _nobody_asked)
     began = time.perf_counter()
     deadline = began + sending.seconds
-    async with asyncio.timeout(sending.seconds + _PATIENCE_SECONDS):
-        await asyncio.gather(*(crew.work(wire, deadline) for wire in wires))
+    try:
+        async with asyncio.timeout(sending.seconds + _PATIENCE_SECONDS):
+            await asyncio.gather(*(crew.work(wire, deadline) for wire in wires))
+    except TimeoutError:
+        # What is written here stands on the page of figures.
+        sys.exit(f"a call had no answer {_PATIENCE_SECONDS:.0f} s after the end of the load")
     if sending.ids_to:
         await asyncio.to_thread(Path(sending.ids_to).write_text, "\n".join(crew.ids), "ascii")
     return Sent(acknowledged=len(crew.ids), seconds=max(crew.last_at, began) - began, refused=dict(crew.refused))

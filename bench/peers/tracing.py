@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from bench.peers.copies import Table, repeat
 from bench.peers.kept import Way
 from bench.peers.sender import Sending
 from bench.peers.sent import send
+from bench.peers.settling import settled
 from bench.programs import ROOT, Failed
 from bench.rivals import installing
 
@@ -43,6 +42,7 @@ class Tracing(Contender):
     # 512 is what OpenTelemetry's batch exporter sends at most in a call.
     senders: ClassVar[dict[Way, tuple[int, int]]] = {"single": (64, 1), "batch": (4, 512)}
     headers: ClassVar[dict[str, str]] = {}
+    counted: ClassVar[str] = "SELECT count(*) FROM spans"
 
     def __init__(self, here: Course, database: str) -> None:
         super().__init__(here, database)
@@ -73,8 +73,7 @@ class Tracing(Contender):
         sending = self.sending(running, "batch", _FILL_SECONDS)
         sending.batch, sending.most, sending.days = 100, self._originals, _DAYS
         await send(sending)
-        deadline = time.monotonic() + _FILL_SECONDS
-        while (found := await self.stored()) != self._originals:
-            if time.monotonic() > deadline:
-                raise Failed(f"{self.name} stored {found} of {self._originals} requests in {_FILL_SECONDS:.0f} s")
-            await asyncio.sleep(0.2)
+        async with self.counting() as count:
+            found, _ = await settled(count, self._originals, _FILL_SECONDS)
+        if found != self._originals:
+            raise Failed(f"{self.name} stored {found} of {self._originals} requests in {_FILL_SECONDS:.0f} s")
