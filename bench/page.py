@@ -55,12 +55,18 @@ def text(kept: Kept, measures: Sequence[Measure], notes: Mapping[str, str], besi
 
 
 def _table(seen: Sequence[tuple[str, Measured]]) -> Iterator[str]:
-    yield "| what | against | bar | seen | |"
-    yield "|---|---|---|---|---|"
+    yield "| what | against | bar | seen | | taken |"
+    yield "|---|---|---|---|---|---|"
     for name, measured in seen:
         for line in measured.comparisons:
             bar = f"{line.sense} {line.bar:g}"
-            yield f"| [{line.what}](#{name}) | {line.against} | {bar} | {_told(measured.seen(line))} |"
+            seen_in = _told(measured.seen(line))
+            yield f"| [{line.what}](#{name}) | {line.against} | {bar} | {seen_in} | {_taken(measured)} |"
+
+
+def _taken(measured: Measured) -> str:
+    """Say when, and of which commit: they may differ from line to line."""
+    return f"{measured.taken_at[:10]}, `{measured.machine.get('commit', '')}`"
 
 
 def _told(seen: Seen | None) -> str:

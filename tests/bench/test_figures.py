@@ -20,7 +20,14 @@ BOUND = Comparison("memory", "(MB)", "<=", 120, "ours")
 def measured(ours: list[float | None], theirs: list[float | None]) -> Measured:
     curve = [(50.0, 1.0), (90.0, 2.0), (99.0, 4.0), (99.9, 20.0)]
     contenders = [Contender("ours", "ms", ours, [curve]), Contender("theirs", "ms", theirs, [curve])]
-    return Measured("A & B", contenders, [LINE, BOUND], {"users": 1000, "byClients": {"4": 1.5}})
+    return Measured(
+        "A & B",
+        contenders,
+        [LINE, BOUND],
+        {"users": 1000, "byClients": {"4": 1.5}},
+        taken_at="2026-11-28 10:00 UTC",
+        machine={"commit": "abc"},
+    )
 
 
 def seen(line: Comparison, ours: list[float | None], theirs: list[float | None]) -> Seen:
@@ -63,7 +70,8 @@ def test_figures_that_were_written_are_read_again(tmp_path: Path) -> None:
 
 def test_the_page_tells_each_bar_and_what_falls_short() -> None:
     text = page.text(Kept({"pairs": measured([10, 10], [10, 10])}), ALL, {"pairs": "A note.", "summary": "In short."})
-    assert "| [pairs/s](#pairs) | pgbench | >= 2 | **1.00** (1.00 to 1.00) | **not met**, in 0 of 2 rounds |" in text
+    row = "| [pairs/s](#pairs) | pgbench | >= 2 | **1.00** (1.00 to 1.00) | **not met**, in 0 of 2 rounds |"
+    assert f"{row} 2026-11-28, `abc` |" in text
     assert "- pairs/s, against pgbench: 1.00, and the bar is >= 2." in text
     assert "In short." in text
     assert "A note." in text
