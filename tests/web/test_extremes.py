@@ -33,6 +33,11 @@ trial_days = 14
 self_service = true
 """
 _OF_EACH: Final = 3
+# What is said on hover in the middle of an element, whatever lies above it there.
+_UNDER_THE_POINTER: Final = """cell => {
+  const { x, y, width, height } = cell.getBoundingClientRect();
+  return document.elementFromPoint(x + width / 2, y + height / 2)?.closest("[title]")?.title;
+}"""
 _LARGEST: Final = 123_456_789_012
 _ENDED = {"status": "completed", "tokensInput": _LARGEST, "tokensOutput": _LARGEST, "duration": 86_399_999}
 # As much as is written out.
@@ -168,3 +173,16 @@ async def test_a_plan_of_a_long_name_hides_no_column_of_users(
         assert _PLAN in await plan.evaluate(_SAID_ON_HOVER)
         await visitor.page.set_viewport_size({"width": 390, "height": 900})
         await expect(visitor.page.locator("main").get_by_text("operator", exact=True)).to_be_in_viewport(ratio=0.9)
+
+
+async def test_a_short_figure_tells_the_whole_under_the_pointer_and_still_opens_its_row(
+    chromium: Browser, world: Served, signed_in: StorageState
+) -> None:
+    async with visiting(chromium, world, width=1440, signed_in=signed_in) as visitor:
+        await visitor.open("/admin/users")
+        cell = visitor.page.locator("main tbody td[data-number][data-told]").first
+        told = await cell.get_attribute("title")
+        assert told
+        assert await cell.evaluate(_UNDER_THE_POINTER) == told
+        await cell.click()
+        await visitor.page.wait_for_url("**/admin/users/*")

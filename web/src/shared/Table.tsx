@@ -1,4 +1,4 @@
-import { memo, type ReactNode } from "react";
+import { type MouseEvent, memo, type ReactNode } from "react";
 import styles from "./Table.module.css";
 
 export interface Column<Row> {
@@ -71,9 +71,10 @@ export function Table<Row>(props: TableProps<Row>) {
 /** Drawn once: of thousands that are there, only new ones are work. */
 const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: readonly Column<unknown>[] }) {
   return (
-    <tr>
+    <tr onClick={openWhole}>
       {columns.map(({ label, of, kind, isExtra, isSoft, title, unit, before, isNone }) => {
         const content = of(row);
+        const told = title?.(row);
         return (
           <td
             key={label}
@@ -82,7 +83,8 @@ const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: rea
             data-none={holds(isNone, row)}
             data-before={before}
             data-unit={typeof unit === "function" ? unit(row) : unit}
-            title={title?.(row) ?? (typeof content === "string" ? content : undefined)}
+            data-told={told !== undefined || undefined}
+            title={told ?? (typeof content === "string" ? content : undefined)}
           >
             {content}
           </td>
@@ -91,6 +93,14 @@ const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: rea
     </tr>
   );
 });
+
+/** Cells with more to tell lie above the link of their row, else no pointer would find them: they pass on a click. */
+function openWhole(event: MouseEvent<HTMLTableRowElement>) {
+  if (event.target instanceof Element && event.target.closest("a, button, input") === null) {
+    const whole = event.currentTarget.querySelector(`.${styles.whole}`);
+    whole?.dispatchEvent(new globalThis.MouseEvent("click", event.nativeEvent));
+  }
+}
 
 const marks = (kind: Column<never>["kind"], isExtra: boolean | undefined) => ({
   "data-wide": kind === "wide" || undefined,
