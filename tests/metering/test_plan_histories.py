@@ -169,7 +169,9 @@ class PlanMachine(RuleBasedStateMachine):
         before = self._used()
         request: Request = data.draw(st.sampled_from([each for each in self.oracle.requests if not each.is_finished]))
         self.oracle.finish(request, status, used, trusted=trusted)
-        for user, id_ in zip(self.users, self.ids[self.oracle.requests.index(request)], strict=True):
+        # Not by what it is equal to: others of the same instant may be.
+        place = next(place for place, each in enumerate(self.oracle.requests) if each is request)
+        for user, id_ in zip(self.users, self.ids[place], strict=True):
             outcome = an_outcome(user, id_, status, tokens_input=0, tokens_output=used, trusted=trusted)
             self.wait(self.house.ledger.finish(outcome))
         # Within a window requests go down by what was refunded, and by nothing else.
