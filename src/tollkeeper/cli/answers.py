@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, cast
 
 import msgspec
 from cyclopts import Parameter
@@ -99,7 +100,7 @@ class Answer:
 def speak(answer: Answer, *, as_json: bool) -> int:
     """Print an answer; gives the exit code."""
     if as_json:
-        sys.stdout.buffer.write(_encode(answer.document) + b"\n")
+        sys.stdout.buffer.write(_json(answer.document))
         sys.stdout.buffer.flush()
     else:
         print(_harmless(answer.text), flush=True)
@@ -118,7 +119,7 @@ def complain(error: TollkeeperError, *, as_json: bool) -> int:
     if as_json:
         problem = {"type": f"/problems/{error.slug}", "title": error.title, "status": int(error.status)}
         document = problem | {"detail": error.detail} | error.fields
-        sys.stdout.buffer.write(_encode(document) + b"\n")
+        sys.stdout.buffer.write(_json(document))
         sys.stdout.buffer.flush()
     else:
         lines = "\n  ".join(" ".join(line.split()) for line in _lines(error))
@@ -175,6 +176,27 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+def _json(document: Any) -> bytes:
+    """Write a document and its line's end."""
+    try:
+        return _encode(document) + b"\n"
+    except UnicodeEncodeError:
+        return _encode(_in_utf_8(msgspec.to_builtins(document, builtin_types=(Decimal,)))) + b"\n"
+
+
+def _in_utf_8(value: Any) -> Any:
+    """Show the bytes of names that are not UTF-8, of files and of arguments, as ``\\xfc``."""
+    match value:
+        case str():
+            return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        case list() | tuple():
+            return [_in_utf_8(each) for each in cast("Iterable[Any]", value)]
+        case dict():
+            return {name: _in_utf_8(each) for name, each in cast("dict[Any, Any]", value).items()}
+        case _:
+            return value
+
+
 def _harmless(text: str) -> str:
     """Let nothing that users wrote control the terminal that shows it."""
-    return "".join(each if each.isprintable() or each == "\n" else f"\\x{ord(each):02x}" for each in text)
+    return "".join(each if each.isprintable() or each == "\n" else f"\\x{ord(each):02x}" for each in _in_utf_8(text))
