@@ -185,7 +185,7 @@ def _json(document: Any) -> bytes:
 
 
 def _in_utf_8(value: Any) -> Any:
-    """Show the bytes of names that are not UTF-8, of files and of arguments, as ``\\xfc``."""
+    r"""Show the bytes of names that are not UTF-8, of files and of arguments, as ``\xfc``."""
     match value:
         case str():
             return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
