@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, cast
+from typing import Annotated, Any, BinaryIO, ClassVar, Final, cast
 
 import msgspec
 from cyclopts import Parameter
@@ -27,12 +28,14 @@ __all__ = [
     "Misused",
     "Nowhere",
     "Paged",
+    "Unheard",
     "camel",
     "complain",
     "counted",
     "remark",
     "shown",
     "speak",
+    "standard_output",
     "table",
     "told_at",
 ]
@@ -60,6 +63,10 @@ class Nowhere(Misused):
 
     slug: ClassVar[str] = "no-service"
     title: ClassVar[str] = "There is no service"
+
+
+class Unheard(TollkeeperError):
+    """Standard output takes no answer; ``detail`` tells why, beside it."""
 
 
 @Parameter(name="*")
@@ -99,19 +106,28 @@ class Answer:
 
 def speak(answer: Answer, *, as_json: bool) -> int:
     """Print an answer; gives the exit code."""
-    if as_json:
-        sys.stdout.buffer.write(_json(answer.document))
-        sys.stdout.buffer.flush()
-    else:
-        print(_harmless(answer.text), flush=True)
-        if answer.note:
-            print(_harmless(answer.note), file=sys.stderr, flush=True)
+    with standard_output() as output:
+        output.write(_json(answer.document) if as_json else _text(answer.text))
+    if answer.note and not as_json:
+        _beside(answer.note)
     return 0 if answer.ok else FAILED
 
 
 def remark(text: str) -> None:
     """Say something beside the answer, on standard error."""
-    print(f"tollkeeper: {_harmless(text)}", file=sys.stderr, flush=True)
+    _beside(f"tollkeeper: {text}")
+
+
+@contextmanager
+def standard_output() -> Generator[BinaryIO]:
+    """Give where answers go, and see that they get there; else ``Unheard``, or ``BrokenPipeError``."""
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unheard(f"standard output: {error.strerror}") from error
 
 
 def complain(error: TollkeeperError, *, as_json: bool) -> int:
@@ -119,8 +135,8 @@ def complain(error: TollkeeperError, *, as_json: bool) -> int:
     if as_json:
         problem = {"type": f"/problems/{error.slug}", "title": error.title, "status": int(error.status)}
         document = problem | {"detail": error.detail} | error.fields
-        sys.stdout.buffer.write(_json(document))
-        sys.stdout.buffer.flush()
+        with standard_output() as output:
+            output.write(_json(document))
     else:
         lines = "\n  ".join(" ".join(line.split()) for line in _lines(error))
         remark(lines)
@@ -174,6 +190,17 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def _beside(text: str) -> None:
+    """Say it on standard error; where that takes nothing the exit code has to do."""
+    with suppress(OSError):
+        print(_harmless(text), file=sys.stderr, flush=True)
+
+
+def _text(text: str) -> bytes:
+    """Write lines as the terminal reads them; what it has no letters for is escaped."""
+    return f"{_harmless(text)}\n".encode(sys.stdout.encoding, "backslashreplace")
 
 
 def _json(document: Any) -> bytes:

@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import secrets
-import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Annotated, Any, BinaryIO, Final, Literal, cast
 import msgspec
 from cyclopts import Parameter
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, standard_output
 from tollkeeper.cli.house import blaming, opened
 from tollkeeper.errors import Invalid
 from tollkeeper.metering import exporting
@@ -140,8 +139,8 @@ def _cell(value: Any) -> str:
 def _target(output: Path | None) -> Generator[BinaryIO]:
     """Open what is written to; ``Invalid`` names the file that cannot be."""
     if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with standard_output() as file:
+            yield file
         return
     with blaming(output):
         try:
