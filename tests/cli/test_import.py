@@ -7,6 +7,7 @@ import csv
 import gzip
 import itertools
 import json
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -213,6 +214,20 @@ def test_a_file_that_cannot_be_read_is_told_before_anything_is_booked(
     done = told("import", "burstgpt", FILES["azure"], "--user", "cut@example.com", "--json")
     assert (done.code, done.json["errors"][0]["field"]) == (1, "Timestamp")
     assert told("user", "show", "cut@example.com").code == 1
+
+
+def test_names_that_are_not_utf_8_are_told_escaped(told: Callable[..., Told], tmp_path: Path) -> None:
+    file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/l\xfctin.csv"))
+    file.write_bytes("TIMESTAMP,für\n1,2\n".encode("latin-1"))
+    words = ("import", "azure", file, "--user", "latin@example.com")
+    problem = told(*words, "--json").json
+    assert (problem["file"], problem["detail"]) == (
+        "l\\xfctin.csv",
+        "l\\xfctin.csv: file: is not UTF-8 (byte 12 of the header)",
+    )
+    assert told(*words).err == f"tollkeeper: {problem['detail']}\n"
+    file.write_bytes(FILES["azure"].read_bytes())
+    assert told(*words, "--json").json["file"] == "l\\xfctin.csv"
 
 
 def test_a_trace_may_begin_at_another_time(told: Callable[..., Told], tmp_path: Path) -> None:

@@ -84,10 +84,42 @@ def test_a_link_leads_to_a_port_that_can_be(told: Callable[..., Told], ada: str,
     assert (done.code, "--port" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize("words", [["plan", "apply"], ["price", "set"]])
+def test_a_file_that_cannot_be_read_is_named_as_it_was_given(
+    told: Callable[..., Told], tmp_path: Path, words: list[str]
+) -> None:
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes(b"# f\xfcr\n")
+    for file, why in (
+        (tmp_path / "nope.toml", "cannot be read: No such file or directory"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (latin, "is not UTF-8 (byte 4)"),
+    ):
+        done, problem = told(*words, file), told(*words, file, "--json").json
+        assert (done.code, done.out, done.err) == (1, "", f"tollkeeper: {file}: file: {why}\n")
+        assert (problem["type"], problem["status"], problem["file"]) == ("/problems/invalid", 422, str(file))
+        assert problem["errors"] == [{"field": "file", "message": why}]
+
+
 def test_a_file_that_cannot_be_written_is_named_as_it_was_given(told: Callable[..., Told], tmp_path: Path) -> None:
-    output = tmp_path / "none" / "all.jsonl"
-    done = told("export", "--output", output)
-    assert (done.code, done.err) == (1, f"tollkeeper: {output}: No such file or directory\n")
+    for output, why in (
+        (tmp_path / "none" / "all.jsonl", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+        (Path("/dev/full"), "No space left on device"),
+    ):
+        message = f"cannot be written: {why}"
+        words = ("export", "--format", "csv", "--output", output)
+        done, problem = told(*words), told(*words, "--json").json
+        assert (done.code, done.out, done.err) == (1, "", f"tollkeeper: {output}: --output: {message}\n")
+        assert (problem["type"], problem["status"], problem["file"]) == ("/problems/invalid", 422, str(output))
+        assert problem["errors"] == [{"field": "--output", "message": message}]
+
+
+def test_a_data_directory_that_cannot_be_is_not_fit_to_start(told: Callable[..., Told], tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    problem = told("migrate", "--data", file / "data", "--json").json
+    assert (problem["type"], problem["status"]) == ("/problems/misconfigured", 500)
 
 
 def test_one_is_not_told_as_many(told: Callable[..., Told], ada: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 
@@ -215,6 +216,34 @@ async def test_one_users_overflowing_totals_stop_nobody_else(service: Site) -> N
     assert {each["verdict"] for each in of_poor} == {"recorded"}
     assert "larger than can be counted" in of_rich[-1]["problem"]["detail"]
     assert await is_clean(service)
+
+
+async def test_what_makes_totals_too_large_is_named_as_it_was_sent(service: Site) -> None:
+    rich = await service.person()
+    costs = [10**9] * 922 + [337_203_685]  # cents, which leave less than one of the 63 bits of nano-USD
+    verdicts = await told(service, [ended(rich.email, cost=cost, completedAt=None) for cost in costs])
+    assert {each["verdict"] for each in verdicts} == {"recorded"}
+    by_service, most = service.as_service(rich.email), 10**9
+    for says, fields in (
+        ({"cost": most}, ["cost"]),
+        ({"cost": most, "tokensUsed": 3, "duration": 5}, ["tokensUsed", "cost", "duration"]),
+        ({"cost": most, "tokensOutput": 3}, ["tokensOutput", "cost"]),
+    ):
+        finish = {"requestId": (await service.start(rich))["requestId"], "status": "completed"} | says
+        alone = await service.call("PUT", "/api/chat/track", by=by_service, says=finish)
+        assert (alone.status, _blamed(alone.json)) == (422, fields)
+        (one,) = await told(service, [{"user": rich.email, "prompt": "x", "status": "completed"} | says])
+        assert _blamed(one["problem"]) == fields
+    for says, field in (({"prompt": "x", "maxTokens": 10**12}, "maxTokens"), ({"prompt": "x" * 10_000}, "prompt")):
+        says |= {"model": "gpt-4"}
+        alone = await service.call("POST", "/api/chat/track", by=by_service, says=says)
+        rehearsed = await service.call("POST", "/api/chat/track?dryRun=true", by=by_service, says=says)
+        (one,) = await told(service, [{"user": rich.email} | says])
+        assert [_blamed(each) for each in (alone.json, rehearsed.json["problem"], one["problem"])] == [[field]] * 3
+
+
+def _blamed(problem: Any) -> list[str]:
+    return [each["field"] for each in problem["errors"]]
 
 
 async def test_a_locked_user_keeps_only_their_own_items_waiting(service: Site, alice: Person, bob: Person) -> None:

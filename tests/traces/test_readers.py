@@ -315,6 +315,17 @@ def test_a_file_that_is_not_of_its_format_is_refused_at_once(
     assert caught.value.fields["errors"][0]["field"] == field
 
 
+@pytest.mark.parametrize(
+    ("name", "encoding", "place"),
+    [("Zeit für", "latin-1", 7), ("Zeit", "utf-16", 1), ("Zeit", "utf-16-le", 2), ("Zeit", "utf-16-be", 1)],
+)
+def test_a_table_that_is_not_utf_8_is_told_so(written: Written, name: str, encoding: str, place: int) -> None:
+    path = written(f"{name},ContextTokens\r\n1,2\r\n".encode(encoding))
+    with pytest.raises(Invalid) as caught:
+        read("azure", path)
+    assert caught.value.detail == f"trace: file: is not UTF-8 (byte {place} of the header)"
+
+
 def test_a_missing_file_and_a_damaged_one_are_told(written: Written, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"cannot be read: .*No such file"):
         next(read("mooncake", tmp_path / "nowhere"))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cyclopts import App, CycloptsError
 
-from tollkeeper.cli.answers import Answer, Common, Misused, complain, speak
+from tollkeeper.cli.answers import Answer, Common, Misused, Unheard, complain, speak
 from tollkeeper.cli.typed import as_typed
 from tollkeeper.errors import Invalid, Misconfigured, TollkeeperError
 
@@ -44,11 +44,31 @@ _COMMANDS: Final = (
 
 def main() -> None:
     """Run the command line of this process."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lives
+    if sys.stdout is None:
+        sys.exit(complain(Unheard("standard output is closed: nobody would hear the answer"), as_json=False))
     sys.exit(run(sys.argv[1:]))
 
 
 def run(words: Sequence[str]) -> int:
     """Run one command line; gives its exit code: 0, 1 for a failure, 2 for what is not understood."""
+    try:
+        return _run(words)
+    except BrokenPipeError:
+        # Whoever read what we write has seen enough.
+        _write_no_more()
+        return _BY_SIGNAL + signal.SIGPIPE
+    except Unheard as error:
+        _write_no_more()
+        return complain(error, as_json=False)
+    except KeyboardInterrupt:
+        return _BY_SIGNAL + signal.SIGINT
+    except asyncio.CancelledError:
+        return _BY_SIGNAL + signal.SIGTERM
+
+
+def _run(words: Sequence[str]) -> int:
     as_json = "--json" in words
     try:
         command, bound, _ = _program(words).parse_args(list(words), exit_on_error=False, print_error=False)
@@ -56,16 +76,15 @@ def run(words: Sequence[str]) -> int:
         as_json = isinstance(common, Common) and common.json
         answer = _done(command, *bound.args, **bound.kwargs)
         return speak(answer, as_json=as_json) if isinstance(answer, Answer) else 0
-    except BrokenPipeError:
-        # Whoever read what we write has seen enough, and Python shall not try once more at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BY_SIGNAL + signal.SIGPIPE
+    except (BrokenPipeError, Unheard):
+        raise
     except (CycloptsError, TollkeeperError, OSError) as error:
         return complain(_told(error), as_json=as_json)
-    except KeyboardInterrupt:
-        return _BY_SIGNAL + signal.SIGINT
-    except asyncio.CancelledError:
-        return _BY_SIGNAL + signal.SIGTERM
+
+
+def _write_no_more() -> None:
+    """Keep Python from trying once more at its exit to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _program(words: Sequence[str]) -> App:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, BinaryIO, ClassVar, Final, cast
 
 import msgspec
 from cyclopts import Parameter
@@ -26,12 +28,14 @@ __all__ = [
     "Misused",
     "Nowhere",
     "Paged",
+    "Unheard",
     "camel",
     "complain",
     "counted",
     "remark",
     "shown",
     "speak",
+    "standard_output",
     "table",
     "told_at",
 ]
@@ -59,6 +63,10 @@ class Nowhere(Misused):
 
     slug: ClassVar[str] = "no-service"
     title: ClassVar[str] = "There is no service"
+
+
+class Unheard(TollkeeperError):
+    """Standard output takes no answer; ``detail`` tells why, beside it."""
 
 
 @Parameter(name="*")
@@ -98,19 +106,28 @@ class Answer:
 
 def speak(answer: Answer, *, as_json: bool) -> int:
     """Print an answer; gives the exit code."""
-    if as_json:
-        sys.stdout.buffer.write(_encode(answer.document) + b"\n")
-        sys.stdout.buffer.flush()
-    else:
-        print(_harmless(answer.text), flush=True)
-        if answer.note:
-            print(_harmless(answer.note), file=sys.stderr, flush=True)
+    with standard_output() as output:
+        output.write(_json(answer.document) if as_json else _text(answer.text))
+    if answer.note and not as_json:
+        _beside(answer.note)
     return 0 if answer.ok else FAILED
 
 
 def remark(text: str) -> None:
     """Say something beside the answer, on standard error."""
-    print(f"tollkeeper: {_harmless(text)}", file=sys.stderr, flush=True)
+    _beside(f"tollkeeper: {text}")
+
+
+@contextmanager
+def standard_output() -> Generator[BinaryIO]:
+    """Give where answers go, and see that they get there; else ``Unheard``, or ``BrokenPipeError``."""
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unheard(f"standard output: {error.strerror}") from error
 
 
 def complain(error: TollkeeperError, *, as_json: bool) -> int:
@@ -118,8 +135,8 @@ def complain(error: TollkeeperError, *, as_json: bool) -> int:
     if as_json:
         problem = {"type": f"/problems/{error.slug}", "title": error.title, "status": int(error.status)}
         document = problem | {"detail": error.detail} | error.fields
-        sys.stdout.buffer.write(_encode(document) + b"\n")
-        sys.stdout.buffer.flush()
+        with standard_output() as output:
+            output.write(_json(document))
     else:
         lines = "\n  ".join(" ".join(line.split()) for line in _lines(error))
         remark(lines)
@@ -175,6 +192,38 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+def _beside(text: str) -> None:
+    """Say it on standard error; where that takes nothing the exit code has to do."""
+    with suppress(OSError):
+        print(_harmless(text), file=sys.stderr, flush=True)
+
+
+def _text(text: str) -> bytes:
+    """Write lines as the terminal reads them; what it has no letters for is escaped."""
+    return f"{_harmless(text)}\n".encode(sys.stdout.encoding, "backslashreplace")
+
+
+def _json(document: Any) -> bytes:
+    """Write a document and its line's end."""
+    try:
+        return _encode(document) + b"\n"
+    except UnicodeEncodeError:
+        return _encode(_in_utf_8(msgspec.to_builtins(document, builtin_types=(Decimal,)))) + b"\n"
+
+
+def _in_utf_8(value: Any) -> Any:
+    r"""Show the bytes of names that are not UTF-8, of files and of arguments, as ``\xfc``."""
+    match value:
+        case str():
+            return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        case list() | tuple():
+            return [_in_utf_8(each) for each in cast("Iterable[Any]", value)]
+        case dict():
+            return {name: _in_utf_8(each) for name, each in cast("dict[Any, Any]", value).items()}
+        case _:
+            return value
+
+
 def _harmless(text: str) -> str:
     """Let nothing that users wrote control the terminal that shows it."""
-    return "".join(each if each.isprintable() or each == "\n" else f"\\x{ord(each):02x}" for each in text)
+    return "".join(each if each.isprintable() or each == "\n" else f"\\x{ord(each):02x}" for each in _in_utf_8(text))

@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import secrets
-import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Annotated, Any, BinaryIO, Final, Literal, cast
 import msgspec
 from cyclopts import Parameter
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted
-from tollkeeper.cli.house import opened
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, standard_output
+from tollkeeper.cli.house import blaming, opened
+from tollkeeper.errors import Invalid
 from tollkeeper.metering import exporting
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.records import ChatRequest
@@ -138,23 +138,26 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def _target(output: Path | None) -> Generator[BinaryIO]:
-    """Open what is written to; a file takes its name when it is whole."""
+    """Open what is written to; ``Invalid`` names the file that cannot be."""
     if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    elif output.exists() and not output.is_file():
+        with standard_output() as file:
+            yield file
+        return
+    with blaming(output):
+        try:
+            yield from _file(output)
+        except OSError as error:
+            raise Invalid.field("--output", f"cannot be written: {error.strerror}") from error
+
+
+def _file(output: Path) -> Iterator[BinaryIO]:
+    """Open a file, which takes its name when it is whole, or a device."""
+    if output.exists() and not output.is_file():
         with output.open("wb") as device:
             yield device
-    else:
-        yield from _whole_file(output)
-
-
-def _whole_file(output: Path) -> Iterator[BinaryIO]:
+        return
     part = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(output)) from error
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

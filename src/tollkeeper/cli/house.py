@@ -161,11 +161,13 @@ def uuid_of(text: str) -> UUID:
 
 
 def text_of(file: Path) -> str:
-    """Read a file of the operator's."""
+    """Read a file of the operator's; ``Invalid`` where it cannot be read."""
     try:
         return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise Misused(f"{file} is not text in UTF-8") from None
+    except OSError as error:
+        raise Invalid.field("file", f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Invalid.field("file", f"is not UTF-8 (byte {error.start + 1})") from None
 
 
 @contextmanager

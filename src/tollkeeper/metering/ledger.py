@@ -64,7 +64,7 @@ class Ledger:
         Raises ``LimitReached``, ``NotInPlan``, ``TooManyTokens``, ``UnpricedModel``, ``AccountInactive``, ``KeyReused``
         or ``Unavailable``; a refused request consumes nothing and is not recorded.
         """
-        verdict = await _countable(self.starts.put(request, owner=request.user_id, size=_size(request.prompt)))
+        verdict = await _countable(self.starts.put(request, owner=request.user_id, size=_size(request.prompt)), request)
         return _started(request, verdict)
 
     async def preview(
@@ -79,7 +79,7 @@ class Ledger:
             raise _Rehearsed((await self._start_all(tx, [request]))[0])
 
         try:
-            await _countable(self._in_a_transaction(rehearse))
+            await _countable(self._in_a_transaction(rehearse), request)
         except _Rehearsed as rehearsed:
             return _started(request, rehearsed.verdict)
         raise AssertionError("a rehearsal ends with its verdict")
@@ -89,7 +89,9 @@ class Ledger:
 
         Raises ``NotFound``, ``AlreadyFinished`` (another outcome is recorded), ``StillPending`` or ``Unavailable``.
         """
-        verdict = await _countable(self.finishes.put(outcome, owner=outcome.user_id, size=_size(outcome.response)))
+        verdict = await _countable(
+            self.finishes.put(outcome, owner=outcome.user_id, size=_size(outcome.response)), outcome
+        )
         return _settled(outcome, verdict)
 
     async def record(self, past: Sequence[tuple[NewRequest, Outcome | None]]) -> list[bool]:
@@ -117,7 +119,10 @@ class Ledger:
         A past one (with ``started_at``) is never refused. What is refused is told as its error and keeps nobody else
         from being booked. ``None``: its twin is in this very set, so it is to be decided with the next.
         """
-        verdicts = await _countable(self._in_a_transaction(lambda tx: self._book(tx, entries)))
+        verdicts = await _countable(
+            self._in_a_transaction(lambda tx: self._book(tx, entries)),
+            *(outcome or request for request, outcome in entries),
+        )
         return [_told(request, verdict) for (request, _), verdict in zip(entries, verdicts, strict=True)]
 
     async def expire(self, *, most: int = 1000) -> int:
@@ -241,14 +246,19 @@ class _Rehearsed(Exception):
         self.verdict = verdict
 
 
-async def _countable(deciding: Awaitable[Done]) -> Done:
-    """Tell where a user's numbers end: what one spends fits into 63 bits of nano-USD, nine thousand million dollars."""
+async def _countable(deciding: Awaitable[Done], *counted: NewRequest | Outcome) -> Done:
+    """Tell where a user's numbers end: what one spends fits into 63 bits of nano-USD, nine thousand million dollars.
+
+    Which number went beyond is not known, so all are named that were sent.
+    """
     try:
         return await deciding
     except StatementFailed as error:
         if error.sqlstate != _OUT_OF_RANGE:
             raise
-        raise Invalid.field("tokensUsed", "make the user's totals larger than can be counted") from error
+        message = "would make the user's totals larger than can be counted"
+        names = dict.fromkeys(name for each in counted for name in each.counted)
+        raise Invalid.several([{"field": name, "message": message} for name in names]) from error
 
 
 def _rates(priced: NewRequest | Outcome) -> msgspec.Raw | None:

@@ -66,6 +66,11 @@ class NewRequest(msgspec.Struct, frozen=True):
         """What the prompt will take, roughly: a quarter of its bytes in UTF-8, rounded up."""
         return -(-len(self.prompt.encode()) // _BYTES_PER_TOKEN)
 
+    @property
+    def counted(self) -> list[str]:
+        """The names on the wire of what is reserved for it."""
+        return ["prompt" if self.max_tokens is None else "maxTokens"]
+
     def payload_hash(self) -> bytes:
         """Tell this payload from another under the same id (a digest of 16 bytes)."""
         payload = (
@@ -116,6 +121,19 @@ class Outcome(msgspec.Struct, frozen=True):
     rating: int | None = None
     completed_at: datetime | None = None
     refunded: bool | None = None
+
+    @property
+    def counted(self) -> list[str]:
+        """The names on the wire of what was told to be counted; that it ended is counted too."""
+        is_split = self.tokens_input is not None or self.tokens_output is not None
+        told = {
+            "tokensUsed": None if is_split else self.tokens_used,
+            "tokensInput": self.tokens_input,
+            "tokensOutput": self.tokens_output,
+            "cost": self.reported_nanos,
+            "duration": self.duration_ms,
+        }
+        return [name for name, value in told.items() if value is not None] or ["status"]
 
     def payload_hash(self) -> bytes:
         """Tell this outcome from another of the same request."""

@@ -194,7 +194,7 @@ class Table:
     def __init__(self, source: Source, *needed: str) -> None:
         self._source = source
         self._lines = source.lines()
-        header = Row(source, 0, next(self._lines, b"").removeprefix(b"\xef\xbb\xbf"))
+        header = Row(source, 0, _in_utf_8(source, next(self._lines, b"")).removeprefix(b"\xef\xbb\xbf"))
         self._columns = [column.strip() for column in _split(header)]
         for column in needed:
             if column not in self._columns:
@@ -235,6 +235,18 @@ def _json_row(row: Row) -> Row:
     if not isinstance(value, dict):
         raise row.faulty("row", "must be a JSON object")
     return replace(row, values=cast("dict[str, Any]", value))
+
+
+def _in_utf_8(source: Source, header: bytes) -> bytes:
+    """Refuse what is another encoding; one of UTF-16 may be found by its zeros only."""
+    try:
+        header.decode()
+        place = header.find(0)
+    except UnicodeDecodeError as error:
+        place = error.start
+    if place >= 0:
+        raise source.faulty("file", f"is not UTF-8 (byte {place + 1} of the header)")
+    return header
 
 
 def _split(row: Row) -> list[str]:

@@ -1,0 +1,68 @@
+"""What commands do where their output goes nowhere, or to what cannot show it."""
+
+from __future__ import annotations
+
+import subprocess
+
+import msgspec
+import pytest
+
+from tests.cli.conftest import COMMAND, Tollkeeper
+
+FULL = "tollkeeper: standard output: No space left on device\n"
+CLOSED = "tollkeeper: standard output is closed: nobody would hear the answer\n"
+
+
+def said(tollkeeper: Tollkeeper, line: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of the shell, in which the command is `tk`."""
+    shell = f'tk() {{ "{COMMAND}" "$@"; }}; {line}'
+    environment = tollkeeper.environment | more
+    return subprocess.run(
+        ["bash", "-c", shell], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("json", ["", "--json"])
+@pytest.mark.parametrize("words", ["user list", "export --format csv", "user show nobody@example.com"])
+def test_a_full_device_is_told_on_one_line(tollkeeper: Tollkeeper, words: str, json: str) -> None:
+    words = words.replace("--format csv", "--format jsonl" if json else "--format csv")
+    done = said(tollkeeper, f"tk {words} {json} > /dev/full")
+    is_an_error_for_readers = "nobody" in words and not json
+    assert (done.returncode, done.stderr) == (
+        1,
+        "tollkeeper: there is no user nobody@example.com\n" if is_an_error_for_readers else FULL,
+    )
+
+
+@pytest.mark.parametrize("json", ["", "--json"])
+def test_nothing_is_done_whose_answer_nobody_would_hear(tollkeeper: Tollkeeper, json: str) -> None:
+    done = said(tollkeeper, f"tk user add unheard@example.com {json} >&-")
+    assert (done.returncode, done.stderr) == (1, CLOSED)
+    assert tollkeeper.run("user", "show", "unheard@example.com").returncode == 1
+
+
+@pytest.mark.parametrize("stream", ["2>&-", "2> /dev/full"])
+def test_an_answer_is_heard_where_remarks_are_not(tollkeeper: Tollkeeper, stream: str) -> None:
+    file = tollkeeper.data.parent / "unheard.toml"
+    file.write_text("[plans.unheard]\nrank = 4711\n")
+    done = said(tollkeeper, f"tk plan apply {file} {stream}")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "unheard is new")
+    assert "--yes" not in done.stdout
+    lost = said(tollkeeper, f"tk user show nobody@example.com {stream}")
+    assert (lost.returncode, lost.stdout) == (1, "")
+
+
+def test_a_reader_of_errors_who_leaves_early_is_no_error(tollkeeper: Tollkeeper) -> None:
+    done = said(tollkeeper, "tk user show nobody@example.com --json | true; echo ${PIPESTATUS[0]}")
+    assert (done.stdout.strip() in {"1", "141"}, done.stderr) == (True, "")
+
+
+def test_what_a_terminal_has_no_letters_for_is_escaped(tollkeeper: Tollkeeper) -> None:
+    email = "jürgen@example.com"
+    assert tollkeeper.json("user", "add", email)["email"] == email
+    for command in (f"tk user show {email}", "tk user list"):
+        done = said(tollkeeper, command, PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "j\\xfcrgen@example.com" in done.stdout
+    in_json = said(tollkeeper, f"tk user show {email} --json", PYTHONIOENCODING="ascii")
+    assert msgspec.json.decode(in_json.stdout)["email"] == email
