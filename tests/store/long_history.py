@@ -17,6 +17,19 @@ MODELS: Final = 5
 # Each user has two pending requests; those of so many others are past their deadline.
 ABANDONED: Final = 40
 
+# The middle of this month, at this time of the day: of a month with a few rows a plan may rightly read all, and where a
+# month has just begun, or the history began as one ended, there is such a month.
+_MID_MONTH: Final = """
+DO $$
+DECLARE
+    v_now   timestamptz := clock_timestamp();
+    v_ahead interval := date_trunc('month', v_now) + interval '14 days' - date_trunc('day', v_now);
+BEGIN
+    EXECUTE format('CREATE OR REPLACE FUNCTION tk_now() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE AS %L',
+                   format('SELECT clock_timestamp() + interval %L', v_ahead));
+END
+$$
+"""
 _PARTITIONS: Final = """
 SELECT tk_ensure_partitions(tk_now() - make_interval(months => $1), tk_now() + interval '62 days')
 """
@@ -150,6 +163,7 @@ class People:
 async def make_partitions(admin: asyncpg.Connection) -> None:
     """Make all months, and let nothing but the test vacuum or analyze: what is known of tables is part of the test."""
     await admin.execute("SET ROLE tollkeeper_owner")
+    await admin.execute(_MID_MONTH)
     await admin.execute(_PARTITIONS, MONTHS + 1)
     await admin.execute("RESET ROLE")
     for (statement,) in await admin.fetch(_QUIET):
