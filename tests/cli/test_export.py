@@ -126,6 +126,25 @@ def _used(shown: Dashboard) -> Dashboard:
     return replace(shown, limits=limits, user_id=UUID(int=0), email=None, recent=[], calculated_at=None, stamp="")
 
 
+def test_times_that_cannot_be_are_told_of_their_rows_and_the_rest_goes_on(
+    told: Callable[..., Told], tmp_path: Path
+) -> None:
+    good, bad = "2026-01-01T00:00:00Z", ("0001-01-01T00:00:00+14:00", "2025-12-31T00:00:00Z", "2999-01-01T00:00:00Z")
+    rows = [
+        {"status": "completed", "startedAt": good, "completedAt": good},
+        {"status": "completed", "startedAt": bad[0]},
+        *({"status": "completed", "startedAt": good, "completedAt": ends} for ends in bad[1:]),
+        {"status": "completed", "startedAt": good},
+    ]
+    file = tmp_path / "times.jsonl"
+    file.write_bytes(b"\n".join(map(msgspec.json.encode, rows)))
+    done = told("import", "tollkeeper", file, "--user", "times@example.com", "--json").json
+    assert (done["imported"], done["failed"]) == (2, 3)
+    assert [(each["row"], each["field"]) for each in sorted(done["errors"], key=lambda each: each["row"])] == [
+        (2, "startedAt"), (3, "completedAt"), (4, "completedAt"),
+    ]  # fmt: skip
+
+
 def test_rows_name_their_users(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     told("export", "--user", recorded, "--output", file)

@@ -60,7 +60,9 @@ async def seeded(request: pytest.FixtureRequest, server: Server) -> AsyncGenerat
         session = Session(addresses.service, statement_timeout=60, lock_timeout=5, transaction_pooler=False)
         connection = await session.connect()
         reader = Reader(connection)
-        until: datetime = await admin.fetchval("SELECT date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day'")
+        until: datetime = await admin.fetchval(
+            "SELECT date_trunc('day', tk_now() AT TIME ZONE 'UTC') + interval '1 day'"
+        )
         mode = "force_custom_plan" if request.param == "at hand" else "force_generic_plan"
         await connection.execute("SELECT set_config('plan_cache_mode', $1, false)", mode)
         if request.param == "made early":

@@ -84,7 +84,6 @@ def test_a_text_may_tell_of_a_nul_without_having_one(tmp_path: Path) -> None:
         ({"startedAt": "0001-01-01T00:00:00+14:00"}, "startedAt"),
         ({"completedAt": "9999-12-31T23:59:59-14:00"}, "completedAt"),
         ({"completedAt": "2025-12-31T23:59:59Z"}, "completedAt"),
-        ({"completedAt": "2999-01-01T00:00:00Z"}, "completedAt"),
         ({"reportedCost": -1}, "reportedCost"),
         ({"reportedCost": 10**9 + 1}, "reportedCost"),
         ({"reportedCost": 0.00000001}, "reportedCost"),

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
@@ -45,7 +45,12 @@ class Assignment:
 
 
 def past(row: PastRequest, user_id: UUID, *, own_models: Collection[str] = ()) -> Past:
-    """Say one past request to the ledger. ``own_models`` have prices of the operator's own here."""
+    """Say one past request to the ledger; ``Invalid`` if its end is still to come.
+
+    ``own_models`` have prices of the operator's own here.
+    """
+    if row.completed_at is not None and row.completed_at > datetime.now(UTC):
+        raise Invalid.field("completedAt", "lies in the future")
     request = NewRequest(
         user_id=user_id,
         prompt=row.prompt,
