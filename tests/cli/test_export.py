@@ -145,6 +145,19 @@ def test_times_that_cannot_be_are_told_of_their_rows_and_the_rest_goes_on(
     ]  # fmt: skip
 
 
+def test_a_row_beyond_what_can_be_counted_names_what_it_says(told: Callable[..., Told], tmp_path: Path) -> None:
+    row = {
+        "status": "completed",
+        "startedAt": "2026-01-01T00:00:00Z",
+        "costNanos": 9 * 10**18,
+        "costSource": "reported",
+    }
+    file = tmp_path / "much.jsonl"
+    file.write_bytes(b"\n".join([msgspec.json.encode(row)] * 2))
+    done = told("import", "tollkeeper", file, "--user", "much@example.com", "--json").json
+    assert (done["imported"], done["failed"], done["errors"][0]["field"]) == (1, 1, "cost")
+
+
 def test_rows_name_their_users(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     told("export", "--user", recorded, "--output", file)

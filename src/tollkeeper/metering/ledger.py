@@ -6,7 +6,7 @@ together, and verdicts become answers or errors.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Final, Self, TypeVar
@@ -108,7 +108,7 @@ class Ledger:
                     raise refusals.of_start(request, verdict)
             return verdicts
 
-        verdicts = await self._in_a_transaction(book)
+        verdicts = await _countable(self._in_a_transaction(book), *_last_words(past))
         return [verdict["verdict"] == "admitted" for verdict in verdicts]
 
     async def book(
@@ -119,10 +119,7 @@ class Ledger:
         A past one (with ``started_at``) is never refused. What is refused is told as its error and keeps nobody else
         from being booked. ``None``: its twin is in this very set, so it is to be decided with the next.
         """
-        verdicts = await _countable(
-            self._in_a_transaction(lambda tx: self._book(tx, entries)),
-            *(outcome or request for request, outcome in entries),
-        )
+        verdicts = await _countable(self._in_a_transaction(lambda tx: self._book(tx, entries)), *_last_words(entries))
         return [_told(request, verdict) for (request, _), verdict in zip(entries, verdicts, strict=True)]
 
     async def expire(self, *, most: int = 1000) -> int:
@@ -259,6 +256,10 @@ async def _countable(deciding: Awaitable[Done], *counted: NewRequest | Outcome) 
         message = "would make the user's totals larger than can be counted"
         names = dict.fromkeys(name for each in counted for name in each.counted)
         raise Invalid.several([{"field": name, "message": message} for name in names]) from error
+
+
+def _last_words(entries: Sequence[tuple[NewRequest, Outcome | None]]) -> Iterator[NewRequest | Outcome]:
+    return (outcome or request for request, outcome in entries)
 
 
 def _rates(priced: NewRequest | Outcome) -> msgspec.Raw | None:
