@@ -59,7 +59,7 @@ test: .venv/dev .venv/web browser $(if $(CI),debian-postgresql debian-pgbouncer)
 	$(if $(ARGS),,$(STORE_ON_15))
 	$(PYTEST) $(ARGS)
 
-bench: .venv/dev .venv/web browser ## Measure everything that docs/performance.md shows, half an hour (ARGS="--rows 10000000 growth")
+bench: .venv/dev .venv/web browser ## Measure everything that docs/performance.md shows, 40 minutes (ARGS="--rows 10000000 growth")
 	$(BIN)/python -m bench --write $(ARGS)
 
 bench-peers: .venv/dev ## The same load beside MLflow and Phoenix, a quarter of an hour; installs them below .bench

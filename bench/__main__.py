@@ -137,7 +137,7 @@ def _tell(measured: Measured) -> None:
         if seen is None:
             say(f"   no figure: {line.what}, against {line.against}")
         else:
-            verdict = f"{'met' if seen.is_met else 'not met'} in {seen.rounds_met} of {len(seen.ratios)} rounds"
+            verdict = f"{'met' if seen.is_met else 'not met'} in {seen.rounds_met} of {seen.rounds} rounds"
             bar = f"bar {line.sense} {line.bar:g}"
             say(f"   {shown(seen.ratio)} ({bar}, {verdict}): {line.what}, against {line.against}")
 

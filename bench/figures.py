@@ -70,10 +70,10 @@ class Measured(msgspec.Struct, rename="camel", omit_defaults=True):
         if ours is None or (line.theirs and theirs is None):
             return None
         if theirs is None:
-            return Seen(line, ours.figures)
+            return Seen(line, ours.figures, len(ours.rounds))
         pairs = zip(ours.rounds, theirs.rounds, strict=True)
         ratios = [one / other for one, other in pairs if one is not None and other is not None]
-        return Seen(line, ratios) if ratios else None
+        return Seen(line, ratios, len(ours.rounds)) if ratios else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class Seen:
 
     line: Comparison
     ratios: Sequence[float]
+    rounds: int
+    """With those that failed."""
 
     @property
     def ratio(self) -> float:

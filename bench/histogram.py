@@ -62,7 +62,7 @@ class Histogram:
         return [
             (percent, self.percentile(percent))
             for percent in percents
-            if percent == 100 or self.total * (100 - percent) >= 100
+            if percent == 100 or round(self.total * (100 - percent), 6) >= 100
         ]
 
 

@@ -72,7 +72,7 @@ def _taken(measured: Measured) -> str:
 def _told(seen: Seen | None) -> str:
     if seen is None:
         return "no figure | -"
-    verdict = f"{'met' if seen.is_met else '**not met**'}, in {seen.rounds_met} of {len(seen.ratios)} rounds"
+    verdict = f"{'met' if seen.is_met else '**not met**'}, in {seen.rounds_met} of {seen.rounds} rounds"
     return f"**{shown(seen.ratio)}** ({shown(min(seen.ratios))} to {shown(max(seen.ratios))}) | {verdict}"
 
 

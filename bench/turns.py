@@ -1,4 +1,4 @@
-"""Contenders take turns: A B C, B C A, ... so that whatever changes in the machine meanwhile meets all of them."""
+"""Contenders take turns: A B C, C B A, ... so that whatever changes in the machine meanwhile meets all of them."""
 
 from __future__ import annotations
 
@@ -42,9 +42,8 @@ async def in_turn(turns: Sequence[Turn], rounds: int) -> list[str]:
     """Let all run so many times; their figures are put into the contenders, and why some are missing is returned."""
     failures: list[str] = []
     for number in range(rounds + 1):
-        # Each is first, and each comes after each, as often as any other.
-        first = number % len(turns)
-        for turn in (*turns[first:], *turns[:first]):
+        # There and back, so that of two that are compared neither always comes first.
+        for turn in turns if number % 2 == 0 else reversed(turns):
             if number or turn.is_warmed:
                 await _run(turn, number, failures)
     return failures

@@ -90,6 +90,7 @@ async def _verified(courses: tuple[Course, ...], turns: list[Turn]) -> list[str]
         except Failed as failure:
             for turn in turns:
                 turn.contender.rounds.clear()
+                turn.contender.curves.clear()
             return [f"{here.data.name}: {failure}"]
     return []
 

@@ -10,6 +10,7 @@ from bench.figures import Comparison, Measure, Measured
 from bench.histogram import Histogram
 from bench.measures.pairs import OURS, PGBENCH
 from bench.pgbench import Ran, best_clients, pgbench
+from bench.programs import Failed
 from bench.turns import Figure, Turn, at_percentile, contend, in_turn, of_result, say
 from tollkeeper.store.embedded import Addresses
 
@@ -86,7 +87,10 @@ class _Pace:
         """Try with how many clients pgbench is best at this rate."""
         pace = cls(here, served, beside, rate)
         for clients in _PGBENCH_CLIENTS:
-            pace.tried[clients] = (await pace._pgbench(clients)).latencies.percentile(99)
+            if (latencies := (await pace._pgbench(clients)).latencies).total:
+                pace.tried[clients] = latencies.percentile(99)
+        if not pace.tried:
+            raise Failed(f"pgbench did nothing in time at {rate:,.0f}/s")
         pace.clients = min(pace.tried, key=pace.tried.__getitem__)
         tried = ", ".join(f"{clients}: {p99:,.1f}" for clients, p99 in pace.tried.items())
         say(f"at {rate:,.0f}/s pgbench's p99 in ms by clients is {tried}")
@@ -111,9 +115,9 @@ class _Pace:
         return {
             f"at {self._told}": {
                 "pgbenchClients": self.clients,
-                "pgbenchDoneASecond": [round(each) for each in self.done],
+                "pgbenchDoneASecond": [round(each) for each in self.done[1:]],  # without the warm-up
                 "pgbenchP99MsByClients": {str(each): round(p99, 1) for each, p99 in self.tried.items()},
-                "sentLateP99Ms": [round(each, 1) for each in self.late],
+                "sentLateP99Ms": [round(each, 1) for each in self.late[1:]],
             }
         }
 

@@ -66,7 +66,7 @@ async def run(wishes: Wishes) -> Measured:
                 running = await stack.enter_async_context(rival(here, _fastest(speeds[name])))
                 turns.append(contend(name, UNIT, partial(_checked, here, running)))
             except (Failed, OSError) as error:
-                absent.append(f"{name} could not be started: {error}")
+                absent.append(f"{name} has no figures: {error}")
                 say(absent[-1])
         failures = await in_turn(turns, wishes.rounds)
     settings = {
@@ -118,9 +118,10 @@ async def _by_processes(here: Course, name: str, rival: Rival) -> dict[int, floa
     async with rival(here, 1) as one, rival(here, 2) as two:
         turns = [contend(str(processes), UNIT, partial(_checked, here, running, seconds))
                  for processes, running in ((1, one), (2, two))]  # fmt: skip
-        if failures := await in_turn(turns, _TRIALS):
-            raise Failed("; ".join(failures))
-    speeds = {int(each.contender.name): each.contender.median for each in turns}
+        failures = await in_turn(turns, _TRIALS)
+    speeds = {int(each.contender.name): each.contender.median for each in turns if each.contender.figures}
+    if not speeds:
+        raise Failed("; ".join(failures))
     say(f"{name} by processes: " + ", ".join(f"{each}: {speed:,.0f}" for each, speed in speeds.items()))
     return speeds
 

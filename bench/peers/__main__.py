@@ -38,8 +38,9 @@ def main() -> None:
         parser.error(f"each size must be a multiple of the first, or of {ORIGINALS} if that is less")
     wanted = Wanted(given.rounds, given.seconds, given.sizes, given.reads)
     chosen = [kind for name, kind in KINDS.items() if name in (given.only or KINDS)]
+    before = kept.read(given.out)
     peers = asyncio.run(_measured(chosen, wanted, Wishes(users=given.users)))
-    kept.write(kept.joined(kept.read(given.out), peers, [each.name for each in KINDS.values()]), given.out)
+    kept.write(kept.joined(before, peers, [each.name for each in KINDS.values()]), given.out)
     say(f"written to {given.out}")
     if given.out == kept.FILE:
         page.write(kept.FILE.parent, figures.read(kept.FILE.with_name("performance.json")), ALL)

@@ -113,10 +113,9 @@ prompt, response, model and tokens, compute its cost, and add it all up. Taken:"
 
 _COMPARED = """\
 Compare what one run took in turn, and nothing else: this machine's speed differs threefold from day to day. \
-tollkeeper's first figure is another one than [the pairs above](#pairs) mostly because that was another run, at \
-another time and commit and beside other processes. The load is nearly the same, 64 connections and the same bodies, \
-but here any user asks any model, where there each keeps to one, and a sender takes more CPU; sent in turn to one \
-service, it gave about a tenth less."""
+tollkeeper's first figure is not [the pairs above](#pairs): another run, at another time and commit and beside other \
+processes, of a load in which any user asks any model, where there each keeps to one. How much each of that does is \
+not known."""
 
 _TRACKED = """\
 A request of tollkeeper's first row is a start and a finish, two calls, the limit decided in between; one of the \
@@ -124,7 +123,7 @@ others is one span sent when it has ended. What is acknowledged and not yet stor
 the time until the last acknowledged request was seen in the database, where we look every 50 ms at first and less \
 and less often, up to once a second. Batches hold 512 requests, as OpenTelemetry's exporter sends them; in a round \
 MLflow and Phoenix get four. A round that fails is in no median, which flatters whoever failed; the next turn waits \
-until what it left is stored."""
+until nothing was stored for a minute, three minutes at most."""
 
 _KILLED = """\
 All processes of the service are killed three seconds after the first acknowledgement, under load by 64 senders; \

@@ -43,7 +43,8 @@ def test_a_ratio_is_the_median_of_those_of_the_rounds_which_ran_side_by_side() -
 
 
 def test_a_round_without_a_figure_leaves_the_others_side_by_side() -> None:
-    assert seen(LINE, [10, None, 30, 8], [5, 10, 10, None]).ratios == [2.0, 3.0]
+    found = seen(LINE, [10, None, 30, 8], [5, 10, 10, None])
+    assert (found.ratios, found.rounds_met, found.rounds) == ([2.0, 3.0], 2, 4)
 
 
 def test_a_figure_against_a_bound_is_itself() -> None:
@@ -58,7 +59,7 @@ def test_without_a_figure_on_one_side_there_is_no_ratio() -> None:
 
 @pytest.mark.parametrize(("line", "ratio", "met"), [(LINE, 2.0, True), (LINE, 1.99, False), (BOUND, 121, False)])
 def test_a_bar_is_met_when_it_is_reached(line: Comparison, ratio: float, *, met: bool) -> None:
-    assert Seen(line, [ratio]).is_met == met
+    assert Seen(line, [ratio], 1).is_met == met
 
 
 def test_figures_that_were_written_are_read_again(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def test_the_greatest_of_one_value_is_that_value() -> None:
 
 def test_a_curve_leaves_out_percentiles_beyond_which_nothing_was_counted() -> None:
     assert [percent for percent, _ in Histogram.of(range(100)).curve((50, 99, 99.5, 99.9, 100))] == [50, 99, 100]
+    assert [percent for percent, _ in Histogram.of(range(1000)).curve((99.9, 99.99, 100))] == [99.9, 100]
 
 
 def test_nothing_has_no_percentile() -> None:

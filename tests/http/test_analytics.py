@@ -33,7 +33,7 @@ OF_TRACES = "from=2024-12-30&to=2025-01-13"
 async def import_trace(service: Site, person: Person, name: str, file: Path) -> None:
     async with Database.open(service.addresses.owner, size=1) as owner:
         importer = Importer(service.application.backend.ledger, owner)
-        rows = [past(row, person.id) for row in read(name, file)]
+        rows = [past(row, person.id, now=datetime.now(UTC)) for row in read(name, file)]
         for begin in range(0, len(rows), 500):
             booked = await importer.book(rows[begin : begin + 500])
             assert not booked.refused

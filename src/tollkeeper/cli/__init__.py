@@ -47,7 +47,9 @@ def main() -> None:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lives
     if sys.stdout is None:
-        sys.exit(complain(Unheard("standard output is closed: nobody would hear the answer"), as_json=False))
+        if sys.argv[1:2] != ["serve"]:  # which daemons start so
+            sys.exit(complain(Unheard("standard output is closed: nobody would hear the answer"), as_json=False))
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lives
     sys.exit(run(sys.argv[1:]))
 
 

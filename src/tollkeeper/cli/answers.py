@@ -127,7 +127,7 @@ def standard_output() -> Generator[BinaryIO]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Unheard(f"standard output: {error.strerror}") from error
+        raise Unheard(f"standard output: {error.strerror or error}") from error
 
 
 def complain(error: TollkeeperError, *, as_json: bool) -> int:

@@ -147,7 +147,7 @@ def _target(output: Path | None) -> Generator[BinaryIO]:
         try:
             yield from _file(output)
         except OSError as error:
-            raise Invalid.field("--output", f"cannot be written: {error.strerror}") from error
+            raise Invalid.field("--output", f"cannot be written: {error.strerror or error}") from error
 
 
 def _file(output: Path) -> Iterator[BinaryIO]:

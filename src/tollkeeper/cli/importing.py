@@ -92,6 +92,8 @@ class Books:
     importer: Importer
     email_of: Callable[[PastRequest], str]
     own_models: frozenset[str]
+    begun_at: datetime
+    """By the database's clock: nothing that is brought ended later."""
     imported: int = 0
     skipped: int = 0
     failed: int = 0
@@ -138,7 +140,7 @@ class Books:
         for row in rows:
             try:
                 user_id = self.users[users.address_of(self.email_of(row))]
-                yield past(row, user_id, own_models=self.own_models)
+                yield past(row, user_id, now=self.begun_at, own_models=self.own_models)
             except (Invalid, NotUnderstood) as error:
                 self._refuse(Refused(row.row, error))
 
@@ -158,7 +160,8 @@ async def books_of(
     own_models = frozenset(each.model for each in await own_prices.listed(house.database))
     async with Database.open(house.addresses.owner, size=1, statement_timeout=_SECONDS) as owner:
         importer = Importer(ledger, owner, counts_pruned=counts_pruned)
-        yield Books(house.database, importer, email_of, own_models)
+        begun_at: datetime = await house.database.value("database_instant")
+        yield Books(house.database, importer, email_of, own_models, begun_at)
 
 
 def _answer(file: Path, books: Books, *, seconds: float) -> Answer:

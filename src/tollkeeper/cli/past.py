@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
@@ -44,13 +44,13 @@ class Assignment:
         return row.user
 
 
-def past(row: PastRequest, user_id: UUID, *, own_models: Collection[str] = ()) -> Past:
+def past(row: PastRequest, user_id: UUID, *, now: datetime, own_models: Collection[str] = ()) -> Past:
     """Say one past request to the ledger; ``Invalid`` if its end is still to come.
 
-    ``own_models`` have prices of the operator's own here.
+    ``now`` is an instant of the database's clock, ``own_models`` have prices of the operator's own here.
     """
-    if row.completed_at is not None and row.completed_at > datetime.now(UTC):
-        raise Invalid.field("completedAt", "lies in the future")
+    if row.status != "pending" and _ended_at(row) > now:
+        raise Invalid.field("completedAt" if row.completed_at else "duration", "ends in the future")
     request = NewRequest(
         user_id=user_id,
         prompt=row.prompt,
@@ -66,7 +66,7 @@ def past(row: PastRequest, user_id: UUID, *, own_models: Collection[str] = ()) -
         ip_address=row.ip_address,
         user_agent=row.user_agent,
         started_at=row.started_at,
-        deadline=(row.completed_at or _ended_at(row)) if row.error_code == _EXPIRED or row.late else None,
+        deadline=_ended_at(row) if row.error_code == _EXPIRED or row.late else None,
     )
     return Past(row.row, request, _outcome(row, user_id, own_models), row.id)
 
@@ -114,7 +114,7 @@ def _finish(row: PastRequest, user_id: UUID, own_models: Collection[str]) -> Out
         duration_ms=row.duration_ms,
         rated=row.rating is not None,
         rating=row.rating,
-        completed_at=row.completed_at or _ended_at(row),
+        completed_at=_ended_at(row),
         refunded=row.refunded,
     )
 
@@ -143,6 +143,8 @@ def _tokens_used(row: PastRequest) -> int | None:
 
 
 def _ended_at(row: PastRequest) -> datetime:
+    if row.completed_at is not None:
+        return row.completed_at
     try:
         return row.started_at + timedelta(milliseconds=row.duration_ms or 0)
     except OverflowError:

@@ -108,7 +108,7 @@ class Ledger:
                     raise refusals.of_start(request, verdict)
             return verdicts
 
-        verdicts = await _countable(self._in_a_transaction(book), *_last_words(past))
+        verdicts = await _countable(self._in_a_transaction(book), *_counted_of(past))
         return [verdict["verdict"] == "admitted" for verdict in verdicts]
 
     async def book(
@@ -119,7 +119,7 @@ class Ledger:
         A past one (with ``started_at``) is never refused. What is refused is told as its error and keeps nobody else
         from being booked. ``None``: its twin is in this very set, so it is to be decided with the next.
         """
-        verdicts = await _countable(self._in_a_transaction(lambda tx: self._book(tx, entries)), *_last_words(entries))
+        verdicts = await _countable(self._in_a_transaction(lambda tx: self._book(tx, entries)), *_counted_of(entries))
         return [_told(request, verdict) for (request, _), verdict in zip(entries, verdicts, strict=True)]
 
     async def expire(self, *, most: int = 1000) -> int:
@@ -258,8 +258,13 @@ async def _countable(deciding: Awaitable[Done], *counted: NewRequest | Outcome) 
         raise Invalid.several([{"field": name, "message": message} for name in names]) from error
 
 
-def _last_words(entries: Sequence[tuple[NewRequest, Outcome | None]]) -> Iterator[NewRequest | Outcome]:
-    return (outcome or request for request, outcome in entries)
+def _counted_of(entries: Sequence[tuple[NewRequest, Outcome | None]]) -> Iterator[NewRequest | Outcome]:
+    """Give what says something that is counted: of one that has ended the prompt is not."""
+    for request, outcome in entries:
+        if outcome is not None:
+            yield outcome
+        if outcome is None or request.max_tokens is not None:
+            yield request
 
 
 def _rates(priced: NewRequest | Outcome) -> msgspec.Raw | None:

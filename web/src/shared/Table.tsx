@@ -71,7 +71,7 @@ export function Table<Row>(props: TableProps<Row>) {
 /** Drawn once: of thousands that are there, only new ones are work. */
 const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: readonly Column<unknown>[] }) {
   return (
-    <tr onClick={openWhole}>
+    <tr onClick={openWhole} onAuxClick={openWhole}>
       {columns.map(({ label, of, kind, isExtra, isSoft, title, unit, before, isNone }) => {
         const content = of(row);
         const told = title?.(row);
@@ -96,10 +96,11 @@ const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: rea
 
 /** Cells with more to tell lie above the link of their row, else no pointer would find them: they pass on a click. */
 function openWhole(event: MouseEvent<HTMLTableRowElement>) {
-  if (event.target instanceof Element && event.target.closest("a, button, input") === null) {
-    const whole = event.currentTarget.querySelector(`.${styles.whole}`);
-    whole?.dispatchEvent(new globalThis.MouseEvent("click", event.nativeEvent));
-  }
+  if (!(event.target instanceof Element) || event.target.closest("a, button, input") !== null) return;
+  const whole = event.currentTarget.querySelector<HTMLAnchorElement>(`.${styles.whole}`);
+  if (whole === null || getSelection()?.isCollapsed === false) return;
+  if (event.button === 0) whole.dispatchEvent(new globalThis.MouseEvent("click", event.nativeEvent));
+  if (event.button === 1) window.open(whole.href, "_blank", "noopener");
 }
 
 const marks = (kind: Column<never>["kind"], isExtra: boolean | undefined) => ({
