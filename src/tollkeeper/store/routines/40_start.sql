@@ -10,6 +10,8 @@ CREATE OR REPLACE FUNCTION tk_key(p_user uuid, p_namespace text, p_key text) RET
 -- As it was called before: with another parameter it is another function, and a call could mean either.
 DROP FUNCTION IF EXISTS tk_start(uuid[], text[], text[], text[], bytea[], timestamptz[], text[], text[], text[], text[], text[], text[],
                                  bigint[], bigint[], jsonb[], jsonb[], text[], text[], interval);
+DROP FUNCTION IF EXISTS tk_start(uuid[], text[], text[], text[], bytea[], timestamptz[], text[], text[], text[], text[], text[], text[],
+                                 bigint[], bigint[], jsonb[], jsonb[], text[], text[], interval, text[]);
 
 CREATE OR REPLACE FUNCTION tk_start(
     p_users          uuid[],

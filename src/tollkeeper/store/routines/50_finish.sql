@@ -4,6 +4,9 @@
 DROP FUNCTION IF EXISTS tk_finish(uuid[], uuid[], text[], bytea[], text[], text[], text[], text[], jsonb[], bigint[], bigint[], bigint[],
                                   bigint[], bigint[], bigint[], bigint[], bigint[], boolean[], smallint[], boolean[], timestamptz[],
                                   boolean);
+DROP FUNCTION IF EXISTS tk_finish(uuid[], uuid[], text[], bytea[], text[], text[], text[], text[], jsonb[], bigint[], bigint[], bigint[],
+                                  bigint[], bigint[], bigint[], bigint[], bigint[], boolean[], smallint[], boolean[], timestamptz[],
+                                  boolean, text[], bytea[]);
 
 CREATE OR REPLACE FUNCTION tk_finish(
     p_users        uuid[],
