@@ -17,8 +17,10 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from tests.cli.conftest import Told, Tollkeeper
+from tollkeeper.cli import progress
 from tollkeeper.metering import dashboard
 from tollkeeper.metering.dashboard import Dashboard
 from tollkeeper.metering.ledger import Ledger
@@ -216,7 +218,10 @@ def test_a_file_that_cannot_be_read_is_told_before_anything_is_booked(
     assert told("user", "show", "cut@example.com").code == 1
 
 
-def test_names_that_are_not_utf_8_are_told_escaped(told: Callable[..., Told], tmp_path: Path) -> None:
+def test_names_that_are_not_utf_8_are_told_escaped(
+    told: Callable[..., Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_EVERY_SECONDS", 0.0)
     file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/l\xfctin.csv"))
     file.write_bytes("TIMESTAMP,für\n1,2\n".encode("latin-1"))
     words = ("import", "azure", file, "--user", "latin@example.com")
@@ -227,7 +232,9 @@ def test_names_that_are_not_utf_8_are_told_escaped(told: Callable[..., Told], tm
     )
     assert told(*words).err == f"tollkeeper: {problem['detail']}\n"
     file.write_bytes(FILES["azure"].read_bytes())
-    assert told(*words, "--json").json["file"] == "l\\xfctin.csv"
+    done = told(*words, "--json")
+    assert done.json["file"] == "l\\xfctin.csv"
+    assert done.err.startswith("Importing l\\xfctin.csv: 500 of ")
 
 
 def test_a_trace_may_begin_at_another_time(told: Callable[..., Told], tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "Nowhere",
     "Paged",
     "Unheard",
+    "beside",
     "camel",
     "complain",
     "counted",
@@ -109,13 +110,13 @@ def speak(answer: Answer, *, as_json: bool) -> int:
     with standard_output() as output:
         output.write(_json(answer.document) if as_json else _text(answer.text))
     if answer.note and not as_json:
-        _beside(answer.note)
+        beside(answer.note)
     return 0 if answer.ok else FAILED
 
 
 def remark(text: str) -> None:
     """Say something beside the answer, on standard error."""
-    _beside(f"tollkeeper: {text}")
+    beside(f"tollkeeper: {text}")
 
 
 @contextmanager
@@ -192,10 +193,10 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _beside(text: str) -> None:
+def beside(text: str) -> None:
     """Say it on standard error; where that takes nothing the exit code has to do."""
     with suppress(OSError):
-        print(_harmless(text), file=sys.stderr, flush=True)
+        print(_in_utf_8(_harmless(text)), file=sys.stderr, flush=True)
 
 
 def _text(text: str) -> bytes:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
+from tollkeeper.cli.answers import beside
+
 __all__ = ["progress"]
 
 _LINE_EVERY_SECONDS: Final = 5.0
@@ -41,6 +43,6 @@ def _lines(what: str, total: int) -> Generator[Callable[[int], None]]:
         done += more
         if time.monotonic() - told_at > _LINE_EVERY_SECONDS:
             told_at = time.monotonic()
-            print(f"{what}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+            beside(f"{what}: {done:,} of {total:,}")
 
     yield advance
