@@ -16,13 +16,17 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Told, Tollkeeper
+from tollkeeper.cli.past import past
+from tollkeeper.errors import Invalid
 from tollkeeper.metering import dashboard
 from tollkeeper.metering.dashboard import Dashboard
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.requests import NewRequest, Outcome
 from tollkeeper.store.database import Database
+from tollkeeper.traces import PastRequest
 
 SAMPLE = Path(__file__).parents[2] / "src/tollkeeper/traces/sample/openllmetry.jsonl.gz"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 # What another server does not know or says anew.
 OF_THE_SERVER = {"id": None, "createdAt": None, "user": None}
 
@@ -144,6 +148,18 @@ def test_times_that_cannot_be_are_told_of_their_rows_and_the_rest_goes_on(
     assert [(each["row"], each["field"]) for each in sorted(done["errors"], key=lambda each: each["row"])] == [
         (2, "startedAt"), (3, "completedAt"), (4, "completedAt"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ends", "field"),
+    [({"completed_at": NOON + timedelta(seconds=1)}, "completedAt"), ({"duration_ms": 3_600_001}, "duration")],
+)
+def test_what_has_ended_is_said_by_the_instant_that_is_given(ends: dict[str, Any], field: str) -> None:
+    row = PastRequest(row=1, fingerprint=b"", started_at=NOON - timedelta(hours=1), status="completed", **ends)
+    with pytest.raises(Invalid) as caught:
+        past(row, UUID(int=1), now=NOON)
+    assert caught.value.fields["errors"][0]["field"] == field
+    assert past(row, UUID(int=1), now=NOON + timedelta(seconds=1)).outcome
 
 
 def test_a_row_beyond_what_can_be_counted_names_what_it_says(told: Callable[..., Told], tmp_path: Path) -> None:

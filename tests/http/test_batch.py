@@ -240,6 +240,9 @@ async def test_what_makes_totals_too_large_is_named_as_it_was_sent(service: Site
         rehearsed = await service.call("POST", "/api/chat/track?dryRun=true", by=by_service, says=says)
         (one,) = await told(service, [{"user": rich.email} | says])
         assert [_blamed(each) for each in (alone.json, rehearsed.json["problem"], one["problem"])] == [[field]] * 3
+    ended_at_once = {"user": rich.email, "prompt": "x", "model": "gpt-4", "maxTokens": 10**12, "status": "completed"}
+    (one,) = await told(service, [ended_at_once])
+    assert _blamed(one["problem"]) == ["status", "maxTokens"]
 
 
 def _blamed(problem: Any) -> list[str]:
