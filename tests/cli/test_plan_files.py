@@ -96,10 +96,16 @@ def test_all_faults_of_a_file_are_told_at_once(told: Callable[..., Told], tmp_pa
         "plans.three.rank",
         "plans.three.stripe_price_yearly",
     ]
-    problem = told("plan", "apply", file, "--json").json
+    _tells_all(told, ("plan", "apply", file), places)
+
+
+def _tells_all(told: Callable[..., Told], words: tuple[str, str, Path], places: list[str]) -> None:
+    """A command on a file tells its faults, each by its place, as a document and as lines."""
+    *_, file = words
+    problem = told(*words, "--json").json
     assert (problem["file"], [each["field"] for each in problem["errors"]]) == (str(file), places)
-    first, *others = told("plan", "apply", file).err.splitlines()
-    assert first == f"tollkeeper: {file}: 9 faults"
+    first, *others = told(*words).err.splitlines()
+    assert first == f"tollkeeper: {file}: {len(places)} faults"
     assert [line.split(": ")[0] for line in others] == [f"  {place}" for place in places]
 
 
@@ -135,11 +141,7 @@ def test_all_faults_of_a_file_of_prices_are_told_at_once(told: Callable[..., Tol
         'prices."two"[1].output',
         'prices."two"[2].effective_from',
     ]
-    problem = told("price", "set", file, "--json").json
-    assert (problem["file"], [each["field"] for each in problem["errors"]]) == (str(file), places)
-    first, *others = told("price", "set", file).err.splitlines()
-    assert first == f"tollkeeper: {file}: {len(places)} faults"
-    assert [line.split(": ")[0] for line in others] == [f"  {place}" for place in places]
+    _tells_all(told, ("price", "set", file), places)
 
 
 def test_one_fault_stands_on_one_line_with_its_file(told: Callable[..., Told], tmp_path: Path) -> None:

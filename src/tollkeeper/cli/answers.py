@@ -196,7 +196,7 @@ def _cell(value: object) -> str:
 def beside(text: str) -> None:
     """Say it on standard error; where that takes nothing the exit code has to do."""
     with suppress(OSError):
-        print(_in_utf_8(_harmless(text)), file=sys.stderr, flush=True)
+        print(_harmless(text), file=sys.stderr, flush=True)
 
 
 def _text(text: str) -> bytes:
