@@ -78,6 +78,24 @@ def test_a_rotation_that_cannot_be_meant_adds_no_version(told: Callable[..., Tol
     assert told("secrets", "status", "--json").json["versions"] == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["user", "add", "z@example.com", "--plan", "\udcfc"],
+        ["plan", "set", ADA, "\udcfc"],
+        ["price", "remove", "\udcfc"],
+        ["override", "add", ADA, "daily_requests=5", "--reason", "\udcfc"],
+        ["override", "add", ADA, "daily_requests=\udcfc", "--reason", "x"],
+        ["key", "create", "--service", "x", "--scope", "\udcfc"],
+    ],
+)
+def test_text_that_is_not_utf_8_is_no_text(told: Callable[..., Told], ada: str, words: list[str]) -> None:
+    done = told(*words)
+    assert (done.code, done.out, done.err.endswith("\\xfc is not UTF-8\n")) == (2, "", True)
+    assert told(*words, "--json").json["status"] == 400
+    assert told("override", "list", ada, "--json").json["items"] == []
+
+
 @pytest.mark.parametrize("port", ["0", "-1", "65536"])
 def test_a_link_leads_to_a_port_that_can_be(told: Callable[..., Told], ada: str, port: str) -> None:
     done = told("user", "link", ada, "--port", port)

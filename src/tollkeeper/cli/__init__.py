@@ -6,10 +6,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib.metadata import version
 from inspect import iscoroutinefunction
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cyclopts import App, CycloptsError
 
@@ -76,12 +76,21 @@ def _run(words: Sequence[str]) -> int:
         command, bound, _ = _program(words).parse_args(list(words), exit_on_error=False, print_error=False)
         common = bound.arguments.get("common")
         as_json = isinstance(common, Common) and common.json
+        _refuse_what_is_no_text(bound.arguments)
         answer = _done(command, *bound.args, **bound.kwargs)
         return speak(answer, as_json=as_json) if isinstance(answer, Answer) else 0
     except (BrokenPipeError, Unheard):
         raise
     except (CycloptsError, TollkeeperError, OSError) as error:
         return complain(_told(error), as_json=as_json)
+
+
+def _refuse_what_is_no_text(arguments: Mapping[str, object]) -> None:
+    """Paths may be any bytes; ``Misused`` where text is none."""
+    for given in arguments.values():
+        for text in cast("list[object]", given) if isinstance(given, list) else [given]:
+            if isinstance(text, str) and any("\ud800" <= each <= "\udfff" for each in text):
+                raise Misused(f"{text} is not UTF-8")
 
 
 def _write_no_more() -> None:
