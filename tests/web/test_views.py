@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -129,6 +130,17 @@ async def test_what_costs_nothing_is_told_from_what_nobody_knows(operator: Visit
         ["of-our-own", _NONE],
         ["gives-away", "$0.00"],
     ]
+
+
+async def test_nearly_all_is_not_written_as_all(operator: Visitor, served: Served) -> None:
+    email = await served.user("free")
+    asked = {"user": email, "prompt": "Hello", "startedAt": datetime.now(UTC).isoformat()}
+    await served.record([asked | {"status": status} for status in ["failed", *["completed"] * 2_999]])
+    await operator.open("/admin/users")
+    (user,) = (await operator.fetch(f"/api/admin/users?q={email}"))["items"]
+    await operator.open(f"/admin/users/{user['id']}")
+    rate = operator.page.locator("dl > div").filter(has_text="Success rate").first
+    await expect(rate).to_contain_text("99.9%")
 
 
 async def test_a_newest_request_opens_whole(operator: Visitor) -> None:

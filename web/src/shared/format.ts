@@ -55,8 +55,10 @@ export const plural = (many: number, one: string): string => (many === 1 ? one :
 /** 1,000 requests */
 export const counted = (many: number, one: string): string => `${count(many)} ${plural(many, one)}`;
 
-/** 98.5% */
-export const percent = orNone(percents.format);
+/** 98.5%; a few are not written as none, nor nearly all as all. */
+export const percent = orNone((share) =>
+  percents.format(share > 0 && share < 1 ? Math.min(Math.max(share, 0.001), 0.999) : share),
+);
 
 /** 4.2 */
 export const stars = orNone(rating.format);

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { TermsWithUsers } from "@/api/types";
-import { count, plural } from "@/shared/format";
+import { count, percent, plural } from "@/shared/format";
 import styles from "./plans.module.css";
 
 /** How many are on each plan, and how many of them on terms that it has no more. */
@@ -15,7 +15,7 @@ export function PlanCards({ plans }: { plans: TermsWithUsers[] }) {
             <strong>{count(plan.users)}</strong>
             <small>
               {plural(plan.users, "user")}
-              {all > 0 && `, ${Math.round((100 * plan.users) / all)}% of all`}
+              {all > 0 && `, ${percent(plan.users / all)} of all`}
             </small>
             {plan.outdatedUsers > 0 && <small>{count(plan.outdatedUsers)} on older terms</small>}
           </Link>
