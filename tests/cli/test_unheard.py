@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import subprocess
+from contextlib import suppress
 
+import aiohttp
 import msgspec
 import pytest
 
 from tests.cli.conftest import COMMAND, Tollkeeper
+from tests.faults.nodes import until
+from tests.ports import free_port
 
 FULL = "tollkeeper: standard output: No space left on device\n"
 CLOSED = "tollkeeper: standard output is closed: nobody would hear the answer\n"
@@ -39,6 +45,25 @@ def test_nothing_is_done_whose_answer_nobody_would_hear(tollkeeper: Tollkeeper, 
     done = said(tollkeeper, f"tk user add unheard@example.com {json} >&-")
     assert (done.returncode, done.stderr) == (1, CLOSED)
     assert tollkeeper.run("user", "show", "unheard@example.com").returncode == 1
+
+
+async def test_a_server_serves_whether_or_not_anybody_hears_where(tollkeeper: Tollkeeper) -> None:
+    port = free_port()
+    shell = f'exec "{COMMAND}" serve --port {port} >&- 2>&-'
+    server = await asyncio.create_subprocess_exec("bash", "-c", shell, env=tollkeeper.environment)
+    async with aiohttp.ClientSession() as client:
+
+        async def answers() -> bool:
+            with suppress(aiohttp.ClientConnectionError):
+                async with client.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                    return answer.status == 200
+            return False
+
+        try:
+            await until(answers)
+        finally:
+            server.send_signal(signal.SIGINT)
+            assert await asyncio.wait_for(server.wait(), 30) == 0
 
 
 @pytest.mark.parametrize("stream", ["2>&-", "2> /dev/full"])

@@ -185,5 +185,9 @@ async def test_a_short_figure_tells_the_whole_under_the_pointer_and_still_opens_
         told = await cell.get_attribute("title")
         assert told
         assert await cell.evaluate(_SAID_ON_HOVER) == told
+        async with visitor.context.expect_page() as beside:
+            await cell.click(button="middle")
+        assert "/admin/users/" in (await beside.value).url
+        assert visitor.page.url.endswith("/admin/users")
         await cell.click()
         await visitor.page.wait_for_url("**/admin/users/*")
