@@ -199,6 +199,30 @@ async def test_pricing_anew_is_previewed_applied_and_undone(
     assert (await verify(service.application.backend.database)).differences == []
 
 
+async def test_requests_that_name_no_model_are_priced_as_what_they_are_called(
+    service: Site, operator: Person, alice: Person
+) -> None:
+    database = service.application.backend.database
+    await used(service, alice, None)
+    await used(service, alice, "unknown")
+    heard = await service.call("GET", "/api/admin/models", by=operator.by_cookie)
+    (before,) = [each for each in heard.json["items"] if each["model"] == "unknown"]
+    assert (before["unpriced"], before["priceSource"]) == (before["requests"], "none")
+    await call(service, operator, "PUT", "unknown", "/prices", {"input": "2", "output": "4"})
+    await used(service, alice, None)
+    now = await shown(service, operator, "unknown")
+    assert (now["priceSource"], now["requests"], now["unpriced"]) == ("own", before["requests"] + 1, before["unpriced"])
+    assert now["costNanos"] == 2_400_000
+    done = (await call(service, operator, "POST", "unknown", "/reprice", {"apply": True})).json
+    assert (done["requests"], done["unpricedBefore"], done["unpricedAfter"]) == (now["requests"], now["unpriced"], 0)
+    assert (await shown(service, operator, "unknown"))["costNanos"] == done["costNanosAfter"]
+    assert (await verify(database)).differences == []
+    await call(service, operator, "DELETE", "unknown", f"/prices/{quote('1970-01-01T00:00:00Z')}")
+    undone = (await call(service, operator, "POST", "unknown", "/reprice", {"apply": True})).json
+    assert (undone["unpricedAfter"], undone["costNanosAfter"]) == (now["requests"], 0)
+    assert (await verify(database)).differences == []
+
+
 async def test_a_range_of_time_prices_what_began_in_it(
     service: Site, operator: Person, alice: Person, model: str
 ) -> None:

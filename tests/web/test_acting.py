@@ -10,6 +10,23 @@ from tests.web.hands import address_of, button, dialog, row_with
 from tests.web.visitors import Served, Visitor, visiting
 
 
+async def test_all_tabs_become_the_users(operator: Visitor, served: Served) -> None:
+    email = await served.newcomer()
+    (user,) = (await operator.fetch(f"/api/admin/users?{urlencode({'q': email})}"))["items"]
+    await operator.open(f"/admin/users/{user['id']}")
+    beside = await operator.context.new_page()
+    await beside.goto(f"{served.url}/variables")
+    await beside.get_by_role("link", name="All usage").wait_for()
+    await button(operator, "Act as …").click()
+    await button(dialog(operator, f"Act as {email}?"), "Act as them").click()
+    for page in (operator.page, beside):
+        await page.get_by_role("region", name="Acting as somebody else").wait_for()
+        await expect(page.get_by_role("link", name="All usage")).to_have_count(0)
+    await button(operator.page.get_by_role("region", name="Acting as somebody else"), "Stop").click()
+    await beside.get_by_role("link", name="All usage").wait_for()
+    assert (operator.troubles, operator.elsewhere) == ([], [])
+
+
 async def test_an_operator_acts_as_a_user_sets_something_right_and_stops(
     operator: Visitor, chromium: Browser, served: Served
 ) -> None:

@@ -203,8 +203,13 @@ async def test_units_are_granted_used_and_ended(operator: Visitor, shop: Served)
 
     await panel.get_by_role("button", name="Grant units").click()
     await dialog.get_by_text("Money").click()
-    await dialog.get_by_label("How much").fill("0.29")
     await dialog.get_by_label("Reason").fill("Bought")
+    # Twelve and a half, or more than a thousand?
+    for unclear in ("12,50", "1,25", "1,0000"):
+        await dialog.get_by_label("How much").fill(unclear)
+        await dialog.get_by_text("write it as a number").wait_for()
+        await expect(grant).to_be_disabled()
+    await dialog.get_by_label("How much").fill("0.29")
     await grant.click()
     await expect(panel.locator("tbody tr")).to_have_count(2)
     await panel.get_by_text("$0.29").wait_for()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, StorageState, expect
 
+from tests.web.hands import address_of
 from tests.web.visitors import Served, Visitor, visiting
 
 _NONE = "\N{EN DASH}"
@@ -130,6 +131,30 @@ async def test_what_costs_nothing_is_told_from_what_nobody_knows(operator: Visit
         ["of-our-own", _NONE],
         ["gives-away", "$0.00"],
     ]
+
+
+_EXACT = {"NUMBER": "12345678901234567890", "LARGE": "1e400", "JSON": '{"id":12345678901234567890,"f":1.10}'}
+
+
+async def test_numbers_keep_their_digits(operator: Visitor, served: Served) -> None:
+    kinds = {key: "json" if key == "JSON" else "number" for key in _EXACT}
+    page, me = operator.page, operator.page.get_by_role("main")
+    await operator.open("/variables")
+    email = await address_of(operator)
+    for key, value in _EXACT.items():
+        await served.call(
+            "POST", "/api/user/variables", user=email, says={"key": key, "value": value, "type": kinds[key]}
+        )
+    await page.reload()
+    for key, value in _EXACT.items():
+        await me.get_by_role("button", name=f"Edit {key}:").click()
+        form = page.get_by_role("form", name=f"Edit {key}")
+        await expect(form.get_by_label("Value")).to_have_value(value)
+        await form.get_by_label("Description").fill("described")
+        await form.get_by_role("button", name="Save").click()
+        await expect(form).to_have_count(0)
+    kept = await (await page.request.get(f"{served.url}/api/user/variables?format=env")).text()
+    assert all(value in kept.replace("\\", "") for value in _EXACT.values()), kept
 
 
 async def test_nearly_all_is_not_written_as_all(operator: Visitor, served: Served) -> None:

@@ -265,7 +265,8 @@ def path_id(request: Exchange, name: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise NotUnderstood(f"the id of a {name} is a UUID", field=name) from None
+        whose = "" if name == "id" else f" of a {name}"
+        raise NotUnderstood(f"the id{whose} is a UUID", field=name) from None
 
 
 def idempotency_key(request: Exchange) -> str | None:

@@ -46,8 +46,8 @@ export async function call<Answer>(path: string, options: Options = {}): Promise
 }
 
 /** Get a file, in the same way. */
-export async function fileAt(path: string): Promise<Blob> {
-  return (await yes(path, {})).blob();
+export async function fileAt(path: string, signal?: AbortSignal): Promise<Blob> {
+  return (await yes(path, signal === undefined ? {} : { signal })).blob();
 }
 
 /** Call what ends the sign-in of this page, and go on elsewhere; until then nothing else is asked or heeded. */

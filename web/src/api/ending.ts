@@ -1,6 +1,9 @@
 /** The sign-in that a page was opened with ends, as by signing out: from the asking on, the page is quiet. */
 
-import { useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
+
+// All tabs have one sign-in: its end in one of them is the end in all. What is said here is not heard here.
+const tabs = new BroadcastChannel("tollkeeper-sign-in");
 
 let isUnderWay = false;
 const listeners = new Set<() => void>();
@@ -20,7 +23,8 @@ export const ending = {
     put(true);
     try {
       const answer = await ask();
-      if (!answer.ok && answer.status !== 401) put(false);
+      if (answer.ok) tabs.postMessage("ended");
+      else if (answer.status !== 401) put(false);
       return answer;
     } catch (error) {
       put(false);
@@ -38,6 +42,15 @@ export const ending = {
     });
   },
 };
+
+/** Let this page begin anew as whoever is signed in, once its sign-in has ended in another tab. */
+export function useEndWithOtherTabs(): void {
+  useEffect(() => {
+    const begin = () => location.reload();
+    tabs.addEventListener("message", begin);
+    return () => tabs.removeEventListener("message", begin);
+  }, []);
+}
 
 export function listen(listener: () => void): () => void {
   listeners.add(listener);

@@ -5,8 +5,9 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import { exactAnswer } from "@/shared/exact";
 import { segment } from "@/shared/segment";
-import { call, query } from "./call";
+import { call, fileAt, query } from "./call";
 import { checkDays } from "./days";
 import { foundBefore } from "./meanwhile";
 import type { RequestsFound, WholeRequest } from "./types";
@@ -57,13 +58,18 @@ export function downloadAddress(filters: RequestFilters, format: "csv" | "jsonl"
   return listOf(userId) + query({ ...filters, format });
 }
 
+type Whole = { request: Omit<WholeRequest, "metadataText"> };
+
 /** One request with all that is kept of it. */
 export function useWholeRequest(id: string, userId?: string) {
   return useQuery({
     queryKey: ["requests", "whole", userId, id],
     queryFn: async ({ signal }) => {
       const path = `${listOf(userId)}/${segment(id)}`;
-      return (await call<{ request: WholeRequest }>(path, { signal })).request;
+      const answer = await fileAt(path, signal);
+      const { metadata } = (await exactAnswer<Whole>(answer)).request;
+      const request = (JSON.parse(await answer.text()) as Whole).request;
+      return { ...request, metadataText: metadata == null ? null : JSON.stringify(metadata, null, 2) };
     },
   });
 }

@@ -9,12 +9,15 @@ export type Account = AccountFound["account"] & Pick<AccountFound, "actingAs">;
 export type Dashboard = Shapes["DashboardShown"];
 export type Limits = Shapes["LimitsShown"];
 export type ChatRequest = Shapes["RequestShown"];
-export type WholeRequest = Shapes["RequestWhole"];
+/** A request with all that is kept of it, and its metadata as one reads them. */
+export type WholeRequest = Shapes["RequestWhole"] & { metadataText: string | null };
 export type RequestsFound = Shapes["RequestsFound"];
 export type RequestsPage = Shapes["RequestsPage"];
 export type ChatSession = Shapes["SessionShown"];
 export type SessionsPage = Shapes["SessionsPage"];
-export type Variable = Shapes["VariableShown"];
+/** A variable, and its value as one types it. */
+export type Variable = Omit<VariableShown, "value"> & { text: string };
+export type VariableShown = Shapes["VariableShown"];
 export type VariableType = Variable["type"];
 
 /** What the rollups know of a period; null where they cannot tell. */

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { exactAnswer } from "@/shared/exact";
 import { call, fileAt, query } from "./call";
-import type { Variable, VariableType } from "./types";
+import type { Variable, VariableShown, VariableType } from "./types";
 
 const PATH = "/api/user/variables";
 const KEY = ["variables"];
@@ -13,11 +14,17 @@ export interface NewVariable {
   description?: string | null;
 }
 
+const textOf = (value: unknown, type: VariableType): string =>
+  type === "string" || type === "secret" ? String(value) : JSON.stringify(value);
+
 /** All by name; secrets are masked. */
 export function useVariables() {
   return useQuery({
     queryKey: KEY,
-    queryFn: async ({ signal }) => (await call<{ variables: Variable[] }>(PATH, { signal })).variables,
+    queryFn: async ({ signal }) => {
+      const { variables } = await exactAnswer<{ variables: VariableShown[] }>(await fileAt(PATH, signal));
+      return variables.map(({ value, ...rest }): Variable => ({ ...rest, text: textOf(value, rest.type) }));
+    },
   });
 }
 
@@ -37,7 +44,7 @@ export function useDeleteVariable() {
 
 /** The secret itself. It is asked for on demand, and kept nowhere. */
 export async function reveal(key: string): Promise<string> {
-  return String((await call<{ variable: Variable }>(`${pathOf(key)}?reveal=true`)).variable.value);
+  return String((await call<{ variable: VariableShown }>(`${pathOf(key)}?reveal=true`)).variable.value);
 }
 
 /** All as a `.env` file; without secrets, each of them is a comment in it. */

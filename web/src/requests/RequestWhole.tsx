@@ -95,9 +95,7 @@ function About({ request, isOwn }: { request: WholeRequest; isOwn: boolean }) {
         <Fact label="From">{request.ipAddress ?? NONE}</Fact>
         <Fact label="By">{request.userAgent ?? NONE}</Fact>
       </dl>
-      {request.metadata != null && (
-        <pre className={styles.json}>{JSON.stringify(request.metadata, null, 2)}</pre>
-      )}
+      {request.metadataText !== null && <pre className={styles.json}>{request.metadataText}</pre>}
     </section>
   );
 }

@@ -1,12 +1,14 @@
 /** What people type, as the API has it. */
 
-const NUMBER = /^-?\d+(\.\d+)?$/;
+const PLAIN = /^-?\d+(\.\d+)?$/;
+const IN_THOUSANDS = /^-?\d{1,3}([\s,_]\d{3})+(\.\d+)?$/;
 
-/** A number, also as 1,000 or 1 000; null where nothing is typed, NaN where it is none. */
+/** A number, also as 1,000 or 1 000; null where nothing is typed, NaN where it is none: 12,50 could mean either. */
 export function numberIn(typed: string): number | null {
-  const digits = typed.replace(/[\s,_]/g, "");
-  if (digits === "") return null;
-  return NUMBER.test(digits) ? Number(digits) : Number.NaN;
+  const text = typed.trim();
+  if (text === "") return null;
+  const digits = IN_THOUSANDS.test(text) ? text.replace(/[\s,_]/g, "") : text;
+  return PLAIN.test(digits) ? Number(digits) : Number.NaN;
 }
 
 /** Money typed in whole units, in cents: the point moves in the digits, so that 0.29 is 29. */

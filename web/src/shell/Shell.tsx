@@ -4,6 +4,7 @@ import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useAccount } from "@/api/account";
 import { useIsConfirming } from "@/api/confirmation";
 import { useLiveDashboard } from "@/api/dashboard";
+import { useEndWithOtherTabs } from "@/api/ending";
 import type { Account } from "@/api/types";
 import type { Status } from "@/live/stream";
 import { ErrorState } from "@/shared/ErrorState";
@@ -35,6 +36,7 @@ export function Shell() {
 function SignedIn({ account }: { account: Account }) {
   const live = useLiveDashboard(account.id);
   useKeptTheme();
+  useEndWithOtherTabs();
   return <Frame account={account} live={live} />;
 }
 

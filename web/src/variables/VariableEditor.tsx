@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { Variable, VariableType } from "@/api/types";
 import { usePutVariable } from "@/api/variables";
 import { ErrorState } from "@/shared/ErrorState";
-import { Misread, readAs, TYPES, textOf } from "./values";
+import { Misread, readAs, TYPES } from "./values";
 import styles from "./variables.module.css";
 
 interface VariableEditorProps {
@@ -18,7 +18,7 @@ export function VariableEditor({ variable, onDone }: VariableEditorProps) {
   const put = usePutVariable();
   const [key, setKey] = useState(variable?.key ?? "");
   const [type, setType] = useState<VariableType>(variable?.type ?? "string");
-  const [text, setText] = useState(variable === undefined || isSecret ? "" : textOf(variable));
+  const [text, setText] = useState(variable === undefined || isSecret ? "" : variable.text);
   const [description, setDescription] = useState(variable?.description ?? "");
   const [misread, setMisread] = useState<string | null>(null);
   const faultOf = (field: string) => put.error?.faults.find((fault) => fault.field === field)?.message;

@@ -8,7 +8,7 @@ import { TimeAgo } from "@/shared/TimeAgo";
 import { DeleteVariable } from "./DeleteVariable";
 import { SecretValue } from "./SecretValue";
 import { VariableEditor } from "./VariableEditor";
-import { textOf, typeName } from "./values";
+import { typeName } from "./values";
 import styles from "./variables.module.css";
 
 /** All variables; each is edited in its place. */
@@ -34,16 +34,16 @@ const columns = (edit: (key: string) => void): Column<Variable>[] => [
     kind: "wide",
     of: (variable) =>
       variable.type === "secret" ? (
-        <SecretValue name={variable.key} mask={String(variable.value)} />
+        <SecretValue name={variable.key} mask={variable.text} />
       ) : (
         <button
           type="button"
           className={styles.value}
-          title={textOf(variable)}
+          title={variable.text}
           onClick={() => edit(variable.key)}
         >
           <span className="visually-hidden">Edit {variable.key}: </span>
-          <code>{textOf(variable) || <i>empty</i>}</code>
+          <code>{variable.text || <i>empty</i>}</code>
         </button>
       ),
   },

@@ -1,6 +1,6 @@
 import type { Variable } from "@/api/types";
 import type { NewVariable } from "@/api/variables";
-import { Misread, readAs, textOf } from "./values";
+import { Misread, readAs } from "./values";
 
 const NAME = /[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=/y;
 const SINGLE = /[ \t]*'([^']*)'/y;
@@ -17,8 +17,8 @@ export interface Entry {
 }
 
 /** Write variables as a `.env` file. */
-export function asDotenv(variables: Pick<Variable, "key" | "value" | "type">[]): string {
-  return variables.map((each) => `${each.key}=${quoted(textOf(each))}\n`).join("");
+export function asDotenv(variables: Pick<Variable, "key" | "type" | "text">[]): string {
+  return variables.map((each) => `${each.key}=${quoted(each.text)}\n`).join("");
 }
 
 /** Read a `.env` file; `Misread` names the line that is none. What is quoted may go over several lines. */
@@ -67,7 +67,7 @@ export function changesOf(file: string, known: Variable[], isAll: boolean): Chan
     if (seen.has(key)) throw new Misread(`Line ${line}: ${key} stands there twice.`);
     seen.add(key);
     const old = before.get(key);
-    if (old !== undefined && textOf(old) === text) continue;
+    if (old !== undefined && old.text === text) continue;
     changes.put.push({ key, value: readValue(text, old, line) });
     (old === undefined ? changes.created : changes.changed).push(key);
   }

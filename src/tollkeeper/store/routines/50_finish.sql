@@ -260,9 +260,9 @@ CREATE OR REPLACE FUNCTION tk_response_hash(p_response text, p_hash bytea) RETUR
 CREATE OR REPLACE FUNCTION tk_own_rates(p_model text, p_at timestamptz) RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    -- The operator's own price of a model at an instant.
+    -- The operator's own price of a model at an instant; of requests that name none, what `unknown` costs.
     SELECT p.rates FROM model_prices AS p
-     WHERE p.model = p_model AND p.effective_from <= p_at
+     WHERE p.model = coalesce(p_model, 'unknown') AND p.effective_from <= p_at
      ORDER BY p.effective_from DESC
      LIMIT 1
     $$;

@@ -78,7 +78,7 @@ BEGIN
           SELECT p.rates, tk_cost(p.rates, coalesce(a.tokens_input, 0), coalesce(a.tokens_output, 0), coalesce(a.tokens_cached, 0),
                                   coalesce(a.tokens_cache_write, 0), coalesce(a.tokens_reasoning, 0)) AS nanos
             FROM (SELECT coalesce(tk_own_rates(p_model, r.started_at), g.listed) AS rates) AS p) AS n
-     WHERE r.model = p_model AND r.status <> 'pending' AND r.cost_source IN ('computed', 'unpriced')
+     WHERE coalesce(r.model, 'unknown') = p_model AND r.status <> 'pending' AND r.cost_source IN ('computed', 'unpriced')
        AND (a.tokens_input IS NOT NULL OR a.tokens_output IS NOT NULL);
 
     RETURN QUERY

@@ -13,16 +13,17 @@ SELECT tk_now() AS as_of, count(*) AS pending FROM chat_requests AS r WHERE r.st
 
 -- name: models_seen
 -- Every model that requests named, summed since the beginning, and those that have a price of the operator's alone.
-SELECT coalesce(nullif(s.model, ''), 'unknown') AS model, s.requests, s.tokens_used, s.cost_nanos, s.unpriced, s.last_hour_at,
+SELECT s.model, s.requests, s.tokens_used, s.cost_nanos, s.unpriced, s.last_hour_at,
        tk_own_rates(s.model, tk_now()) AS own_rates
-  FROM (SELECT r.model, sum(r.completed + r.failed)::bigint AS requests, sum(r.tokens_used)::bigint AS tokens_used,
+  FROM (SELECT n.model, sum(r.completed + r.failed)::bigint AS requests, sum(r.tokens_used)::bigint AS tokens_used,
                sum(r.cost_nanos) AS cost_nanos, sum(r.unpriced)::bigint AS unpriced, max(r.hour_at) AS last_hour_at
           FROM overall_rollups AS r
-         GROUP BY r.model
+         CROSS JOIN LATERAL (SELECT coalesce(nullif(r.model, ''), 'unknown') AS model) AS n
+         GROUP BY n.model
          UNION ALL
         SELECT DISTINCT p.model, 0, 0, 0, 0, NULL::timestamptz
           FROM model_prices AS p
-         WHERE NOT EXISTS (SELECT FROM overall_rollups AS r WHERE r.model = p.model)) AS s
+         WHERE NOT EXISTS (SELECT FROM overall_rollups AS r WHERE coalesce(nullif(r.model, ''), 'unknown') = p.model)) AS s
  ORDER BY s.requests DESC, s.model;
 
 -- name: prices_of_model
@@ -42,7 +43,7 @@ RETURNING p.model;
 -- Who has finished requests of a model, from the sums since the beginning.
 SELECT DISTINCT r.user_id
   FROM usage_rollups AS r
- WHERE r.period = 'all' AND r.model = :model AND r.completed + r.failed > 0
+ WHERE r.period = 'all' AND coalesce(nullif(r.model, ''), 'unknown') = :model AND r.completed + r.failed > 0
  ORDER BY r.user_id;
 
 -- name: repriceable
@@ -54,7 +55,7 @@ SELECT r.user_id, r.id, r.started_at
                       WHERE q.user_id = u.user_id AND q.id > greatest(u.after, tk_first_uuid7(:since::timestamptz))
                         AND q.id < tk_first_uuid7(:until::timestamptz + interval '1 millisecond')
                         AND q.started_at >= :since AND q.started_at < :until
-                        AND q.model = :model AND q.status <> 'pending' AND q.cost_source IN ('computed', 'unpriced')
+                        AND coalesce(q.model, 'unknown') = :model AND q.status <> 'pending' AND q.cost_source IN ('computed', 'unpriced')
                       ORDER BY q.id
                       LIMIT :most) AS r;
 
