@@ -96,6 +96,13 @@ def test_text_that_is_not_utf_8_is_no_text(told: Callable[..., Told], ada: str, 
     assert told("override", "list", ada, "--json").json["items"] == []
 
 
+@pytest.mark.parametrize("words", [["serve", "--host", ""], ["demo", "--host="], ["user", "list", "--data", ""]])
+def test_an_empty_place_is_not_the_default(told: Callable[..., Told], words: list[str]) -> None:
+    done = told(*words, "--json")
+    assert (done.code, done.json["type"]) == (2, "/problems/usage")
+    assert done.json["detail"] == f"Invalid value for {words[-2] if not words[-1] else '--host'}: it is empty"
+
+
 @pytest.mark.parametrize("port", ["0", "-1", "65536"])
 def test_a_link_leads_to_a_port_that_can_be(told: Callable[..., Told], ada: str, port: str) -> None:
     done = told("user", "link", ada, "--port", port)

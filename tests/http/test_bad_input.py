@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tollkeeper.http.shapes import Said
+from tollkeeper.errors import Invalid
+from tollkeeper.http.batch_wire import BatchItem
+from tollkeeper.http.shapes import Said, shaped
 from tollkeeper.http.variables import PutVariable
 from tollkeeper.http.wire import FinishTracking, StartTracking
 
@@ -255,6 +257,17 @@ async def test_a_million_values_are_refused_for_little_more_than_reading_them(
         read.append(time.process_time() - began)
     # Seen is 2. Looking closely at each value would take 50 times as long as reading it.
     assert min(refused) < 12 * min(read)
+
+
+def test_a_shape_is_looked_at_once_however_many_faulty_bodies_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[type] = []
+    look = msgspec.structs.fields
+    monkeypatch.setattr(msgspec.structs, "fields", lambda shape: looks.append(shape) or look(shape))
+    for _ in range(3):
+        for body in ({}, {"user": 1}, {"usr": "a@b.c"}):
+            with pytest.raises(Invalid):
+                shaped(body, BatchItem)
+    assert len(looks) == len(set(looks))
 
 
 async def test_a_body_above_8_mib_is_413_at_once(service: Site, alice: Person) -> None:

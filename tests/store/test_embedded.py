@@ -307,7 +307,7 @@ async def test_a_user_that_is_cancelled_while_starting_leaves_no_server(spare: P
 @pytest.fixture
 def odd(spare: Path) -> Generator[Path]:
     """The spare directory, moved to where no socket could have its path."""
-    moved = spare.with_name("very-long-" * 12 + "a, b 'c' %20 é")
+    moved = spare.with_name("very-long-" * 12 + "a, b 'c' %20 é \udcff")
     spare.rename(moved)
     yield moved
     moved.rename(spare)
@@ -321,6 +321,12 @@ async def test_a_long_or_odd_path_and_a_moved_directory_work(odd: Path, start: S
         assert odd not in sockets.parents
         assert len(os.fsencode(sockets / ".s.PGSQL.5432")) <= 103
     assert not _exists(sockets)
+
+
+async def test_a_path_may_be_any_bytes(open_dir: Path, start: Start) -> None:
+    for _ in ("made", "and found again"):
+        async with start(open_dir / "b\udcfc\udcff") as addresses:
+            assert await _setting(addresses.service, "server_encoding") == "UTF8"
 
 
 async def test_a_making_that_was_killed_is_begun_anew(open_dir: Path, start: Start, elsewhere: Elsewhere) -> None:
@@ -353,12 +359,13 @@ async def test_settings_that_postgres_refuses_are_told_in_its_words(spare: Path,
             pass
 
 
-async def test_a_cluster_of_another_version_is_refused(open_dir: Path, start: Start) -> None:
-    foreign = open_dir / "other-version"
+@pytest.mark.parametrize(("version", "told"), [("14", "14"), ("é", r"\\xc3\\xa9")])
+async def test_a_cluster_of_another_version_is_refused(open_dir: Path, start: Start, version: str, told: str) -> None:
+    foreign = open_dir / f"other-version-{version}"
     (foreign / "postgres").mkdir(parents=True)
-    (foreign / "postgres" / "PG_VERSION").write_text("14\n")
+    (foreign / "postgres" / "PG_VERSION").write_text(f"{version}\n", encoding="utf-8")
     (foreign / "postgres-passwords.json").write_text('{"admin": "a", "owner": "o", "service": "s"}')
-    with pytest.raises(Misconfigured, match="made by PostgreSQL 14"):
+    with pytest.raises(Misconfigured, match=f"made by PostgreSQL {told} "):
         async with start(foreign):
             pass
 

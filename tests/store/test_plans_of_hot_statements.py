@@ -68,8 +68,8 @@ async def settled(server: Server) -> AsyncGenerator[tuple[str, Marks]]:
         admin = await asyncpg.connect(addresses.admin)
         await make_partitions(admin)
         marks = await filled(admin, long=LONG)
-        # The seed leaves dead rows in the hours. What is to be frozen is waited for: a page that the server writes at this
-        # moment would else be passed over.
+        # The seed leaves dead rows in the hours. What is to be frozen is waited for: a page that the server writes at
+        # this moment would else be passed over.
         await admin.execute("VACUUM (FREEZE, ANALYZE)")
         await admin.close()
         yield addresses.service, marks

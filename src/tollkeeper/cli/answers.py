@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO, ClassVar, Final, cast
 
 import msgspec
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from tollkeeper.errors import TollkeeperError
 
@@ -33,6 +33,7 @@ __all__ = [
     "camel",
     "complain",
     "counted",
+    "not_empty",
     "remark",
     "shown",
     "speak",
@@ -70,12 +71,25 @@ class Unheard(TollkeeperError):
     """Standard output takes no answer; ``detail`` tells why, beside it."""
 
 
+def not_empty(_: Any, tokens: Sequence[Token]) -> str:
+    """Take a text as it was typed, but for none: what a variable of a script was to say is not the default."""
+    if not tokens[0].value:
+        raise ValueError("it is empty")
+    return tokens[0].value
+
+
+def _directory(_: Any, tokens: Sequence[Token]) -> Path:
+    return Path(not_empty(_, tokens))
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Common:
     """What every command takes."""
 
-    data: Annotated[Path | None, Parameter(help="The data directory (else TOLLKEEPER_DATA).")] = None
+    data: Annotated[Path | None, Parameter(help="The data directory (else TOLLKEEPER_DATA).", converter=_directory)] = (
+        None
+    )
     json: Annotated[bool, Parameter(help="Print one JSON document.", negative="", show_default=False)] = False
 
 

@@ -10,14 +10,16 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak, not_empty
 from tollkeeper.cli.house import settings_of
 from tollkeeper.settings import Settings
 
 __all__ = ["Host", "Port", "Workers", "serve", "where"]
 
 
-Host = Annotated[str | None, Parameter(help="Address to listen on, 127.0.0.1 if nothing else is set.")]
+Host = Annotated[
+    str | None, Parameter(help="Address to listen on, 127.0.0.1 if nothing else is set.", converter=not_empty)
+]
 Port = Annotated[
     int | None,
     Parameter(

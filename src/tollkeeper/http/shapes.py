@@ -69,7 +69,7 @@ def _has_a_name_in_utc(at: datetime) -> bool:
 def _instants(shape: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
     """Name the fields that may be instants, by their names inside and outside."""
     found: list[tuple[str, str]] = []
-    for field in msgspec.structs.fields(shape):
+    for field in _fields(shape):
         told = inspect.type_info(field.type)
         if any(isinstance(each, inspect.DateTimeType) for each in getattr(told, "types", (told,))):
             found.append((field.name, field.encode_name))
@@ -133,14 +133,20 @@ def _read_parameter(text: str, kind: _Kind) -> Any:
 
 
 @lru_cache
+def _fields(shape: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """Look at a shape once: to understand its annotations takes a hundred times as long as to find a fault."""
+    return msgspec.structs.fields(shape)
+
+
+@lru_cache
 def _needs_any(shape: type[msgspec.Struct]) -> bool:
-    return any(field.required for field in msgspec.structs.fields(shape))
+    return any(field.required for field in _fields(shape))
 
 
 @lru_cache
 def _kinds(shape: type[msgspec.Struct]) -> dict[str, _Kind]:
     kinds: dict[str, _Kind] = {}
-    for field in msgspec.structs.fields(shape):
+    for field in _fields(shape):
         told = inspect.type_info(field.type)
         if isinstance(told, inspect.UnionType):
             told = next(each for each in told.types if not isinstance(each, inspect.NoneType))
@@ -158,7 +164,7 @@ def _faults_of_object(value: Any, shape: type[msgspec.Struct], path: str) -> Ite
         yield Fault(path or "body", "must be an object")
         return
     given = cast("dict[str, Any]", value)
-    fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    fields = {field.encode_name: field for field in _fields(shape)}
     for name in given.keys() - fields.keys():
         yield Fault(inner(path, name), "is not a field of this call")
     for name, field in fields.items():
@@ -174,7 +180,7 @@ def _faults_of_the_rest(value: Any, shape: type[Said], faults: list[Fault]) -> l
         return []
     faulty = {re.split(r"[.\[]", fault.field, maxsplit=1)[0] for fault in faults}
     given = {name: each for name, each in cast("dict[str, Any]", value).items() if name not in faulty}
-    required = {field.encode_name: "" for field in msgspec.structs.fields(shape) if field.required}
+    required = {field.encode_name: "" for field in _fields(shape) if field.required}
     try:
         rest = msgspec.convert(required | given, shape, builtin_types=(Decimal,))
     except msgspec.ValidationError:

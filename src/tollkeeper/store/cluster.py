@@ -91,7 +91,7 @@ class Cluster:
             _initialise(place, _passwords(place))
         if not place.passwords.exists():
             raise Misconfigured(f"{place.cluster} is not ours: there is no {place.passwords} to it")
-        found = (place.cluster / "PG_VERSION").read_text(encoding="ascii").strip()
+        found = (place.cluster / "PG_VERSION").read_text(encoding="ascii", errors="backslashreplace").strip()
         if found != str(place.major):
             raise Misconfigured(
                 f"{place.cluster} was made by PostgreSQL {found} and this is {place.major}: export with the tollkeeper"
@@ -177,7 +177,11 @@ class Cluster:
 
     def _noted(self) -> Postmaster | None:
         try:
-            lines = (self._place.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            lines = (
+                (self._place.cluster / "postmaster.pid")
+                .read_text(encoding="utf-8", errors="surrogateescape")
+                .splitlines()
+            )
         except FileNotFoundError:
             return None
         if not lines or not lines[0].isdigit():

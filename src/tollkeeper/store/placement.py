@@ -75,6 +75,7 @@ class Account:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="backslashreplace",
             check=False,
             **self.surroundings,
         )
@@ -212,7 +213,7 @@ def _home(directory: Path, account: Account, shelter: Path) -> Path:
 
 
 def _noted_home(note: Path) -> Path:
-    home = Path(note.read_text(encoding="utf-8").strip())
+    home = Path(os.fsdecode(note.read_bytes().strip()))
     # Never made anew: an empty database in place of a lost one would look as if all were well.
     if not home.is_dir():
         raise Misconfigured(f"{note} says that the database stands in {home}, and that is gone")
@@ -247,8 +248,8 @@ def _make_passable(directory: Path) -> None:
 def write_private(path: Path, text: str) -> None:
     """Write a file that only we can read, whole or not at all."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(os.fsencode(text))
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
