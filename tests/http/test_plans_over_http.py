@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+
+from tests.metering.making import Clock
 
 from .conftest import Heard, Person, Site
 
@@ -172,3 +175,28 @@ async def test_limits_of_the_moment_refuse_with_when_it_is_worth_trying_again(se
     assert (refused.status, refused.json["limit"], refused.json["used"]) == (429, "concurrent", 1)
     assert "resetsAt" not in refused.json
     assert refused.headers["retry-after"] == "1"
+
+
+async def test_when_to_try_again_is_told_by_the_clock_that_decided(service: Site) -> None:
+    clock = Clock(service.owner)
+    await clock.prepare()
+    try:
+        await clock.hold(at := (await clock.read()).replace(microsecond=0) + timedelta(days=3))
+        terms = {"period": "anniversary", "daily_requests": 9, "requests_per_minute": 9, "monthly_requests": 9}
+        limits = {"daily_requests": "daily", "requests_per_minute": "perMinute", "monthly_requests": "monthly"}
+        for field, limit in limits.items():
+            ana = await service.person(await service.plan("brief", **terms | {field: 1}))
+            await service.start(ana)
+            refused = await service.call("POST", "/api/chat/track", by=ana.by_key, says={"prompt": "x"})
+            assert (refused.status, refused.json["limit"]) == (429, limit)
+            ends = datetime.fromisoformat(refused.json["resetsAt"])
+            seconds = (ends - at).total_seconds()
+            row = await service.owner.fetchrow("SELECT u.* FROM usage AS u WHERE user_id = $1", ana.id)
+            assert row is not None
+            begun = row[{"daily": "day", "perMinute": "minute", "monthly": "month"}[limit] + "_starts_at"]
+            assert refused.headers["retry-after"] == f"{seconds:.0f}"
+            assert refused.headers["ratelimit"] == f'"{limit}";r=0;t={seconds:.0f}'
+            window = (ends - begun).total_seconds()
+            assert refused.headers["ratelimit-policy"] == f'"{limit}";q=1;w={window:.0f}'
+    finally:
+        await clock.release()

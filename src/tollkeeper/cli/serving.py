@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak, not_empty
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, not_empty, speak
 from tollkeeper.cli.house import settings_of
 from tollkeeper.settings import Settings
 

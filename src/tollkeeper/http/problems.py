@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import calendar
 import logging
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from tollkeeper.errors import (
@@ -31,7 +30,6 @@ from tollkeeper.metering.money import cents_of
 log = logging.getLogger(__name__)
 
 PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
-_WINDOW_SECONDS: Final = {"daily": 86_400, "perMinute": 60}
 _IN_NANOS: Final = ("used", "allowed", "remaining", "needed")
 
 
@@ -137,25 +135,17 @@ def _headers(told: TollkeeperError) -> Iterator[Header]:
 
 def _rate_limit_headers(fields: dict[str, Any]) -> Iterator[Header]:
     """Say it as draft-ietf-httpapi-ratelimit-headers does: structured fields, whole numbers, seconds."""
-    limit = fields["limit"]
+    limit, limits = fields["limit"], cast("Limits", fields["limits"])
     resets_at: datetime | None = fields["resetsAt"]
-    # What is under way may end at any time.
-    seconds = 1 if resets_at is None else max(1, math.ceil((resets_at - datetime.now(UTC)).total_seconds()))
+    # What is under way may end at any time; all else by the clock that decided.
+    seconds = 1 if resets_at is None else max(1, math.ceil((resets_at - limits.decided_at).total_seconds()))
     allowed, remaining = fields["allowed"] or 0, fields["remaining"]
     if limit == "cost":
         allowed, remaining = int(cents_of(allowed)), int(cents_of(remaining))
-    window = "" if resets_at is None else f";w={_window_seconds(limit, resets_at)}"
+    window = "" if resets_at is None else f";w={round((resets_at - limits.window_starts_at).total_seconds())}"
     yield b"retry-after", b"%d" % seconds
     yield b"ratelimit", f'"{limit}";r={remaining};t={seconds}'.encode()
     yield b"ratelimit-policy", f'"{limit}";q={allowed}{window}'.encode()
-
-
-def _window_seconds(limit: str, resets_at: datetime) -> int:
-    if limit in _WINDOW_SECONDS:
-        return _WINDOW_SECONDS[limit]
-    # Half a day before its end, a window is in the same month in every time zone.
-    last = resets_at - timedelta(hours=12)
-    return calendar.monthrange(last.year, last.month)[1] * _WINDOW_SECONDS["daily"]
 
 
 def _fields(error: TollkeeperError) -> dict[str, Any]:

@@ -37,6 +37,9 @@ class Limits(msgspec.Struct, frozen=True):
     minute_ends_us: int = 0
     pending: int = 0
     concurrent_limit: int | None = None
+    # Of a refusal by a limit alone.
+    window_starts_us: int = 0
+    decided_us: int = 0
 
     @classmethod
     def of(cls, columns: Sequence[Any]) -> Limits:
@@ -73,6 +76,16 @@ class Limits(msgspec.Struct, frozen=True):
     def can_make_request(self) -> bool:
         """Whether a small request would be admitted now."""
         return self.reason is None
+
+    @property
+    def window_starts_at(self) -> datetime:
+        """When the window of the limit that refused began."""
+        return EPOCH + timedelta(microseconds=self.window_starts_us)
+
+    @property
+    def decided_at(self) -> datetime:
+        """By which instant of the database's clock it was refused."""
+        return EPOCH + timedelta(microseconds=self.decided_us)
 
     def resets_at(self, limit: str) -> datetime | None:
         """When the window of a limit ends; ``None`` for ``concurrent``, which ends with a request under way."""

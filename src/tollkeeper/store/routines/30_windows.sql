@@ -35,6 +35,16 @@ CREATE OR REPLACE FUNCTION tk_limits(
                p_pending, p_usage.concurrent_requests)
     $$;
 
+CREATE OR REPLACE FUNCTION tk_window(p_limit text, p_at timestamptz, p_usage usage) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- What a refusal tells besides: when the window of its limit began, and by which instant it was decided.
+    SELECT jsonb_build_array((extract(epoch FROM CASE p_limit WHEN 'daily' THEN p_usage.day_starts_at
+                                                              WHEN 'perMinute' THEN p_usage.minute_starts_at
+                                                              ELSE p_usage.month_starts_at END) * 1000000)::bigint,
+                             (extract(epoch FROM p_at) * 1000000)::bigint)
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_midnight(p_at timestamptz, p_zone text) RETURNS timestamp
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$

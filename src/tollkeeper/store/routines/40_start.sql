@@ -218,7 +218,8 @@ BEGIN
         ELSE
             v_decided[i.ord] := ROW(v_verdict, v_known[i.ord], NULL, v_answers[i.ord] ->> 1, NULL, NULL, NULL, NULL, NULL, NULL,
                                     tk_limits(u.version, u.day_requests, u.month_requests, u.month_tokens + u.reserved_tokens,
-                                              u.month_cost_nanos + u.reserved_nanos, u.pending_requests, u),
+                                              u.month_cost_nanos + u.reserved_nanos, u.pending_requests, u)
+                                    || CASE WHEN v_verdict = 'limit' THEN tk_window(v_reason, v_moment, u) ELSE '[]' END,
                                     CASE WHEN v_verdict IN ('not-in-plan', 'limit') THEN v_reason END,
                                     CASE WHEN v_verdict = 'too-many-tokens' THEN u.max_tokens_per_request END,
                                     CASE WHEN v_verdict = 'too-many-tokens' THEN i.tokens
