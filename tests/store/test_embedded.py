@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import itertools
 import os
 import signal
@@ -19,6 +20,7 @@ import asyncpg
 import pytest
 
 from tollkeeper.errors import Misconfigured, Unavailable
+from tollkeeper.store import cluster, embedded
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses, embedded_server
 from tollkeeper.store.queries import Statement
@@ -321,6 +323,60 @@ async def test_a_long_or_odd_path_and_a_moved_directory_work(odd: Path, start: S
         assert odd not in sockets.parents
         assert len(os.fsencode(sockets / ".s.PGSQL.5432")) <= 103
     assert not _exists(sockets)
+
+
+async def test_a_directory_that_is_moved_meanwhile_leaves_no_server(
+    spare: Path, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved = spare.with_name("moved")
+    async with start(spare):
+        pid = _pid(spare)
+        spare.rename(moved)
+    try:
+        assert "was moved or taken away" in caplog.text
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        async with start(moved) as addresses:
+            assert await _setting(addresses.service, "server_encoding") == "UTF8"
+    finally:
+        moved.rename(spare)  # noqa: ASYNC240
+
+
+async def test_whoever_is_waited_for_is_named(
+    spare: Path, start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_TOLD_SECONDS", 0.1)
+
+    async def use() -> None:
+        async with start(spare):
+            pass
+
+    with (spare / "postgres-gate.lock").open("r+b") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        gate.truncate()
+        gate.write(b"4711")
+        gate.flush()
+        task = asyncio.create_task(use())
+        await _until(lambda: "waiting for process 4711" in caplog.text)
+    await task
+    assert caplog.text.count("waiting for") == 1
+
+
+async def test_a_server_that_runs_and_refuses_us_is_told_in_its_words(
+    spare: Path, start: Start, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "START_SECONDS", 0.5)
+    async with elsewhere(spare) as child, start(spare) as addresses:
+        await _answer(child)
+        admin = await asyncpg.connect(addresses.admin)
+        await admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS false")
+        try:
+            with pytest.raises(Misconfigured, match=r"it runs and refuses us: .*not currently accepting connections"):
+                async with start(spare):
+                    pass
+        finally:
+            await admin.execute("ALTER DATABASE postgres ALLOW_CONNECTIONS true")
+            await admin.close()
 
 
 async def test_a_path_may_be_any_bytes(open_dir: Path, start: Start) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import Server, a_database
 from tollkeeper.errors import Misconfigured
+from tollkeeper.store import migrate as migrating
 from tollkeeper.store.connections import session_settings
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
@@ -95,6 +96,19 @@ async def test_five_at_once_apply_each_file_once(schema: Schema, owner: asyncpg.
     results = await asyncio.gather(*(schema.migrate() for _ in range(5)))
     assert sorted(len(applied) for applied in results) == [0, 0, 0, 0, 4]
     assert await owner.fetchval("SELECT how_many()") == 1
+
+
+async def test_whoever_migrates_for_long_is_named(
+    schema: Schema, owner: asyncpg.Connection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "_TOLD_SECONDS", 1)
+    await owner.execute("SELECT pg_advisory_lock($1)", migrating._LOCK)
+    task = asyncio.create_task(schema.migrate())
+    async with asyncio.timeout(20):
+        while f"process {owner.get_server_pid()} of PostgreSQL" not in caplog.text:  # noqa: ASYNC110 - it goes to a log
+            await asyncio.sleep(0.05)
+    await owner.execute("SELECT pg_advisory_unlock($1)", migrating._LOCK)
+    assert [each.name for each in await task] == ALL
 
 
 async def test_a_new_migration_is_added_to_the_old_ones(schema: Schema) -> None:

@@ -72,6 +72,7 @@ class Cluster:
         self._socket_dir = place.socket_dir
         self._pid: int | None = None
         self._joined = False
+        self._refusal = ""
         self._child: subprocess.Popen[Any] | None = None
 
     def dsn(self, role: Role, database: str = "tollkeeper") -> str:
@@ -112,9 +113,17 @@ class Cluster:
         while not await self._adopted() and not await self._started():
             words = self._last_words()
             if loop.time() > deadline or not any(sign in words for sign in _REMAINS):
-                raise Misconfigured(f"PostgreSQL does not start in {self._place.home}: {words}")
+                raise Misconfigured(f"PostgreSQL does not start in {self._place.home}: {self._why_not(words)}")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    def _why_not(self, words: str) -> str:
+        if self._refusal:
+            return f"it runs and refuses us: {self._refusal}"
+        noted = self._noted()
+        if noted is not None and any(sign in words for sign in _REMAINS):
+            return f"{words} (of process {noted.pid}, which may be a server of this directory that was moved)"
+        return words or "it said nothing"
 
     async def stop(self) -> None:
         """Shut the server down in order and wait until it is gone. One that we never got to know is left alone."""
@@ -159,7 +168,8 @@ class Cluster:
             connection = await asyncpg.connect(self.dsn("admin", "postgres"), timeout=_CONNECT_SECONDS)
         except asyncpg.InvalidAuthorizationSpecificationError as error:
             raise Misconfigured(f"{self._place.passwords} does not fit {self._place.cluster}: {error}") from error
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            self._refusal = str(error)
             return False
         await connection.close(timeout=_CONNECT_SECONDS)
         self._pid, self._joined = pid, True

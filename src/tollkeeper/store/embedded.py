@@ -23,6 +23,7 @@ _LONGEST_PAUSE_SECONDS: Final = 5.0
 # Whoever is inside may be waiting for a recovery.
 _GATE_SECONDS: Final = RECOVERY_SECONDS + 2 * START_SECONDS
 _GATE_TICK_SECONDS: Final = 0.02
+_TOLD_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,16 @@ async def _to_its_end(work: Callable[[], None]) -> None:
 
 
 async def _leave(where: Place, cluster: Cluster, presence: BinaryIO) -> None:
-    async with _gate(where):
-        await _out(where, cluster, presence)
+    try:
+        async with _gate(where):
+            await _out(where, cluster, presence)
+    except OSError as error:
+        log.error("%s was moved or taken away meanwhile: %s", where.home, error)  # noqa: TRY400 - its words are all of it
+        # Of the files only what is open is left: who can have it alone is the last one.
+        if not presence.closed:
+            with presence:
+                if _locked(presence):
+                    await cluster.stop()
 
 
 async def _out(where: Place, cluster: Cluster, presence: BinaryIO) -> None:
@@ -114,12 +123,21 @@ async def _watch(where: Place, cluster: Cluster) -> None:
 async def _gate(where: Place) -> AsyncGenerator[None]:
     """Let one process at a time make, start or stop the server."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + _GATE_SECONDS
+    began, is_told = loop.time(), False
     with _open(where.gate) as gate:
         while not _locked(gate):
-            if loop.time() > deadline:
-                raise Misconfigured(f"another process has been starting PostgreSQL in {where.home} for too long")
+            who = f"process {gate.read().decode() or '?'}"
+            gate.seek(0)
+            waited = loop.time() - began
+            if waited > _GATE_SECONDS:
+                raise Misconfigured(f"{who} has been starting PostgreSQL in {where.home} for too long")
+            if waited > _TOLD_SECONDS and not is_told:
+                log.warning("waiting for %s, which starts or stops PostgreSQL in %s", who, where.home)
+                is_told = True
             await asyncio.sleep(_GATE_TICK_SECONDS)
+        gate.truncate()
+        gate.write(b"%d" % os.getpid())
+        gate.flush()
         yield
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +23,8 @@ from tollkeeper.errors import Misconfigured, Unavailable
 from tollkeeper.store.connections import session_settings, unreachable
 from tollkeeper.store.database import StatementFailed, guarded
 
+log = logging.getLogger(__name__)
+
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 ROUTINES: Final = Path(__file__).parent / "routines"
 
@@ -33,6 +36,7 @@ _LOCK: Final = 0x746F6C6C6B656570
 _LOCK_SECONDS: Final = 2
 _ATTEMPTS: Final = 10
 _OTHERS_SECONDS: Final = 600
+_TOLD_SECONDS: Final = 3
 _CONNECT_SECONDS: Final = 10.0
 # A migration may take as long as it takes, whatever the role has been told.
 _OWNER_SESSION: Final = {"search_path": "public", "TimeZone": "UTC", "statement_timeout": "0"}
@@ -173,11 +177,15 @@ async def _provide_for(owner: asyncpg.Connection, service_dsn: str) -> None:
 
 @asynccontextmanager
 async def _alone(owner: asyncpg.Connection) -> AsyncGenerator[None]:
-    await _ask(owner, f"SET lock_timeout = '{_OTHERS_SECONDS}s'")
-    try:
-        await _ask(owner, "SELECT pg_advisory_lock($1)", _LOCK)
-    except Unavailable as error:
-        raise Unavailable(f"others have been migrating this database for {_OTHERS_SECONDS} s: {error}") from error
+    for seconds in (_TOLD_SECONDS, _OTHERS_SECONDS):
+        await _ask(owner, f"SET lock_timeout = '{seconds}s'")
+        try:
+            await _ask(owner, "SELECT pg_advisory_lock($1)", _LOCK)
+            break
+        except Unavailable as error:
+            if owner.is_closed() or seconds == _OTHERS_SECONDS:
+                raise Unavailable(f"others have been migrating this database for {seconds} s: {error}") from error
+            log.warning("waiting for others to migrate this database (%s)", await _ask_value(owner, _WHO, _LOCK))
     await _ask(owner, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
     # Unlocked by the end of the connection, whatever ends it.
     yield
@@ -206,6 +214,14 @@ async def _ask_value(connection: asyncpg.Connection, sql: str, *arguments: Any) 
     return await guarded(connection, asyncpg.Connection.fetchval, sql, *arguments)
 
 
+_WHO: Final = """
+SELECT coalesce(string_agg(format('%s, process %s of PostgreSQL', a.application_name, a.pid), '; '), 'gone now')
+  FROM pg_locks AS l
+  JOIN pg_stat_activity AS a USING (pid)
+ WHERE l.locktype = 'advisory' AND l.granted
+   AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+   AND (l.classid::bigint << 32 | l.objid::bigint) = $1
+"""
 _RECORD: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY,
