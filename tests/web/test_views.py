@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, StorageState, expect
 
+from tests.web.hands import address_of
 from tests.web.visitors import Served, Visitor, visiting
 
 _NONE = "\N{EN DASH}"
@@ -130,6 +131,40 @@ async def test_what_costs_nothing_is_told_from_what_nobody_knows(operator: Visit
         ["of-our-own", _NONE],
         ["gives-away", "$0.00"],
     ]
+
+
+async def test_what_is_called_as_what_has_no_name_elsewhere_keeps_its_name(
+    ada: Visitor, operator: Visitor, served: Served
+) -> None:
+    asked = {"user": await address_of(ada), "status": "completed"}
+    named = asked | {"prompt": "Named", "model": "uncategorized", "category": "unknown"}
+    await served.record([named, asked | {"prompt": "Nameless"}])
+    await ada.open("/?days=7")
+    kinds = {"model": ("uncategorized", "No model named"), "category": ("unknown", "No category")}
+    for kind, names in kinds.items():
+        groups = ada.page.get_by_role("region", name=f"By {kind}").get_by_role("listitem")
+        for name in names:
+            await expect(groups.filter(has_text=name)).to_have_count(1)
+    for kind, key, name in (
+        ("model", "uncategorized", "uncategorized"),
+        ("model", "unknown", "No model named"),
+        ("category", "unknown", "unknown"),
+        ("category", "uncategorized", "No category"),
+    ):
+        await ada.open(f"/requests?{kind}={key}")
+        await expect(ada.page.get_by_role("combobox", name=kind.title())).to_have_value(name)
+    for prompt, category in (("Named", "unknown"), ("Nameless", "No category")):
+        await ada.open("/requests")
+        await ada.page.get_by_role("link", name=prompt, exact=True).click()
+        fact = ada.page.get_by_role("dialog").locator("dl > div").filter(has_text="Category")
+        await expect(fact.locator("dd")).to_have_text(category)
+    await operator.open("/admin/models")
+    for model in ("uncategorized", "No model named"):
+        await operator.page.locator("main").get_by_role("link", name=model, exact=True).click()
+        await expect(operator.page.get_by_role("dialog").get_by_role("heading", name=model)).to_be_visible()
+        await operator.page.keyboard.press("Escape")
+        await expect(operator.page.get_by_role("dialog")).to_have_count(0)
+    assert (ada.troubles, ada.elsewhere) == ([], [])
 
 
 async def test_nearly_all_is_not_written_as_all(operator: Visitor, served: Served) -> None:
