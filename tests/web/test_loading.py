@@ -10,8 +10,11 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
+from tests.web.hands import address_of
 from tests.web.visitors import Served, Visitor
 
+# In seconds: by then all that the first word of the stream makes a page ask again is answered, or has failed.
+_FIRST_NEWS = 4
 _BUSY = "[aria-busy=true]"
 _NOTHING = re.compile("^No|^Nothing|^Nobody|^All that was used")
 
@@ -73,6 +76,38 @@ async def test_a_list_of_the_overview_that_could_not_be_loaded_says_so(used: Vis
     await expect(_panel(used, "By plan").get_by_role("alert")).to_contain_text("Not by plan.")
     await used.page.unroute(plans, refuse)
     used.troubles.clear()
+
+
+@pytest.mark.parametrize(
+    ("path", "address", "is_heard"),
+    [
+        ("/requests", "**/api/chat/requests?*", False),
+        ("/", "**/api/user/analytics?*", True),
+        ("/alerts", "**/api/user/alerts?*", True),
+    ],
+)
+async def test_what_could_not_be_loaded_for_a_while_comes_by_itself(
+    ada: Visitor, served: Served, path: str, address: str, *, is_heard: bool
+) -> None:
+    await served.record([{"user": await address_of(ada), "prompt": "Hello", "status": "completed"}])
+
+    async def fail(route: Route) -> None:
+        if is_heard:
+            await route.fulfill(status=503, json={"title": "Not now", "detail": "the database is away"})
+        else:
+            await route.abort()
+
+    await ada.page.route(address, fail)
+    assert await ada.go(path) == 200
+    told = ada.page.get_by_role("main").get_by_role("alert")
+    await expect(told.first).to_contain_text("The database is away." if is_heard else "tries again by itself")
+    await ada.live()
+    await asyncio.sleep(_FIRST_NEWS)
+    await expect(told.first).to_be_visible()
+    await ada.page.unroute(address, fail)
+    await expect(told).to_have_count(0)
+    await ada.settled()
+    await expect(told).to_have_count(0)
 
 
 async def test_who_used_most_of_something_else_is_waited_for(used: Visitor) -> None:

@@ -157,6 +157,63 @@ async def test_numbers_keep_their_digits(operator: Visitor, served: Served) -> N
     assert all(value in kept.replace("\\", "") for value in _EXACT.values()), kept
 
 
+async def test_what_is_called_as_what_has_no_name_elsewhere_keeps_its_name(
+    ada: Visitor, operator: Visitor, served: Served
+) -> None:
+    asked = {"user": await address_of(ada), "status": "completed"}
+    named = asked | {"prompt": "Named", "model": "uncategorized", "category": "unknown"}
+    await served.record([named, asked | {"prompt": "Nameless"}])
+    await ada.open("/?days=7")
+    kinds = {"model": ("uncategorized", "No model named"), "category": ("unknown", "No category")}
+    for kind, names in kinds.items():
+        groups = ada.page.get_by_role("region", name=f"By {kind}").get_by_role("listitem")
+        for name in names:
+            await expect(groups.filter(has_text=name)).to_have_count(1)
+    for kind, key, name in (
+        ("model", "uncategorized", "uncategorized"),
+        ("model", "unknown", "No model named"),
+        ("category", "unknown", "unknown"),
+        ("category", "uncategorized", "No category"),
+    ):
+        await ada.open(f"/requests?{kind}={key}")
+        await expect(ada.page.get_by_role("combobox", name=kind.title())).to_have_value(name)
+    for prompt, category in (("Named", "unknown"), ("Nameless", "No category")):
+        await ada.open("/requests")
+        await ada.page.get_by_role("link", name=prompt, exact=True).click()
+        fact = ada.page.get_by_role("dialog").locator("dl > div").filter(has_text="Category")
+        await expect(fact.locator("dd")).to_have_text(category)
+    await operator.open("/admin/models")
+    for model in ("uncategorized", "No model named"):
+        await operator.page.locator("main").get_by_role("link", name=model, exact=True).click()
+        await expect(operator.page.get_by_role("dialog").get_by_role("heading", name=model)).to_be_visible()
+        await operator.page.keyboard.press("Escape")
+        await expect(operator.page.get_by_role("dialog")).to_have_count(0)
+    assert (ada.troubles, ada.elsewhere) == ([], [])
+
+
+async def test_a_text_that_is_empty_is_told_from_one_that_is_not_kept(ada: Visitor, served: Served) -> None:
+    email = await address_of(ada)
+    for prompt, response in (("", {"response": ""}), ("No answer", {})):
+        start = {"prompt": prompt, "sessionId": "few-words"}
+        made = await served.call("POST", "/api/chat/track", user=email, says=start)
+        finish = {"requestId": made["requestId"], "status": "completed"} | response
+        await served.call("PUT", "/api/chat/track", user=email, says=finish)
+    for path in ("/", "/requests"):
+        await ada.open(path)
+        await ada.page.locator("main tbody").get_by_role("link", name="Empty", exact=True).click()
+        texts = ada.page.get_by_role("dialog").locator("section")
+        for title in ("Prompt", "Response"):
+            await expect(texts.filter(has=ada.page.get_by_role("heading", name=title))).to_contain_text("Empty.")
+    await ada.open("/requests")
+    await ada.page.get_by_role("link", name="No answer", exact=True).click()
+    await ada.page.get_by_role("dialog").get_by_text("No response is kept.").wait_for()
+    await ada.open("/sessions/few-words")
+    exchanges = ada.page.locator("main li")
+    await expect(exchanges.filter(has_text="No answer").get_by_text("No response is kept.")).to_have_count(1)
+    await expect(exchanges.get_by_text("Empty.", exact=True)).to_have_count(2)
+    assert (ada.troubles, ada.elsewhere) == ([], [])
+
+
 async def test_nearly_all_is_not_written_as_all(operator: Visitor, served: Served) -> None:
     email = await served.user("free")
     asked = {"user": email, "prompt": "Hello", "startedAt": datetime.now(UTC).isoformat()}

@@ -41,7 +41,7 @@ export function alertsQuery(whose: Whose, asked: AlertsAsked) {
       call<Page>(PATHS[whose] + query({ ...asked, limit: PAGE, cursor: pageParam }), { signal }),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
-    refetchInterval: whose === "all" && ASKED_AGAIN_MS,
+    ...(whose === "all" && { refetchInterval: ASKED_AGAIN_MS }),
   });
 }
 

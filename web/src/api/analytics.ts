@@ -23,7 +23,7 @@ export function analyticsQuery(whose: Whose, asked: Asked) {
     queryKey: ["analytics", whose, asked],
     queryFn: ({ signal }) => call<Analytics>(path + query(about), { signal }),
     // One's own follow the stream; other people's have none.
-    refetchInterval: whose !== "own" && OTHERS_MS,
+    ...(whose !== "own" && { refetchInterval: OTHERS_MS }),
   });
 }
 

@@ -1,6 +1,6 @@
 import { Autocomplete, Button, Select } from "@mantine/core";
 import { useEffect, useState } from "react";
-import type { Dashboard } from "@/api/types";
+import type { Dashboard, Dimension } from "@/api/types";
 import { SearchField } from "@/shared/SearchField";
 import { nameOf } from "@/usage/measure";
 import { MoreFilters } from "./MoreFilters";
@@ -48,12 +48,14 @@ export function RequestFilterBar({ search, narrow, widen, howMany, known }: Requ
       />
       <Suggested
         label="Model"
+        dimension="model"
         value={search.model}
         known={known?.requestsByModel}
         onChange={(model) => narrow({ model })}
       />
       <Suggested
         label="Category"
+        dimension="category"
         value={search.category}
         known={known?.requestsByCategory}
         onChange={(category) => narrow({ category })}
@@ -70,20 +72,21 @@ export function RequestFilterBar({ search, narrow, widen, howMany, known }: Requ
 
 interface SuggestedProps {
   label: string;
+  dimension: Dimension;
   value: string | undefined;
   known: Record<string, number> | undefined;
   onChange: (value: string) => void;
 }
 
 /** A choice among what there is, the most used first; another can be typed. */
-function Suggested({ label, value = "", known, onChange }: SuggestedProps) {
-  const [text, setText] = useState(nameOf(value));
-  useEffect(() => setText(nameOf(value)), [value]);
+function Suggested({ label, dimension, value = "", known, onChange }: SuggestedProps) {
+  const [text, setText] = useState(nameOf(value, dimension));
+  useEffect(() => setText(nameOf(value, dimension)), [value, dimension]);
   const keys = Object.entries(known ?? {})
     .toSorted(([, a], [, b]) => b - a)
     .map(([key]) => key);
   const choose = (typed: string) => {
-    const key = keys.find((each) => nameOf(each) === typed) ?? typed.trim();
+    const key = keys.find((each) => nameOf(each, dimension) === typed) ?? typed.trim();
     if (key !== value) onChange(key);
   };
   return (
@@ -94,7 +97,7 @@ function Suggested({ label, value = "", known, onChange }: SuggestedProps) {
       title={text}
       clearable
       maxLength={200}
-      data={[...new Set(keys.map(nameOf))]}
+      data={[...new Set(keys.map((key) => nameOf(key, dimension)))]}
       value={text}
       onChange={(typed) => {
         setText(typed);

@@ -4,7 +4,7 @@ import type { WholeRequest } from "@/api/types";
 import { StatusBadge, Tag } from "@/shared/badges";
 import { CopyButton } from "@/shared/CopyButton";
 import { count, duration, exactTime, money, NONE } from "@/shared/format";
-import { nameOf } from "@/usage/measure";
+import { NO_CATEGORY } from "@/usage/measure";
 import { CostFacts } from "./CostFacts";
 import { RatingInput } from "./RatingInput";
 import styles from "./RequestDrawer.module.css";
@@ -88,7 +88,7 @@ function About({ request, isOwn }: { request: WholeRequest; isOwn: boolean }) {
           )}
         </Fact>
         <Fact label="Type">{request.requestType}</Fact>
-        <Fact label="Category">{nameOf(request.category ?? "uncategorized")}</Fact>
+        <Fact label="Category">{request.category ?? NO_CATEGORY}</Fact>
         <Fact label="Complexity">{request.complexity ?? NONE}</Fact>
         <Fact label="Plan">{request.planName}</Fact>
         <Fact label="Must end by">{exactTime(request.expiresAt)}</Fact>

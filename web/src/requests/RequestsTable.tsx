@@ -32,7 +32,7 @@ const columns = (isHere: boolean): Column<ChatRequest>[] => [
     kind: "wide",
     of: ({ id, prompt }) => (
       <Link className={table.whole} {...(isHere ? beside(id) : { to: "/requests", search: { open: id } })}>
-        {prompt || <span data-soft>No text kept</span>}
+        {prompt || <span data-soft>{prompt === "" ? "Empty" : "No text kept"}</span>}
       </Link>
     ),
   },

@@ -11,6 +11,7 @@ const LONG = 6_000;
 interface TextBlockProps {
   title: string;
   text: string | null | undefined;
+  /** What is said where none is kept. */
   none: string;
 }
 
@@ -22,7 +23,7 @@ export function TextBlock({ title, text, none }: TextBlockProps) {
     return (
       <section>
         <h3>{title}</h3>
-        <p className={styles.note}>{none}</p>
+        <p className={styles.note}>{text === "" ? "Empty." : none}</p>
       </section>
     );
   const shown = isWhole ? text : text.slice(0, LONG);

@@ -24,7 +24,7 @@ export function Exchange({ request, isFormatted }: ExchangeProps) {
         {request.prompt ? (
           <Words text={request.prompt} isFormatted={isFormatted} />
         ) : (
-          <i>No prompt is kept.</i>
+          <i>{request.prompt === "" ? "Empty." : "No prompt is kept."}</i>
         )}
       </div>
       <div className={styles.answer}>
@@ -32,7 +32,7 @@ export function Exchange({ request, isFormatted }: ExchangeProps) {
         {request.response ? (
           <Words text={request.response} isFormatted={isFormatted} />
         ) : (
-          <Silence status={request.status} />
+          <Silence request={request} />
         )}
         <Figures request={request} />
       </div>
@@ -40,12 +40,9 @@ export function Exchange({ request, isFormatted }: ExchangeProps) {
   );
 }
 
-function Silence({ status }: { status: string }) {
-  return (
-    <i className={styles.silence}>
-      {status === "pending" ? "The response is on its way." : "No response is kept."}
-    </i>
-  );
+function Silence({ request: { response, status } }: { request: ChatRequest }) {
+  const none = status === "pending" ? "The response is on its way." : "No response is kept.";
+  return <i className={styles.silence}>{response === "" ? "Empty." : none}</i>;
 }
 
 function Figures({ request }: { request: ChatRequest }) {

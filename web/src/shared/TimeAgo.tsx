@@ -3,7 +3,8 @@ import { useNow } from "./now";
 
 /** An instant as one thinks of it; the exact one on hover. */
 export function TimeAgo({ at }: { at: string }) {
-  const now = Math.max(useNow(), Date.now() - 20_000);
+  // The clock ticks seldom, and what has happened since is not ahead.
+  const now = Math.max(useNow(), Math.min(Date.parse(at), Date.now()));
   return (
     <time dateTime={at} title={exactTime(at)}>
       {fromNow(at, now)}

@@ -22,5 +22,9 @@ function listen(listener: () => void): () => void {
 
 /** The time, in milliseconds, near enough for "3 minutes ago": one clock for the whole page. */
 export function useNow(): number {
-  return useSyncExternalStore(listen, () => now);
+  // While nobody listened it stood still.
+  return Math.max(
+    useSyncExternalStore(listen, () => now),
+    Date.now() - EVERY_MS,
+  );
 }

@@ -1,6 +1,6 @@
 import { Skeleton } from "@mantine/core";
 import type { useAnalytics } from "@/api/analytics";
-import type { Group } from "@/api/types";
+import type { Dimension, Group } from "@/api/types";
 import { BarList } from "@/shared/BarList";
 import { EmptyState } from "@/shared/EmptyState";
 import { NONE } from "@/shared/format";
@@ -12,19 +12,22 @@ interface BreakdownProps {
   title: string;
   query: ReturnType<typeof useAnalytics>;
   measure: Measure;
-  /** Where the requests of a group are listed: the filter that it is. */
-  filter?: "model" | "category" | "requestType";
+  dimension: Extract<Dimension, "model" | "category" | "plan">;
+  /** Whether a group leads to its requests: the dimension is a filter of their list. */
+  isLinked?: boolean;
 }
 
 // As high as what stands in for the whole of the usage.
 const OUTLINE = 280;
 
 /** What the usage consists of, the largest part first. */
-export function Breakdown({ title, query, measure, filter }: BreakdownProps) {
+export function Breakdown({ title, query, measure, dimension, isLinked = false }: BreakdownProps) {
   return (
     <Panel title={title} note={MEASURES[measure].label.toLowerCase()}>
       <Loaded query={query} skeleton={<Skeleton height={OUTLINE} />}>
-        {({ groups }) => <Parts groups={groups} measure={measure} filter={filter} />}
+        {({ groups }) => (
+          <Parts groups={groups} measure={measure} dimension={dimension} isLinked={isLinked} />
+        )}
       </Loaded>
     </Panel>
   );
@@ -33,19 +36,20 @@ export function Breakdown({ title, query, measure, filter }: BreakdownProps) {
 interface PartsProps {
   groups: Group[];
   measure: Measure;
-  filter: BreakdownProps["filter"];
+  dimension: BreakdownProps["dimension"];
+  isLinked: boolean;
 }
 
-function Parts({ groups, measure, filter }: PartsProps) {
+function Parts({ groups, measure, dimension, isLinked }: PartsProps) {
   const { told } = MEASURES[measure];
   const bars = groups
     .filter(({ totals }) => totals.requests > 0)
     .map(({ key, totals }) => ({
       key,
-      label: nameOf(key),
+      label: nameOf(key, dimension),
       value: amountOf(totals, measure),
       told: told(totals),
-      ...linkOf(key, filter),
+      ...(isLinked && { to: "/requests", search: { [dimension]: key } }),
     }))
     .toSorted((a, b) => b.value - a.value);
   if (bars.length === 0)
@@ -54,6 +58,3 @@ function Parts({ groups, measure, filter }: PartsProps) {
     return <EmptyState title="No cost is known">The models that were used have no price yet.</EmptyState>;
   return <BarList bars={bars} />;
 }
-
-const linkOf = (key: string, filter: BreakdownProps["filter"]) =>
-  filter === undefined ? {} : { to: "/requests", search: { [filter]: key } };

@@ -59,14 +59,16 @@ export function UsageSection({
                 title="By model"
                 query={byModel}
                 measure={measure}
-                {...(isLinked ? { filter: "model" } : {})}
+                dimension="model"
+                isLinked={isLinked}
               />
               {isSecondKnown ? (
                 <Breakdown
                   title={second === "plan" ? "By plan" : "By category"}
                   query={bySecond}
                   measure={measure}
-                  {...(isLinked ? { filter: "category" } : {})}
+                  dimension={second}
+                  isLinked={isLinked}
                 />
               ) : (
                 <ByDayOnly />

@@ -1,4 +1,4 @@
-import type { Bucket, Measures } from "@/api/types";
+import type { Bucket, Dimension, Measures } from "@/api/types";
 import { compact, compactMoney, costOf, count, money } from "@/shared/format";
 
 export type Measure = "requests" | "tokensUsed" | "cost";
@@ -27,11 +27,16 @@ export const MEASURES: Record<
 /** One measure of a period; what is not known counts as nothing. */
 export const amountOf = (measures: Measures | Bucket, measure: Measure): number => measures[measure] ?? 0;
 
-// A map, for a key can be called "constructor".
-const UNKNOWN = new Map([
-  ["unknown", "No model named"],
-  ["uncategorized", "No category"],
-]);
+export const NO_CATEGORY = "No category";
 
-/** What a group is called. */
-export const nameOf = (key: string): string => UNKNOWN.get(key) ?? key;
+// The key that stands for none: each kind has its own, and in others it is a name as any.
+const NAMELESS: Partial<Record<Dimension, readonly [key: string, name: string]>> = {
+  model: ["unknown", "No model named"],
+  category: ["uncategorized", NO_CATEGORY],
+};
+
+/** What a group of a kind is called. */
+export function nameOf(key: string, dimension: Dimension): string {
+  const [none, name = key] = NAMELESS[dimension] ?? [];
+  return key === none ? name : key;
+}

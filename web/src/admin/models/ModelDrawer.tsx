@@ -22,7 +22,7 @@ export function ModelDrawer({ model, onClose }: ModelDrawerProps) {
       position="right"
       size="min(560px, 100%)"
       padding="lg"
-      title={model === undefined ? "" : nameOf(model.model)}
+      title={model === undefined ? "" : nameOf(model.model, "model")}
       closeButtonProps={{ "aria-label": "Close the model" }}
     >
       {model !== undefined && (

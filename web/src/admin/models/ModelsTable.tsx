@@ -25,7 +25,12 @@ export function ModelsTable({ models }: { models: SeenModel[] }) {
 }
 
 const COLUMNS: Column<SeenModel>[] = [
-  { label: "Model", kind: "wide", title: ({ model }) => nameOf(model), of: (model) => <Name of={model} /> },
+  {
+    label: "Model",
+    kind: "wide",
+    title: ({ model }) => nameOf(model, "model"),
+    of: (model) => <Name of={model} />,
+  },
   { label: "Priced by", of: ({ priceSource }) => <Source of={priceSource} /> },
   {
     label: "In / out per million",
@@ -79,7 +84,7 @@ function Name({ of: { model, provider } }: { of: SeenModel }) {
       search={((before: object) => ({ ...before, open: model })) as never}
       resetScroll={false}
     >
-      {nameOf(model)}
+      {nameOf(model, "model")}
       {provider != null && <span className={styles.soft}> {provider}</span>}
     </Link>
   );
