@@ -11,8 +11,10 @@ from uuid import UUID
 
 import asyncpg
 
+from tollkeeper.metering import verify
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.requests import NewRequest, Outcome, Started
+from tollkeeper.metering.verify import Difference
 from tollkeeper.store.database import Database
 
 NOON = datetime(2026, 5, 13, 12, tzinfo=UTC)
@@ -122,3 +124,9 @@ async def usage_of(owner: asyncpg.Connection, user: UUID) -> asyncpg.Record:
     row = await owner.fetchrow("SELECT * FROM usage WHERE user_id = $1", user)
     assert row is not None
     return row
+
+
+async def differences_of(db: Database, user: UUID) -> list[Difference]:
+    """What disagrees with the rows of one user: of all users it would take longer with each of them."""
+    async with db.transaction(isolation="repeatable_read", read_only=True) as tx:
+        return await verify._differences(tx, user)

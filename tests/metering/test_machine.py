@@ -25,12 +25,11 @@ from hypothesis.stateful import (
 )
 
 from tests.metering.house import House, a_house
-from tests.metering.making import OWN_MODEL, a_plan, a_request, a_user, an_outcome, price_own_model
+from tests.metering.making import OWN_MODEL, a_plan, a_request, a_user, an_outcome, differences_of, price_own_model
 from tests.metering.oracle import Ended, Oracle, Payload, Request, Terms
 from tollkeeper.activity import Actor
 from tollkeeper.errors import TollkeeperError
 from tollkeeper.metering import dashboard, plans
-from tollkeeper.metering.verify import verify
 from tollkeeper.store.embedded import Addresses
 
 T = TypeVar("T")
@@ -242,7 +241,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "user"):
-            assert self.wait(verify(self.house.db)).differences == []
+            assert self.wait(differences_of(self.house.db, self.user)) == []
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from tests.metering.house import House, a_house
-from tests.metering.making import a_request, a_user, an_outcome, usage_of
+from tests.metering.making import a_request, a_user, an_outcome, differences_of, usage_of
 from tests.metering.plan_oracle import FOR_EVER, Grant, Override, Plan, PlanOracle, Request, Unit, period_end
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, LimitReached
@@ -28,7 +28,6 @@ from tollkeeper.metering import changes, exceptions, own_plan, plans
 from tollkeeper.metering.changes import Changed, Wish
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.plan_file import Cycle
-from tollkeeper.metering.verify import verify
 from tollkeeper.store.embedded import Addresses
 
 T = TypeVar("T")
@@ -360,7 +359,7 @@ class PlanMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "users"):
-            assert self.wait(verify(self.house.db)).differences == []
+            assert [self.wait(differences_of(self.house.db, each)) for each in self.users] == [[]] * len(self.users)
 
 
 @pytest.fixture
