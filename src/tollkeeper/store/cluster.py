@@ -110,7 +110,7 @@ class Cluster:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + START_SECONDS
         pause = 2 * _TICK_SECONDS
-        while not await self._adopted() and not await self._started():
+        while not await self._reached():
             words = self._last_words()
             if loop.time() > deadline or not any(sign in words for sign in _REMAINS):
                 raise Misconfigured(f"PostgreSQL does not start in {self._place.home}: {self._why_not(words)}")
@@ -145,6 +145,10 @@ class Cluster:
         if self._child is not None and self._child.poll() is None:
             return self._child.pid
         return None
+
+    async def _reached(self) -> bool:
+        self._refusal = ""
+        return await self._adopted() or await self._started()
 
     async def _adopted(self) -> bool:
         """Find a server that runs, ours or one that outlived its starter. Its note alone proves nothing."""
@@ -187,11 +191,7 @@ class Cluster:
 
     def _noted(self) -> Postmaster | None:
         try:
-            lines = (
-                (self._place.cluster / "postmaster.pid")
-                .read_text(encoding="utf-8", errors="surrogateescape")
-                .splitlines()
-            )
+            lines = os.fsdecode((self._place.cluster / "postmaster.pid").read_bytes()).splitlines()
         except FileNotFoundError:
             return None
         if not lines or not lines[0].isdigit():
