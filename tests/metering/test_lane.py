@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tollkeeper.errors import TollkeeperError, Unavailable
+from tollkeeper.metering import lane as lane_module
 from tollkeeper.metering.lane import Bounds, Lane
 from tollkeeper.store.database import StatementFailed, TryAgain
 
@@ -173,6 +174,69 @@ async def test_a_locked_owner_costs_the_others_one_wait(deciding: Deciding) -> N
     assert told[6:] == ["X", "Y"]
     assert all(isinstance(each, Unavailable) for each in told[:6])
     assert deciding.sets == [[*"abcdefxy"], [*"abcdef"], ["x", "y"]]
+
+
+@dataclass(slots=True)
+class Locking:
+    """Answers as `Deciding` does, while one owner's items fail among others at once, and wait where they are alone."""
+
+    sets: list[list[str]] = field(default_factory=list[list[str]])
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, items: Sequence[str]) -> list[str]:
+        self.sets.append(list(items))
+        if any(item.startswith("locked") for item in items) and not self.freed.is_set():
+            if not all(item.startswith("locked") for item in items):
+                raise Unavailable("locked", sqlstate="55P03")
+            await self.freed.wait()
+        return [item.upper() for item in items]
+
+
+async def test_nobody_waits_for_a_locked_owner_who_keeps_their_order_and_comes_back() -> None:
+    deciding = Locking()
+    async with Lane[str, str](deciding, is_again=lambda _: False, bounds=ONE) as lane:
+        for n in "123":
+            locked = put(lane, f"locked{n}", owner="eve")
+            free = [*put(lane, f"a{n}", owner="ada"), *put(lane, f"b{n}", owner="bob")]
+            assert await settled(free) == [f"A{n}", f"B{n}"]
+            assert not locked[0].done()
+        assert lane.waiting == 3
+        deciding.freed.set()
+        assert await lane.put("locked4", owner="eve", size=1) == "LOCKED4"
+        assert lane.waiting == 0
+        assert await settled([*put(lane, "locked5", owner="eve"), *put(lane, "a4", owner="ada")]) == ["LOCKED5", "A4"]
+    # Found out once: later sets do not meet them. What had come meanwhile was decided together.
+    assert deciding.sets[0] == ["locked1", "a1", "b1"]
+    assert sorted(deciding.sets[1:4]) == [["a1"], ["b1"], ["locked1"]]
+    assert deciding.sets[4:] == [
+        *(["a2", "b2"], ["a3", "b3"]),
+        *(["locked2", "locked3"], ["locked4"], ["locked5", "a4"]),
+    ]
+
+
+async def test_a_lane_that_closes_decides_who_is_aside() -> None:
+    deciding = Locking()
+    async with Lane[str, str](deciding, is_again=lambda _: False, bounds=ONE) as lane:
+        locked = put(lane, "locked", owner="eve")
+        assert await settled(put(lane, "a", owner="ada")) == ["A"]
+        asyncio.get_running_loop().call_later(0.05, deciding.freed.set)
+    assert await settled(locked) == ["LOCKED"]
+
+
+async def test_an_owner_who_stays_locked_is_told_so_and_stays_aside_for_a_while(
+    deciding: Deciding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "_ASIDE_SECONDS", 0.2)
+    deciding.open.set()
+    locked = deciding.broken["x"] = Unavailable("locked", sqlstate="55P03")
+    seen: list[list[list[str]]] = []
+    async with a_lane(deciding) as lane:
+        for pause in (0.0, 0.5, 0.0):
+            assert await settled([*put(lane, "x", owner="eve"), *put(lane, "a", owner="ada")]) == [locked, "A"]
+            seen.append(sorted(deciding.sets))
+            del deciding.sets[:]
+            await asyncio.sleep(pause)
+    assert seen == [[["a"], ["x"], ["x", "a"]], [["a"], ["x"]], [["a"], ["x"], ["x", "a"]]]
 
 
 async def test_a_lost_connection_is_told_to_all_and_tried_by_none_again(deciding: Deciding) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Final, Self, TypeVar
 from uuid import UUID
 
@@ -46,8 +47,18 @@ class Ledger:
         self._database = database
         self._pending_for = pending_for
         self._keeping = keeping or Keeping()
-        self.starts = Lane[NewRequest, Record](self._decide_starts, is_again=_is_again, bounds=bounds)
-        self.finishes = Lane[Outcome, Record](self._decide_finishes, is_again=_is_again, bounds=bounds)
+        self.starts = Lane[NewRequest, Record](
+            partial(self._decide_starts, brief=True),
+            decide_patiently=self._decide_starts,
+            is_again=_is_again,
+            bounds=bounds,
+        )
+        self.finishes = Lane[Outcome, Record](
+            partial(self._decide_finishes, brief=True),
+            decide_patiently=self._decide_finishes,
+            is_again=_is_again,
+            bounds=bounds,
+        )
         self._lanes = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -134,11 +145,11 @@ class Ledger:
         """Roll over what has ended of these users: windows, plans, deadlines."""
         await self._database.value("bring_current", user_ids=list(user_ids))
 
-    async def _decide_starts(self, requests: Sequence[NewRequest]) -> Sequence[Record]:
-        return await self._start(self._database, requests)
+    async def _decide_starts(self, requests: Sequence[NewRequest], *, brief: bool = False) -> Sequence[Record]:
+        return await self._start(self._database, requests, brief=brief)
 
-    async def _decide_finishes(self, outcomes: Sequence[Outcome]) -> Sequence[Record]:
-        return await self._finish(self._database, outcomes, [None] * len(outcomes), measure=True)
+    async def _decide_finishes(self, outcomes: Sequence[Outcome], *, brief: bool = False) -> Sequence[Record]:
+        return await self._finish(self._database, outcomes, [None] * len(outcomes), measure=True, brief=brief)
 
     async def _in_a_transaction(self, act: Callable[[Transaction], Awaitable[Done]]) -> Done:
         """Let all hold or none; anew with other texts when a plan keeps others than those that were sent."""
@@ -174,7 +185,9 @@ class Ledger:
             raise _OtherTexts
         return verdicts
 
-    async def _start(self, database: Statements, requests: Sequence[NewRequest]) -> list[Record]:
+    async def _start(
+        self, database: Statements, requests: Sequence[NewRequest], *, brief: bool = False
+    ) -> list[Record]:
         verdicts = await database.all(
             "start",
             user_ids=[each.user_id for each in requests],
@@ -193,13 +206,20 @@ class Ledger:
             rates=column([_rates(each) for each in requests]),
             pending_for=self._pending_for,
             deadlines=column([each.deadline for each in requests]),
+            brief=brief,
             **await self._keeping.starts(database, requests),
         )
         self._keeping.learn(requests, verdicts)
         return verdicts
 
     async def _finish(
-        self, database: Statements, outcomes: Sequence[Outcome], ids: Sequence[UUID | None], *, measure: bool
+        self,
+        database: Statements,
+        outcomes: Sequence[Outcome],
+        ids: Sequence[UUID | None],
+        *,
+        measure: bool,
+        brief: bool = False,
     ) -> list[Record]:
         references = [known or each.request for each, known in zip(outcomes, ids, strict=True)]
         verdicts = await database.all(
@@ -225,6 +245,7 @@ class Ledger:
             completed_at=column([each.completed_at for each in outcomes]),
             measure=measure,
             refunded=column([each.refunded for each in outcomes]),
+            brief=brief,
             **await self._keeping.finishes(database, outcomes),
         )
         self._keeping.learn(outcomes, verdicts)

@@ -249,13 +249,21 @@ BEGIN
 END
     $$;
 
-CREATE OR REPLACE FUNCTION tk_lock(p_users uuid[]) RETURNS timestamptz
+-- As it was called before: a call could mean either.
+DROP FUNCTION IF EXISTS tk_lock(uuid[]);
+
+CREATE OR REPLACE FUNCTION tk_lock(p_users uuid[], p_brief boolean DEFAULT false) RETURNS timestamptz
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    v_due timestamptz;
-    v_now timestamptz;
+    v_due      timestamptz;
+    v_now      timestamptz;
+    v_patience text;
 BEGIN
+    -- Who is held for long must not hold up the others of a set, nor those of the next: they are decided without them.
+    IF p_brief THEN
+        v_patience := set_config('lock_timeout', '100ms', true);
+    END IF;
     -- Each user's usage row is the mutex of all that is theirs; sets take them in one order. The instant is read
     -- after the wait, and every later statement of the caller sees what the holders before it committed.
     SELECT min(locked.due_at) INTO v_due

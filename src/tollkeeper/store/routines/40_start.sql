@@ -12,6 +12,8 @@ DROP FUNCTION IF EXISTS tk_start(uuid[], text[], text[], text[], bytea[], timest
                                  bigint[], bigint[], jsonb[], jsonb[], text[], text[], interval);
 DROP FUNCTION IF EXISTS tk_start(uuid[], text[], text[], text[], bytea[], timestamptz[], text[], text[], text[], text[], text[], text[],
                                  bigint[], bigint[], jsonb[], jsonb[], text[], text[], interval, text[]);
+DROP FUNCTION IF EXISTS tk_start(uuid[], text[], text[], text[], bytea[], timestamptz[], text[], text[], text[], text[], text[], text[],
+                                 bigint[], bigint[], jsonb[], jsonb[], text[], text[], interval, text[], timestamptz[]);
 
 CREATE OR REPLACE FUNCTION tk_start(
     p_users          uuid[],
@@ -34,7 +36,8 @@ CREATE OR REPLACE FUNCTION tk_start(
     p_user_agents    text[],
     p_pending_for    interval,      -- how long until an unfinished request expires
     p_kept           text[] DEFAULT NULL,  -- for which text policy of a plan the texts are fit, or any; null: all
-    p_deadlines      timestamptz[] DEFAULT NULL  -- when past requests expired that nobody finished in time; null: from now on
+    p_deadlines      timestamptz[] DEFAULT NULL,  -- when past requests expired that nobody finished in time; null: from now on
+    p_brief          boolean DEFAULT false  -- rather give up than wait long for the row of one user
 ) RETURNS TABLE (
     verdict    text,
     id         uuid,
@@ -53,7 +56,7 @@ CREATE OR REPLACE FUNCTION tk_start(
 -- What a set does not need costs it nothing: an expression is made ready when it is first reached in a transaction. And an
 -- array is read by its subscripts, for unnest() makes a table of each before it joins them.
 DECLARE
-    v_now       timestamptz := tk_lock(p_users);
+    v_now       timestamptz := tk_lock(p_users, p_brief);
     v_size      integer := cardinality(p_users);
     v_due_at    timestamptz := v_now + p_pending_for;
     -- one element for each item

@@ -7,6 +7,9 @@ DROP FUNCTION IF EXISTS tk_finish(uuid[], uuid[], text[], bytea[], text[], text[
 DROP FUNCTION IF EXISTS tk_finish(uuid[], uuid[], text[], bytea[], text[], text[], text[], text[], jsonb[], bigint[], bigint[], bigint[],
                                   bigint[], bigint[], bigint[], bigint[], bigint[], boolean[], smallint[], boolean[], timestamptz[],
                                   boolean, text[], bytea[]);
+DROP FUNCTION IF EXISTS tk_finish(uuid[], uuid[], text[], bytea[], text[], text[], text[], text[], jsonb[], bigint[], bigint[], bigint[],
+                                  bigint[], bigint[], bigint[], bigint[], bigint[], boolean[], smallint[], boolean[], timestamptz[],
+                                  boolean, text[], bytea[], boolean[]);
 
 CREATE OR REPLACE FUNCTION tk_finish(
     p_users        uuid[],
@@ -33,7 +36,8 @@ CREATE OR REPLACE FUNCTION tk_finish(
     p_measure      boolean,       -- of past requests a missing duration stays unknown
     p_kept         text[] DEFAULT NULL,  -- for which text policy of a plan the texts are fit; null: all
     p_response_hashes bytea[] DEFAULT NULL,  -- of responses as they were sent, where what comes here is not that
-    p_refunded     boolean[] DEFAULT NULL  -- whether a failure gave the unit back where it was recorded; null: as here
+    p_refunded     boolean[] DEFAULT NULL,  -- whether a failure gave the unit back where it was recorded; null: as here
+    p_brief        boolean DEFAULT false   -- rather give up than wait long for the row of one user
 ) RETURNS SETOF tk_verdict
     LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan
@@ -42,7 +46,7 @@ CREATE OR REPLACE FUNCTION tk_finish(
 -- Arrays are read by their subscripts, for unnest() makes a table of each before it joins them. No row travels whole, and no
 -- text that is not asked for: either would be unpacked for each item.
 DECLARE
-    v_now      timestamptz := tk_lock(p_users);
+    v_now      timestamptz := tk_lock(p_users, p_brief);
     v_ids      uuid[] := p_ids;
     v_id       uuid;
     v_first    uuid;      -- of the ids, and the last: in which partitions the requests can be

@@ -5,7 +5,7 @@ SELECT *
                 :started_at::timestamptz[], :prompts::text[], :session_ids::text[], :models::text[], :request_types::text[],
                 :categories::text[], :complexities::text[], :input_tokens::bigint[], :max_tokens::bigint[], :rates::jsonb[],
                 :metadata::jsonb[], :ip_addresses::text[], :user_agents::text[], :pending_for::interval,
-                :kept::text[], :deadlines::timestamptz[]);
+                :kept::text[], :deadlines::timestamptz[], :brief::boolean);
 
 -- name: finish
 -- Settle, rate or patch a set of requests; routines/50_finish.sql tells how.
@@ -15,7 +15,7 @@ SELECT *
                  :tokens_output::bigint[], :tokens_cached::bigint[], :tokens_cache_write::bigint[],
                  :tokens_reasoning::bigint[], :reported_nanos::bigint[], :durations::bigint[], :rated::boolean[],
                  :ratings::smallint[], :trusted::boolean[], :completed_at::timestamptz[], :measure::boolean,
-                 :kept::text[], :response_hashes::bytea[], :refunded::boolean[]);
+                 :kept::text[], :response_hashes::bytea[], :refunded::boolean[], :brief::boolean);
 
 -- name: bring_current$
 -- Roll over the windows, plans and deadlines of some users that have passed; answers the database's instant.
