@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 
 from tests.metering.making import OWN_MODEL, a_plan, a_request, a_user, an_outcome, outcomes_of, started, usage_of
@@ -83,8 +84,10 @@ async def test_a_full_limit_refuses_and_says_so_in_the_numbers_of_the_locked_row
         allowed,
         allowed - used,
     )
-    assert fields["limits"] == admitted.limits
+    told: Limits = fields["limits"]
+    assert msgspec.structs.replace(told, window_starts_us=0, decided_us=0) == admitted.limits
     assert fields["resetsAt"] == admitted.limits.resets_at(limit)
+    assert told.window_starts_at < told.decided_at < fields["resetsAt"]
     assert fields["upgradeTo"] is None
 
 
