@@ -26,7 +26,8 @@ Done = TypeVar("Done")
 
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 0.02
-# How long an owner who was found locked stays aside without an item.
+# How long an owner who was found locked stays aside without an item; and how many sets are decided aside at a time, for
+# each of them may keep a connection for as long as a lock is waited for.
 _ASIDE_SECONDS = 5.0
 _AT_ONCE_ASIDE = 4
 # Lock and statement time-outs: nothing happened, and one member may be to blame for all.
