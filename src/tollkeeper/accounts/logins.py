@@ -177,6 +177,19 @@ async def end_all(database: Database, user_id: UUID, *, actor: Actor, but: UUID 
     return held
 
 
+async def end_every(database: Database, *, actor: Actor, taken_at: datetime) -> int:
+    """After a restore: sign everybody out and void all that could sign somebody in; says how many sessions held.
+
+    What was ended since the backup was ``taken_at`` would hold again.
+    """
+    async with database.transaction() as tx:
+        held = await tx.value("end_every_login", idle=IDLE)
+        await activity.note(
+            tx, user_id=None, actor=actor, action="backup.restored", detail={"taken_at": taken_at.isoformat()}
+        )
+    return held
+
+
 async def forget(database: Statements) -> int:
     """Delete links and login sessions that have been over for 30 days; says how many."""
     row = await database.one("forget_logins", over_for=_OVER_FOR, idle=IDLE)

@@ -35,6 +35,8 @@ _COMMANDS: Final = (
     ("price", "prices:app", "Your own prices of models: set, list, remove."),
     ("import", "importing:import_", "Book requests that were made elsewhere."),
     ("export", "exporting:export", "Write all requests as JSONL or CSV."),
+    ("backup", "backups:backup", "Write everything into one file."),
+    ("restore", "backups:restore", "Fill a new place from a backup."),
     ("verify", "checking:verify", "Recompute every derived number from the requests."),
     ("prune", "pruning:prune", "Drop old months of requests, and old texts."),
     ("scrub", "leaving:scrub", "Take what was deleted out of the database's files."),

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import secrets
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
 from cyclopts import Parameter
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, standard_output
-from tollkeeper.cli.house import blaming, opened
-from tollkeeper.errors import Invalid
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted
+from tollkeeper.cli.files import target
+from tollkeeper.cli.house import opened
 from tollkeeper.metering import exporting
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.records import ChatRequest
@@ -55,7 +52,7 @@ async def export(
     written = 0
     async with opened(common, statement_seconds=_SECONDS) as house:
         user_id = await house.user_id(user) if user else None
-        with _target(output) as file:
+        with target(output, told_as="--output") as file:
             file.write(_HEADS[form])
             async for email, page in exporting.export(house.database, user_id):
                 file.write(_written(form, [exported(email, request) for request in page], is_first=written == 0))
@@ -134,33 +131,3 @@ def _cell(value: Any) -> str:
         return ""
     text = value if isinstance(value, str) else _encode(value).decode().strip('"')
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
-@contextmanager
-def _target(output: Path | None) -> Generator[BinaryIO]:
-    """Open what is written to; ``Invalid`` names the file that cannot be."""
-    if output is None:
-        with standard_output() as file:
-            yield file
-        return
-    with blaming(output):
-        try:
-            yield from _file(output)
-        except OSError as error:
-            raise Invalid.field("--output", f"cannot be written: {error.strerror or error}") from error
-
-
-def _file(output: Path) -> Iterator[BinaryIO]:
-    """Open a file, which takes its name when it is whole, or a device."""
-    if output.exists() and not output.is_file():
-        with output.open("wb") as device:
-            yield device
-        return
-    part = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)

@@ -95,8 +95,8 @@ class Cluster:
         found = (place.cluster / "PG_VERSION").read_text(encoding="ascii", errors="backslashreplace").strip()
         if found != str(place.major):
             raise Misconfigured(
-                f"{place.cluster} was made by PostgreSQL {found} and this is {place.major}: export with the tollkeeper"
-                " that made it, import into a new data directory"
+                f"{place.cluster} was made by PostgreSQL {found} and this is {place.major}: back up with the tollkeeper"
+                " that made it, restore into a new data directory with this one"
             )
 
     def is_running(self) -> bool:

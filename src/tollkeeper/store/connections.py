@@ -8,7 +8,8 @@ inside transactions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ LOCK_SECONDS: Final = 1.0
 IDLE_IN_TRANSACTION_SECONDS: Final = 10.0
 ACQUIRE_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 5.0
+_CONNECT_SECONDS: Final = 10.0
 # How much longer than the server the client waits: the server should have the first word on its own time limit.
 _GRACE_SECONDS: Final = 0.5
 # Enough to come up again after a wait for a free place that took nearly all the time there was.
@@ -123,6 +125,25 @@ class Session:
             connection.terminate()
             raise
         return connection
+
+
+@asynccontextmanager
+async def directly(dsn: str, purpose: str, **settings: str) -> AsyncGenerator[asyncpg.Connection]:
+    """Have one connection of one's own for as long as the block lasts, as owners work; a pooler is no way to it.
+
+    ``Misconfigured`` or ``Unavailable`` if there is none to be had.
+    """
+    session = {"application_name": f"tollkeeper {purpose}", **settings}
+    try:
+        connection = await asyncpg.connect(
+            dsn, server_settings=session, statement_cache_size=0, timeout=_CONNECT_SECONDS
+        )
+    except Exception as error:
+        raise unreachable(error) from error
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=_CLOSE_SECONDS)
 
 
 def unreachable(error: Exception) -> TollkeeperError:

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import asyncpg
 
 from tollkeeper.errors import Misconfigured, Unavailable
-from tollkeeper.store.connections import session_settings, unreachable
+from tollkeeper.store.connections import directly, session_settings
 from tollkeeper.store.database import StatementFailed, guarded
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ _LOCK_SECONDS: Final = 2
 _ATTEMPTS: Final = 10
 _OTHERS_SECONDS: Final = 600
 _TOLD_SECONDS: Final = 3
-_CONNECT_SECONDS: Final = 10.0
+_PURPOSE: Final = "migrate"
 # A migration may take as long as it takes, whatever the role has been told.
 _OWNER_SESSION: Final = {"search_path": "public", "TimeZone": "UTC", "statement_timeout": "0"}
 _NUMBERED: Final = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
@@ -84,14 +84,19 @@ async def migrate(
     """
     migrations, routines = _read(migrations_dir, "migration"), _read(routines_dir, "routine")
     try:
-        async with _connected(owner_dsn, _OWNER_SESSION) as owner, _alone(owner):
-            if not may_begin and not await _ask_value(owner, _HAS_RECORD):
+        async with directly(owner_dsn, _PURPOSE, **_OWNER_SESSION) as owner, alone(owner):
+            if not may_begin and not await _ask_value(owner, HAS_RECORD):
                 raise NothingThere("the database was never migrated")
             applied = await _apply_all(owner, migrations, routines)
             await _provide_for(owner, service_dsn)
     except StatementFailed as error:
         raise Misconfigured(f"the database could not be migrated: {error}") from error
     return applied
+
+
+def migrations_known() -> set[str]:
+    """Name the migrations that this version has."""
+    return {path.name for path in MIGRATIONS.glob("*.sql")}
 
 
 def _read(directory: Path, kind: Kind) -> list[Script]:
@@ -163,7 +168,7 @@ async def _provide_for(owner: asyncpg.Connection, service_dsn: str) -> None:
     The limits stand on the role too, for sessions that come through a transaction pooler. A role may set its own; the
     owner of a database need not be allowed to change other roles.
     """
-    async with _connected(service_dsn, {}) as service:
+    async with directly(service_dsn, _PURPOSE) as service:
         # In one transaction, and for this very session too: a pooler keeps it, and hands it to the service next.
         await _ask(service, "BEGIN")
         role = await _ask_value(service, "SELECT current_user")
@@ -176,7 +181,8 @@ async def _provide_for(owner: asyncpg.Connection, service_dsn: str) -> None:
 
 
 @asynccontextmanager
-async def _alone(owner: asyncpg.Connection) -> AsyncGenerator[None]:
+async def alone(owner: asyncpg.Connection) -> AsyncGenerator[None]:
+    """Let one process at a time change what a database is, for as long as the block and its connection last."""
     for seconds in (_TOLD_SECONDS, _OTHERS_SECONDS):
         await _ask(owner, f"SET lock_timeout = '{seconds}s'")
         try:
@@ -189,21 +195,6 @@ async def _alone(owner: asyncpg.Connection) -> AsyncGenerator[None]:
     await _ask(owner, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
     # Unlocked by the end of the connection, whatever ends it.
     yield
-
-
-@asynccontextmanager
-async def _connected(dsn: str, settings: Mapping[str, str]) -> AsyncGenerator[asyncpg.Connection]:
-    session = {"application_name": "tollkeeper migrate", **settings}
-    try:
-        connection = await asyncpg.connect(
-            dsn, server_settings=session, statement_cache_size=0, timeout=_CONNECT_SECONDS
-        )
-    except Exception as error:
-        raise unreachable(error) from error
-    try:
-        yield connection
-    finally:
-        await connection.close(timeout=_CONNECT_SECONDS)
 
 
 async def _ask(connection: asyncpg.Connection, sql: str, *arguments: Any) -> None:
@@ -230,7 +221,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     kind text NOT NULL CHECK (kind IN ('migration', 'routine'))
 )
 """
-_HAS_RECORD: Final = "SELECT to_regclass('schema_migrations') IS NOT NULL"
+HAS_RECORD: Final = "SELECT to_regclass('schema_migrations') IS NOT NULL"
 _RECORDED: Final = "SELECT name, checksum, kind FROM schema_migrations"
 _NOTE: Final = """
 INSERT INTO schema_migrations (name, checksum, kind) VALUES ($1, $2, $3)

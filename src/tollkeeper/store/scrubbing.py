@@ -9,20 +9,19 @@ statistics are made anew, and (where we are the superuser, as with the embedded 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 
 from tollkeeper.errors import Unavailable
-from tollkeeper.store.connections import unreachable
+from tollkeeper.store.connections import directly
 from tollkeeper.store.database import guarded
 
 __all__ = ["Scrubbed", "scrub"]
 
-_CONNECT_SECONDS: Final = 10.0
+_PURPOSE: Final = "scrub"
 # Whoever tracks waits behind us while we wait for a table: give up soon, let them pass, come again.
 _SESSION: Final = {"search_path": "public", "statement_timeout": "0", "lock_timeout": "100"}
 _PAUSES_SECONDS: Final = (*(0.2,) * 20, *(1.0,) * 30)
@@ -46,9 +45,9 @@ async def scrub(
     told of each that is done. Raises ``Unavailable`` when a table is in use, or somebody reads, all the time.
     """
     if admin_dsn is not None:
-        async with _connected(admin_dsn) as admin:
+        async with directly(admin_dsn, _PURPOSE, **_SESSION) as admin:
             await _do(admin, _FORGET_STATISTICS)
-    async with _connected(owner_dsn) as owner:
+    async with directly(owner_dsn, _PURPOSE, **_SESSION) as owner:
         await _nobody_sees_the_past(owner)
         statements = [row["statement"] for row in await _all(owner, _REWRITES)]
         advance = begin(len(statements))
@@ -57,7 +56,7 @@ async def scrub(
             advance(1)
     if admin_dsn is None:
         return Scrubbed(len(statements), None)
-    async with _connected(admin_dsn) as admin:
+    async with directly(admin_dsn, _PURPOSE, **_SESSION) as admin:
         return Scrubbed(len(statements), await _renew_the_log(admin))
 
 
@@ -114,21 +113,6 @@ async def _all(connection: asyncpg.Connection, sql: str) -> list[Any]:
 
 async def _do(connection: asyncpg.Connection, sql: str) -> None:
     await guarded(connection, asyncpg.Connection.execute, sql)
-
-
-@asynccontextmanager
-async def _connected(dsn: str) -> AsyncGenerator[asyncpg.Connection]:
-    session = {"application_name": "tollkeeper scrub", **_SESSION}
-    try:
-        connection = await asyncpg.connect(
-            dsn, server_settings=session, statement_cache_size=0, timeout=_CONNECT_SECONDS
-        )
-    except Exception as error:
-        raise unreachable(error) from error
-    try:
-        yield connection
-    finally:
-        await connection.close(timeout=_CONNECT_SECONDS)
 
 
 _READERS: Final = """

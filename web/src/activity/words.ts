@@ -108,6 +108,11 @@ const TOLD: Record<string, Told> = {
   "prices.removed": { words: "Prices removed", more: ({ models }) => list(models), isOfService: true },
   "repricing.begun": { words: "Repricing begun", isOfService: true },
   "repricing.finished": { words: "Repricing finished", isOfService: true },
+  "backup.restored": {
+    words: "Backup restored",
+    more: ({ taken_at }) => `of ${dateOf(text(taken_at))}`,
+    isOfService: true,
+  },
   "requests.pruned": {
     words: "Old requests deleted",
     more: ({ requests }) => counted(Number(requests), "request"),
