@@ -55,6 +55,7 @@ async def test_exchanges_refusals_and_sets_are_counted(service: Site) -> None:
     assert grew("tollkeeper_refusals_total", "daily") == 1
     assert grew("tollkeeper_lane_decided_total", "start") == 2
     assert after["tollkeeper_lane_waiting", "finish"] == 0
+    assert after["tollkeeper_lane_aside", "finish"] == 0
     assert after["tollkeeper_build_info", service.application.backend.version] == 1
 
 

@@ -1,60 +1,20 @@
-"""A lane makes sets of what waits, and keeps callers apart in all but the round trip. Without a database."""
+"""A lane makes sets of what waits, and keeps callers apart in all but the round trip. Without a database.
+
+What it does where some cannot be decided is in ``test_lane_aside``.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
+from tests.metering.lanes import ONE, Deciding, a_lane, put, settled
 from tollkeeper.errors import TollkeeperError, Unavailable
-from tollkeeper.metering import lane as lane_module
-from tollkeeper.metering.lane import Bounds, Lane
-from tollkeeper.store.database import StatementFailed, TryAgain
-
-ONE = Bounds(workers=1)
-BAD = StatementFailed("bad value", sqlstate="22000")
-
-
-@dataclass(slots=True)
-class Deciding:
-    """Answers items with themselves, in upper case, as often and as late as the test likes."""
-
-    sets: list[list[str]] = field(default_factory=list[list[str]])
-    open: asyncio.Event = field(default_factory=asyncio.Event)
-    errors: list[Exception] = field(default_factory=list[Exception])
-    answers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    broken: dict[str, Exception] = field(default_factory=dict[str, Exception])
-
-    async def __call__(self, items: Sequence[str]) -> list[str]:
-        self.sets.append(list(items))
-        await self.open.wait()
-        if self.errors:
-            raise self.errors.pop(0)
-        if blamed := [self.broken[item] for item in items if item in self.broken]:
-            raise blamed[0]
-        return [self.answers[item].pop(0) if self.answers.get(item) else item.upper() for item in items]
-
-
-@asynccontextmanager
-async def a_lane(deciding: Deciding, bounds: Bounds = ONE) -> AsyncGenerator[Lane[str, str]]:
-    async with Lane[str, str](deciding, is_again=lambda verdict: verdict == "again", bounds=bounds) as lane:
-        try:
-            yield lane
-        finally:
-            deciding.open.set()
-
-
-def put(lane: Lane[str, str], *items: str, owner: str = "ada") -> list[asyncio.Task[str]]:
-    return [asyncio.create_task(lane.put(item, owner=owner, size=1)) for item in items]
-
-
-async def settled(tasks: Sequence[asyncio.Task[str]]) -> list[Any]:
-    return await asyncio.gather(*tasks, return_exceptions=True)
+from tollkeeper.metering.lane import Bounds, Lane, Patience
+from tollkeeper.store.database import TryAgain
 
 
 @pytest.fixture
@@ -148,97 +108,6 @@ async def test_whoever_left_before_being_taken_is_not_decided(deciding: Deciding
     assert deciding.sets == [["a"], ["c"]]
 
 
-async def test_a_failing_member_does_not_fail_the_others(deciding: Deciding) -> None:
-    deciding.open.set()
-    deciding.broken["b"] = BAD
-    async with a_lane(deciding) as lane:
-        told = await settled(put(lane, "a", "b", "c"))
-        assert told == ["A", BAD, "C"]
-        assert await lane.put("d", owner="ada", size=1) == "D"
-
-
-@pytest.mark.parametrize("sqlstate", ["55P03", "57014"])
-async def test_a_locked_user_does_not_fail_the_others(deciding: Deciding, sqlstate: str) -> None:
-    deciding.open.set()
-    locked = deciding.broken["b"] = Unavailable("locked", sqlstate=sqlstate)
-    async with a_lane(deciding) as lane:
-        told = await settled([*put(lane, "a", owner="ada"), *put(lane, "b", owner="bob"), *put(lane, "c", owner="eve")])
-    assert told == ["A", locked, "C"]
-
-
-async def test_a_locked_owner_costs_the_others_one_wait(deciding: Deciding) -> None:
-    deciding.open.set()
-    deciding.broken = dict.fromkeys("abcdef", Unavailable("locked", sqlstate="55P03"))
-    async with a_lane(deciding) as lane:
-        told = await settled([*put(lane, *"abcdef", owner="ada"), *put(lane, "x", "y", owner="bob")])
-    assert told[6:] == ["X", "Y"]
-    assert all(isinstance(each, Unavailable) for each in told[:6])
-    assert deciding.sets == [[*"abcdefxy"], [*"abcdef"], ["x", "y"]]
-
-
-@dataclass(slots=True)
-class Locking:
-    """Answers as `Deciding` does, while one owner's items fail among others at once, and wait where they are alone."""
-
-    sets: list[list[str]] = field(default_factory=list[list[str]])
-    freed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def __call__(self, items: Sequence[str]) -> list[str]:
-        self.sets.append(list(items))
-        if any(item.startswith("locked") for item in items) and not self.freed.is_set():
-            if not all(item.startswith("locked") for item in items):
-                raise Unavailable("locked", sqlstate="55P03")
-            await self.freed.wait()
-        return [item.upper() for item in items]
-
-
-async def test_nobody_waits_for_a_locked_owner_who_keeps_their_order_and_comes_back() -> None:
-    deciding = Locking()
-    async with Lane[str, str](deciding, is_again=lambda _: False, bounds=ONE) as lane:
-        for n in "123":
-            locked = put(lane, f"locked{n}", owner="eve")
-            free = [*put(lane, f"a{n}", owner="ada"), *put(lane, f"b{n}", owner="bob")]
-            assert await settled(free) == [f"A{n}", f"B{n}"]
-            assert not locked[0].done()
-        assert lane.waiting == 3
-        deciding.freed.set()
-        assert await lane.put("locked4", owner="eve", size=1) == "LOCKED4"
-        assert lane.waiting == 0
-        assert await settled([*put(lane, "locked5", owner="eve"), *put(lane, "a4", owner="ada")]) == ["LOCKED5", "A4"]
-    # Found out once: later sets do not meet them. What had come meanwhile was decided together.
-    assert deciding.sets[0] == ["locked1", "a1", "b1"]
-    assert sorted(deciding.sets[1:4]) == [["a1"], ["b1"], ["locked1"]]
-    assert deciding.sets[4:] == [
-        *(["a2", "b2"], ["a3", "b3"]),
-        *(["locked2", "locked3"], ["locked4"], ["locked5", "a4"]),
-    ]
-
-
-async def test_a_lane_that_closes_decides_who_is_aside() -> None:
-    deciding = Locking()
-    async with Lane[str, str](deciding, is_again=lambda _: False, bounds=ONE) as lane:
-        locked = put(lane, "locked", owner="eve")
-        assert await settled(put(lane, "a", owner="ada")) == ["A"]
-        asyncio.get_running_loop().call_later(0.05, deciding.freed.set)
-    assert await settled(locked) == ["LOCKED"]
-
-
-async def test_an_owner_who_stays_locked_is_told_so_and_stays_aside_for_a_while(
-    deciding: Deciding, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lane_module, "_ASIDE_SECONDS", 0.2)
-    deciding.open.set()
-    locked = deciding.broken["x"] = Unavailable("locked", sqlstate="55P03")
-    seen: list[list[list[str]]] = []
-    async with a_lane(deciding) as lane:
-        for pause in (0.0, 0.5, 0.0):
-            assert await settled([*put(lane, "x", owner="eve"), *put(lane, "a", owner="ada")]) == [locked, "A"]
-            seen.append(sorted(deciding.sets))
-            del deciding.sets[:]
-            await asyncio.sleep(pause)
-    assert seen == [[["a"], ["x"], ["x", "a"]], [["a"], ["x"]], [["a"], ["x"], ["x", "a"]]]
-
-
 async def test_a_lost_connection_is_told_to_all_and_tried_by_none_again(deciding: Deciding) -> None:
     deciding.open.set()
     deciding.errors = [Unavailable("gone")]
@@ -270,10 +139,10 @@ async def test_a_bug_fails_its_set_and_not_the_lane(deciding: Deciding) -> None:
 async def test_a_set_with_too_few_verdicts_fails_and_the_lane_goes_on(deciding: Deciding) -> None:
     calls = 0
 
-    async def forgetful(items: Sequence[str]) -> list[str]:
+    async def forgetful(items: Sequence[str], patience: Patience) -> Sequence[str]:
         nonlocal calls
         calls += 1
-        return [] if calls == 1 else await deciding(items)
+        return [] if calls == 1 else await deciding(items, patience)
 
     deciding.open.set()
     async with Lane[str, str](forgetful, is_again=lambda verdict: verdict == "again", bounds=ONE) as lane:

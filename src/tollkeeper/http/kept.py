@@ -33,7 +33,9 @@ class Dashboards:
 
     def __init__(self, backend: Backend, *, most_bytes: int = _MOST_BYTES) -> None:
         self._backend = backend
-        self._stamps = Lane[UUID, str | None](self._ask, is_again=lambda _: False, bounds=_BOUNDS)
+        self._stamps = Lane[UUID, str | None](
+            lambda users, _: self._ask(users), is_again=lambda _: False, bounds=_BOUNDS
+        )
         self._kept: OrderedDict[UUID, Kept] = OrderedDict()
         self._most_bytes = most_bytes
         self._bytes = 0

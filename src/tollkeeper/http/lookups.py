@@ -38,7 +38,9 @@ class Lookup(Generic[Key, Found]):
     ) -> None:
         self._key_of = key_of
         self._ask = ask
-        self._lane = Lane[tuple[str, Key], Found | None](self._answer, is_again=lambda _: False, bounds=_BOUNDS)
+        self._lane = Lane[tuple[str, Key], Found | None](
+            lambda asked, _: self._answer(asked), is_again=lambda _: False, bounds=_BOUNDS
+        )
         self._remembered: dict[str, _Remembered[Key, Found]] = {}
 
     async def __aenter__(self) -> Self:

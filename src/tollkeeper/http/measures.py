@@ -85,13 +85,15 @@ def exposition(measures: Measures, backend: Backend, streams: Streams) -> bytes:
 
 def _lanes(lanes: dict[str, Lane[Any, Any]]) -> Iterator[Metric]:
     waiting = GaugeMetricFamily("tollkeeper_lane_waiting", "Items that wait for their verdict", labels=("lane",))
+    aside = GaugeMetricFamily("tollkeeper_lane_aside", "Users who are decided aside, being locked", labels=("lane",))
     sets = CounterMetricFamily("tollkeeper_lane_sets", "Sets decided, one round trip each", labels=("lane",))
     decided = CounterMetricFamily("tollkeeper_lane_decided", "Items decided", labels=("lane",))
     for name, lane in lanes.items():
         waiting.add_metric((name,), lane.waiting)
+        aside.add_metric((name,), lane.aside)
         sets.add_metric((name,), lane.sets)
         decided.add_metric((name,), lane.decided)
-    yield from (waiting, sets, decided)
+    yield from (waiting, aside, sets, decided)
 
 
 def _streams(streams: Streams) -> Iterator[Metric]:

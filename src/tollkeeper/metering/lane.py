@@ -2,8 +2,8 @@
 
 Under no load a set has one member and waits for nobody; there is no timer. Under load sets grow by themselves, because
 everything that arrives while a set is being decided is the next set. The items of one owner always meet the same
-worker, in the order of their arrival. Where some owner is locked, the owners of the set go aside, each decided alone,
-and come back once all of theirs are decided: the lane goes on without them.
+worker, in the order of their arrival. Where a set cannot be decided for the sake of some, those go aside: they are
+decided by a worker of their own, who has more patience, and the lane goes on without them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import asyncio
 import contextlib
 import random
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from tollkeeper.errors import Unavailable
 from tollkeeper.store.database import StatementFailed, TryAgain
@@ -23,13 +24,15 @@ from tollkeeper.store.database import StatementFailed, TryAgain
 Item = TypeVar("Item")
 Verdict = TypeVar("Verdict")
 Done = TypeVar("Done")
+Patience = Literal["brief", "long"]
+"""For how long a set waits for the locks of its owners."""
+FindLocked = Callable[[AbstractSet[Hashable]], Awaitable[AbstractSet[Hashable]]]
+"""Of some owners those whose lock somebody holds now."""
 
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 0.02
-# How long an owner who was found locked stays aside without an item; and how many sets are decided aside at a time, for
-# each of them may keep a connection for as long as a lock is waited for.
+# How long whoever was waited for in vain stays aside: the lane need not find that out again.
 _ASIDE_SECONDS = 5.0
-_AT_ONCE_ASIDE = 4
 # Lock and statement time-outs: nothing happened, and one member may be to blame for all.
 LOCKED = "55P03"
 ONE_MAY_BE_TO_BLAME = frozenset({LOCKED, "57014"})
@@ -61,38 +64,49 @@ class _Waiting(Generic[Item, Verdict]):
 
 @dataclass(slots=True, eq=False)
 class _Queue(Generic[Item, Verdict]):
+    patience: Patience = "brief"
     waiting: deque[_Waiting[Item, Verdict]] = field(default_factory=deque[_Waiting[Item, Verdict]])
     filled: asyncio.Event = field(default_factory=asyncio.Event)
-    is_aside: bool = False
+    is_closing: bool = False
 
     def put(self, entry: _Waiting[Item, Verdict]) -> None:
         self.waiting.append(entry)
         self.filled.set()
 
+    def close(self) -> None:
+        self.is_closing = True
+        self.filled.set()
+
+
+@dataclass(slots=True)
+class _Apart:
+    """An owner who is aside: as long as something of theirs waits there, and until an instant of the loop's clock."""
+
+    waiting: int = 0
+    until: float = 0.0
+
 
 class Lane(Generic[Item, Verdict]):
     """Coalesces waiting items into sets for ``decide``, which answers one verdict for each item, in order.
 
-    ``is_again`` tells verdicts that only say: decide me with the next set. ``decide_patiently`` is for one owner's
-    items aside of the lane, and may wait for a lock longer than the others would like to.
+    ``is_again`` tells verdicts that only say: decide me with the next set. ``find_locked`` is for those who take locks.
     """
 
     def __init__(
         self,
-        decide: Callable[[Sequence[Item]], Awaitable[Sequence[Verdict]]],
+        decide: Callable[[Sequence[Item], Patience], Awaitable[Sequence[Verdict]]],
         *,
         is_again: Callable[[Verdict], bool],
-        decide_patiently: Callable[[Sequence[Item]], Awaitable[Sequence[Verdict]]] | None = None,
+        find_locked: FindLocked | None = None,
         bounds: Bounds | None = None,
     ) -> None:
         self._decide = decide
-        self._decide_patiently = decide_patiently or decide
         self._is_again = is_again
+        self._find_locked = find_locked
         self.bounds = bounds or Bounds()
         self._queues = [_Queue[Item, Verdict]() for _ in range(self.bounds.workers)]
-        self._aside: dict[Hashable, _Queue[Item, Verdict]] = {}
-        self._aside_tasks: set[asyncio.Task[None]] = set()
-        self._aside_places = asyncio.Semaphore(_AT_ONCE_ASIDE)
+        self._aside = _Queue[Item, Verdict]("long")
+        self._apart: dict[Hashable, _Apart] = {}
         self._each: dict[Hashable, int] = {}
         self._items = 0
         self._bytes = 0
@@ -106,19 +120,25 @@ class Lane(Generic[Item, Verdict]):
         """How many items wait for their verdict."""
         return self._items
 
+    @property
+    def aside(self) -> int:
+        """How many owners are aside."""
+        now = asyncio.get_running_loop().time()
+        return sum(_is_apart(each, now) for each in self._apart.values())
+
     async def __aenter__(self) -> Lane[Item, Verdict]:
-        self._workers = [asyncio.create_task(self._work(queue)) for queue in self._queues]
+        self._workers = [asyncio.create_task(self._work(queue)) for queue in (*self._queues, self._aside)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Decide what waits, then stop."""
+        """Decide what waits, then stop; last of all those aside, for others may still come to them."""
         self._closing = True
         for queue in self._queues:
-            queue.filled.set()
-        await asyncio.gather(*self._workers)
-        for queue in self._aside.values():
-            queue.filled.set()
-        await asyncio.gather(*self._aside_tasks)
+            queue.close()
+        *workers, aside = self._workers
+        await asyncio.gather(*workers)
+        self._aside.close()
+        await aside
 
     async def put(self, item: Item, *, owner: Hashable, size: int) -> Verdict:
         """Wait for the verdict on an item of ``size`` bytes. ``Unavailable`` when too much waits already."""
@@ -150,10 +170,12 @@ class Lane(Generic[Item, Verdict]):
         while True:
             await queue.filled.wait()
             await self._gather(queue)
-            entries = self._take(queue)
-            if entries:
-                await self._settle(queue, entries)
-            elif self._closing:
+            if taken := self._take(queue):
+                again = await self._settle(queue, [entry for entry in taken if not entry.verdict.done()])
+                queue.waiting.extendleft(reversed(again))
+                if queue is self._aside:
+                    self._come_back(taken, again)
+            elif queue.is_closing:
                 return
             else:
                 queue.filled.clear()
@@ -170,86 +192,98 @@ class Lane(Generic[Item, Verdict]):
             await asyncio.sleep(0)
 
     def _take(self, queue: _Queue[Item, Verdict]) -> list[_Waiting[Item, Verdict]]:
-        """Take what waits, up to the bounds of a set; whoever has gone away is left out, with no effect."""
+        """Take what waits, up to the bounds of a set."""
         taken: list[_Waiting[Item, Verdict]] = []
         room = self.bounds.set_bytes
+        now = asyncio.get_running_loop().time()
         while queue.waiting and len(taken) < self.bounds.set_items and (room >= queue.waiting[0].size or not taken):
             entry = queue.waiting.popleft()
-            aside = self._aside.get(entry.owner)
-            if aside is not None and aside is not queue:
-                aside.put(entry)
-            elif not entry.verdict.done():
+            apart = self._apart.get(entry.owner) if self._apart and queue is not self._aside else None
+            if apart is not None and _is_apart(apart, now):
+                self._set_aside([entry])
+            else:
                 taken.append(entry)
                 room -= entry.size
         return taken
 
-    async def _settle(self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]]) -> Exception | None:
-        """Decide a set; gives what kept it from being decided as one."""
+    async def _settle(
+        self, queue: _Queue[Item, Verdict], entries: Sequence[_Waiting[Item, Verdict]]
+    ) -> list[_Waiting[Item, Verdict]]:
+        """Decide a set; whoever has gone away is left out of it, with no effect. Gives what is to be decided again."""
+        if not entries:
+            return []
         try:
-            decide = self._decide_patiently if queue.is_aside else self._decide
-            verdicts = await firmly(partial(decide, [entry.item for entry in entries]))
+            verdicts = await firmly(partial(self._decide, [entry.item for entry in entries], queue.patience))
             if len(verdicts) != len(entries):
                 raise RuntimeError(f"{len(verdicts)} verdicts on {len(entries)} items")  # noqa: TRY301
-        except StatementFailed as error:
-            await self._settle_apart(queue, entries, error)
-            return error
-        except Unavailable as error:
-            if error.fields.get("sqlstate") in ONE_MAY_BE_TO_BLAME:
-                await self._settle_apart(queue, entries, error)
-            else:
-                _fail(entries, error)
-            return error
         except Exception as error:  # noqa: BLE001 - a worker must outlive whatever one set brings
+            if _is_locked(error):
+                return await self._settle_without_locked(queue, entries, error)
+            if len(entries) > 1 and _may_be_of_one(error):
+                return await self._settle_apart(queue, entries)
             _fail(entries, error)
-            return error
-        self._answer(queue, entries, verdicts)
-        return None
+            return []
+        return self._answer(entries, verdicts)
+
+    async def _settle_without_locked(
+        self, queue: _Queue[Item, Verdict], entries: Sequence[_Waiting[Item, Verdict]], error: Exception
+    ) -> list[_Waiting[Item, Verdict]]:
+        """Set aside who is locked, and decide the others. Those who are aside already were waited for long enough.
+
+        If nobody is by now, nobody knows for whom or what it waited: that is all of them.
+        """
+        owners: AbstractSet[Hashable] = {entry.owner for entry in entries}
+        if self._find_locked is not None:
+            with contextlib.suppress(Exception):
+                owners = owners & await self._find_locked(owners) or owners
+        theirs = [entry for entry in entries if entry.owner in owners]
+        if queue is self._aside:
+            until = asyncio.get_running_loop().time() + _ASIDE_SECONDS
+            for owner in owners:
+                self._apart[owner].until = until
+            _fail(theirs, error)
+        else:
+            self._set_aside(theirs)
+        return await self._settle(queue, [entry for entry in entries if entry.owner not in owners])
 
     async def _settle_apart(
-        self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]], error: Exception
-    ) -> None:
-        """Decide each owner's members apart, then each member, so that only the one to blame hears of it."""
+        self, queue: _Queue[Item, Verdict], entries: Sequence[_Waiting[Item, Verdict]]
+    ) -> list[_Waiting[Item, Verdict]]:
+        """Decide each owner's members apart, then each member, aside of the lane: only the one to blame hears of it."""
+        if queue is not self._aside:
+            self._set_aside(entries)
+            return []
         owners = defaultdict[Hashable, list[_Waiting[Item, Verdict]]](list)
         for entry in entries:
             owners[entry.owner].append(entry)
-        if _is_locked(error) and not queue.is_aside:
-            for owner, part in owners.items():
-                self._set_aside(owner, part)
-        elif _is_locked(error) or len(entries) == 1:
-            # Whoever holds an owner's lock holds it for all of their items.
-            _fail(entries, error)
-        else:
-            for part in owners.values() if len(owners) > 1 else [[entry] for entry in entries]:
-                await self._settle(queue, part)
+        parts = owners.values() if len(owners) > 1 else [[entry] for entry in entries]
+        return [again for part in parts for again in await self._settle(queue, part)]
 
-    def _set_aside(self, owner: Hashable, part: list[_Waiting[Item, Verdict]]) -> None:
-        """Decide what one owner waits for, and what comes of them meanwhile, beside the lane and in its order."""
-        self._aside[owner] = aside = _Queue[Item, Verdict](deque(part), is_aside=True)
-        task = asyncio.create_task(self._decide_aside(owner, aside))
-        self._aside_tasks.add(task)
-        task.add_done_callback(self._aside_tasks.discard)
+    def _set_aside(self, entries: Iterable[_Waiting[Item, Verdict]]) -> None:
+        """Let them, and what comes of their owners until they are decided, be decided aside, in this order."""
+        for entry in entries:
+            self._apart.setdefault(entry.owner, _Apart()).waiting += 1
+            self._aside.put(entry)
 
-    async def _decide_aside(self, owner: Hashable, aside: _Queue[Item, Verdict]) -> None:
-        is_locked = True
-        while aside.waiting or is_locked:
-            if not aside.waiting:
-                is_locked = not self._closing and await _is_soon(aside.filled)
-            aside.filled.clear()
-            if entries := self._take(aside):
-                async with self._aside_places:
-                    is_locked = _is_locked(await self._settle(aside, entries))
-        del self._aside[owner]
+    def _come_back(self, taken: Iterable[_Waiting[Item, Verdict]], again: Sequence[_Waiting[Item, Verdict]]) -> None:
+        """Let owners of whom nothing waits aside any more come back to the lane."""
+        for entry in taken:
+            self._apart[entry.owner].waiting -= entry not in again
+        now = asyncio.get_running_loop().time()
+        self._apart = {owner: apart for owner, apart in self._apart.items() if _is_apart(apart, now)}
 
     def _answer(
-        self, queue: _Queue[Item, Verdict], entries: list[_Waiting[Item, Verdict]], verdicts: Sequence[Verdict]
-    ) -> None:
+        self, entries: Sequence[_Waiting[Item, Verdict]], verdicts: Sequence[Verdict]
+    ) -> list[_Waiting[Item, Verdict]]:
         self.sets += 1
         self.decided += len(entries)
-        for entry, verdict in zip(reversed(entries), reversed(verdicts), strict=True):
+        again: list[_Waiting[Item, Verdict]] = []
+        for entry, verdict in zip(entries, verdicts, strict=True):
             if self._is_again(verdict):
-                queue.waiting.appendleft(entry)
+                again.append(entry)
             elif not entry.verdict.done():
                 entry.verdict.set_result(verdict)
+        return again
 
 
 async def firmly(act: Callable[[], Awaitable[Done]]) -> Done:
@@ -261,15 +295,18 @@ async def firmly(act: Callable[[], Awaitable[Done]]) -> Done:
     return await act()
 
 
-async def _is_soon(event: asyncio.Event) -> bool:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_ASIDE_SECONDS):
-            return await event.wait()
-    return False
+def _is_apart(apart: _Apart, now: float) -> bool:
+    return apart.waiting > 0 or apart.until > now
 
 
-def _is_locked(error: Exception | None) -> bool:
+def _is_locked(error: Exception) -> bool:
     return isinstance(error, Unavailable) and error.fields.get("sqlstate") == LOCKED
+
+
+def _may_be_of_one(error: Exception) -> bool:
+    return isinstance(error, StatementFailed) or (
+        isinstance(error, Unavailable) and error.fields.get("sqlstate") in ONE_MAY_BE_TO_BLAME
+    )
 
 
 def _fail(entries: Sequence[_Waiting[Item, Verdict]], error: Exception) -> None:

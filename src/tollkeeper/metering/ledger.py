@@ -6,11 +6,11 @@ together, and verdicts become answers or errors.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
-from functools import partial
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -18,7 +18,7 @@ import msgspec
 from tollkeeper.errors import Contradiction, Invalid, TollkeeperError, Unavailable
 from tollkeeper.metering import refusals
 from tollkeeper.metering.keeping import Keeping, is_other_policy
-from tollkeeper.metering.lane import Bounds, Lane
+from tollkeeper.metering.lane import Bounds, Lane, Patience
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.pricing import document_of
 from tollkeeper.metering.requests import NewRequest, Outcome, Settled, Started
@@ -47,18 +47,9 @@ class Ledger:
         self._database = database
         self._pending_for = pending_for
         self._keeping = keeping or Keeping()
-        self.starts = Lane[NewRequest, Record](
-            partial(self._decide_starts, brief=True),
-            decide_patiently=self._decide_starts,
-            is_again=_is_again,
-            bounds=bounds,
-        )
-        self.finishes = Lane[Outcome, Record](
-            partial(self._decide_finishes, brief=True),
-            decide_patiently=self._decide_finishes,
-            is_again=_is_again,
-            bounds=bounds,
-        )
+        lane: Any = {"is_again": _is_again, "find_locked": self._find_locked, "bounds": bounds}
+        self.starts = Lane[NewRequest, Record](self._decide_starts, **lane)
+        self.finishes = Lane[Outcome, Record](self._decide_finishes, **lane)
         self._lanes = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -145,11 +136,14 @@ class Ledger:
         """Roll over what has ended of these users: windows, plans, deadlines."""
         await self._database.value("bring_current", user_ids=list(user_ids))
 
-    async def _decide_starts(self, requests: Sequence[NewRequest], *, brief: bool = False) -> Sequence[Record]:
-        return await self._start(self._database, requests, brief=brief)
+    async def _decide_starts(self, requests: Sequence[NewRequest], patience: Patience) -> Sequence[Record]:
+        return await self._start(self._database, requests, patience)
 
-    async def _decide_finishes(self, outcomes: Sequence[Outcome], *, brief: bool = False) -> Sequence[Record]:
-        return await self._finish(self._database, outcomes, [None] * len(outcomes), measure=True, brief=brief)
+    async def _decide_finishes(self, outcomes: Sequence[Outcome], patience: Patience) -> Sequence[Record]:
+        return await self._finish(self._database, outcomes, [None] * len(outcomes), patience, measure=True)
+
+    async def _find_locked(self, users: AbstractSet[Hashable]) -> AbstractSet[Hashable]:
+        return {row["user_id"] for row in await self._database.all("locked_users", user_ids=list(users))}
 
     async def _in_a_transaction(self, act: Callable[[Transaction], Awaitable[Done]]) -> Done:
         """Let all hold or none; anew with other texts when a plan keeps others than those that were sent."""
@@ -186,7 +180,7 @@ class Ledger:
         return verdicts
 
     async def _start(
-        self, database: Statements, requests: Sequence[NewRequest], *, brief: bool = False
+        self, database: Statements, requests: Sequence[NewRequest], patience: Patience = "long"
     ) -> list[Record]:
         verdicts = await database.all(
             "start",
@@ -206,7 +200,7 @@ class Ledger:
             rates=column([_rates(each) for each in requests]),
             pending_for=self._pending_for,
             deadlines=column([each.deadline for each in requests]),
-            brief=brief,
+            brief=patience == "brief",
             **await self._keeping.starts(database, requests),
         )
         self._keeping.learn(requests, verdicts)
@@ -217,9 +211,9 @@ class Ledger:
         database: Statements,
         outcomes: Sequence[Outcome],
         ids: Sequence[UUID | None],
+        patience: Patience = "long",
         *,
         measure: bool,
-        brief: bool = False,
     ) -> list[Record]:
         references = [known or each.request for each, known in zip(outcomes, ids, strict=True)]
         verdicts = await database.all(
@@ -245,7 +239,7 @@ class Ledger:
             completed_at=column([each.completed_at for each in outcomes]),
             measure=measure,
             refunded=column([each.refunded for each in outcomes]),
-            brief=brief,
+            brief=patience == "brief",
             **await self._keeping.finishes(database, outcomes),
         )
         self._keeping.learn(outcomes, verdicts)

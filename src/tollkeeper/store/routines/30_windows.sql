@@ -258,16 +258,19 @@ CREATE OR REPLACE FUNCTION tk_lock(p_users uuid[], p_brief boolean DEFAULT false
 DECLARE
     v_due      timestamptz;
     v_now      timestamptz;
-    v_patience text;
+    v_patience text := current_setting('lock_timeout');
 BEGIN
     -- Who is held for long must not hold up the others of a set, nor those of the next: they are decided without them.
     IF p_brief THEN
-        v_patience := set_config('lock_timeout', '100ms', true);
+        PERFORM set_config('lock_timeout', '100ms', true);
     END IF;
     -- Each user's usage row is the mutex of all that is theirs; sets take them in one order. The instant is read
     -- after the wait, and every later statement of the caller sees what the holders before it committed.
     SELECT min(locked.due_at) INTO v_due
       FROM (SELECT u.due_at FROM usage AS u WHERE u.user_id = ANY (p_users) ORDER BY u.user_id FOR UPDATE) AS locked;
+    IF p_brief THEN
+        PERFORM set_config('lock_timeout', v_patience, true);
+    END IF;
     v_now := tk_now();
     IF v_due <= v_now THEN
         PERFORM tk_bring_current(p_users, v_now);

@@ -21,6 +21,18 @@ SELECT *
 -- Roll over the windows, plans and deadlines of some users that have passed; answers the database's instant.
 SELECT tk_lock(:user_ids::uuid[]);
 
+-- name: locked_users
+-- Of some users those whose rows somebody holds right now. The others' are held until it is told, which is at once.
+WITH free AS MATERIALIZED (
+    SELECT u.user_id FROM usage AS u
+     WHERE u.user_id = ANY (:user_ids::uuid[])
+     ORDER BY u.user_id
+       FOR UPDATE SKIP LOCKED
+)
+SELECT u.user_id
+  FROM usage AS u
+ WHERE u.user_id = ANY (:user_ids) AND NOT EXISTS (SELECT FROM free AS f WHERE f.user_id = u.user_id);
+
 -- name: bring_free_current
 -- The same of those whose rows nobody holds right now; answers whose.
 WITH free AS MATERIALIZED (
