@@ -183,7 +183,11 @@ class Settings:
         default=None,
         secret=True,
     )
-    database_connections: int = _setting("Database connections of each process, at most.", _whole(2, 500), default=8)
+    database_connections: int = _setting(
+        "Database connections of each process for its callers, at most. Long reads take up to 3 more, jobs 3.",
+        _whole(2, 500),
+        default=8,
+    )
     transaction_pooler: bool = _setting(
         "Whether a transaction pooler (PgBouncer) stands before the database.", _truth, default=False
     )

@@ -111,6 +111,23 @@ async def test_an_override_holds_though_the_clock_goes_back_behind_its_beginning
     assert await admitted(ledger, user) == 3
 
 
+@pytest.mark.parametrize(
+    ("limit", "told"), [("requests_per_minute", "perMinute"), ("concurrent_requests", "concurrent")]
+)
+async def test_a_limit_that_allows_nothing_says_that_no_request_can_be_made(
+    ledger: Ledger, db: Database, limit: str, told: str
+) -> None:
+    for allowed, reason in ((1, None), (0, told)):
+        user = await a_user(db, email=f"{allowed}@example.com")
+        await exceptions.override(db, user, {limit: allowed}, reason="x", ends_at=None, actor=OPERATOR)
+        assert await admitted(ledger, user) == allowed
+        with pytest.raises(LimitReached) as refused:
+            await started(ledger, user)
+        # What refuses for a moment is over before it is read.
+        limits = refused.value.fields["limits"]
+        assert (limits.can_make_request, limits.reason) == (reason is None, reason)
+
+
 async def test_an_override_of_another_plan_stays_with_the_user(ledger: Ledger, db: Database) -> None:
     user = await a_user(db, "free")
     await exceptions.override(db, user, {"daily_requests": 77}, reason="beta", ends_at=None, actor=OPERATOR)

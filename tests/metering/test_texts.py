@@ -42,6 +42,10 @@ def test_every_kind_of_secret_is_taken_out_wherever_it_stands() -> None:
         ("x4111111111111111x", "x[card]x"),
         ("https://bob:hunter2@localhost:5432/db", "https://bob:[key]@localhost:5432/db"),
         ("Authorization: Bearer 0123456789abcdefghijkl==", "Authorization: Bearer [key]"),
+        ("Authorization: Bearer 8f14e45fceea167a", "Authorization: Bearer [key]"),
+        ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic [key]"),
+        ("curl -H 'authorization: basic dTpw'", "curl -H 'authorization: basic [key]'"),
+        ("AccountKey=abc; secret_access_key: 'short'", "AccountKey=[key]; secret_access_key: '[key]'"),
         ("OPENAI_API_KEY=sk-proj-0123456789abcdefghij", "OPENAI_API_KEY=[key]"),
         ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQ\n-----END EC PRIVATE KEY-----\nok", "[key]\nok"),
         ("cut off: -----BEGIN PRIVATE KEY-----\nMHcCAQ+/=\n(and no end)", "cut off: [key](and no end)"),
@@ -64,6 +68,8 @@ def test_what_is_around_a_secret_stays(text: str, redacted: str) -> None:
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "src/tollkeeper/metering/own_patterns.py:123: a_function_with_quite_a_long_name_indeed()",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "Basic understanding of a Bearer token, Basic JavaScript, bearer certificates, a basic user1234",
+        "the access key is lost, AccountKey or none",
         "Telefon +49 30 1234567, 2026-05-13 12:00:00",
         "😀 \u202e 中文",
     ],
@@ -97,7 +103,8 @@ def test_what_was_redacted_once_stays_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["a", "@", "a@", "a@a.", "4", "4444 ", "44-", "eyJ.", "eyJaaaaaaaa..", "-----BEGIN PRIVATE KEY-----", "sk-",
-     "://", "@://a:b", "Bearer a ", '"@', "a" * 63 + "@", "x@" + "a." * 12, "-_", "tk_a_", "secret_access_key= "],
+     "://", "@://a:b", "Bearer a ", "Bearer aaaaaaaaaaaa", "Basic dXNlcjpwYXNz ",
+     "Basic aaaa", '"@', "a" * 63 + "@", "x@" + "a." * 12, "-_", "tk_a_", "secret_access_key= "],
 )  # fmt: skip
 def test_no_text_makes_redaction_long(piece: str) -> None:
     text = piece * (HALF_A_MIB // len(piece))

@@ -60,17 +60,22 @@ class Limits(msgspec.Struct, frozen=True):
     def reason(self) -> str | None:
         """Why no further request is admitted: ``inactive``, or the first limit that is used up.
 
-        Those of the minute and of what is under way are left out: what they say is over before it is read.
+        Those of the minute and of what is under way count only where they allow nothing: else what they say is over
+        before it is read.
         """
         if not self.is_active:
             return "inactive"
-        if _is_used_up(self.daily_used, self.daily_limit):
-            return "daily"
-        if _is_used_up(self.monthly_used, self.monthly_limit):
-            return "monthly"
-        if _is_used_up(self.tokens_used, self.tokens_limit):
-            return "tokens"
-        return "cost" if _is_used_up(self.nanos_used, self.nanos_limit) else None
+        for limit, used, allowed in (
+            ("daily", self.daily_used, self.daily_limit),
+            ("monthly", self.monthly_used, self.monthly_limit),
+            ("tokens", self.tokens_used, self.tokens_limit),
+            ("cost", self.nanos_used, self.nanos_limit),
+            ("perMinute", 0, self.minute_limit),
+            ("concurrent", 0, self.concurrent_limit),
+        ):
+            if _is_used_up(used, allowed):
+                return limit
+        return None
 
     @property
     def can_make_request(self) -> bool:

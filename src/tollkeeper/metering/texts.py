@@ -10,6 +10,7 @@ Every search here takes time in proportion to the text: whoever sends a text cho
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any, Final, Literal, cast
 
@@ -106,9 +107,27 @@ def _without_pem(text: str) -> str:
 def _without_keys(text: str) -> str:
     """Take out keys and tokens. Most words are too short to be one, and the shapes are tried on the others alone."""
     text = _WORD.sub(_without_key, text)
-    if "earer " in text or "asic " in text or "ccess" in text or "ecret" in text or "ECRET" in text:
-        text = _CREDENTIAL.sub(rf"\1{KEY}", text)
+    if "earer " in text:
+        text = _BEARER.sub(rf"\1{KEY}", text)
+    if "asic " in text:
+        text = _BASIC.sub(_without_login, text)
+    if "ccess" in text or "AccountKey" in text or "ACCESS" in text:
+        text = _NAMED_KEY.sub(rf"\1{KEY}", text)
     return text
+
+
+def _without_login(found: re.Match[str]) -> str:
+    """Take out a name and password as HTTP sends them. A shorter word that says no such thing is one of a sentence."""
+    value = found[2]
+    return f"{found[1]}{KEY}" if len(value) >= _LONG or _is_login(value) else found[0]
+
+
+def _is_login(value: str) -> bool:
+    try:
+        told = b64decode(value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4), validate=True)
+    except ValueError:
+        return False
+    return b":" in told and told.decode(errors="replace").isprintable()
 
 
 def _without_key(word: re.Match[str]) -> str:
@@ -185,10 +204,16 @@ _PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 _PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=\\\s]*+")
 
 _WORD: Final = re.compile(r"\b[A-Za-z0-9_.-]{16,}+", re.ASCII)
-_CREDENTIAL: Final = re.compile(
-    r"((?:\b[Bb]earer|\b[Bb]asic)[ ]|(?:AccountKey|SharedAccessKey)="
+# No word of a sentence is as long.
+_LONG: Final = 20
+_BEARER: Final = re.compile(
+    r"(\b[Bb]earer[ ])(?:[A-Za-z0-9._~+/-]{20,}+|(?=[A-Za-z._~+/-]*[0-9])[A-Za-z0-9._~+/-]{8,}+)={0,2}"
+)
+_BASIC: Final = re.compile(r"(\b[Bb]asic[ ])([A-Za-z0-9+/]{4,}+={0,2})")
+_NAMED_KEY: Final = re.compile(
+    r"((?:AccountKey|SharedAccessKey)="
     r"|(?:secret_?access_?key|SECRET_ACCESS_KEY|[Ss]ecret[Aa]ccess[Kk]ey)[\"']?[ ]?[=:][ ]?[\"']?)"
-    r"[A-Za-z0-9._~+/-]{20,}+={0,2}"
+    r"[A-Za-z0-9._~+/-]++={0,2}"
 )
 _KEYS: Final = (
     r"tk_[a-z]+_[0-9A-Za-z]{20,}(?:_[0-9A-Za-z]{6})?",  # ours
