@@ -25,6 +25,7 @@ WORDS = [
     ["secrets", "status"],
     ["secrets", "rotate"],
     ["verify"],
+    ["backup", "file"],
     ["export"],
     ["prune"],
     ["scrub"],
@@ -137,3 +138,13 @@ async def _tables(theirs: Addresses) -> int:
         return await owner.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
     finally:
         await owner.close()
+
+
+def test_a_master_key_that_a_command_made_is_known_to_the_first_start(open_dir: Path) -> None:
+    tollkeeper = Tollkeeper(open_dir / "key-first")
+    tollkeeper.json("migrate")
+    tollkeeper.json("key", "create", "--service", "app")
+    (tollkeeper.data / "master.key").unlink()
+    done = tollkeeper.run("serve", "--port", "0")
+    assert (done.returncode, "master.key is not there" in done.stderr) == (1, True)
+    assert not (tollkeeper.data / "master.key").exists()

@@ -16,7 +16,7 @@ from tollkeeper.accounts import keyring, logins
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, Nowhere, counted, told_at
 from tollkeeper.cli.files import target
-from tollkeeper.cli.house import connected, settings_of
+from tollkeeper.cli.house import connected, refuse_nowhere, settings_of
 from tollkeeper.cli.progress import progress
 from tollkeeper.errors import Misconfigured
 from tollkeeper.location import located, master_key_file, master_keys
@@ -24,7 +24,6 @@ from tollkeeper.settings import Settings
 from tollkeeper.store import backup as store
 from tollkeeper.store.database import Database
 from tollkeeper.store.migrate import NothingThere
-from tollkeeper.store.placement import is_taken
 
 __all__ = ["backup", "restore"]
 
@@ -50,8 +49,7 @@ async def backup(
     output = None if file == _STANDARD_OUTPUT else file
     if output is None and (common.json or sys.stdout.isatty()):
         raise Misused("a backup is no text: name a file, or send standard output into a pipe (without --json)")
-    if settings.database_url is None and not is_taken(Path(settings.data)):
-        raise Nowhere(f"there is no service in {settings.data}: nothing to back up")
+    refuse_nowhere(settings, common)
     with target(output, told_as="FILE") as written, ExitStack() as shows:
         async with located(settings) as addresses:
             try:

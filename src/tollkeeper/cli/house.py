@@ -29,6 +29,7 @@ __all__ = [
     "in_utc",
     "opened",
     "page_of",
+    "refuse_nowhere",
     "settings_of",
     "uuid_of",
 ]
@@ -91,9 +92,9 @@ async def opened(common: Common, *, begins: bool = False, statement_seconds: flo
     with: those say so.
     """
     settings = settings_of(common)
-    if settings.database_url is None and not is_taken(Path(settings.data)):
-        if not begins:
-            raise Nowhere(f"there is no service in {settings.data} ({_told_by(common)}): {_MAKES_ONE}")
+    if not begins:
+        refuse_nowhere(settings, common)
+    elif settings.database_url is None and not is_taken(Path(settings.data)):
         remark(f"a new service begins in {settings.data}")
     # In a cluster of ours a first start may be under way; a database of theirs may be another's.
     may_begin = begins or settings.database_url is None
@@ -126,6 +127,12 @@ async def connected(
     ) as database:
         await refuse_old(database)
         yield database
+
+
+def refuse_nowhere(settings: Settings, common: Common) -> None:
+    """Refuse a data directory in which there is nothing, and make nothing there; ``Nowhere`` says who named it."""
+    if settings.database_url is None and not is_taken(Path(settings.data)):
+        raise Nowhere(f"there is no service in {settings.data} ({_told_by(common)}): {_MAKES_ONE}")
 
 
 def _told_by(common: Common) -> str:
