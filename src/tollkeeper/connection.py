@@ -170,6 +170,8 @@ class Connection(asyncio.Protocol):
         version = parser.get_http_version()
         if version not in {"1.0", "1.1"}:
             raise httptools.HttpParserError(f"HTTP/{version} is not spoken here")
+        if version == "1.0" and any(name == b"transfer-encoding" for name, _ in self._headers):
+            raise httptools.HttpParserError("HTTP/1.0 knows no chunks")
         target = _target(self._url)  # may raise, too: then it is the headers that are wrong
         self._reading = "body"
         self._last = call = Call(

@@ -48,6 +48,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
         b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.0\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost : x\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: x\r\n folded: y\r\n\r\n",
         b"GET / HTTP/1.1\r\nhost: x\r\nname: a\x00b\r\n\r\n",
