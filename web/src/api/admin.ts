@@ -3,11 +3,11 @@ import {
   keepPreviousData,
   queryOptions,
   useInfiniteQuery,
-  useMutation,
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
+import { useAct } from "./act";
 import { call, leaveBy, query } from "./call";
 import { foundBefore } from "./meanwhile";
 import { keysOfUser } from "./plans";
@@ -99,7 +99,7 @@ export function useUsersDashboard(id: string) {
 /** Change a user's plan, note, or whether they may use anything. */
 export function useChangeUser(id: string) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: async (change: UserChange) =>
       (await call<{ user: DirectoryEntry }>(userAt(id), { method: "PUT", body: change })).user,
     onSuccess: (user) => {
@@ -111,13 +111,13 @@ export function useChangeUser(id: string) {
 
 /** Be a user for half an hour: this browser is then theirs, and begins at their overview. */
 export function useActAs(id: string) {
-  return useMutation({ mutationFn: () => leaveBy(`${userAt(id)}/act`, { method: "POST", body: {} }, "/") });
+  return useAct({ mutationFn: () => leaveBy(`${userAt(id)}/act`, { method: "POST", body: {} }, "/") });
 }
 
 /** Delete a user with all that is theirs. */
 export function useDeleteUser(id: string) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: () => call<{ isComplete: boolean }>(userAt(id), { method: "DELETE" }),
     onSuccess: () => {
       client.removeQueries({ queryKey: ["admin", "user", id] });
@@ -151,8 +151,10 @@ export function usePutPrice(model: string) {
 }
 
 export function useDeletePrice(model: string) {
-  return useModelChange((effectiveFrom: string) =>
-    call(`${modelAt(model)}/prices/${segment(effectiveFrom)}`, { method: "DELETE" }),
+  return useModelChange(
+    (effectiveFrom: string) =>
+      call(`${modelAt(model)}/prices/${segment(effectiveFrom)}`, { method: "DELETE" }),
+    true,
   );
 }
 
@@ -172,10 +174,11 @@ export function useSystem() {
   });
 }
 
-function useModelChange<Told, Answer>(change: (told: Told) => Promise<Answer>) {
+function useModelChange<Told, Answer>(change: (told: Told) => Promise<Answer>, isOfMany = false) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: change,
+    isOfMany,
     onSuccess: () => client.invalidateQueries({ queryKey: ["admin", "models"] }),
   });
 }

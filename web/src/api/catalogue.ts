@@ -1,5 +1,6 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
+import { useAct } from "./act";
 import { call } from "./call";
 import type { Migrated, NewPlan, PlanPut, TermsWithUsers } from "./types";
 
@@ -25,7 +26,7 @@ interface Put {
 
 /** What putting a plan into the catalogue would change. */
 export function usePutPreview() {
-  return useMutation({
+  return useAct({
     mutationFn: ({ name, plan }: Put) =>
       call<PlanPut>(`${planAt(name)}?preview=true`, { method: "PUT", body: plan }),
   });
@@ -34,7 +35,7 @@ export function usePutPreview() {
 /** Put it there: added, or in place of the plan of that name. */
 export function usePutPlan() {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: ({ name, plan }: Put) => call<PlanPut>(planAt(name), { method: "PUT", body: plan }),
     onSuccess: () =>
       Promise.all([["admin"], ["plans"], ["plan"]].map((queryKey) => client.invalidateQueries({ queryKey }))),
@@ -57,7 +58,7 @@ export function useMigration(name: string, to: string, isOver: boolean) {
 /** Move them, call by call until nobody is left; `onMoved` hears how many are moved so far. */
 export function useMigrate(name: string, to: string, onMoved: (users: number) => void) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: async () => {
       let moved = 0;
       for (;;) {

@@ -1,5 +1,6 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { exactAnswer } from "@/shared/exact";
+import { useAct } from "./act";
 import { call, fileAt, query } from "./call";
 import type { Variable, VariableShown, VariableType } from "./types";
 
@@ -53,5 +54,5 @@ export const asFile = (withSecrets: boolean): Promise<Blob> =>
 
 function useChange<Told>(change: (told: Told) => Promise<unknown>) {
   const client = useQueryClient();
-  return useMutation({ mutationFn: change, onSuccess: () => client.invalidateQueries({ queryKey: KEY }) });
+  return useAct({ mutationFn: change, onSuccess: () => client.invalidateQueries({ queryKey: KEY }) });
 }

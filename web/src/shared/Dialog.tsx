@@ -1,6 +1,7 @@
 import { Modal } from "@mantine/core";
 import { type ReactNode, useEffect } from "react";
 import { useIsConfirming } from "@/api/confirmation";
+import { useUnsaved } from "./useUnsaved";
 
 interface DialogProps {
   title: string;
@@ -8,6 +9,8 @@ interface DialogProps {
   size?: "md" | "lg";
   /** What is shown is shown once: only what it offers itself closes it. */
   isSticky?: boolean;
+  /** What is typed in it is worth a question before it goes. */
+  isForm?: boolean;
   children: ReactNode;
 }
 
@@ -22,22 +25,34 @@ function useWayBack() {
 }
 
 /** What is asked before something is done. While another asks who is there, this one waits behind it. */
-export function Dialog({ title, onClose, size = "md", isSticky = false, children }: DialogProps) {
+export function Dialog({
+  title,
+  onClose,
+  size = "md",
+  isSticky = false,
+  isForm = false,
+  children,
+}: DialogProps) {
   const isConfirming = useIsConfirming();
+  const { typing, leave, isAsking, question } = useUnsaved(onClose);
+  const isBehind = isConfirming || isAsking;
   useWayBack();
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={title}
-      size={size}
-      closeOnEscape={!isConfirming && !isSticky}
-      closeOnClickOutside={!isConfirming && !isSticky}
-      trapFocus={!isConfirming}
-      withCloseButton={!isSticky}
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
-      {children}
-    </Modal>
+    <>
+      <Modal
+        opened
+        onClose={isForm ? leave : onClose}
+        title={title}
+        size={size}
+        closeOnEscape={!isBehind && !isSticky}
+        closeOnClickOutside={!isBehind && !isSticky}
+        trapFocus={!isBehind}
+        withCloseButton={!isSticky}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        <div {...typing}>{children}</div>
+      </Modal>
+      {question}
+    </>
   );
 }

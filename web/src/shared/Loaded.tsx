@@ -12,12 +12,15 @@ interface LoadedProps<Content> {
   query: Query<Content>;
   /** Stands in for it while it is on its way, in the same size. */
   skeleton: ReactNode;
+  /** Stands in for it where there is no such thing. */
+  missing?: ReactNode;
   children: (content: Content) => ReactNode;
 }
 
 /** What was asked for, once it is there; until then its outline, and if it failed, why. */
-export function Loaded<Content>({ query, skeleton, children }: LoadedProps<Content>) {
+export function Loaded<Content>({ query, skeleton, missing, children }: LoadedProps<Content>) {
   if (query.data !== undefined) return children(query.data);
+  if (query.error?.status === 404 && missing !== undefined) return missing;
   if (query.error !== null) return <ErrorState problem={query.error} retry={() => void query.refetch()} />;
   return (
     <div aria-busy="true">

@@ -1,7 +1,8 @@
-import { Button, Modal, Textarea } from "@mantine/core";
+import { Modal, Textarea } from "@mantine/core";
 import { useMemo, useState } from "react";
 import type { Variable } from "@/api/types";
 import { useDeleteVariable, usePutVariables } from "@/api/variables";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { asDotenv, type Changes, changesOf } from "./dotenv";
 import { Misread } from "./values";

@@ -1,7 +1,8 @@
-import { Button, Select, Textarea, TextInput } from "@mantine/core";
+import { Select, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Variable, VariableType } from "@/api/types";
 import { usePutVariable } from "@/api/variables";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { Misread, readAs, TYPES } from "./values";
 import styles from "./variables.module.css";

@@ -1,7 +1,8 @@
-import { Button, TextInput } from "@mantine/core";
+import { TextInput } from "@mantine/core";
 import { useState } from "react";
 import { usePutPrice } from "@/api/admin";
 import type { NewPrice } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import styles from "./models.module.css";
 import { KINDS } from "./prices";

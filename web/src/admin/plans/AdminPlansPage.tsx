@@ -77,7 +77,11 @@ function Actions({ of: plan, act }: ActionsProps) {
         <Button
           size="compact-xs"
           variant="default"
-          aria-label={`Move users of ${plan.name}`}
+          aria-label={
+            plan.outdatedUsers > 0
+              ? `Move ${count(plan.outdatedUsers)} users of ${plan.name}`
+              : `Move users of ${plan.name}`
+          }
           onClick={() => act({ what: "move", plan })}
         >
           {plan.outdatedUsers > 0 ? `Move ${count(plan.outdatedUsers)}` : "Move"}

@@ -1,7 +1,8 @@
-import { Button, Drawer } from "@mantine/core";
+import { Drawer } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { usePutPlan, usePutPreview } from "@/api/catalogue";
 import type { PlanPut, TermsWithUsers } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { count } from "@/shared/format";
 import { faultAt } from "@/shared/typed";

@@ -136,17 +136,17 @@ const linesOf = (text: string): string[] =>
 
 /** Entitlements, or what is wrong with how they are written. */
 function entitlementsIn(text: string): NonNullable<NewPlan["entitlements"]> | string {
-  const found: NonNullable<NewPlan["entitlements"]> = {};
+  const found = new Map<string, NonNullable<NewPlan["entitlements"]>[string]>();
   for (const line of linesOf(text)) {
     const [name = "", ...rest] = line.split("=");
     const key = name.trim();
     if (rest.length === 0) return `write “${line}” as name = value`;
-    if (key in found) return `“${key}” is there twice`;
+    if (found.has(key)) return `“${key}” is there twice`;
     try {
-      found[key] = JSON.parse(rest.join("="));
+      found.set(key, JSON.parse(rest.join("=")));
     } catch {
       return `“${key}” is to be true, false, a number, or a list such as ["eu", "us"]`;
     }
   }
-  return found;
+  return Object.fromEntries(found);
 }

@@ -1,7 +1,8 @@
-import { Button, Textarea } from "@mantine/core";
+import { Textarea } from "@mantine/core";
 import { useState } from "react";
 import { useChangeUser } from "@/api/admin";
 import type { DirectoryEntry } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { Panel } from "@/shared/Panel";
 import styles from "./users.module.css";

@@ -1,7 +1,8 @@
-import { Button, SegmentedControl, Textarea, TextInput } from "@mantine/core";
+import { SegmentedControl, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useAddGrant } from "@/api/planOfUser";
 import type { Grant } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
@@ -30,7 +31,7 @@ export function GrantDialog({ userId, onClose }: GrantDialogProps) {
   const isWhole = units !== null && !Number.isNaN(units) && !Number.isNaN(order) && reason.trim() !== "";
   const isElsewhere = add.error !== null && !NAMED.some((name) => faultAt(add.error, name) !== undefined);
   return (
-    <Dialog title="Grant units beyond the plan" onClose={onClose}>
+    <Dialog title="Grant units beyond the plan" isForm onClose={onClose}>
       <form
         className={dialog.fields}
         onSubmit={(event) => {

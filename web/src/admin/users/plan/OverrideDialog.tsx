@@ -1,8 +1,9 @@
-import { Button, Checkbox, Textarea, TextInput } from "@mantine/core";
+import { Checkbox, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { isMoney, LIMITS, type LimitName, limitIn } from "@/admin/limits";
 import { useAddOverride } from "@/api/planOfUser";
 import type { NewOverride } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
@@ -32,7 +33,7 @@ export function OverrideDialog({ userId, onClose }: OverrideDialogProps) {
   const named = ["reason", "endsAt", ...LIMITS.map(({ name }) => `limits.${name}`)];
   const isElsewhere = add.error !== null && !named.some((name) => faultAt(add.error, name) !== undefined);
   return (
-    <Dialog title="Override limits of the plan" size="lg" onClose={onClose}>
+    <Dialog title="Override limits of the plan" size="lg" isForm onClose={onClose}>
       <form
         className={dialog.fields}
         onSubmit={(event) => {
