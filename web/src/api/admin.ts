@@ -78,13 +78,19 @@ export function usersQuery(asked: UsersAsked) {
 export const useUsers = (asked: UsersAsked) =>
   useInfiniteQuery({ ...usersQuery(asked), placeholderData: (before) => foundBefore(before) });
 
-/** One user. */
-export function useUser(id: string) {
-  return useQuery({
+const userQuery = (id: string) =>
+  queryOptions({
     queryKey: ["admin", "user", id],
     queryFn: async ({ signal }) => (await call<{ user: DirectoryEntry }>(userAt(id), { signal })).user,
-    refetchInterval: SUMS_MS,
   });
+
+/** One user. */
+export const useUser = (id: string) => useQuery({ ...userQuery(id), refetchInterval: SUMS_MS });
+
+/** One user as of now, before one changes what others may have changed. */
+export function useUserNow(id: string) {
+  const client = useQueryClient();
+  return useAct({ mutationFn: () => client.fetchQuery({ ...userQuery(id), staleTime: 0 }) });
 }
 
 /** A user's dashboard as they see it. */

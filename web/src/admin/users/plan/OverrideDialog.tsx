@@ -8,13 +8,11 @@ import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import shared from "@/shared/shared.module.css";
-import { endOfDay, faultAt } from "@/shared/typed";
+import { endOfDay, faultAt, howToWrite } from "@/shared/typed";
 import styles from "./plan.module.css";
 
 /** What is typed of a limit; null is no limit. */
 type Typed = Partial<Record<LimitName, string | null>>;
-
-const NO_NUMBER = "write it as a number";
 
 interface OverrideDialogProps {
   userId: string;
@@ -49,7 +47,11 @@ export function OverrideDialog({ userId, onClose }: OverrideDialogProps) {
               name={name}
               label={label}
               value={typed[name]}
-              fault={Number.isNaN(limits[name]) ? NO_NUMBER : faultAt(add.error, `limits.${name}`)}
+              fault={
+                Number.isNaN(limits[name])
+                  ? howToWrite(typed[name] ?? "")
+                  : faultAt(add.error, `limits.${name}`)
+              }
               onType={(value) => setTyped((before) => ({ ...before, [name]: value }))}
             />
           ))}
