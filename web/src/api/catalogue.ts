@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
 import { useAct } from "./act";
-import { call } from "./call";
+import { call, type Problem, query } from "./call";
 import type { Migrated, NewPlan, PlanPut, TermsWithUsers } from "./types";
 
 const PLANS = "/api/admin/plans";
@@ -22,13 +22,20 @@ export function usePlansWithUsers() {
 interface Put {
   name: string;
   plan: NewPlan;
+  /** As what the plan was previewed: if it is another one by now, nothing is changed. */
+  revision?: string | null | undefined;
 }
+
+export type PlanPreview = PlanPut & { revision?: string | null };
+
+/** Whether a change was refused because somebody else has made one since its preview. */
+export const isOvertaken = ({ status, slug }: Problem): boolean => status === 409 && slug === "contradiction";
 
 /** What putting a plan into the catalogue would change. */
 export function usePutPreview() {
   return useAct({
     mutationFn: ({ name, plan }: Put) =>
-      call<PlanPut>(`${planAt(name)}?preview=true`, { method: "PUT", body: plan }),
+      call<PlanPreview>(`${planAt(name)}?preview=true`, { method: "PUT", body: plan }),
   });
 }
 
@@ -36,7 +43,8 @@ export function usePutPreview() {
 export function usePutPlan() {
   const client = useQueryClient();
   return useAct({
-    mutationFn: ({ name, plan }: Put) => call<PlanPut>(planAt(name), { method: "PUT", body: plan }),
+    mutationFn: ({ name, plan, revision }: Put) =>
+      call<PlanPut>(planAt(name) + query({ revision }), { method: "PUT", body: plan }),
     onSuccess: () =>
       Promise.all([["admin"], ["plans"], ["plan"]].map((queryKey) => client.invalidateQueries({ queryKey }))),
   });

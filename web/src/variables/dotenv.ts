@@ -51,7 +51,7 @@ export function fromDotenv(file: string): Entry[] {
 }
 
 export const LONGEST_NAME = 128;
-const MOST_AT_ONCE = 200;
+const MOST = 200;
 
 export interface Changes {
   put: NewVariable[];
@@ -78,10 +78,9 @@ export function changesOf(file: string, known: Variable[], isAll: boolean): Chan
     changes.put.push({ key, value: readValue(text, old, line) });
     (old === undefined ? changes.created : changes.changed).push(key);
   }
-  if (changes.put.length > MOST_AT_ONCE)
-    throw new Misread(
-      `At most ${MOST_AT_ONCE} variables can be made or changed at once, and these are ${changes.put.length}.`,
-    );
+  const all = known.length + changes.created.length;
+  if (changes.created.length > 0 && all > MOST)
+    throw new Misread(`That would be ${all} variables, and there can be ${MOST}.`);
   if (isAll) changes.deleted = known.map(({ key }) => key).filter((key) => !seen.has(key));
   return changes;
 }

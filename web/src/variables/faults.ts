@@ -19,7 +19,7 @@ export function faultOfOne(problem: Problem | null, told: NewVariable[]): string
     const [, place, part] = OF_ONE.exec(field) ?? [];
     const one = told[Number(place)];
     if (one !== undefined)
-      return `${one.key}: ${part === "key" ? (faultOfName(one.key) ?? message) : message}`;
+      return `${one.key}: ${part === "key" ? (faultOfName(one.key) ?? message) : `its ${part} ${message}`}.`;
   }
   return undefined;
 }
