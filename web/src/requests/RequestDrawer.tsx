@@ -2,6 +2,7 @@ import { Button, Drawer, Skeleton } from "@mantine/core";
 import { useWholeRequest } from "@/api/requests";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
+import { useIsCovered } from "@/shared/useIsCovered";
 import styles from "./RequestDrawer.module.css";
 import { RequestWhole } from "./RequestWhole";
 
@@ -13,10 +14,13 @@ interface RequestDrawerProps {
 
 /** One request beside the list it is of. */
 export function RequestDrawer({ id, onClose, userId }: RequestDrawerProps) {
+  const isCovered = useIsCovered(id !== undefined);
   return (
     <Drawer
       opened={id !== undefined}
       onClose={onClose}
+      closeOnEscape={!isCovered}
+      trapFocus={!isCovered}
       position="right"
       size="min(680px, 100%)"
       title="Request"

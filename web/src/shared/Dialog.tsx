@@ -1,7 +1,9 @@
 import { Modal } from "@mantine/core";
-import { type ReactNode, useEffect } from "react";
+import type { ReactNode } from "react";
 import { useIsConfirming } from "@/api/confirmation";
+import { useIsCovered } from "./useIsCovered";
 import { useUnsaved } from "./useUnsaved";
+import { useWayBack } from "./useWayBack";
 
 interface DialogProps {
   title: string;
@@ -14,16 +16,6 @@ interface DialogProps {
   children: ReactNode;
 }
 
-/** Once it is over, whoever comes by keyboard goes on where they were. */
-function useWayBack() {
-  useEffect(() => {
-    const before = document.activeElement;
-    return () => {
-      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
-    };
-  }, []);
-}
-
 /** What is asked before something is done. While another asks who is there, this one waits behind it. */
 export function Dialog({
   title,
@@ -34,8 +26,9 @@ export function Dialog({
   children,
 }: DialogProps) {
   const isConfirming = useIsConfirming();
-  const { typing, leave, isAsking, question } = useUnsaved(onClose);
-  const isBehind = isConfirming || isAsking;
+  const { typing, leave, question } = useUnsaved(onClose);
+  const isCovered = useIsCovered();
+  const isBehind = isConfirming || isCovered;
   useWayBack();
   return (
     <>

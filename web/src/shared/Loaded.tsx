@@ -2,6 +2,9 @@ import type { ReactNode } from "react";
 import type { Problem } from "@/api/call";
 import { ErrorState } from "./ErrorState";
 
+// Also of what cannot even be the id of something.
+const NO_SUCH: ReadonlySet<number> = new Set([400, 404, 422]);
+
 interface Query<Content> {
   data: Content | undefined;
   error: Problem | null;
@@ -20,7 +23,7 @@ interface LoadedProps<Content> {
 /** What was asked for, once it is there; until then its outline, and if it failed, why. */
 export function Loaded<Content>({ query, skeleton, missing, children }: LoadedProps<Content>) {
   if (query.data !== undefined) return children(query.data);
-  if (query.error?.status === 404 && missing !== undefined) return missing;
+  if (missing !== undefined && query.error !== null && NO_SUCH.has(query.error.status)) return missing;
   if (query.error !== null) return <ErrorState problem={query.error} retry={() => void query.refetch()} />;
   return (
     <div aria-busy="true">

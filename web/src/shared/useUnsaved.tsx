@@ -1,14 +1,14 @@
 import { Button, Modal } from "@mantine/core";
 import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
 import dialog from "./Dialog.module.css";
+import { useIsCovered } from "./useIsCovered";
+import { useWayBack } from "./useWayBack";
 
 interface Unsaved {
   /** Goes around what is typed into. */
   typing: { onInput: () => void };
   /** Leaves at once where nothing was typed, else asks; what says so itself, as *Cancel*, leaves without it. */
   leave: () => void;
-  /** While it is asked, what lies beneath heeds no Escape. */
-  isAsking: boolean;
   question: ReactNode;
 }
 
@@ -22,7 +22,6 @@ export function useUnsaved(onClose: () => void): Unsaved {
   return {
     typing: { onInput: typed },
     leave: () => (isTyped.current ? setIsAsking(true) : onClose()),
-    isAsking,
     question: isAsking && <Discard onStay={() => setIsAsking(false)} onDiscard={onClose} />,
   };
 }
@@ -34,6 +33,8 @@ export const isEscape = ({ key, target, nativeEvent }: KeyboardEvent): boolean =
   !(target instanceof Element && target.getAttribute("data-mantine-stop-propagation") === "true");
 
 function Discard({ onStay, onDiscard }: { onStay: () => void; onDiscard: () => void }) {
+  useIsCovered();
+  useWayBack();
   return (
     <Modal
       opened

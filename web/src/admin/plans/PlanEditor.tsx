@@ -5,6 +5,7 @@ import type { TermsWithUsers } from "@/api/types";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { faultAt } from "@/shared/typed";
+import { useIsCovered } from "@/shared/useIsCovered";
 import { useUnsaved } from "@/shared/useUnsaved";
 import { type Draft, draftOf } from "./draft";
 import { PlanDifference } from "./PlanDifference";
@@ -24,8 +25,9 @@ interface PlanEditorProps {
 /** Adds a plan to the catalogue, or changes it: typed, then shown as what it would change, then saved. */
 export function PlanEditor({ plan, plans, onClose }: PlanEditorProps) {
   const isConfirming = useIsConfirming();
-  const { typing, leave, isAsking, question } = useUnsaved(onClose);
-  const isBehind = isConfirming || isAsking;
+  const { typing, leave, question } = useUnsaved(onClose);
+  const isCovered = useIsCovered();
+  const isBehind = isConfirming || isCovered;
   return (
     <>
       <Drawer
