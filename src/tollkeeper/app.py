@@ -30,7 +30,7 @@ from tollkeeper.metering.keeping import Keeping
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.settings import Settings
-from tollkeeper.store.database import Database, refuse_unsafe
+from tollkeeper.store.database import Database, refuse_old
 from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import migrate
 from tollkeeper.store.partitions import ensure_partitions
@@ -59,7 +59,7 @@ async def prepared(settings: Settings) -> AsyncGenerator[Addresses]:
             # What comes before its month's partition would stay in the default one. If it fails, its job tries again.
             await ensure_partitions(addresses.owner, ahead=jobs.AHEAD)
         async with Database.open(addresses.service, size=1, transaction_pooler=settings.transaction_pooler) as database:
-            await refuse_unsafe(database)
+            await refuse_old(database)
         yield addresses
 
 

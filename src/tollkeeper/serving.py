@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -144,13 +145,17 @@ def keep_what_is_loaded() -> None:
 @contextmanager
 def _signals_tell(stop: Stop) -> Any:
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, lambda: stop.tell(politely=True))
-    loop.add_signal_handler(signal.SIGINT, lambda: stop.tell(politely=False))
+    told = {signal.SIGTERM: True, signal.SIGINT: False}
+    # Of a terminal that is closed, unless `nohup` said that it is nothing to us.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        told[signal.SIGHUP] = True
+    for number, politely in told.items():
+        loop.add_signal_handler(number, partial(stop.tell, politely=politely))
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGTERM)
-        loop.remove_signal_handler(signal.SIGINT)
+        for number in told:
+            loop.remove_signal_handler(number)
 
 
 async def _serve_alone(

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -47,9 +48,17 @@ def test_nothing_is_done_whose_answer_nobody_would_hear(tollkeeper: Tollkeeper, 
     assert tollkeeper.run("user", "show", "unheard@example.com").returncode == 1
 
 
-async def test_a_server_serves_whether_or_not_anybody_hears_where(tollkeeper: Tollkeeper) -> None:
+@pytest.mark.parametrize(
+    ("streams", "told", "code"),
+    [(">&- 2>&-", signal.SIGINT, 0), ("<&-", signal.SIGTERM, 0), ("", signal.SIGHUP, 0)],
+    ids=["unheard", "unspoken to", "terminal closed"],
+)
+async def test_a_server_serves_and_ends_in_good_order_whatever_its_terminal_does(
+    open_dir: Path, streams: str, told: signal.Signals, code: int
+) -> None:
+    tollkeeper = Tollkeeper(open_dir / f"terminal-{told.value}")
     port = free_port()
-    shell = f'exec "{COMMAND}" serve --port {port} >&- 2>&-'
+    shell = f'exec "{COMMAND}" serve --port {port} {streams}'
     server = await asyncio.create_subprocess_exec("bash", "-c", shell, env=tollkeeper.environment)
     async with aiohttp.ClientSession() as client:
 
@@ -62,8 +71,10 @@ async def test_a_server_serves_whether_or_not_anybody_hears_where(tollkeeper: To
         try:
             await until(answers)
         finally:
-            server.send_signal(signal.SIGINT)
-            assert await asyncio.wait_for(server.wait(), 30) == 0
+            server.send_signal(told)
+            assert await asyncio.wait_for(server.wait(), 30) == code
+    # Its PostgreSQL went with it.
+    assert not list(tollkeeper.data.glob("postgres/postmaster.pid"))
 
 
 @pytest.mark.parametrize("stream", ["2>&-", "2> /dev/full"])

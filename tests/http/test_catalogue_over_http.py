@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -95,6 +96,23 @@ async def test_a_change_is_told_field_by_field_and_says_what_users_have_agreed_t
     bare = await put(service, operator, "grown", {"rank": 41})
     assert changes(bare)["features"] == (["chat", "model:gpt-4o"], ["*"], True)
     assert (await listed(service, operator, "grown"))["monthlyCost"] is None
+
+
+async def test_a_change_of_a_plan_that_somebody_changed_meanwhile_is_refused(service: Site, operator: Person) -> None:
+    await put(service, operator, "shared", {"rank": 46, "dailyRequests": 10})
+    seen = (await put(service, operator, "shared", {"rank": 46, "dailyRequests": 20}, preview=True)).json["revision"]
+    path = f"/api/admin/plans/shared?revision={seen}"
+    says = [{"rank": 46, "dailyRequests": limit} for limit in (20, 30)]
+    heard = await asyncio.gather(*(service.call("PUT", path, by=operator.by_cookie, says=each) for each in says))
+    assert sorted(each.status for each in heard) == [200, 409]
+    (refused,) = [each for each in heard if each.status == 409]
+    assert (refused.json["type"], refused.json["revision"] != seen) == ("/problems/contradiction", True)
+    made = says[[each.status for each in heard].index(200)]["dailyRequests"]
+    assert (await listed(service, operator, "shared"))["dailyRequests"] == made
+    # Who has seen it may change it, and who asks for no such thing too.
+    path = f"/api/admin/plans/shared?revision={refused.json['revision']}"
+    assert (await service.call("PUT", path, by=operator.by_cookie, says=says[0])).status == 200
+    assert (await put(service, operator, "shared", says[1])).status == 200
 
 
 async def test_a_change_of_the_catalogue_is_noted_with_who_made_it(service: Site, operator: Person) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.metering.making import a_request
 from tollkeeper.accounts import keys, users
 from tollkeeper.activity import Actor
 from tollkeeper.http import lookups
@@ -185,3 +186,13 @@ async def test_a_rehearsal_for_somebody_new_says_what_they_would_meet_and_makes_
     refused = (await service.call("POST", path, by=by, says={"prompt": "x", "maxTokens": 10**6})).json
     assert (refused["admitted"], refused["problem"]["type"]) == (False, "/problems/too-many-tokens")
     assert (await service.call("GET", "/api/user/dashboard", by=by)).status == 404
+
+
+async def test_who_was_nobody_a_moment_ago_and_was_made_by_another_node_is_found(service: Site) -> None:
+    by = service.as_service("elsewhere@example.com")
+    assert (await service.call("GET", "/api/user/dashboard", by=by)).status == 404
+    user = await users.of_email_or_new(service.application.backend.database, "elsewhere@example.com")
+    request = await service.application.backend.ledger.start(a_request(user, client_id="there"))
+    says = {"requestId": "there", "status": "completed", "response": "y"}
+    finished = await service.call("PUT", "/api/chat/track", by=by, says=says)
+    assert (finished.status, finished.json.get("id")) == (200, str(request.id))

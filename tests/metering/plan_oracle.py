@@ -303,7 +303,10 @@ class PlanOracle:
         return sum(each.burned - each.burned_before for each in self.grants if each.unit == unit)
 
     def _move(self, unit: Unit, units: int) -> None:
-        """Burn what is more, the first in order first; give back what is less, the last first."""
+        """Burn what is more, the first in order first; give back what is less, the last first.
+
+        Those that are over burn no more. What comes back to them, after all others, is gone with them.
+        """
         for each in self._in_order(unit, backwards=units < 0):
             room = each.amount - each.burned if units > 0 else each.burned_before - each.burned
             moved = min(units, room) if units > 0 else max(units, room)
@@ -311,8 +314,8 @@ class PlanOracle:
             units -= moved
 
     def _in_order(self, unit: Unit, *, backwards: bool) -> Iterable[Grant]:
-        mine = [each for each in self.grants if each.unit == unit and not each.is_over]
-        return sorted(mine, key=lambda each: each.order, reverse=backwards)
+        mine = [each for each in self.grants if each.unit == unit and (backwards or not each.is_over)]
+        return sorted(mine, key=lambda each: (not each.is_over, each.order), reverse=backwards)
 
     def _lengthen_month(self, was: datetime | None) -> None:
         if self.plan.anniversary and self.anchor != was:

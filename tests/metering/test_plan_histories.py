@@ -282,7 +282,7 @@ class PlanMachine(RuleBasedStateMachine):
     def end_grant(self, data: st.DataObject) -> None:
         self._act()
         grant, ids = data.draw(st.sampled_from(self.grant_ids))
-        if not grant.is_over and grant.burned < grant.amount:
+        if not grant.is_over and grant.matters:
             for user, id_ in zip(self.users, ids, strict=True):
                 self.wait(exceptions.end_grant(self.house.db, user, id_, actor=ME))
             self.oracle.end_grant(grant)

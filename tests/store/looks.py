@@ -203,6 +203,7 @@ LOOK_UPS: Final = (
     Look("", "dashboard_stamps", A_FEW, lambda m: {"user_ids": [m.people.long, m.people.short, m.people.other]}),
     Look("", "calculated", A_FEW, lambda m: _user(m) | {"pause": _MONTH}),
     Look("", "bring_current", A_FEW, lambda m: {"user_ids": [m.people.long, m.people.short]}),
+    Look("", "locked_users", A_FEW, lambda m: {"user_ids": [m.people.long, m.people.short]}),
     Look("", "bring_free_current", A_FEW, lambda m: {"user_ids": [m.people.long, m.people.short]}),
     # Two of them, with each of their two pending requests; every partition is asked for more.
     Look("abandoned", "bring_current", 3 * A_FEW, lambda m: {"user_ids": [m.people.abandoned]}),
@@ -264,6 +265,7 @@ NOT_HELD: Final = {
     "hold_alerts": "one row",
     "forget_alerts": "once an hour, over what it keeps few",
     "forget_events": "once an hour, by an index on their time",
+    "end_every_login": "after a restore, over all sign-ins",
     "forget_logins": "once a day, over sign-ins that it keeps few",
     "verified": "reads everything, for the operator",
     "differences": "reads everything of one user or of all, and has a test of its own",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -14,8 +12,8 @@ import pytest
 from tests.conftest import Server, a_database
 from tollkeeper.errors import Misconfigured, Unavailable
 from tollkeeper.store.connections import session_settings
-from tollkeeper.store.database import Database, StatementFailed, TryAgain, refuse_unsafe
-from tollkeeper.store.embedded import Addresses, embedded_server
+from tollkeeper.store.database import Database, StatementFailed, TryAgain
+from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.queries import Statement, statements
 
 STATEMENTS = """
@@ -324,40 +322,6 @@ async def test_without_prepared_statements_every_statement_works_all_the_same(
             assert await tx.value("echo", value={"a": 1}) == {"a": 1}
 
 
-async def test_a_safe_server_is_accepted(db: Database) -> None:
-    await refuse_unsafe(db)
-
-
-@pytest.mark.parametrize("where", ["ROLE tollkeeper_service", "ROLE tollkeeper_service IN DATABASE {}", "DATABASE {}"])
-async def test_commits_that_do_not_wait_are_refused_by_name(dsns: Addresses, where: str) -> None:
-    async with _admin(dsns) as admin:
-        what = where.format(await admin.fetchval("SELECT current_database()"))
-        await admin.execute(f"ALTER {what} SET synchronous_commit = off")
-        try:
-            async with Database.open(dsns.service, size=1) as database:
-                with pytest.raises(Misconfigured, match="synchronous_commit"):
-                    await refuse_unsafe(database)
-        finally:
-            await admin.execute(f"ALTER {what} RESET synchronous_commit")
-
-
-@pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
-async def test_a_server_that_may_forget_is_refused_by_name(spare: Path, programs: Path, setting: str) -> None:
-    async with (
-        embedded_server(spare, programs=programs, shelter=spare.parent / "shelter", **{setting: "off"}) as at,
-        Database.open(at.service, size=1) as database,
-    ):
-        with pytest.raises(Misconfigured, match=f"^{setting} is off"):
-            await refuse_unsafe(database)
-
-
-async def test_a_server_older_than_15_is_refused(dsns: Addresses) -> None:
-    old = Statement("server_safety", "SELECT 140012 AS version", ())
-    async with Database.open(dsns.service, size=1, known={"server_safety": old}) as database:
-        with pytest.raises(Misconfigured, match="15"):
-            await refuse_unsafe(database)
-
-
 async def test_a_kept_statement_costs_little_more_than_the_driver(dsns: Addresses, known: dict[str, Statement]) -> None:
     plain = await asyncpg.connect(dsns.service)
     async with Database.open(dsns.service, size=1, known=known) as database:
@@ -388,12 +352,3 @@ async def _until(work: Callable[[], Awaitable[None]]) -> None:
                 return await work()
             except Unavailable:
                 await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def _admin(dsns: Addresses) -> AsyncGenerator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsns.admin)
-    try:
-        yield connection
-    finally:
-        await connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
@@ -173,3 +174,37 @@ async def test_a_path_that_cannot_be_a_directory_is_refused(open_dir: Path, star
     with pytest.raises(Misconfigured, match="cannot be used"):
         async with start(open_dir / "file" / "below"):
             pass
+
+
+async def test_a_copy_of_a_directory_in_use_leaves_that_alone(
+    spare: Path, open_dir: Path, start: Start, elsewhere: Elsewhere
+) -> None:
+    copy = open_dir / "copied"
+    async with elsewhere(spare) as child:
+        pid = await answer_of(child)
+        await asyncio.to_thread(subprocess.run, ["cp", "--archive", spare, copy], check=False)
+        with pytest.raises(Misconfigured, match=rf"copied/postgres was copied from .*process {pid}"):
+            async with start(copy):
+                pass
+        os.kill(pid, 0)
+        async with start(spare) as addresses:
+            assert await setting_of(addresses.service, "server_encoding") == "UTF8"
+    # Once that has stopped the copy is what it is, as after a crash.
+    async with start(copy) as addresses:
+        assert await setting_of(addresses.service, "server_encoding") == "UTF8"
+
+
+async def test_a_moved_directory_leaves_no_server_that_another_had_started(
+    spare: Path, start: Start, elsewhere: Elsewhere
+) -> None:
+    moved = spare.with_name("moved-again")
+    try:
+        async with elsewhere(spare) as child:
+            pid = await answer_of(child)
+            adopted = start(spare)
+            await adopted.__aenter__()
+        move(spare, moved)
+        await adopted.__aexit__(None, None, None)
+        assert not cluster._alive(pid)
+    finally:
+        move(moved, spare)

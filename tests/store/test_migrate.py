@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -243,3 +244,45 @@ async def test_an_owner_who_may_not_create_is_told_so(schema: Schema, dsns: Addr
 async def test_what_ships_applies_to_an_empty_database(dsns: Addresses) -> None:
     assert await migrate(dsns.owner, dsns.service)
     assert await migrate(dsns.owner, dsns.service) == []
+
+
+async def test_what_others_keep_in_the_schema_is_left_alone(schema: Schema) -> None:
+    admin = await asyncpg.connect(schema.addresses.admin)
+    await admin.execute(
+        "CREATE TABLE theirs (a int); CREATE FUNCTION their_function() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+    )
+    await admin.execute("REVOKE ALL ON FUNCTION their_function() FROM PUBLIC")
+    assert [each.name for each in await schema.migrate()] == ALL
+    rights = "SELECT has_table_privilege('tollkeeper_service', $1, 'SELECT')"
+    assert [await admin.fetchval(rights, table) for table in ("theirs", "things")] == [False, True]
+    await admin.close()
+
+
+async def test_a_database_that_cannot_hold_every_text_is_refused(server: Server) -> None:
+    admin = await asyncpg.connect(server.addresses.admin)
+    await admin.execute("CREATE DATABASE latin OWNER tollkeeper_owner TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'")
+    latin = [
+        urlsplit(dsn)._replace(path="/latin").geturl() for dsn in (server.addresses.owner, server.addresses.service)
+    ]
+    try:
+        with pytest.raises(Misconfigured, match="has the encoding LATIN1"):
+            await migrate(*latin)
+    finally:
+        await admin.execute("DROP DATABASE latin WITH (FORCE)")
+        await admin.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("default_transaction_isolation", "serializable"), ("default_transaction_read_only", "on")]
+)
+async def test_what_roles_were_told_for_others_does_not_hold_for_us(schema: Schema, setting: str, value: str) -> None:
+    admin = await asyncpg.connect(schema.addresses.admin)
+    roles = ("tollkeeper_owner", "tollkeeper_service")
+    try:
+        for role in roles:
+            await admin.execute(f"ALTER ROLE {role} SET {setting} = '{value}'")
+        assert [each.name for each in await schema.migrate()] == ALL
+    finally:
+        for role in roles:
+            await admin.execute(f"ALTER ROLE {role} RESET {setting}")
+        await admin.close()

@@ -46,6 +46,9 @@ _COMMANDS: Final = (
 
 def main() -> None:
     """Run the command line of this process."""
+    if sys.stdin is None:
+        # What is opened next would be taken for it otherwise, and be closed by whoever closes that.
+        os.open(os.devnull, os.O_RDONLY)
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lives
     if sys.stdout is None:
@@ -124,7 +127,9 @@ def _done(command: Callable[..., Any], *args: Any, **kwargs: Any) -> object:
 async def _orderly(command: Coroutine[Any, Any, object]) -> object:
     """Let a command that is told to terminate end in good order: a server that it started is stopped again."""
     task = asyncio.ensure_future(command)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     return await task
 
 

@@ -58,7 +58,7 @@ async def demo(
             house = House(settings, addresses, database, await keyring.known(database))
             shown = await _loaded(house)
             user_id = await house.user_id(shown.liveliest)
-            link = await logins.make_link(database, user_id, pepper=house.pepper, actor=OPERATOR)
+            link = await logins.make_link(database, user_id, pepper=await house.pepper(), actor=OPERATOR)
 
         def ready(url: str) -> None:
             sign_in_url = f"{url}/sign-in/{link.token}"

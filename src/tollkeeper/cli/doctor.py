@@ -18,7 +18,7 @@ from tollkeeper.errors import TollkeeperError
 from tollkeeper.location import forgotten_at, located, master_keys, site_of
 from tollkeeper.metering.retention import retained
 from tollkeeper.settings import Settings
-from tollkeeper.store.database import Database, refuse_unsafe
+from tollkeeper.store.database import Database, refuse_old
 from tollkeeper.store.migrate import MIGRATIONS, ROUTINES, Kind, Script
 from tollkeeper.store.placement import is_taken
 
@@ -135,9 +135,8 @@ async def _asked(
 
 
 async def _server(database: Database, _: Settings) -> Found:
-    await refuse_unsafe(database)
-    found = await database.one("server_safety")
-    version = found["version"] if found else 0
+    await refuse_old(database)
+    version = await database.value("server_version")
     return "ok", f"PostgreSQL {version // 10_000}.{version % 10_000}; what it confirms, it keeps"
 
 

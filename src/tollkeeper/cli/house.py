@@ -17,7 +17,7 @@ from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.instants import EPOCH, LAST_YEAR
 from tollkeeper.location import located, master_keys, site_of
 from tollkeeper.settings import Settings
-from tollkeeper.store.database import Database, refuse_unsafe
+from tollkeeper.store.database import Database, refuse_old
 from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import NothingThere, migrate
 from tollkeeper.store.placement import is_taken
@@ -48,20 +48,18 @@ class House:
     database: Database
     known_keys: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
 
-    @property
-    def master_keys(self) -> dict[int, bytes]:
-        """The master keys, made if there are none yet; ``Misconfigured`` if the database knows others."""
-        keys = master_keys(self.settings, make=not self.known_keys)
-        keyring.refuse_others(keys, self.known_keys)
+    async def master_keys(self) -> dict[int, bytes]:
+        """Read the master keys, made if there are none yet; ``Misconfigured`` if the database knows others."""
+        keys = master_keys(self.settings, make=not await keyring.known(self.database))
+        await keyring.admit(self.database, keys)
         return keys
 
-    @property
-    def pepper(self) -> bytes:
-        """Under which keys and links are hashed; makes the master key if there is none yet.
+    async def pepper(self) -> bytes:
+        """Say under which keys and links are hashed; makes the master key if there is none yet.
 
         ``Misconfigured`` if the database knows another.
         """
-        return masterkey.pepper_of(self.master_keys)
+        return masterkey.pepper_of(await self.master_keys())
 
     async def user_id(self, email: str) -> UUID:
         """Find a user by their address; ``NotFound`` if nobody has it."""
@@ -126,7 +124,7 @@ async def connected(
         lock_timeout=_LOCK_SECONDS,
         transaction_pooler=settings.transaction_pooler,
     ) as database:
-        await refuse_unsafe(database)
+        await refuse_old(database)
         yield database
 
 

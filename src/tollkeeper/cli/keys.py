@@ -45,7 +45,7 @@ async def create(
                 house.database,
                 kind="service" if user is None else "user",
                 name="made on the command line" if label is None else label,
-                pepper=house.pepper,
+                pepper=await house.pepper(),
                 actor=OPERATOR,
                 user_id=None if user is None else await house.user_id(user),
                 scopes=scope,
@@ -108,7 +108,7 @@ async def rotate(
         rotated = await keys.rotate(
             house.database,
             key_id,
-            pepper=house.pepper,
+            pepper=await house.pepper(),
             actor=OPERATOR,
             user_id=await house.user_id(user) if user else None,
             overlap=timedelta(hours=overlap_hours),

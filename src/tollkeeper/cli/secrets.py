@@ -57,7 +57,7 @@ async def rotate(
     the next call goes on with it.
     """
     async with opened(common, statement_seconds=_SECONDS) as house:
-        await keyring.admit(house.database, master_keys(house.settings, make=not house.known_keys))
+        await house.master_keys()
         begun, done = await _rotated(house, wait)
         if begun.is_left_over and done.broken and not done.secrets:
             # Of an interrupted rotation nothing but that is left, so another one is meant.

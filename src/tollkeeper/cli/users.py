@@ -160,7 +160,9 @@ async def link(
 ) -> Answer:
     """Print a link that signs a user in, once."""
     async with opened(common) as house:
-        made = await logins.make_link(house.database, await house.user_id(email), pepper=house.pepper, actor=OPERATOR)
+        made = await logins.make_link(
+            house.database, await house.user_id(email), pepper=await house.pepper(), actor=OPERATOR
+        )
         url = house.sign_in_url(made.token, port=port)
     note = f"It signs {email} in once, until {told_at(made.expires_at)}."
     return Answer({"url": url, "expiresAt": made.expires_at}, url, note)

@@ -32,7 +32,7 @@ async def add(
 ) -> Answer:
     """Tell an endpoint of events from now on, and show the secret that they are signed with."""
     async with opened(common) as house:
-        webhooks = _webhooks(house)
+        webhooks = await _webhooks(house)
         made = await endpoints.add(
             house.database, webhooks, url, description=description, kinds=kind or (), actor=OPERATOR
         )
@@ -54,7 +54,7 @@ async def list_(*, common: Common = DEFAULTS) -> Answer:
 async def send_test(endpoint: Id, /, *, common: Common = DEFAULTS) -> Answer:
     """Send a test message now, and say what comes back."""
     async with opened(common) as house:
-        outcome = await endpoints.test(house.database, _webhooks(house), endpoint, actor=OPERATOR)
+        outcome = await endpoints.test(house.database, await _webhooks(house), endpoint, actor=OPERATOR)
     document = {
         "isDelivered": outcome.is_delivered,
         "status": outcome.status,
@@ -69,7 +69,7 @@ async def send_test(endpoint: Id, /, *, common: Common = DEFAULTS) -> Answer:
 async def rotate(endpoint: Id, /, *, common: Common = DEFAULTS) -> Answer:
     """Make another secret and show it; for a day the old one signs along."""
     async with opened(common) as house:
-        rotated, secret = await endpoints.rotate(house.database, _webhooks(house), endpoint, actor=OPERATOR)
+        rotated, secret = await endpoints.rotate(house.database, await _webhooks(house), endpoint, actor=OPERATOR)
     until = f"The old one signs along until {told_at(rotated.old_secret_until)}." if rotated.old_secret_until else ""
     return Answer(_endpoint(rotated) | {"secret": secret}, secret, until)
 
@@ -78,7 +78,7 @@ async def rotate(endpoint: Id, /, *, common: Common = DEFAULTS) -> Answer:
 async def secret(endpoint: Id, /, *, common: Common = DEFAULTS) -> Answer:
     """Show the secret that messages to an endpoint are signed with."""
     async with opened(common) as house:
-        revealed = await endpoints.secret(house.database, _webhooks(house), endpoint, actor=OPERATOR)
+        revealed = await endpoints.secret(house.database, await _webhooks(house), endpoint, actor=OPERATOR)
     return Answer({"id": endpoint, "secret": revealed}, revealed)
 
 
@@ -136,8 +136,8 @@ async def replay(
     return Answer({"replayed": replayed}, f"{replayed} to be delivered once more; a running service sends them.")
 
 
-def _webhooks(house: House) -> Webhooks:
-    return webhooks_of(house.settings, house.master_keys, house.site)
+async def _webhooks(house: House) -> Webhooks:
+    return webhooks_of(house.settings, await house.master_keys(), house.site)
 
 
 def _place(after: str | None) -> tuple[datetime, UUID] | None:

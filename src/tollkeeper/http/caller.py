@@ -65,7 +65,7 @@ class Callers:
         self._cookie = INSECURE_COOKIE if backend.insecure_cookies else COOKIE
         self._keys = Lookup(partial(keys.hashed, pepper=backend.pepper), self._find_keys)
         self._logins = Lookup(partial(tokens.hashed, pepper=backend.pepper), self._find_logins)
-        self._users = Lookup(_canonical, self._find_users)
+        self._users = Lookup(_canonical, self._find_users, remembers_nobody=False)
         self._uses = Uses(backend.database)
         self._lookups = AsyncExitStack()
 

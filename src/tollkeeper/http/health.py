@@ -37,7 +37,7 @@ async def readyz(request: Exchange) -> Answer:
         raise Unavailable("this process is stopping")
     try:
         async with asyncio.timeout(_READY_WITHIN_SECONDS):
-            await request.backend.database.one("server_safety")
+            await request.backend.database.value("server_version")
     except TimeoutError:
         raise Unavailable("the database does not answer") from None
     return Answer.of(Alive())

@@ -30,14 +30,20 @@ class _Remembered(msgspec.Struct, Generic[Key, Found], frozen=True):
 class Lookup(Generic[Key, Found]):
     """Asks for whatever waits at the same time in one question, and remembers who was found and who was not.
 
-    Callers come with a text; ``key_of`` makes of it what is asked for, or raises for what can be nobody.
+    Callers come with a text; ``key_of`` makes of it what is asked for, or raises for what can be nobody. Without
+    ``remembers_nobody`` who was not found is asked for again: another node may have made them meanwhile.
     """
 
     def __init__(
-        self, key_of: Callable[[str], Key], ask: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Found]]]
+        self,
+        key_of: Callable[[str], Key],
+        ask: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Found]]],
+        *,
+        remembers_nobody: bool = True,
     ) -> None:
         self._key_of = key_of
         self._ask = ask
+        self._remembers_nobody = remembers_nobody
         self._lane = Lane[tuple[str, Key], Found | None](
             lambda asked, _: self._answer(asked), is_again=lambda _: False, bounds=_BOUNDS
         )
@@ -72,5 +78,9 @@ class Lookup(Generic[Key, Found]):
         found = await self._ask(list({key for _, key in asked}))
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.clear()
-        self._remembered.update((text, _Remembered(until, key, found.get(key))) for text, key in asked)
+        self._remembered.update(
+            (text, _Remembered(until, key, found.get(key)))
+            for text, key in asked
+            if self._remembers_nobody or key in found
+        )
         return [found.get(key) for _, key in asked]

@@ -140,7 +140,10 @@ async def grant(
 
 
 async def end_grant(database: Database, user_id: UUID, grant_id: UUID, *, actor: Actor) -> Grant:
-    """End a grant now: what of it is burned stays so. ``NotFound`` unless something is left."""
+    """End a grant now: what of it is burned stays so, and what comes back to it is gone.
+
+    ``NotFound`` if nothing is left of it and nothing can come back.
+    """
     async with database.transaction() as tx:
         now = await tx.value("bring_current", user_ids=[user_id])
         await tx.run("settle_grants", user_id=user_id)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from tollkeeper import activity
 from tollkeeper.activity import OPERATOR, Actor
-from tollkeeper.errors import Faults, Invalid, NotFound
+from tollkeeper.errors import Contradiction, Faults, Invalid, NotFound
 from tollkeeper.instants import LAST_YEAR
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.plan_file import FIELDS, Cycle, Plan, parse, refuse_shared_prices
@@ -57,10 +58,14 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class PlanDifference:
-    """What a file would do to one plan. ``absent`` from the file, it stays in the catalogue as it is."""
+    """What a file would do to one plan. ``absent`` from the file, it stays in the catalogue as it is.
+
+    ``revision`` tells how it stands in the catalogue from how it stood or will stand.
+    """
 
     name: str
     kind: Literal["added", "changed", "same", "absent"]
+    revision: str
     changes: tuple[FieldChange, ...] = ()
 
 
@@ -95,15 +100,24 @@ async def difference(database: Statements, plans: Sequence[Plan]) -> list[PlanDi
     faults.of(refuse_shared_prices, [*(plan for plan in known.values() if plan.name not in named), *plans])
     faults.refuse()
     found = [_compared(known.get(plan.name), plan) for plan in plans]
-    return found + [PlanDifference(name, "absent") for name in known if name not in named]
+    return found + [
+        PlanDifference(plan.name, "absent", _revision(plan)) for plan in known.values() if plan.name not in named
+    ]
 
 
-async def apply(database: Database, plans: Sequence[Plan], *, actor: Actor = OPERATOR) -> list[PlanDifference]:
-    """Put the plans of a file into the catalogue, all or none; answers what that changed. No plan is ever removed."""
+async def apply(
+    database: Database, plans: Sequence[Plan], *, actor: Actor = OPERATOR, seen: str | None = None
+) -> list[PlanDifference]:
+    """Put the plans of a file into the catalogue, all or none; answers what that changed. No plan is ever removed.
+
+    ``Contradiction`` if a revision of the first was ``seen`` and it has another by now.
+    """
     async with database.transaction() as tx:
         # What is compared stays as it is until the end: neither a rank nor a price can be given away meanwhile.
         await tx.run("hold_catalogue")
         differences = await difference(tx, plans)
+        if seen is not None and seen != (now := differences[0].revision):
+            raise Contradiction("somebody has changed the plan meanwhile: look at it again", revision=now)
         await tx.run("vacate_ranks", names=[plan.name for plan in plans])
         await tx.run("put_plans", plans=[_row(plan) for plan in plans])
         detail = {each.name: each.kind for each in differences if each.kind in {"added", "changed"}}
@@ -212,9 +226,13 @@ def changes_between(old: Plan, new: Plan) -> list[FieldChange]:
 
 def _compared(old: Plan | None, new: Plan) -> PlanDifference:
     if old is None:
-        return PlanDifference(new.name, "added", tuple(_changes({}, _as_in_file(new))))
+        return PlanDifference(new.name, "added", _revision(old), tuple(_changes({}, _as_in_file(new))))
     changes = tuple(_changes(_as_in_file(old), _as_in_file(new)))
-    return PlanDifference(new.name, "changed" if changes else "same", changes)
+    return PlanDifference(new.name, "changed" if changes else "same", _revision(old), changes)
+
+
+def _revision(plan: Plan | None) -> str:
+    return sha256(repr(plan and _as_in_file(plan)).encode()).hexdigest()[:16]
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> Iterable[FieldChange]:

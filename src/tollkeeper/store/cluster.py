@@ -17,7 +17,7 @@ import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from urllib.parse import quote
 
 import asyncpg
@@ -59,6 +59,7 @@ class Postmaster:
     """What a server notes of itself in ``postmaster.pid``."""
 
     pid: int
+    data_dir: Path
     socket_dir: Path
     status: str
 
@@ -73,7 +74,6 @@ class Cluster:
         self._pid: int | None = None
         self._joined = False
         self._refusal = ""
-        self._child: subprocess.Popen[Any] | None = None
 
     def dsn(self, role: Role, database: str = "tollkeeper") -> str:
         """Tell where a role reaches a database, for asyncpg and psql alike."""
@@ -119,7 +119,7 @@ class Cluster:
 
     def _why_not(self, words: str) -> str:
         if self._refusal:
-            return f"it runs and refuses us: {self._refusal}"
+            return f"it runs and {self._refusal}"
         noted = self._noted()
         if noted is not None and any(sign in words for sign in _REMAINS):
             return f"{words} (of process {noted.pid}, which may be a server of this directory that was moved)"
@@ -139,12 +139,11 @@ class Cluster:
         log.error("PostgreSQL (process %d) does not stop", pid)
 
     async def _running_pid(self) -> int | None:
-        if self._joined and await self._adopted():
+        if self._joined:
             # Not always the one we knew: another process may have restarted it.
-            return self._pid
-        if self._child is not None and self._child.poll() is None:
-            return self._child.pid
-        return None
+            with suppress(Misconfigured):
+                await self._adopted()
+        return self._pid if self.is_running() else None
 
     async def _reached(self) -> bool:
         self._refusal = ""
@@ -155,11 +154,20 @@ class Cluster:
         noted = self._noted()
         if noted is None or not _alive(noted.pid):
             return False
+        self._refuse_copy(noted)
         return await self._answers(noted.pid)
 
+    def _refuse_copy(self, noted: Postmaster) -> None:
+        """Refuse a note that was copied: the server that it means is of another directory, and in use there."""
+        works_in = _directory_of(noted.pid) or noted.data_dir
+        if (works_in / "PG_VERSION").exists() and not works_in.samefile(self._place.cluster):
+            raise Misconfigured(
+                f"{self._place.cluster} was copied from {works_in} while a server ran there, which still does (process"
+                f" {noted.pid}): copy it when that has stopped, or restore a backup of it"
+            )
+
     async def _started(self) -> bool:
-        self._child = self._spawn()
-        self._pid = self._child.pid
+        self._pid = self._spawn()
         return await self._answers(self._pid)
 
     async def _answers(self, pid: int) -> bool:
@@ -173,7 +181,8 @@ class Cluster:
         except asyncpg.InvalidAuthorizationSpecificationError as error:
             raise Misconfigured(f"{self._place.passwords} does not fit {self._place.cluster}: {error}") from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            self._refusal = str(error)
+            told = str(error) or type(error).__name__
+            self._refusal = f"refuses us: {told}" if isinstance(error, asyncpg.PostgresError) else f"is mute: {told}"
             return False
         await connection.close(timeout=_CONNECT_SECONDS)
         self._pid, self._joined = pid, True
@@ -197,10 +206,10 @@ class Cluster:
         if not lines or not lines[0].isdigit():
             return None
         # A server that is still starting has not written all lines.
-        _, _, _, _, socket_dir, _, _, status, *_ = [*lines, *[""] * 8]
-        return Postmaster(int(lines[0]), Path(socket_dir), status.strip())
+        _, data_dir, _, _, socket_dir, _, _, status, *_ = [*lines, *[""] * 8]
+        return Postmaster(int(lines[0]), Path(data_dir), Path(socket_dir), status.strip())
 
-    def _spawn(self) -> subprocess.Popen[Any]:
+    def _spawn(self) -> int:
         place = self._place
         place.account.make_private(place.socket_dir)
         place.account.make_private(place.logs)
@@ -223,7 +232,7 @@ class Cluster:
             )
         # Until someone waits for it, a killed child keeps its process id, and no successor may start.
         threading.Thread(target=child.wait, name="postgres-reaper", daemon=True).start()
-        return child
+        return child.pid
 
     def _last_words(self) -> str:
         """Quote what the server said last: at first on standard error, then in its log."""
@@ -249,6 +258,14 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return not _is_unburied(pid)
+
+
+def _directory_of(pid: int) -> Path | None:
+    """Where a process works, which a server does in its data directory, wherever that is moved; None without /proc."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return None
 
 
 def _is_unburied(pid: int) -> bool:

@@ -8,6 +8,7 @@ inside transactions.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import asyncpg
 import msgspec
 
 from tollkeeper.errors import Misconfigured, TollkeeperError, Unavailable
+
+log = logging.getLogger(__name__)
 
 STATEMENT_SECONDS: Final = 5.0
 LOCK_SECONDS: Final = 1.0
@@ -89,6 +92,8 @@ class Connections:
                 return await self._connect()
         except Exception as error:
             self._places.release()
+            if isinstance(error, Misconfigured):
+                log.error("the database is not used: %s", error.detail)  # noqa: TRY400 - its words are all of it
             raise Unavailable("the database cannot be reached") from error
         except BaseException:
             self._places.release()
@@ -121,6 +126,7 @@ class Session:
             await connection.set_type_codec(
                 "jsonb", schema="pg_catalog", format="binary", encoder=_to_jsonb, decoder=_from_jsonb
             )
+            await _refuse_unsafe(connection)
         except BaseException:
             connection.terminate()
             raise
@@ -146,8 +152,16 @@ async def directly(dsn: str, purpose: str, **settings: str) -> AsyncGenerator[as
         await connection.close(timeout=_CLOSE_SECONDS)
 
 
+async def _refuse_unsafe(connection: asyncpg.Connection) -> None:
+    """Refuse each connection whose server may forget what it confirms: it may have been told so since the last."""
+    if unsafe := await connection.fetchval(_UNSAFE):
+        raise Misconfigured(f"{unsafe} is off, so confirmed requests could be lost: switch it on in PostgreSQL")
+
+
 def unreachable(error: Exception) -> TollkeeperError:
     """Tell what waiting will not mend from a server that is away."""
+    if isinstance(error, Misconfigured):
+        return error
     if isinstance(error, _NEVER_WILL):
         return Misconfigured(f"the database does not let us in: {error}")
     return Unavailable(f"the database cannot be reached: {error}")
@@ -160,6 +174,10 @@ def session_settings(
     return {
         "search_path": "public",
         "TimeZone": "UTC",
+        # What role or database are told for others would have sets undo each other, or nothing be written.
+        "default_transaction_isolation": "read committed",
+        "default_transaction_read_only": "off",
+        "standard_conforming_strings": "on",
         # Planning a statement on partitioned tables costs five times its execution, and no estimate would ever say so.
         # tests/store/test_plans_of_hot_statements.py holds each statement to a plan that fits every user.
         "plan_cache_mode": "force_generic_plan",
@@ -184,6 +202,12 @@ _NEVER_WILL: Final = (
     # PgBouncer's answer to settings at the start of a session: it is there and we were not told.
     asyncpg.ProtocolViolationError,
 )
+_UNSAFE: Final = """
+SELECT s.name
+  FROM unnest(ARRAY['fsync', 'full_page_writes', 'synchronous_commit']) AS s (name)
+ WHERE current_setting(s.name) = 'off'
+ LIMIT 1
+"""
 _JSONB_VERSION: Final = b"\x01"
 _json_encoder: Final = msgspec.json.Encoder()
 _json_decoder: Final = msgspec.json.Decoder()

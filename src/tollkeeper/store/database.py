@@ -144,14 +144,10 @@ class Database(Statements):
             self._connections.give_back(connection)
 
 
-async def refuse_unsafe(database: Database) -> None:
-    """Refuse a server that is too old or that may forget what it has confirmed, whoever told it so."""
-    found = await database.one("server_safety")
-    if found is None or found["version"] < OLDEST_SERVER * 10_000:
+async def refuse_old(database: Database) -> None:
+    """Refuse a server that is too old."""
+    if await database.value("server_version") < OLDEST_SERVER * 10_000:
         raise Misconfigured(f"this PostgreSQL is too old: version {OLDEST_SERVER} or newer is needed")
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-        if found[setting] == "off":
-            raise Misconfigured(f"{setting} is off, so confirmed requests could be lost: switch it on in PostgreSQL")
 
 
 async def guarded(connection: asyncpg.Connection, how: Run, sql: str, *arguments: Any) -> Any:

@@ -24,6 +24,7 @@ _LONGEST_PAUSE_SECONDS: Final = 5.0
 _GATE_SECONDS: Final = RECOVERY_SECONDS + 2 * START_SECONDS
 _GATE_TICK_SECONDS: Final = 0.02
 _TOLD_SECONDS: Final = 3.0
+_GONE: Final = (FileNotFoundError, NotADirectoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ async def _leave(where: Place, cluster: Cluster, presence: BinaryIO) -> None:
         async with _gate(where):
             await _out(where, cluster, presence)
     except OSError as error:
-        log.error("%s was moved or taken away meanwhile: %s", where.home, error)  # noqa: TRY400 - its words are all of it
+        gone = "was moved or taken away meanwhile" if isinstance(error, _GONE) else "cannot be left in good order"
+        log.error("%s %s: %s", where.home, gone, error)  # noqa: TRY400 - its words are all of it
         # Of the files only what is open is left: who can have it alone is the last one.
         if not presence.closed:
             with presence:
@@ -135,9 +137,10 @@ async def _gate(where: Place) -> AsyncGenerator[None]:
                 log.warning("waiting for %s, which starts or stops PostgreSQL in %s", who, where.home)
                 is_told = True
             await asyncio.sleep(_GATE_TICK_SECONDS)
-        gate.truncate()
-        gate.write(b"%d" % os.getpid())
-        gate.flush()
+        # Who waits is told for whom; on a full disk nobody is.
+        with suppress(OSError):
+            os.ftruncate(gate.fileno(), 0)
+            os.pwrite(gate.fileno(), b"%d" % os.getpid(), 0)
         yield
 
 

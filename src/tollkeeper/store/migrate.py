@@ -39,7 +39,14 @@ _OTHERS_SECONDS: Final = 600
 _TOLD_SECONDS: Final = 3
 _PURPOSE: Final = "migrate"
 # A migration may take as long as it takes, whatever the role has been told.
-_OWNER_SESSION: Final = {"search_path": "public", "TimeZone": "UTC", "statement_timeout": "0"}
+_OWNER_SESSION: Final = {
+    "search_path": "public",
+    "TimeZone": "UTC",
+    "statement_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "standard_conforming_strings": "on",
+}
 _NUMBERED: Final = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 
 
@@ -85,6 +92,7 @@ async def migrate(
     migrations, routines = _read(migrations_dir, "migration"), _read(routines_dir, "routine")
     try:
         async with directly(owner_dsn, _PURPOSE, **_OWNER_SESSION) as owner, alone(owner):
+            await _refuse_unfit(owner)
             if not may_begin and not await _ask_value(owner, HAS_RECORD):
                 raise NothingThere("the database was never migrated")
             applied = await _apply_all(owner, migrations, routines)
@@ -92,6 +100,17 @@ async def migrate(
     except StatementFailed as error:
         raise Misconfigured(f"the database could not be migrated: {error}") from error
     return applied
+
+
+async def _refuse_unfit(owner: asyncpg.Connection) -> None:
+    """Refuse a database in which no service can be."""
+    if await _ask_value(owner, "SELECT pg_is_in_recovery()"):
+        raise Misconfigured("this PostgreSQL is a standby, which takes no writes: name the primary")
+    encoding = await _ask_value(owner, "SHOW server_encoding")
+    if encoding != "UTF8":
+        raise Misconfigured(
+            f"the database has the encoding {encoding}, which cannot hold every text: make one with ENCODING 'UTF8'"
+        )
 
 
 def migrations_known() -> set[str]:
@@ -170,7 +189,7 @@ async def _provide_for(owner: asyncpg.Connection, service_dsn: str) -> None:
     """
     async with directly(service_dsn, _PURPOSE) as service:
         # In one transaction, and for this very session too: a pooler keeps it, and hands it to the service next.
-        await _ask(service, "BEGIN")
+        await _ask(service, "BEGIN READ WRITE")
         role = await _ask_value(service, "SELECT current_user")
         for name, value in session_settings().items():
             await _ask(service, await _ask_value(service, _ROLE_SETTING, name, value))
@@ -230,14 +249,32 @@ ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now(
 _ROLE_SETTING: Final = """
 SELECT format('ALTER ROLE CURRENT_USER IN DATABASE %I SET %I = %L', current_database(), $1::text, $2::text)
 """
-# Sent as one string, they are one transaction: no instant in between has other rights.
+# Sent as one string, they are one transaction: no instant in between has other rights. What others have in this
+# schema, and extensions, is not ours to give.
 _GRANTS: Final = """
-SELECT string_agg(format(statement, $1::text), ';' ORDER BY place)
-  FROM (VALUES (1, 'GRANT USAGE ON SCHEMA public TO %I'),
-               (2, 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %I'),
-               (3, 'GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO %I'),
-               (4, 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO %I'),
-               (5, 'REVOKE INSERT, UPDATE, DELETE ON public.schema_migrations FROM %I'),
-               (6, CASE WHEN to_regclass('public.activity') IS NOT NULL
-                        THEN 'REVOKE UPDATE, DELETE ON public.activity FROM %I' END)) AS s (place, statement)
+WITH ours AS (
+    SELECT c.oid, c.relkind
+      FROM pg_class AS c
+     WHERE c.relnamespace = 'public'::regnamespace AND pg_has_role(c.relowner, 'USAGE')
+       AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+       AND NOT EXISTS (SELECT FROM pg_depend AS d
+                        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+), functions AS (
+    SELECT p.oid
+      FROM pg_proc AS p
+     WHERE p.pronamespace = 'public'::regnamespace AND pg_has_role(p.proowner, 'USAGE') AND p.prokind IN ('f', 'w')
+       AND NOT EXISTS (SELECT FROM pg_depend AS d
+                        WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+)
+SELECT string_agg(format(s.statement, s.what, $1::text), ';' ORDER BY s.place)
+  FROM (VALUES (1, 'GRANT USAGE ON SCHEMA %s TO %I', 'public'),
+               (2, 'GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I',
+                (SELECT string_agg(o.oid::regclass::text, ', ') FROM ours AS o WHERE o.relkind <> 'S')),
+               (3, 'GRANT USAGE ON SEQUENCE %s TO %I',
+                (SELECT string_agg(o.oid::regclass::text, ', ') FROM ours AS o WHERE o.relkind = 'S')),
+               (4, 'GRANT EXECUTE ON FUNCTION %s TO %I',
+                (SELECT string_agg(f.oid::regprocedure::text, ', ') FROM functions AS f)),
+               (5, 'REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', 'schema_migrations'),
+               (6, 'REVOKE UPDATE, DELETE ON %s FROM %I', to_regclass('activity')::text)) AS s (place, statement, what)
+ WHERE s.what IS NOT NULL
 """

@@ -16,6 +16,7 @@ _SETTINGS: Final = {
     "application_name": "tollkeeper partitions",
     "search_path": "public",
     "TimeZone": "UTC",
+    "standard_conforming_strings": "on",
     # Everyone who starts a request waits behind whoever waits for this table: give up soon and come again.
     "lock_timeout": "2000",
     "statement_timeout": "60000",

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, UnsetType
 
-from tollkeeper.errors import Invalid, NotFound
+from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.leaving import PATIENCE_SECONDS
 from tollkeeper.http.operation import Operation
@@ -76,10 +76,11 @@ class PutPlan(Said, frozen=True, kw_only=True):
         return plan_file.plan(name, given)
 
 
-class PreviewQuery(Said, frozen=True, kw_only=True):
-    """Whether only to say what would change."""
+class PutQuery(Said, frozen=True, kw_only=True):
+    """Whether only to say what would change; and the `revision` of a preview, unless which the plan no longer has."""
 
     preview: bool = False
+    revision: str | None = None
 
 
 class FieldChangeShown(Heard, frozen=True, kw_only=True):
@@ -100,12 +101,16 @@ class FieldChangeShown(Heard, frozen=True, kw_only=True):
 
 
 class PlanPut(Heard, frozen=True, kw_only=True):
-    """What became of the catalogue, or would: in a preview nothing is changed. `added`: all fields of a new plan."""
+    """What became of the catalogue, or would: in a preview nothing is changed. `added`: all fields of a new plan.
+
+    `revision`: how the plan stood before. Sent along with the change it says that this is what one has seen.
+    """
 
     success: Literal[True] = True
     name: str
     kind: Literal["added", "changed", "same", "absent"]
     is_preview: bool
+    revision: str
     changes: list[FieldChangeShown]
 
 
@@ -177,8 +182,9 @@ PUT: Final = Operation(
     "admin",
     summary="Add a plan to the catalogue, or change it",
     takes=PutPlan,
-    query=PreviewQuery,
+    query=PutQuery,
     gives={200: PlanPut},
+    problems=(Contradiction,),
     examples={"a plan for teams": {"rank": 15, "dailyRequests": 500, "pricePerMonth": 2900, "trialDays": 14}},
 )
 MIGRATE: Final = Operation(
@@ -204,9 +210,10 @@ async def list_plans(request: Exchange) -> Answer:
 async def put_plan(request: Exchange) -> Answer:
     """The plan is then what the body says, and nothing else of it stays. Nobody's terms change by it.
 
-    With `preview=true` nothing is changed: the same answer says what would be.
+    With `preview=true` nothing is changed: the same answer says what would be. With the `revision` of a preview it is
+    409 if somebody has changed the plan since.
     """
-    query, name = request.asked(PreviewQuery), path_text(request, "name")
+    query, name = request.asked(PutQuery), path_text(request, "name")
     said = await request.said(PutPlan)
     database = request.backend.database
     with _told_as_on_the_wire(name):
@@ -214,9 +221,11 @@ async def put_plan(request: Exchange) -> Answer:
         if query.preview:
             found, *_ = await plans.difference(database, wanted)
         else:
-            found, *_ = await plans.apply(database, wanted, actor=request.actor)
+            found, *_ = await plans.apply(database, wanted, actor=request.actor, seen=query.revision)
     changes = [FieldChangeShown.of(each) for each in found.changes]
-    return Answer.of(PlanPut(name=name, kind=found.kind, is_preview=query.preview, changes=changes))
+    return Answer.of(
+        PlanPut(name=name, kind=found.kind, is_preview=query.preview, revision=found.revision, changes=changes)
+    )
 
 
 @post(_ONE + "/migrate", MIGRATE)

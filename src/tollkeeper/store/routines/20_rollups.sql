@@ -70,6 +70,7 @@ CREATE OR REPLACE FUNCTION tk_apply(
 DECLARE
     v_warned   uuid[];   -- of whom there is something to tell
     v_unpriced uuid[];
+    v_given    uuid[];   -- who gave something back, and have burned some of their grants
     v_user     uuid;
 BEGIN
     IF p_users IS NULL THEN
@@ -121,12 +122,20 @@ BEGIN
          WHERE u.user_id = c.user_id AND u.user_id = ANY (p_users)
         RETURNING u.user_id, c.unpriced,
                   u.month_tokens >= u.warn_month_tokens OR u.month_cost_nanos >= u.warn_month_nanos
-                  OR u.month_cost_nanos >= u.unusual_at_nanos AS is_due
+                  OR u.month_cost_nanos >= u.unusual_at_nanos AS is_due,
+                  u.burned_requests + u.burned_tokens + u.burned_nanos > 0
+                  AND (c.month_unit < 0 OR c.released_tokens > 0 OR c.released_nanos > 0) AS has_given
     )
     SELECT array_agg(m.user_id ORDER BY m.user_id) FILTER (WHERE m.is_due),
-           array_agg(m.user_id) FILTER (WHERE m.unpriced > 0)
-      INTO v_warned, v_unpriced
+           array_agg(m.user_id) FILTER (WHERE m.unpriced > 0),
+           array_agg(m.user_id) FILTER (WHERE m.has_given)
+      INTO v_warned, v_unpriced, v_given
       FROM moved AS m;
+    IF v_given IS NOT NULL THEN
+        FOREACH v_user IN ARRAY v_given LOOP
+            PERFORM tk_take_with_ended(v_user);
+        END LOOP;
+    END IF;
 
     -- Nobody else writes these users' rows: their usage rows are locked.
     INSERT INTO usage_rollups AS r (

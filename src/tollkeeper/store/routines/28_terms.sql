@@ -105,7 +105,8 @@ CREATE OR REPLACE FUNCTION tk_burning(p_user uuid) RETURNS TABLE (id uuid, unit 
     LANGUAGE sql STABLE
     AS $$
     -- What is used beyond the allowance in force, and beyond what allowances before it have covered, is being burned of
-    -- grants: of which, and how much beside what is settled. Below 0 is given back, of those that were burned last.
+    -- grants: of which, and how much beside what is settled. Below 0 is given back, of those that were burned last, and last
+    -- of all to those that are over: it goes with them.
     SELECT q.id, q.unit, (sign(q.units) * least(q.available, abs(q.units) - q.before))::bigint
       FROM (SELECT g.id, g.unit, b.units, a.available,
                    CASE WHEN b.units > 0 THEN sum(a.available) OVER up ELSE sum(a.available) OVER down END
@@ -122,10 +123,11 @@ CREATE OR REPLACE FUNCTION tk_burning(p_user uuid) RETURNS TABLE (id uuid, unit 
               JOIN grants AS g ON g.unit = w.unit
               CROSS JOIN LATERAL (SELECT CASE WHEN b.units > 0 THEN g.amount - g.burned
                                               ELSE g.burned - g.burned_before END AS available) AS a
-             WHERE u.user_id = p_user AND g.user_id = p_user AND g.ended_at IS NULL AND a.available > 0
+             WHERE u.user_id = p_user AND g.user_id = p_user AND (g.ended_at IS NULL OR b.units < 0) AND a.available > 0
                AND g.created_at <= u.terms_at   -- a new one burns nothing that was used before it
             WINDOW up AS (PARTITION BY g.unit ORDER BY g.priority, g.expires_at, g.id),
-                   down AS (PARTITION BY g.unit ORDER BY g.priority DESC, g.expires_at DESC, g.id DESC)) AS q
+                   down AS (PARTITION BY g.unit
+                            ORDER BY g.ended_at IS NULL DESC, g.priority DESC, g.expires_at DESC, g.id DESC)) AS q
      WHERE abs(q.units) > q.before
     $$;
 
@@ -150,6 +152,166 @@ CREATE OR REPLACE FUNCTION tk_settle_grants(p_user uuid) RETURNS void
                    count(*) AS grants
               FROM burned AS b) AS s
      WHERE u.user_id = p_user AND s.grants > 0
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_overrides(p_user uuid, p_at timestamptz) RETURNS TABLE (limits jsonb, due_at timestamptz)
+    LANGUAGE sql STABLE ROWS 1
+    AS $$
+    -- The limits that are overridden at an instant, the newest counting, and when the first of the overrides ends.
+    SELECT coalesce(jsonb_object_agg(l.key, l.value ORDER BY e.id), '{}'), min(e.ends_at)
+      FROM plan_overrides AS e CROSS JOIN LATERAL jsonb_each(e.limits) AS l
+     WHERE e.user_id = p_user AND e.starts_at <= p_at AND coalesce(e.ended_at, e.ends_at, 'infinity') > p_at
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_terms_in_force(p_user uuid, p_terms uuid, p_at timestamptz) RETURNS TABLE (
+    plan_name              text,
+    expires_at             timestamptz,
+    next_plan              text,
+    daily_requests         bigint,
+    monthly_requests       bigint,
+    max_tokens_per_request bigint,
+    monthly_tokens         bigint,
+    monthly_cost_nanos     bigint,
+    requests_per_minute    bigint,
+    concurrent_requests    bigint,
+    features               text[],
+    refunds                boolean,
+    rollover_percent       smallint,
+    month_anchor           timestamptz,
+    left_requests          bigint,
+    left_tokens            bigint,
+    left_nanos             bigint,
+    warn_at                smallint[],
+    due_at                 timestamptz
+)
+    LANGUAGE sql STABLE
+    AS $$
+    -- What the usage row must say of a user's terms at an instant. Grants count as they are settled.
+    SELECT t.plan_name, t.expires_at, t.next_plan,
+           tk_limit(o.limits, 'daily_requests', v.daily_requests),
+           tk_limit(o.limits, 'monthly_requests', v.monthly_requests),
+           tk_limit(o.limits, 'max_tokens_per_request', v.max_tokens_per_request),
+           tk_limit(o.limits, 'monthly_tokens', v.monthly_tokens),
+           tk_limit(o.limits, 'monthly_cost_nanos', v.monthly_cost_nanos),
+           tk_limit(o.limits, 'requests_per_minute', v.requests_per_minute),
+           tk_limit(o.limits, 'concurrent_requests', v.concurrent_requests),
+           ARRAY(SELECT jsonb_array_elements_text(v.features)),
+           v.refund <> 'never', v.rollover_percent,
+           CASE WHEN v.period = 'anniversary' THEN t.anchored_at END,
+           g.requests, g.tokens, g.nanos, v.warn_at, least(o.due_at, g.due_at, 'infinity')
+      FROM plan_terms AS t
+      JOIN plan_versions AS v ON v.plan_name = t.plan_name AND v.version = t.plan_version
+      CROSS JOIN tk_overrides(p_user, p_at) AS o
+      CROSS JOIN (SELECT coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'requests'), 0)::bigint AS requests,
+                         coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'tokens'), 0)::bigint AS tokens,
+                         coalesce(sum(n.amount - n.burned) FILTER (WHERE n.unit = 'cost'), 0)::bigint AS nanos,
+                         min(n.expires_at) AS due_at
+                    FROM grants AS n
+                   -- Of what this month has burned something may be given back until it expires.
+                   WHERE n.user_id = p_user AND (n.burned < n.amount OR n.burned > n.burned_before)
+                     AND coalesce(n.ended_at, n.expires_at) > p_at) AS g
+     WHERE t.user_id = p_user AND t.id = p_terms
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_burning(p_user uuid) RETURNS TABLE (id uuid, unit text, units bigint)
+    LANGUAGE sql STABLE
+    AS $$
+    -- What is used beyond the allowance in force, and beyond what allowances before it have covered, is being burned of
+    -- grants: of which, and how much beside what is settled. Below 0 is given back, of those that were burned last, and last
+    -- of all to those that are over: it goes with them.
+    SELECT q.id, q.unit, (sign(q.units) * least(q.available, abs(q.units) - q.before))::bigint
+      FROM (SELECT g.id, g.unit, b.units, a.available,
+                   CASE WHEN b.units > 0 THEN sum(a.available) OVER up ELSE sum(a.available) OVER down END
+                   - a.available AS before
+              FROM usage AS u
+              CROSS JOIN LATERAL (VALUES
+                  ('requests', u.month_requests, u.monthly_requests, u.covered_requests, u.burned_requests),
+                  ('tokens', u.month_tokens + u.reserved_tokens, u.monthly_tokens, u.covered_tokens, u.burned_tokens),
+                  ('cost', u.month_cost_nanos + u.reserved_nanos, u.monthly_cost_nanos, u.covered_nanos, u.burned_nanos))
+                  AS w (unit, used, allowed, covered, burned)
+              -- Where nothing limits the month nothing is beyond it.
+              CROSS JOIN LATERAL (SELECT CASE WHEN w.allowed IS NULL THEN 0
+                                              ELSE greatest(w.used - greatest(w.allowed, w.covered), 0) END - w.burned AS units) AS b
+              JOIN grants AS g ON g.unit = w.unit
+              CROSS JOIN LATERAL (SELECT CASE WHEN b.units > 0 THEN g.amount - g.burned
+                                              ELSE g.burned - g.burned_before END AS available) AS a
+             WHERE u.user_id = p_user AND g.user_id = p_user AND (g.ended_at IS NULL OR b.units < 0) AND a.available > 0
+               AND g.created_at <= u.terms_at   -- a new one burns nothing that was used before it
+            WINDOW up AS (PARTITION BY g.unit ORDER BY g.priority, g.expires_at, g.id),
+                   down AS (PARTITION BY g.unit
+                            ORDER BY g.ended_at IS NULL DESC, g.priority DESC, g.expires_at DESC, g.id DESC)) AS q
+     WHERE abs(q.units) > q.before
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_settle_grants(p_user uuid) RETURNS void
+    LANGUAGE sql VOLATILE
+    AS $$
+    -- It is noted whenever the allowance or the month or the grants change; in between it follows from what is used, and
+    -- no request has to write it.
+    WITH burned AS (
+        UPDATE grants AS g SET burned = g.burned + b.units
+          FROM tk_burning(p_user) AS b
+         WHERE g.user_id = p_user AND g.id = b.id
+        RETURNING b.unit, b.units
+    )
+    UPDATE usage AS u
+       SET burned_requests = u.burned_requests + s.requests,
+           burned_tokens   = u.burned_tokens + s.tokens,
+           burned_nanos    = u.burned_nanos + s.nanos
+      FROM (SELECT coalesce(sum(b.units) FILTER (WHERE b.unit = 'requests'), 0) AS requests,
+                   coalesce(sum(b.units) FILTER (WHERE b.unit = 'tokens'), 0) AS tokens,
+                   coalesce(sum(b.units) FILTER (WHERE b.unit = 'cost'), 0) AS nanos,
+                   count(*) AS grants
+              FROM burned AS b) AS s
+     WHERE u.user_id = p_user AND s.grants > 0
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_take_with_ended(p_user uuid) RETURNS void
+    LANGUAGE sql VOLATILE
+    AS $$
+    -- What was given back to grants that are over adds to the month no more.
+    WITH taken AS (
+        SELECT coalesce(sum(b.units) FILTER (WHERE b.unit = 'requests'), 0)::bigint AS requests,
+               coalesce(sum(b.units) FILTER (WHERE b.unit = 'tokens'), 0)::bigint AS tokens,
+               coalesce(sum(b.units) FILTER (WHERE b.unit = 'cost'), 0)::bigint AS nanos
+          FROM tk_burning(p_user) AS b
+          JOIN grants AS g ON g.user_id = p_user AND g.id = b.id
+         WHERE g.ended_at IS NOT NULL
+    )
+    UPDATE usage AS u
+       SET extra_requests = u.extra_requests + t.requests,
+           extra_tokens   = u.extra_tokens + t.tokens,
+           extra_nanos    = u.extra_nanos + t.nanos,
+           warn_month_requests = tk_next_warning(0, u.monthly_requests + u.extra_requests + t.requests, u.warn_at),
+           warn_month_tokens   = tk_next_warning(0, u.monthly_tokens + u.extra_tokens + t.tokens, u.warn_at),
+           warn_month_nanos    = tk_next_warning(0, u.monthly_cost_nanos + u.extra_nanos + t.nanos, u.warn_at)
+      FROM taken AS t
+     WHERE u.user_id = p_user AND t.requests + t.tokens + t.nanos < 0;
+    SELECT tk_settle_grants(p_user);
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_over(p_user uuid) RETURNS bigint[]
+    LANGUAGE sql STABLE
+    AS $$
+    -- What grants that are over have burned of the month, and beyond what: requests, tokens, nano-USD. In a function it is
+    -- made ready for those alone who have settled any.
+    SELECT ARRAY[coalesce(sum(g.burned - g.burned_before) FILTER (WHERE g.unit = 'requests'), 0)::bigint,
+                 greatest(min(u.monthly_requests), min(u.covered_requests)),
+                 coalesce(sum(g.burned - g.burned_before) FILTER (WHERE g.unit = 'tokens'), 0)::bigint,
+                 greatest(min(u.monthly_tokens), min(u.covered_tokens)),
+                 coalesce(sum(g.burned - g.burned_before) FILTER (WHERE g.unit = 'cost'), 0)::bigint,
+                 greatest(min(u.monthly_cost_nanos), min(u.covered_nanos))]
+      FROM usage AS u
+      JOIN grants AS g ON g.user_id = u.user_id AND g.ended_at IS NOT NULL
+     WHERE u.user_id = p_user
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_limit_left(p_limit bigint, p_over bigint[], p_place integer, p_used bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- A limit of the month when so much is used: what is given back to grants that are over is taken off (`tk_over`).
+    SELECT CASE WHEN p_over IS NULL THEN p_limit
+                ELSE p_limit - greatest(p_over[p_place] - greatest(p_used - p_over[p_place + 1], 0), 0) END
     $$;
 
 CREATE OR REPLACE FUNCTION tk_put_in_force(p_user uuid, p_terms uuid, p_at timestamptz) RETURNS void

@@ -82,6 +82,7 @@ BEGIN
                u.monthly_requests + u.extra_requests AS monthly_requests, u.month_tokens + u.reserved_tokens AS month_tokens,
                u.monthly_tokens + u.extra_tokens AS monthly_tokens, u.month_cost_nanos + u.reserved_nanos AS month_nanos,
                u.monthly_cost_nanos + u.extra_nanos AS monthly_nanos, u.day_ends_at, u.month_ends_at, u.is_active,
+               CASE WHEN u.burned_requests + u.burned_tokens + u.burned_nanos > 0 THEN tk_over(u.user_id) END AS over,
                u.minute_requests, u.requests_per_minute, u.minute_starts_at, u.pending_requests, u.concurrent_requests, u.refunds,
                r.client_id, r.session_id, r.model AS old_model, r.request_type, r.category, r.complexity, r.plan_name,
                r.started_at, r.started_on, r.status AS old_status, r.error_code, r.late AS was_late, r.cost_nanos, r.cost_source,
@@ -139,23 +140,29 @@ BEGIN
                CASE WHEN p.verdict = 'finished' AND p.old_status = 'pending' THEN p.reserved_tokens ELSE 0 END AS released_tokens,
                CASE WHEN p.verdict = 'finished' AND p.old_status = 'pending' THEN p.reserved_nanos ELSE 0 END AS released_nanos
           FROM priced AS p
+    ), used AS (
+        SELECT s.*,
+               s.month_requests - sum(CASE WHEN s.refunded AND s.this_month THEN 1 ELSE 0 END) OVER w AS requests_then,
+               s.month_tokens + tk_sum(CASE WHEN s.verdict = 'finished' AND s.this_month
+                                            THEN coalesce(s.tokens, 0) - s.released_tokens ELSE 0 END) OVER w AS tokens_then,
+               s.month_nanos + tk_sum(CASE WHEN s.verdict = 'finished' AND s.this_month
+                                           THEN coalesce(s.cost, 0) - s.released_nanos ELSE 0 END) OVER w AS nanos_then
+          FROM settled AS s
+        WINDOW w AS (PARTITION BY s.user_id ORDER BY s.ord)
     ), decided AS MATERIALIZED (
         SELECT s.*,
                CASE WHEN s.verdict = 'replayed' THEN s.finish_limits
                     WHEN s.verdict IN ('finished', 'patched') THEN tk_limits(
                         s.version + sum(s.ops) OVER w, s.plan,
                         s.day_requests - sum(CASE WHEN s.refunded AND s.today THEN 1 ELSE 0 END) OVER w, s.daily_requests,
-                        s.month_requests - sum(CASE WHEN s.refunded AND s.this_month THEN 1 ELSE 0 END) OVER w, s.monthly_requests,
-                        s.month_tokens + tk_sum(CASE WHEN s.verdict = 'finished' AND s.this_month
-                                                     THEN coalesce(s.tokens, 0) - s.released_tokens ELSE 0 END) OVER w,
-                        s.monthly_tokens,
-                        s.month_nanos + tk_sum(CASE WHEN s.verdict = 'finished' AND s.this_month
-                                                    THEN coalesce(s.cost, 0) - s.released_nanos ELSE 0 END) OVER w,
-                        s.monthly_nanos, s.day_ends_at, s.month_ends_at, s.is_active,
+                        s.requests_then, tk_limit_left(s.monthly_requests, s.over, 1, s.requests_then),
+                        s.tokens_then, tk_limit_left(s.monthly_tokens, s.over, 3, s.tokens_then),
+                        s.nanos_then, tk_limit_left(s.monthly_nanos, s.over, 5, s.nanos_then),
+                        s.day_ends_at, s.month_ends_at, s.is_active,
                         s.minute_requests, s.requests_per_minute, s.minute_starts_at,
                         s.pending_requests - sum(s.ended) OVER w, s.concurrent_requests)
                     END AS limits
-          FROM settled AS s
+          FROM used AS s
         WINDOW w AS (PARTITION BY s.user_id ORDER BY s.ord)
     ), stored AS (
         -- The arrays bound what is read of the requests, from whichever side a plan begins.

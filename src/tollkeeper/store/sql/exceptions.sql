@@ -58,10 +58,11 @@ RETURNING g.id, g.unit, g.amount, g.burned, g.priority, g.source, g.reason, g.cr
 SELECT tk_settle_grants(:user_id);
 
 -- name: end_grant^
--- End a grant of a user that is not used up.
+-- End a grant of a user that is not used up, or to which something of this month may come back.
 UPDATE grants AS g
    SET ended_at = :at::timestamptz
- WHERE g.user_id = :user_id AND g.id = :grant_id AND g.ended_at IS NULL AND g.burned < g.amount
+ WHERE g.user_id = :user_id AND g.id = :grant_id AND g.ended_at IS NULL AND g.expires_at > :at
+   AND (g.burned < g.amount OR g.burned > g.burned_before)
 RETURNING g.id, g.unit, g.amount, g.burned, g.priority, g.source, g.reason, g.created_at,
           nullif(g.expires_at, 'infinity') AS expires_at, g.ended_at;
 

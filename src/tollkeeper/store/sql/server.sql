@@ -1,8 +1,5 @@
 -- What the service asks of the server itself, before it serves.
 
--- name: server_safety
--- The settings without which a confirmed request may be forgotten, as they are for this role in this database.
-SELECT current_setting('server_version_num')::int AS version,
-       current_setting('fsync') AS fsync,
-       current_setting('full_page_writes') AS full_page_writes,
-       current_setting('synchronous_commit') AS synchronous_commit;
+-- name: server_version$
+-- The version of the server, as a number.
+SELECT current_setting('server_version_num')::integer;
