@@ -44,7 +44,9 @@ async def test_what_cannot_be_copied_is_shown_to_be_copied_by_hand(ada: Visitor,
     text = by_hand.get_by_label("The text to copy")
     await expect(text).to_have_value("Hello there")
     await expect(text).to_be_focused()
-    assert await text.evaluate("(field) => field.value.slice(field.selectionStart, field.selectionEnd)") == "Hello there"
+    assert (
+        await text.evaluate("(field) => field.value.slice(field.selectionStart, field.selectionEnd)") == "Hello there"
+    )
     await text.press("Escape")
     await by_hand.wait_for(state="hidden")
     await expect(button(ada, "Copy the prompt")).to_be_focused()

@@ -57,7 +57,8 @@ async def test_of_two_notes_the_operator_chooses(operator: Visitor, served: Serv
     await button(operator, choice).click()
     await expect(note).to_have_value(kept)
     if choice == "Keep mine":
-        await button(operator, "Save").click()
+        async with operator.page.expect_response(lambda answer: answer.request.method == "PUT"):
+            await button(operator, "Save").click()
     await expect(button(operator, "Save")).to_be_disabled()
     assert await _note_of(operator, path) == kept
 
@@ -155,7 +156,9 @@ async def test_an_open_editor_tells_that_the_plan_is_another_by_now(operator: Vi
     editor = await _open_plan(operator, "moving")
     await editor.get_by_label("Requests a minute").fill("60")
     await _change(operator, "moving", dailyRequests=77)
-    told = editor.get_by_role("alert").filter(has_text="Somebody has changed this plan since you opened it: Requests a day.")
+    told = editor.get_by_role("alert").filter(
+        has_text="Somebody has changed this plan since you opened it: Requests a day."
+    )
     await told.wait_for(timeout=_AGAIN_MS)
     await expect(editor.get_by_label("Requests a day")).to_have_value("10")
     await button(editor, "Begin anew from how it is").click()

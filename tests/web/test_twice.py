@@ -1,4 +1,4 @@
-"""Whoever presses twice has it done once: a double click and an Enter held down come before the button is drawn busy."""
+"""Whoever presses twice has it done once: a second click or Enter comes before the button is drawn busy."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ async def test_a_key_is_made_once_and_shown(operator: Visitor) -> None:
 
 async def test_rows_are_not_in_each_others_way(operator: Visitor, served: Served) -> None:
     """Of two prices both are taken away, though the second is pressed while the first still goes."""
-    await served.record([{"user": await served.newcomer(), "prompt": "x", "model": "two-prices", "status": "completed"}])
+    await served.record(
+        [{"user": await served.newcomer(), "prompt": "x", "model": "two-prices", "status": "completed"}]
+    )
     for day in ("2026-01-01", "2026-02-01"):
         price = {"input": "1", "output": "2", "effectiveFrom": f"{day}T00:00:00Z"}
         await operator.put("/api/admin/models/two-prices/prices", price)

@@ -23,10 +23,8 @@ interface Put {
   name: string;
   plan: NewPlan;
   /** As what the plan was previewed: if it is another one by now, nothing is changed. */
-  revision?: string | null | undefined;
+  revision?: string;
 }
-
-export type PlanPreview = PlanPut & { revision?: string | null };
 
 /** Whether a change was refused because somebody else has made one since its preview. */
 export const isOvertaken = ({ status, slug }: Problem): boolean => status === 409 && slug === "contradiction";
@@ -35,7 +33,7 @@ export const isOvertaken = ({ status, slug }: Problem): boolean => status === 40
 export function usePutPreview() {
   return useAct({
     mutationFn: ({ name, plan }: Put) =>
-      call<PlanPreview>(`${planAt(name)}?preview=true`, { method: "PUT", body: plan }),
+      call<PlanPut>(`${planAt(name)}?preview=true`, { method: "PUT", body: plan }),
   });
 }
 

@@ -20,7 +20,6 @@ export function RequestDrawer({ id, onClose, userId }: RequestDrawerProps) {
       opened={id !== undefined}
       onClose={onClose}
       closeOnEscape={!isCovered}
-      trapFocus={!isCovered}
       position="right"
       size="min(680px, 100%)"
       title="Request"

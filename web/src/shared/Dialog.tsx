@@ -39,7 +39,7 @@ export function Dialog({
         size={size}
         closeOnEscape={!isBehind && !isSticky}
         closeOnClickOutside={!isBehind && !isSticky}
-        trapFocus={!isBehind}
+        trapFocus={!isConfirming}
         withCloseButton={!isSticky}
         closeButtonProps={{ "aria-label": "Close" }}
       >

@@ -14,7 +14,7 @@ function listen(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** Whether something else has opened over this: then an Escape, a click beside it and the focus are not its own. */
+/** Whether something else has opened over this: then an Escape, and a click beside it, are not its own. */
 export function useIsCovered(isOpen = true): boolean {
   const own = useRef({}).current;
   useLayoutEffect(() => {

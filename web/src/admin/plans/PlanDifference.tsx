@@ -1,4 +1,5 @@
-import { isOvertaken, type PlanPreview, usePutPlan } from "@/api/catalogue";
+import { isOvertaken, usePutPlan } from "@/api/catalogue";
+import type { PlanPut } from "@/api/types";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { count } from "@/shared/format";
@@ -7,7 +8,7 @@ import { type Draft, planIn } from "./draft";
 import styles from "./plans.module.css";
 
 interface PlanDifferenceProps {
-  of: PlanPreview;
+  of: PlanPut;
   /** Whether it is another one than was shown first, since somebody has changed the plan meanwhile. */
   isAgain: boolean;
   isLooking: boolean;

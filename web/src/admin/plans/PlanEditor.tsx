@@ -39,7 +39,7 @@ export function PlanEditor({ plan, plans, onClose }: PlanEditorProps) {
         title={plan === undefined ? "New plan" : `Change ${plan.name}`}
         closeOnEscape={!isBehind}
         closeOnClickOutside={!isBehind}
-        trapFocus={!isBehind}
+        trapFocus={!isConfirming}
         closeButtonProps={{ "aria-label": "Close the plan" }}
       >
         <div {...typing}>

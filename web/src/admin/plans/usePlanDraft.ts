@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
-import { type PlanPreview, usePutPreview } from "@/api/catalogue";
-import type { TermsWithUsers } from "@/api/types";
+import { usePutPreview } from "@/api/catalogue";
+import type { PlanPut, TermsWithUsers } from "@/api/types";
 import { type Draft, draftOf, emptyDraft, planIn } from "./draft";
 
 /** What is typed of a plan, what is wrong with it, and what it would change. */
@@ -9,7 +9,7 @@ export function usePlanDraft(plan: TermsWithUsers | undefined, plans: TermsWithU
     plan === undefined ? emptyDraft(highest(plans) + 1) : draftOf(plan),
   );
   const [faults, setFaults] = useState<Partial<Record<keyof Draft, string>>>({});
-  const [shown, setShown] = useState<{ put: PlanPreview; isAgain: boolean } | null>(null);
+  const [shown, setShown] = useState<{ put: PlanPut; isAgain: boolean } | null>(null);
   const preview = usePutPreview();
   const back = () => setShown(null);
   /** Looks at what would change; again where somebody has changed the plan under what is shown. */
