@@ -83,7 +83,7 @@ async def test_what_came_while_a_text_was_edited_is_left_alone(ada: Visitor, ser
     await served.call("POST", "/api/user/variables", user=email, says={"key": "CAME", "value": "meanwhile"})
     # The page itself hears of it, the text does not.
     await ada.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
-    await expect(form.get_by_role("status")).to_have_text("New (1)NEWChanged (1)THEME")
+    await expect(form.get_by_role("status")).to_have_text("Changed (1)THEMENew (1)NEW")
     await button(form, "Save").click()
     await form.wait_for(state="hidden")
     assert await _values(ada) == {"CAME": "meanwhile", "NEW": "1", "THEME": "light"}
@@ -96,7 +96,7 @@ async def test_what_both_have_changed_is_told_before_it_is_overwritten(ada: Visi
     await ada.open("/variables")
     form = await _edit_as_text(ada)
     await form.get_by_role("textbox").fill("THEME=dark\nA=mine\nB=0\n")
-    await expect(form.get_by_role("status")).to_have_text("Changed (1)ADeleted (1)GONE")
+    await expect(form.get_by_role("status")).to_have_text("Deleted (1)GONEChanged (1)A")
     for key in ("A", "B"):
         await served.call("POST", "/api/user/variables", user=email, says={"key": key, "value": "theirs"})
     await served.call("DELETE", "/api/user/variables/GONE", user=email)

@@ -43,7 +43,7 @@ export function EditAsText({ known, imported, onClose }: EditAsTextProps) {
   const isSame = typeof read !== "string" && read.put.length + read.deleted.length === 0;
   return (
     <Dialog title={imported === null ? "Edit all as text" : "Import"} size="lg" isForm onClose={onClose}>
-      <p className={styles.about}>
+      <p className={dialog.about}>
         {imported === null
           ? "One KEY=value a line. A line that is taken away deletes its variable; masked secrets stay as they are."
           : "Look through what the file says; variables that it does not name stay as they are."}

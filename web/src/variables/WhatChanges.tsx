@@ -7,17 +7,17 @@ interface WhatChangesProps {
   overwritten: string[];
 }
 
-/** The names of what saving a text would make, change and delete. */
+/** The names of what saving a text would delete, change and make. */
 export function WhatChanges({ of: { created, changed, deleted }, overwritten }: WhatChangesProps) {
   const parts = [
-    { what: "New", names: created },
-    { what: "Changed", names: changed },
     { what: "Deleted", names: deleted },
+    { what: "Changed", names: changed },
+    { what: "New", names: created },
   ].filter(({ names }) => names.length > 0);
   if (parts.length === 0) return <p className={styles.about}>No changes</p>;
   return (
     <>
-      <dl className={styles.changes}>
+      <dl className={styles.changes} aria-label="What changes" tabIndex={0}>
         {parts.map(({ what, names }) => (
           <div key={what}>
             <dt>
