@@ -117,7 +117,7 @@ async def test_a_plan_is_changed_and_its_old_users_are_moved(operator: Visitor, 
     await expect(drawer).to_have_count(0)
     await page.get_by_role("link", name="band").get_by_text("2 on older terms").wait_for()
 
-    await page.get_by_role("button", name="Move users of band").click()
+    await page.get_by_role("button", name="Move 2 users of band").click()
     dialog = page.get_by_role("dialog", name="Move the users of band")
     await dialog.get_by_text("Version 1: 2 users").wait_for()
     assert await _changes(dialog) == {"Requests a day": ["70", "90"]}

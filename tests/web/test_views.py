@@ -214,6 +214,22 @@ async def test_a_text_that_is_empty_is_told_from_one_that_is_not_kept(ada: Visit
     assert (ada.troubles, ada.elsewhere) == ([], [])
 
 
+async def test_a_theme_that_is_tried_stays_until_it_is_saved(ada: Visitor) -> None:
+    await ada.open("/settings")
+    # Each scheme that the page has from now on.
+    await ada.page.evaluate("""() => {
+      const root = document.documentElement;
+      window.schemes = [];
+      new MutationObserver(() => window.schemes.push(root.dataset.mantineColorScheme))
+        .observe(root, {attributeFilter: ["data-mantine-color-scheme"]});
+    }""")
+    await ada.page.get_by_role("radiogroup", name="Theme").get_by_text("Dark").click()
+    await expect(ada.page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    await ada.page.get_by_role("button", name="Save changes").click()
+    await ada.page.get_by_text("Saved.").wait_for()
+    assert set(await ada.page.evaluate("() => window.schemes")) == {"dark"}
+
+
 async def test_nearly_all_is_not_written_as_all(operator: Visitor, served: Served) -> None:
     email = await served.user("free")
     asked = {"user": email, "prompt": "Hello", "startedAt": datetime.now(UTC).isoformat()}

@@ -39,6 +39,9 @@ SETTINGS = tuple(path for path in PAGES if path.startswith("/settings"))
 _TELL_HARM = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`violates ${event.effectiveDirective}: ${event.blockedURI} ${event.sample}`));
 Object.defineProperty(window, "__xss", { get() { console.error("foreign code has run"); return () => {}; } });"""
+_PUT = """async ([path, says]) => (await fetch(path, {
+  method: "PUT", headers: {"Content-Type": "application/json"}, body: JSON.stringify(says),
+})).status"""
 _IS_SETTLED = """() =>
   document.title.endsWith(" \N{MIDDLE DOT} tollkeeper") && !document.querySelector("[aria-busy=true]")"""
 
@@ -185,6 +188,11 @@ class Visitor:
     async def fetch(self, path: str) -> Any:
         """What a script in the page gets."""
         return await self.page.evaluate("async (path) => (await fetch(path)).json()", path)
+
+    async def put(self, path: str, says: Any) -> None:
+        """Change something without the page's knowledge, as the same person does in another tab."""
+        status = await self.page.evaluate(_PUT, [path, says])
+        assert status in {200, 201}, status
 
     async def looked_at(self) -> str:
         """Where operators look at the one who is signed in here."""

@@ -1,10 +1,11 @@
-import { Button, Select, TextInput } from "@mantine/core";
+import { Button, Select } from "@mantine/core";
 import { useAccount } from "@/api/account";
 import { type ActivityAsked, activityAddress, type Whose } from "@/api/activity";
 import { isBackwards } from "@/api/days";
 import { firstDay, lastDay } from "@/requests/units";
 import { DownloadMenu } from "@/shared/DownloadMenu";
 import { SearchField } from "@/shared/SearchField";
+import { TypedField } from "@/shared/TypedField";
 import styles from "./activity.module.css";
 import { choices } from "./words";
 
@@ -80,19 +81,16 @@ function Days({ asked, ask }: Pick<ActivityFiltersProps, "asked" | "ask">) {
     { name: "to", label: "Up to", unit: lastDay(timeZone) },
   ] as const;
   return ends.map(({ name, label, unit }) => (
-    <TextInput
-      key={name + (asked[name] ?? "")}
+    <TypedField
+      key={name}
       size="xs"
       type="date"
       aria-label={label}
       error={isBackwards(asked)}
       leftSection={<span className={styles.end}>{label}</span>}
       leftSectionWidth={name === "from" ? 44 : 52}
-      defaultValue={unit.shown(asked[name] ?? "")}
-      onBlur={({ currentTarget: { value } }) =>
-        value !== unit.shown(asked[name] ?? "") && ask({ [name]: unit.asked(value) })
-      }
-      onKeyDown={({ key, currentTarget }) => key === "Enter" && currentTarget.blur()}
+      value={unit.shown(asked[name] ?? "")}
+      onDone={(day) => ask({ [name]: unit.asked(day) })}
     />
   ));
 }

@@ -1,5 +1,6 @@
-import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
+import { useAct } from "./act";
 import { call, fileAt, leaveBy } from "./call";
 import type { Account, AccountFound, MailAsked, WaysToSignIn } from "./types";
 
@@ -18,7 +19,7 @@ export const useAccount = () => useQuery(accountQuery);
 /** Change one's name or picture; null takes it away. */
 export function useChangeAccount() {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: async (change: { name?: string | null; image?: string | null }) =>
       accountOf(await call<AccountFound>("/api/account", { method: "PATCH", body: change })),
     onSuccess: (account) => {
@@ -31,7 +32,7 @@ export function useChangeAccount() {
 
 /** Delete one's account with all that is in it, and go; `confirm` is one's own address. */
 export function useDeleteAccount() {
-  return useMutation({
+  return useAct({
     mutationFn: (confirm: string) => leaveBy("/api/account", { method: "DELETE", body: { confirm } }, "/"),
   });
 }
@@ -41,7 +42,7 @@ export const everything = (): Promise<Blob> => fileAt("/api/account/export");
 
 /** Be oneself again, where one looks at the user with an id. */
 export function useStopActing(id: string) {
-  return useMutation({
+  return useAct({
     mutationFn: () =>
       leaveBy("/api/account/stop-acting", { method: "POST", body: {} }, `/admin/users/${segment(id)}`),
   });
@@ -59,7 +60,7 @@ export const useWays = () => useQuery(waysQuery);
 /** Sign in by GitHub no more. */
 export function useDisconnectGitHub() {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: () => call("/api/account/github", { method: "DELETE" }),
     onSuccess: () => client.invalidateQueries({ queryKey: accountQuery.queryKey }),
   });
@@ -77,5 +78,5 @@ export const signInByCode = (email: string, code: string): Promise<unknown> =>
 
 /** End the sign-in, and go to where one signs in. */
 export function useSignOut() {
-  return useMutation({ mutationFn: () => leaveBy("/api/account/sign-out", { method: "POST" }, "/") });
+  return useAct({ mutationFn: () => leaveBy("/api/account/sign-out", { method: "POST" }, "/") });
 }

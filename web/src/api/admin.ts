@@ -3,11 +3,11 @@ import {
   keepPreviousData,
   queryOptions,
   useInfiniteQuery,
-  useMutation,
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
+import { useAct } from "./act";
 import { call, leaveBy, query } from "./call";
 import { foundBefore } from "./meanwhile";
 import { keysOfUser } from "./plans";
@@ -78,13 +78,19 @@ export function usersQuery(asked: UsersAsked) {
 export const useUsers = (asked: UsersAsked) =>
   useInfiniteQuery({ ...usersQuery(asked), placeholderData: (before) => foundBefore(before) });
 
-/** One user. */
-export function useUser(id: string) {
-  return useQuery({
+const userQuery = (id: string) =>
+  queryOptions({
     queryKey: ["admin", "user", id],
     queryFn: async ({ signal }) => (await call<{ user: DirectoryEntry }>(userAt(id), { signal })).user,
-    refetchInterval: SUMS_MS,
   });
+
+/** One user. */
+export const useUser = (id: string) => useQuery({ ...userQuery(id), refetchInterval: SUMS_MS });
+
+/** One user as of now, before one changes what others may have changed. */
+export function useUserNow(id: string) {
+  const client = useQueryClient();
+  return useAct({ mutationFn: () => client.fetchQuery({ ...userQuery(id), staleTime: 0 }) });
 }
 
 /** A user's dashboard as they see it. */
@@ -99,7 +105,7 @@ export function useUsersDashboard(id: string) {
 /** Change a user's plan, note, or whether they may use anything. */
 export function useChangeUser(id: string) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: async (change: UserChange) =>
       (await call<{ user: DirectoryEntry }>(userAt(id), { method: "PUT", body: change })).user,
     onSuccess: (user) => {
@@ -111,13 +117,13 @@ export function useChangeUser(id: string) {
 
 /** Be a user for half an hour: this browser is then theirs, and begins at their overview. */
 export function useActAs(id: string) {
-  return useMutation({ mutationFn: () => leaveBy(`${userAt(id)}/act`, { method: "POST", body: {} }, "/") });
+  return useAct({ mutationFn: () => leaveBy(`${userAt(id)}/act`, { method: "POST", body: {} }, "/") });
 }
 
 /** Delete a user with all that is theirs. */
 export function useDeleteUser(id: string) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: () => call<{ isComplete: boolean }>(userAt(id), { method: "DELETE" }),
     onSuccess: () => {
       client.removeQueries({ queryKey: ["admin", "user", id] });
@@ -151,8 +157,10 @@ export function usePutPrice(model: string) {
 }
 
 export function useDeletePrice(model: string) {
-  return useModelChange((effectiveFrom: string) =>
-    call(`${modelAt(model)}/prices/${segment(effectiveFrom)}`, { method: "DELETE" }),
+  return useModelChange(
+    (effectiveFrom: string) =>
+      call(`${modelAt(model)}/prices/${segment(effectiveFrom)}`, { method: "DELETE" }),
+    true,
   );
 }
 
@@ -172,10 +180,11 @@ export function useSystem() {
   });
 }
 
-function useModelChange<Told, Answer>(change: (told: Told) => Promise<Answer>) {
+function useModelChange<Told, Answer>(change: (told: Told) => Promise<Answer>, isOfMany = false) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: change,
+    isOfMany,
     onSuccess: () => client.invalidateQueries({ queryKey: ["admin", "models"] }),
   });
 }

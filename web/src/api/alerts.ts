@@ -2,11 +2,11 @@ import {
   infiniteQueryOptions,
   queryOptions,
   useInfiniteQuery,
-  useMutation,
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
 import { accountQuery } from "./account";
+import { useAct } from "./act";
 import { call, query } from "./call";
 import { foundBefore } from "./meanwhile";
 import type { Alert, AlertOfAll, AlertsFound } from "./types";
@@ -63,7 +63,7 @@ export function useUnseenAlerts(): number {
 /** Note that all up to one were seen. */
 export function useSeeAlerts() {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: (last: string) => call(`${OWN}/seen`, { method: "POST", body: { last } }),
     onSuccess: () => client.invalidateQueries({ queryKey: KEY }),
   });

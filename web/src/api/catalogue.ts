@@ -1,6 +1,7 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
-import { call } from "./call";
+import { useAct } from "./act";
+import { call, type Problem, query } from "./call";
 import type { Migrated, NewPlan, PlanPut, TermsWithUsers } from "./types";
 
 const PLANS = "/api/admin/plans";
@@ -21,11 +22,16 @@ export function usePlansWithUsers() {
 interface Put {
   name: string;
   plan: NewPlan;
+  /** As what the plan was previewed: if it is another one by now, nothing is changed. */
+  revision?: string;
 }
+
+/** Whether a change was refused because somebody else has made one since its preview. */
+export const isOvertaken = ({ status, slug }: Problem): boolean => status === 409 && slug === "contradiction";
 
 /** What putting a plan into the catalogue would change. */
 export function usePutPreview() {
-  return useMutation({
+  return useAct({
     mutationFn: ({ name, plan }: Put) =>
       call<PlanPut>(`${planAt(name)}?preview=true`, { method: "PUT", body: plan }),
   });
@@ -34,8 +40,9 @@ export function usePutPreview() {
 /** Put it there: added, or in place of the plan of that name. */
 export function usePutPlan() {
   const client = useQueryClient();
-  return useMutation({
-    mutationFn: ({ name, plan }: Put) => call<PlanPut>(planAt(name), { method: "PUT", body: plan }),
+  return useAct({
+    mutationFn: ({ name, plan, revision }: Put) =>
+      call<PlanPut>(planAt(name) + query({ revision }), { method: "PUT", body: plan }),
     onSuccess: () =>
       Promise.all([["admin"], ["plans"], ["plan"]].map((queryKey) => client.invalidateQueries({ queryKey }))),
   });
@@ -57,7 +64,7 @@ export function useMigration(name: string, to: string, isOver: boolean) {
 /** Move them, call by call until nobody is left; `onMoved` hears how many are moved so far. */
 export function useMigrate(name: string, to: string, onMoved: (users: number) => void) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: async () => {
       let moved = 0;
       for (;;) {

@@ -1,4 +1,5 @@
-import { infiniteQueryOptions, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useAct } from "./act";
 import { call, query } from "./call";
 import type { InvitationsFound, Invited, NewInvitation } from "./types";
 
@@ -30,7 +31,7 @@ export function useRevokeInvitation(id: string) {
 
 function useChange<Told, Answer>(change: (told: Told) => Promise<Answer>) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: change,
     onSuccess: () => client.invalidateQueries({ queryKey: KEY }),
   });

@@ -1,4 +1,5 @@
-import { infiniteQueryOptions, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useAct } from "./act";
 import { call, query } from "./call";
 import type { KeyMade, KeysPage, NewKey } from "./types";
 
@@ -39,7 +40,7 @@ export function useRevokeKey(whose: Whose, id: string) {
 
 function useChange<Told, Answer>(change: (told: Told) => Promise<Answer>) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: change,
     onSuccess: () => client.invalidateQueries({ queryKey: ["keys"] }),
   });

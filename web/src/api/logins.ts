@@ -1,4 +1,5 @@
-import { infiniteQueryOptions, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useAct } from "./act";
 import { call, query } from "./call";
 import type { LoginSession, LoginSessionsPage } from "./types";
 
@@ -35,5 +36,9 @@ export function useEndOtherLogins() {
 
 function useEnding<Told>(end: (told: Told) => Promise<unknown>) {
   const client = useQueryClient();
-  return useMutation({ mutationFn: end, onSuccess: () => client.invalidateQueries({ queryKey: KEY }) });
+  return useAct({
+    mutationFn: end,
+    isOfMany: true,
+    onSuccess: () => client.invalidateQueries({ queryKey: KEY }),
+  });
 }

@@ -1,5 +1,6 @@
-import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { accountQuery } from "./account";
+import { useAct } from "./act";
 import { call, Problem } from "./call";
 import type { CeremonyBegun, Passkey } from "./types";
 
@@ -75,7 +76,7 @@ function refused(error: unknown): never {
 
 function useChange<Told>(change: (told: Told) => Promise<unknown>) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: change,
     onSuccess: () => {
       void client.invalidateQueries({ queryKey: accountQuery.queryKey });

@@ -1,5 +1,6 @@
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
+import { useAct } from "./act";
 import { call, query } from "./call";
 import { keysOfUser, planAt } from "./plans";
 import type { Grant, NewGrant, NewOverride, Override, OwnPlan, PlanHistoryPage } from "./types";
@@ -69,7 +70,7 @@ export const useEndOverride = (userId: string, id: string) =>
 /** All that is shown of the user follows before it is over. */
 function useChange<Told>(userId: string, change: (told: Told) => Promise<unknown>) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: change,
     onSuccess: () =>
       Promise.all(keysOfUser(userId).map((queryKey) => client.invalidateQueries({ queryKey }))),

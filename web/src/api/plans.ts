@@ -1,6 +1,7 @@
-import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { segment } from "@/shared/segment";
 import { accountQuery } from "./account";
+import { useAct } from "./act";
 import { call, query } from "./call";
 import type { Offer, OwnPlan, PlanChanged, PlanWish, Purchase } from "./types";
 
@@ -47,7 +48,7 @@ export function useChangePlan(wish: PlanWish, userId?: string) {
   const client = useQueryClient();
   const concerned =
     userId === undefined ? [ownPlanQuery.queryKey, accountQuery.queryKey] : keysOfUser(userId);
-  return useMutation({
+  return useAct({
     mutationFn: () => call<PlanChanged>(planAt(userId), { method: "PUT", body: wish }),
     onSuccess: () => Promise.all(concerned.map((queryKey) => client.invalidateQueries({ queryKey }))),
   });
@@ -55,10 +56,10 @@ export function useChangePlan(wish: PlanWish, userId?: string) {
 
 /** Where a plan is paid for; it is had when the service has heard of it. */
 export const useCheckout = () =>
-  useMutation({ mutationFn: (purchase: Purchase) => addressFrom("/api/user/plan/checkout", purchase) });
+  useAct({ mutationFn: (purchase: Purchase) => addressFrom("/api/user/plan/checkout", purchase) });
 
 /** Where what one has bought is changed and cancelled, and where its invoices are. */
-export const usePortal = () => useMutation({ mutationFn: () => addressFrom("/api/user/plan/portal", {}) });
+export const usePortal = () => useAct({ mutationFn: () => addressFrom("/api/user/plan/portal", {}) });
 
 async function addressFrom(path: string, body: unknown): Promise<string> {
   return (await call<{ url: string }>(path, { method: "POST", body })).url;

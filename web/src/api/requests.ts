@@ -1,12 +1,7 @@
-import {
-  infiniteQueryOptions,
-  useInfiniteQuery,
-  useMutation,
-  useQuery,
-  useQueryClient,
-} from "@tanstack/react-query";
+import { infiniteQueryOptions, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { exactAnswer } from "@/shared/exact";
 import { segment } from "@/shared/segment";
+import { useAct } from "./act";
 import { call, fileAt, query } from "./call";
 import { checkDays } from "./days";
 import { foundBefore } from "./meanwhile";
@@ -77,7 +72,7 @@ export function useWholeRequest(id: string, userId?: string) {
 /** Say what one thinks of a request; null takes it back. */
 export function useRate(id: string) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: (userRating: number | null) =>
       call("/api/chat/track", { method: "PUT", body: { requestId: id, userRating } }),
     onSuccess: () => client.invalidateQueries({ queryKey: ["requests"] }),

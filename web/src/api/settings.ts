@@ -1,4 +1,5 @@
-import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useAct } from "./act";
 import { call } from "./call";
 import type { Settings, SettingsChange } from "./types";
 
@@ -21,7 +22,7 @@ export const useSettings = () => useQuery(settingsQuery);
 /** Change some of it. */
 export function useChangeSettings() {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: async (changes: SettingsChange) =>
       (await call<Answer>(PATH, { method: "PUT", body: changes })).settings,
     onSuccess: (settings) => {

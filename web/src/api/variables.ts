@@ -1,11 +1,13 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { exactAnswer } from "@/shared/exact";
+import { useAct } from "./act";
 import { call, fileAt, query } from "./call";
 import type { Variable, VariableShown, VariableType } from "./types";
 
 const PATH = "/api/user/variables";
 const KEY = ["variables"];
 const pathOf = (key: string) => `${PATH}/${encodeURIComponent(key)}`;
+const remove = (key: string) => call(pathOf(key), { method: "DELETE" });
 
 export interface NewVariable {
   key: string;
@@ -17,15 +19,21 @@ export interface NewVariable {
 const textOf = (value: unknown, type: VariableType): string =>
   type === "string" || type === "secret" ? String(value) : JSON.stringify(value);
 
+const variablesQuery = queryOptions({
+  queryKey: KEY,
+  queryFn: async ({ signal }) => {
+    const { variables } = await exactAnswer<{ variables: VariableShown[] }>(await fileAt(PATH, signal));
+    return variables.map(({ value, ...rest }): Variable => ({ ...rest, text: textOf(value, rest.type) }));
+  },
+});
+
 /** All by name; secrets are masked. */
-export function useVariables() {
-  return useQuery({
-    queryKey: KEY,
-    queryFn: async ({ signal }) => {
-      const { variables } = await exactAnswer<{ variables: VariableShown[] }>(await fileAt(PATH, signal));
-      return variables.map(({ value, ...rest }): Variable => ({ ...rest, text: textOf(value, rest.type) }));
-    },
-  });
+export const useVariables = () => useQuery(variablesQuery);
+
+/** All as of now, before one changes what others may have changed. */
+export function useVariablesNow() {
+  const client = useQueryClient();
+  return useAct({ mutationFn: () => client.fetchQuery({ ...variablesQuery, staleTime: 0 }) });
 }
 
 /** Create or update one. */
@@ -39,7 +47,14 @@ export function usePutVariables() {
 }
 
 export function useDeleteVariable() {
-  return useChange((key: string) => call(pathOf(key), { method: "DELETE" }));
+  return useChange(remove);
+}
+
+/** Delete several, one after the other. */
+export function useDeleteVariables() {
+  return useChange(async (keys: string[]) => {
+    for (const key of keys) await remove(key);
+  });
 }
 
 /** The secret itself. It is asked for on demand, and kept nowhere. */
@@ -53,5 +68,5 @@ export const asFile = (withSecrets: boolean): Promise<Blob> =>
 
 function useChange<Told>(change: (told: Told) => Promise<unknown>) {
   const client = useQueryClient();
-  return useMutation({ mutationFn: change, onSuccess: () => client.invalidateQueries({ queryKey: KEY }) });
+  return useAct({ mutationFn: change, onSuccess: () => client.invalidateQueries({ queryKey: KEY }) });
 }

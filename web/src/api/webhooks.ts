@@ -2,10 +2,10 @@ import {
   infiniteQueryOptions,
   queryOptions,
   useInfiniteQuery,
-  useMutation,
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import { useAct } from "./act";
 import { call, query } from "./call";
 import { foundBefore } from "./meanwhile";
 import type { DeliveriesPage, NewWebhook, Webhook, WebhookChange, WebhookMade, WebhookTested } from "./types";
@@ -61,7 +61,7 @@ export function useChangeWebhook(id: string) {
 /** Remove one. The list alone is asked again: of the one that is gone there is nothing to hear. */
 export function useRemoveWebhook(id: string) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: () => call(at(id), { method: "DELETE" }),
     onSuccess: () => client.invalidateQueries({ queryKey: KEY, exact: true }),
   });
@@ -74,19 +74,20 @@ export function useRotateWebhook(id: string) {
 
 /** The secret, which nothing here keeps. */
 export function useRevealWebhook(id: string) {
-  return useMutation({ mutationFn: async () => (await call<{ secret: string }>(`${at(id)}/secret`)).secret });
+  return useAct({ mutationFn: async () => (await call<{ secret: string }>(`${at(id)}/secret`)).secret });
 }
 
 /** Send a message now, and hear what came back. */
 export function useTestWebhook(id: string) {
-  return useMutation({
+  return useAct({
     mutationFn: () => call<WebhookTested>(`${at(id)}/test`, { method: "POST", body: {} }),
   });
 }
 
 export function useReplay(id: string) {
-  return useChange((delivery: string) =>
-    call(`${at(id)}/deliveries/${delivery}/replay`, { method: "POST", body: {} }),
+  return useChange(
+    (delivery: string) => call(`${at(id)}/deliveries/${delivery}/replay`, { method: "POST", body: {} }),
+    true,
   );
 }
 
@@ -99,10 +100,11 @@ export function useReplayFailed(id: string) {
 
 const at = (id: string) => `${PATH}/${id}`;
 
-function useChange<Told, Answer>(change: (told: Told) => Promise<Answer>) {
+function useChange<Told, Answer>(change: (told: Told) => Promise<Answer>, isOfMany = false) {
   const client = useQueryClient();
-  return useMutation({
+  return useAct({
     mutationFn: change,
+    isOfMany,
     onSuccess: () => client.invalidateQueries({ queryKey: KEY }),
   });
 }

@@ -1,8 +1,9 @@
-import { Button, TextInput } from "@mantine/core";
-import { useMutation } from "@tanstack/react-query";
+import { TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { askForCode, signInByCode } from "@/api/account";
+import { useAct } from "@/api/act";
 import { confirmation } from "@/api/confirmation";
+import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { hour } from "@/shared/format";
@@ -16,8 +17,8 @@ interface ByMailProps {
 
 /** Sign in anew by the code of a mail. */
 export function ByMail({ email, isMailed, onDone }: ByMailProps) {
-  const ask = useMutation({ mutationFn: () => askForCode(email) });
-  const enter = useMutation({ mutationFn: (code: string) => signInByCode(email, code), onSuccess: onDone });
+  const ask = useAct({ mutationFn: () => askForCode(email) });
+  const enter = useAct({ mutationFn: (code: string) => signInByCode(email, code), onSuccess: onDone });
   const [code, setCode] = useState("");
   const submit = (event: FormEvent) => {
     event.preventDefault();

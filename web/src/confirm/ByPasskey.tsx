@@ -1,14 +1,14 @@
-import { Button } from "@mantine/core";
-import { useMutation } from "@tanstack/react-query";
+import { useAct } from "@/api/act";
 import { confirmation } from "@/api/confirmation";
 import { signInByPasskey } from "@/api/passkeys";
+import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { IconPasskey } from "@/shared/icons";
 
 /** Sign in anew by a passkey. */
 export function ByPasskey({ onDone, onOther }: { onDone: () => void; onOther: () => void }) {
-  const use = useMutation({ mutationFn: signInByPasskey, onSuccess: onDone });
+  const use = useAct({ mutationFn: signInByPasskey, onSuccess: onDone });
   return (
     <>
       {use.error !== null && <ErrorState problem={use.error} />}

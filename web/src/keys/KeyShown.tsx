@@ -1,19 +1,20 @@
 import { Button } from "@mantine/core";
-import { useState } from "react";
+import { useEffect, useRef } from "react";
 import type { KeyMade } from "@/api/types";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { exactTime } from "@/shared/format";
 import { IconCheck, IconCopy, IconWarning } from "@/shared/icons";
+import { useCopying } from "@/shared/useCopying";
 import styles from "./keys.module.css";
 
 /** A key, this once. */
 export function KeyShown({ made, onClose }: { made: KeyMade; onClose: () => void }) {
-  const [isCopied, setIsCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(made.key);
-    setIsCopied(true);
-  };
+  const { canCopy, isDone, isDenied, copy } = useCopying(made.key);
+  const shown = useRef<HTMLOutputElement>(null);
+  useEffect(() => {
+    if (isDenied && shown.current !== null) getSelection()?.selectAllChildren(shown.current);
+  }, [isDenied]);
   return (
     <Dialog title={`Key “${made.name}”`} size="lg" isSticky onClose={onClose}>
       <div className={dialog.fields}>
@@ -21,9 +22,14 @@ export function KeyShown({ made, onClose }: { made: KeyMade; onClose: () => void
           <IconWarning />
           <span>Copy it now. It is shown this once, and nobody can read it afterwards.</span>
         </p>
-        <output className={styles.key} aria-label="The key">
+        <output ref={shown} className={styles.key} aria-label="The key">
           {made.key}
         </output>
+        {isDenied && (
+          <p role="alert">
+            The browser does not let this page copy. The key is selected: press Ctrl+C, or ⌘C on a Mac.
+          </p>
+        )}
         {made.replaces != null && (
           <p className={dialog.about}>
             The old key works until {exactTime(made.replaces.expiresAt)}. Put the new one in its place by
@@ -36,14 +42,14 @@ export function KeyShown({ made, onClose }: { made: KeyMade; onClose: () => void
         </p>
       </div>
       <div className={dialog.buttons}>
-        {navigator.clipboard && (
+        {canCopy && (
           <Button
             size="xs"
             data-autofocus
-            leftSection={isCopied ? <IconCheck size={14} /> : <IconCopy size={14} />}
-            onClick={() => void copy()}
+            leftSection={isDone ? <IconCheck size={14} /> : <IconCopy size={14} />}
+            onClick={copy}
           >
-            {isCopied ? "Copied" : "Copy key"}
+            {isDone ? "Copied" : "Copy key"}
           </Button>
         )}
         <Button size="xs" variant="default" onClick={onClose}>

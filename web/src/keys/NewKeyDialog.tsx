@@ -1,7 +1,8 @@
-import { Button, Checkbox, Select, Textarea, TextInput } from "@mantine/core";
+import { Checkbox, Select, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useCreateKey, type Whose } from "@/api/keys";
 import type { KeyMade, Scope } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
@@ -20,7 +21,7 @@ export function NewKeyDialog({ whose, onClose }: NewKeyDialogProps) {
   const [made, setMade] = useState<KeyMade | null>(null);
   if (made !== null) return <KeyShown made={made} onClose={onClose} />;
   return (
-    <Dialog title={whose === "own" ? "New API key" : "New service key"} size="lg" onClose={onClose}>
+    <Dialog title={whose === "own" ? "New API key" : "New service key"} size="lg" isForm onClose={onClose}>
       <NewKeyForm whose={whose} onMade={setMade} onClose={onClose} />
     </Dialog>
   );

@@ -1,6 +1,6 @@
-import { Button } from "@mantine/core";
-import { useMutation } from "@tanstack/react-query";
 import { everything } from "@/api/account";
+import { useAct } from "@/api/act";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { IconDownload } from "@/shared/icons";
 import { Panel } from "@/shared/Panel";
@@ -9,7 +9,7 @@ import styles from "./leaving.module.css";
 
 /** Everything about oneself, to take along. */
 export function TakeAlong() {
-  const take = useMutation({
+  const take = useAct({
     mutationFn: everything,
     onSuccess: (archive) => saved(archive, "tollkeeper-account.zip"),
   });

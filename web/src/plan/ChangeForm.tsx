@@ -1,7 +1,7 @@
-import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useChangePlan, usePlanPreview } from "@/api/plans";
 import type { PlanChange, PlanWish, Terms } from "@/api/types";
+import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { exactTime, price } from "@/shared/format";

@@ -1,6 +1,6 @@
-import { Button } from "@mantine/core";
 import { usePortal } from "@/api/plans";
 import type { OwnPlan } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import styles from "./plan.module.css";
 

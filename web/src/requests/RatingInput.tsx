@@ -12,11 +12,13 @@ export function RatingInput({ id, rating }: { id: string; rating: number | null 
   return (
     <section>
       <h3>Your rating</h3>
-      <fieldset className={styles.rating} aria-label="Your rating" disabled={rate.isPending}>
+      <fieldset className={styles.rating} aria-label="Your rating" aria-busy={rate.isPending}>
         {RATINGS.map((each) => (
           <button
             key={each}
             type="button"
+            // Switched off in earnest, the star would lose the focus of whoever pressed it.
+            aria-disabled={rate.isPending || undefined}
             aria-pressed={shown === each}
             aria-label={`${each} of 5`}
             data-lit={shown !== null && each <= shown}

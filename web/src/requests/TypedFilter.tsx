@@ -1,4 +1,4 @@
-import { TextInput } from "@mantine/core";
+import { TypedField } from "@/shared/TypedField";
 import type { Narrowed } from "./narrowed";
 import type { FilterProps } from "./RequestFilterBar";
 import styles from "./requests.module.css";
@@ -21,14 +21,8 @@ interface TypedFilterProps extends FilterProps {
 /** A field that counts once one leaves it or presses Enter. */
 export function TypedFilter(props: TypedFilterProps) {
   const { name, label, whole, type = "text", unit = PLAIN, before, behind, fault, search, narrow } = props;
-  const asked = search[name] ?? "";
-  const value = unit.shown(asked);
-  const done = (typed: string) => {
-    if (typed.trim() !== value) narrow({ [name]: unit.asked(typed.trim()) });
-  };
   return (
-    <TextInput
-      key={value}
+    <TypedField
       size="xs"
       type={type}
       label={label}
@@ -39,9 +33,8 @@ export function TypedFilter(props: TypedFilterProps) {
       rightSection={behind}
       leftSectionWidth={22}
       rightSectionWidth={22}
-      defaultValue={value}
-      onBlur={({ currentTarget }) => done(currentTarget.value)}
-      onKeyDown={({ key, currentTarget }) => key === "Enter" && done(currentTarget.value)}
+      value={unit.shown(search[name] ?? "")}
+      onDone={(typed) => narrow({ [name]: unit.asked(typed) })}
     />
   );
 }

@@ -1,8 +1,8 @@
-import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useEndLogin, useEndOtherLogins, useLogins } from "@/api/logins";
 import type { LoginSession } from "@/api/types";
 import { AskFirst } from "@/shared/AskFirst";
+import { Button } from "@/shared/Button";
 import { Tag } from "@/shared/badges";
 import { ErrorState } from "@/shared/ErrorState";
 import { exactTime } from "@/shared/format";

@@ -1,10 +1,11 @@
-import { Button, TextInput } from "@mantine/core";
+import { TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Problem } from "@/api/call";
 import { useLogins } from "@/api/logins";
 import { useAddPasskey, useRemovePasskey, useRenamePasskey } from "@/api/passkeys";
 import type { Passkey } from "@/api/types";
 import { AskFirst } from "@/shared/AskFirst";
+import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";

@@ -1,8 +1,9 @@
-import { SegmentedControl, Skeleton } from "@mantine/core";
+import { Button, SegmentedControl, Skeleton } from "@mantine/core";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { useSession } from "@/api/sessions";
 import type { ChatRequest } from "@/api/types";
+import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
@@ -34,7 +35,7 @@ export function SessionPage() {
         />
       </PageHeader>
       <Panel>
-        <Loaded query={session} skeleton={<Outline />}>
+        <Loaded query={session} skeleton={<Outline />} missing={<NoSession />}>
           {({ pages }) => (
             <ol className={styles.talk}>
               {pages
@@ -48,6 +49,21 @@ export function SessionPage() {
         <MoreRows {...session} />
       </Panel>
     </>
+  );
+}
+
+function NoSession() {
+  return (
+    <EmptyState
+      title="There is no such conversation"
+      action={
+        <Button component={Link} to="/sessions" variant="default" size="xs">
+          To all sessions
+        </Button>
+      }
+    >
+      The address may be mistyped, or what was said is no longer kept.
+    </EmptyState>
   );
 }
 

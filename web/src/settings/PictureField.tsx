@@ -1,7 +1,7 @@
-import { Button } from "@mantine/core";
 import { useRef, useState } from "react";
 import { useChangeAccount } from "@/api/account";
 import type { Account } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { Portrait } from "@/shared/Portrait";
 import { pictureFrom } from "./picture";
 import styles from "./settings.module.css";

@@ -1,7 +1,8 @@
-import { Button, TextInput } from "@mantine/core";
+import { TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useChangeAccount } from "@/api/account";
 import type { Account } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { exactTime } from "@/shared/format";
 import { Panel } from "@/shared/Panel";

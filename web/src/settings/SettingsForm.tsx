@@ -1,7 +1,8 @@
-import { Button, SegmentedControl, Select, useMantineColorScheme } from "@mantine/core";
+import { SegmentedControl, Select, useMantineColorScheme } from "@mantine/core";
 import { useState } from "react";
 import { useChangeSettings } from "@/api/settings";
 import type { Settings } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { faultOfPercents, percentsOf } from "@/shared/percents";
 import { PERIODS } from "@/shared/period";

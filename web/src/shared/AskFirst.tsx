@@ -1,5 +1,5 @@
-import { Button } from "@mantine/core";
 import type { ReactNode } from "react";
+import { Button } from "./Button";
 import { Dialog } from "./Dialog";
 import dialog from "./Dialog.module.css";
 import { ErrorState } from "./ErrorState";

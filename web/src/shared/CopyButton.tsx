@@ -1,23 +1,36 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
-import { useState } from "react";
+import { ActionIcon, Textarea, Tooltip } from "@mantine/core";
+import { Dialog } from "./Dialog";
+import dialog from "./Dialog.module.css";
 import { IconCheck, IconCopy } from "./icons";
+import { useCopying } from "./useCopying";
 
-const SHOWN_MS = 1_500;
-
-/** Puts a text on the clipboard, where the browser has one for pages. */
+/** Puts a text on the clipboard, where the browser has one for pages; where it denies it, one copies by hand. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
-  const [isDone, setIsDone] = useState(false);
-  if (!navigator.clipboard) return null;
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setIsDone(true);
-    setTimeout(() => setIsDone(false), SHOWN_MS);
-  };
+  const { canCopy, isDone, isDenied, copy, dismiss } = useCopying(text);
+  if (!canCopy) return null;
   return (
-    <Tooltip label={isDone ? "Copied" : label}>
-      <ActionIcon variant="subtle" color="gray" size="sm" aria-label={label} onClick={() => void copy()}>
-        {isDone ? <IconCheck size={14} /> : <IconCopy size={14} />}
-      </ActionIcon>
-    </Tooltip>
+    <>
+      <Tooltip label={isDone ? "Copied" : label}>
+        <ActionIcon variant="subtle" color="gray" size="sm" aria-label={label} onClick={copy}>
+          {isDone ? <IconCheck size={14} /> : <IconCopy size={14} />}
+        </ActionIcon>
+      </Tooltip>
+      {isDenied && (
+        <Dialog title="Copy it by hand" onClose={dismiss}>
+          <p className={dialog.about}>
+            The browser does not let this page copy. The text is selected: press Ctrl+C, or ⌘C on a Mac.
+          </p>
+          <Textarea
+            aria-label="The text to copy"
+            readOnly
+            data-autofocus
+            autosize
+            maxRows={12}
+            value={text}
+            onFocus={({ currentTarget }) => currentTarget.select()}
+          />
+        </Dialog>
+      )}
+    </>
   );
 }

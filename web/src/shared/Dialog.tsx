@@ -1,6 +1,9 @@
 import { Modal } from "@mantine/core";
-import { type ReactNode, useEffect } from "react";
+import type { ReactNode } from "react";
 import { useIsConfirming } from "@/api/confirmation";
+import { useIsCovered } from "./useIsCovered";
+import { useUnsaved } from "./useUnsaved";
+import { useWayBack } from "./useWayBack";
 
 interface DialogProps {
   title: string;
@@ -8,36 +11,41 @@ interface DialogProps {
   size?: "md" | "lg";
   /** What is shown is shown once: only what it offers itself closes it. */
   isSticky?: boolean;
+  /** What is typed in it is worth a question before it goes. */
+  isForm?: boolean;
   children: ReactNode;
 }
 
-/** Once it is over, whoever comes by keyboard goes on where they were. */
-function useWayBack() {
-  useEffect(() => {
-    const before = document.activeElement;
-    return () => {
-      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
-    };
-  }, []);
-}
-
 /** What is asked before something is done. While another asks who is there, this one waits behind it. */
-export function Dialog({ title, onClose, size = "md", isSticky = false, children }: DialogProps) {
+export function Dialog({
+  title,
+  onClose,
+  size = "md",
+  isSticky = false,
+  isForm = false,
+  children,
+}: DialogProps) {
   const isConfirming = useIsConfirming();
+  const { typing, leave, question } = useUnsaved(onClose);
+  const isCovered = useIsCovered();
+  const isBehind = isConfirming || isCovered;
   useWayBack();
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={title}
-      size={size}
-      closeOnEscape={!isConfirming && !isSticky}
-      closeOnClickOutside={!isConfirming && !isSticky}
-      trapFocus={!isConfirming}
-      withCloseButton={!isSticky}
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
-      {children}
-    </Modal>
+    <>
+      <Modal
+        opened
+        onClose={isForm ? leave : onClose}
+        title={title}
+        size={size}
+        closeOnEscape={!isBehind && !isSticky}
+        closeOnClickOutside={!isBehind && !isSticky}
+        trapFocus={!isConfirming}
+        withCloseButton={!isSticky}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        <div {...typing}>{children}</div>
+      </Modal>
+      {question}
+    </>
   );
 }

@@ -1,6 +1,7 @@
-import { Button, TextInput } from "@mantine/core";
+import { TextInput } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import type { Problem } from "@/api/call";
+import { Button } from "./Button";
 import { Dialog } from "./Dialog";
 import dialog from "./Dialog.module.css";
 import { ErrorState } from "./ErrorState";

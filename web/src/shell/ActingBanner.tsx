@@ -1,6 +1,6 @@
-import { Button } from "@mantine/core";
 import { useStopActing } from "@/api/account";
 import type { Account } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { IconWarning } from "@/shared/icons";
 import styles from "./Shell.module.css";
 

@@ -8,19 +8,22 @@ interface DeadEndProps {
   title: string;
   /** What is so, in a line; the children say more. */
   said: string;
+  /** Where one goes back to. */
+  to?: "/" | "/sessions" | "/admin/users" | "/admin/webhooks";
+  way?: string;
   children: ReactNode;
 }
 
 /** A page from which one only goes back. */
-export function DeadEnd({ title, said, children }: DeadEndProps) {
+export function DeadEnd({ title, said, to = "/", way = "To the overview", children }: DeadEndProps) {
   return (
     <>
       <PageHeader title={title} />
       <EmptyState
         title={said}
         action={
-          <Button component={Link} to="/" variant="default" size="xs">
-            To the overview
+          <Button component={Link} to={to} variant="default" size="xs">
+            {way}
           </Button>
         }
       >

@@ -1,6 +1,7 @@
-import { Button, Modal } from "@mantine/core";
+import { Modal } from "@mantine/core";
 import { useState } from "react";
 import { useDeleteVariable } from "@/api/variables";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { IconTrash } from "@/shared/icons";
 import { RowAction } from "@/shared/RowActions";

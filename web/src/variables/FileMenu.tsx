@@ -1,6 +1,6 @@
 import { Button, Menu } from "@mantine/core";
-import { useMutation } from "@tanstack/react-query";
 import { useRef } from "react";
+import { useAct } from "@/api/act";
 import type { Variable } from "@/api/types";
 import { asFile } from "@/api/variables";
 import { Dialog } from "@/shared/Dialog";
@@ -19,7 +19,7 @@ interface FileMenuProps {
 export function FileMenu({ variables, onEdit, onImport }: FileMenuProps) {
   const file = useRef<HTMLInputElement>(null);
   const secrets = variables.filter(({ type }) => type === "secret");
-  const take = useMutation({
+  const take = useAct({
     mutationFn: (withSecrets: boolean) => asFile(withSecrets),
     onSuccess: (file) => saved(file, "tollkeeper.env"),
   });

@@ -1,8 +1,12 @@
-import { Button, Select, Textarea, TextInput } from "@mantine/core";
+import { Select, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Variable, VariableType } from "@/api/types";
 import { usePutVariable } from "@/api/variables";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
+import { faultAt } from "@/shared/typed";
+import { isEscape, useUnsaved } from "@/shared/useUnsaved";
+import { faultOfName } from "./faults";
 import { Misread, readAs, TYPES } from "./values";
 import styles from "./variables.module.css";
 
@@ -21,76 +25,84 @@ export function VariableEditor({ variable, onDone }: VariableEditorProps) {
   const [text, setText] = useState(variable === undefined || isSecret ? "" : variable.text);
   const [description, setDescription] = useState(variable?.description ?? "");
   const [misread, setMisread] = useState<string | null>(null);
-  const faultOf = (field: string) => put.error?.faults.find((fault) => fault.field === field)?.message;
+  const [misnamed, setMisnamed] = useState<string>();
+  const { typing, leave, question } = useUnsaved(onDone);
   const save = () => {
     setMisread(null);
+    const name = key.trim();
+    const amiss = faultOfName(name);
+    setMisnamed(amiss);
+    if (amiss !== undefined) return;
     try {
       const value = readAs(text, type);
-      put.mutate({ key, type, value, description: description.trim() || null }, { onSuccess: onDone });
+      put.mutate({ key: name, type, value, description: description.trim() || null }, { onSuccess: onDone });
     } catch (error) {
       if (!(error instanceof Misread)) throw error;
       setMisread(error.message);
     }
   };
   return (
-    <form
-      className={styles.editor}
-      aria-label={variable === undefined ? "New variable" : `Edit ${variable.key}`}
-      onSubmit={(event) => {
-        event.preventDefault();
-        save();
-      }}
-      onKeyDown={({ key: pressed }) => pressed === "Escape" && onDone()}
-    >
-      <div className={styles.fields}>
+    <>
+      <form
+        className={styles.editor}
+        aria-label={variable === undefined ? "New variable" : `Edit ${variable.key}`}
+        onSubmit={(event) => {
+          event.preventDefault();
+          save();
+        }}
+        onKeyDown={(event) => isEscape(event) && leave()}
+        {...typing}
+      >
+        <div className={styles.fields}>
+          <TextInput
+            label="Name"
+            required
+            withAsterisk={false}
+            placeholder="API_BASE"
+            autoFocus={variable === undefined}
+            readOnly={variable !== undefined}
+            value={key}
+            error={misnamed ?? faultAt(put.error, "key")}
+            onChange={({ currentTarget }) => setKey(currentTarget.value)}
+          />
+          <Select
+            label="Type"
+            data={TYPES}
+            allowDeselect={false}
+            value={type}
+            onChange={(chosen) => setType((chosen ?? "string") as VariableType)}
+          />
+        </div>
+        <Textarea
+          label="Value"
+          autosize
+          minRows={1}
+          maxRows={10}
+          autoFocus={variable !== undefined}
+          placeholder={isSecret ? "Type the new secret" : undefined}
+          classNames={{ input: styles.mono ?? "" }}
+          value={text}
+          error={misread ?? faultAt(put.error, "value")}
+          onChange={({ currentTarget }) => setText(currentTarget.value)}
+        />
         <TextInput
-          label="Name"
-          required
-          withAsterisk={false}
-          maxLength={128}
-          placeholder="API_BASE"
-          autoFocus={variable === undefined}
-          readOnly={variable !== undefined}
-          value={key}
-          error={faultOf("key")}
-          onChange={({ currentTarget }) => setKey(currentTarget.value)}
+          label="Description"
+          maxLength={2000}
+          value={description}
+          error={faultAt(put.error, "description")}
+          onChange={({ currentTarget }) => setDescription(currentTarget.value)}
         />
-        <Select
-          label="Type"
-          data={TYPES}
-          allowDeselect={false}
-          value={type}
-          onChange={(chosen) => setType((chosen ?? "string") as VariableType)}
-        />
-      </div>
-      <Textarea
-        label="Value"
-        autosize
-        minRows={1}
-        maxRows={10}
-        autoFocus={variable !== undefined}
-        placeholder={isSecret ? "Type the new secret" : undefined}
-        classNames={{ input: styles.mono ?? "" }}
-        value={text}
-        error={misread ?? faultOf("value")}
-        onChange={({ currentTarget }) => setText(currentTarget.value)}
-      />
-      <TextInput
-        label="Description"
-        maxLength={2000}
-        value={description}
-        error={faultOf("description")}
-        onChange={({ currentTarget }) => setDescription(currentTarget.value)}
-      />
-      {put.error !== null && put.error.faults.length === 0 && <ErrorState problem={put.error} />}
-      <div className={styles.buttons}>
-        <Button type="submit" size="xs" loading={put.isPending} disabled={isSecret && text === ""}>
-          {variable === undefined ? "Create" : "Save"}
-        </Button>
-        <Button variant="default" size="xs" onClick={onDone}>
-          Cancel
-        </Button>
-      </div>
-    </form>
+        {put.error !== null && put.error.faults.length === 0 && <ErrorState problem={put.error} />}
+        <div className={styles.buttons}>
+          <Button type="submit" size="xs" loading={put.isPending} disabled={isSecret && text === ""}>
+            {variable === undefined ? "Create" : "Save"}
+          </Button>
+          <Button variant="default" size="xs" onClick={onDone}>
+            Cancel
+          </Button>
+        </div>
+      </form>
+      {question}
+    </>
   );
 }

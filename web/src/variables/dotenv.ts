@@ -50,6 +50,9 @@ export function fromDotenv(file: string): Entry[] {
   return entries;
 }
 
+export const LONGEST_NAME = 128;
+const MOST = 200;
+
 export interface Changes {
   put: NewVariable[];
   created: string[];
@@ -66,13 +69,39 @@ export function changesOf(file: string, known: Variable[], isAll: boolean): Chan
   for (const { key, text, line } of entries) {
     if (seen.has(key)) throw new Misread(`Line ${line}: ${key} stands there twice.`);
     seen.add(key);
+    if (key.length > LONGEST_NAME)
+      throw new Misread(
+        `Line ${line}: the name is too long, with ${key.length} characters of at most ${LONGEST_NAME}.`,
+      );
     const old = before.get(key);
     if (old !== undefined && old.text === text) continue;
     changes.put.push({ key, value: readValue(text, old, line) });
     (old === undefined ? changes.created : changes.changed).push(key);
   }
+  const all = known.length + changes.created.length;
+  if (changes.created.length > 0 && all > MOST)
+    throw new Misread(`That would be ${all} variables, and there can be ${MOST}.`);
   if (isAll) changes.deleted = known.map(({ key }) => key).filter((key) => !seen.has(key));
   return changes;
+}
+
+/** Which of some changes others have made something of, too, since the text was opened. */
+export function alsoChanged(
+  { changed, created, deleted }: Changes,
+  opened: Variable[],
+  now: Variable[],
+): string[] {
+  const before = new Map(opened.map((variable) => [variable.key, variable]));
+  const after = new Map(now.map((variable) => [variable.key, variable]));
+  const isSame = (key: string) => {
+    const [old, by] = [before.get(key), after.get(key)];
+    return old?.text === by?.text && old?.type === by?.type;
+  };
+  // What both take away is gone, as both wanted.
+  return [
+    ...[...created, ...changed].filter((key) => !isSame(key)),
+    ...deleted.filter((key) => after.has(key) && !isSame(key)),
+  ];
 }
 
 function readValue(text: string, old: Variable | undefined, line: number): unknown {

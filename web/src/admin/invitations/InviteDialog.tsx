@@ -1,8 +1,9 @@
-import { Button, Select, TextInput } from "@mantine/core";
+import { Select, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useInvite } from "@/api/invitations";
 import { usePlans } from "@/api/plans";
 import type { Invitation, Invited } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { CopyButton } from "@/shared/CopyButton";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
@@ -20,7 +21,7 @@ interface InviteDialogProps {
 export function InviteDialog({ again, onClose }: InviteDialogProps) {
   const [made, setMade] = useState<Invited | null>(null);
   return (
-    <Dialog title={made === null ? "Invite somebody" : "Invited"} onClose={onClose}>
+    <Dialog title={made === null ? "Invite somebody" : "Invited"} isForm={made === null} onClose={onClose}>
       {made === null ? (
         <InviteForm again={again} onMade={setMade} onClose={onClose} />
       ) : (

@@ -1,5 +1,5 @@
-import { Button } from "@mantine/core";
 import { useDeletePrice, useOwnPrices } from "@/api/admin";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { dateOf } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";

@@ -1,8 +1,10 @@
-import { Button, TextInput } from "@mantine/core";
+import { TextInput } from "@mantine/core";
 import { useState } from "react";
 import { usePutPrice } from "@/api/admin";
 import type { NewPrice } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
+import { dollarsIn, faultAt, howToWrite } from "@/shared/typed";
 import styles from "./models.module.css";
 import { KINDS } from "./prices";
 
@@ -12,11 +14,16 @@ type Typed = Partial<Record<keyof NewPrice, string>>;
 export function PriceForm({ model }: { model: string }) {
   const put = usePutPrice(model);
   const [typed, setTyped] = useState<Typed>({});
-  const faultOf = (field: string) => put.error?.faults.find((fault) => fault.field === field)?.message;
+  const [faults, setFaults] = useState<Typed>({});
+  const set = () => {
+    const read = readPrice(typed);
+    setFaults(read.faults);
+    if (Object.keys(read.faults).length === 0) put.mutate(read.price, { onSuccess: () => setTyped({}) });
+  };
   const field = (name: keyof NewPrice) => ({
     size: "xs" as const,
     value: typed[name] ?? "",
-    error: faultOf(name),
+    error: faults[name] ?? faultAt(put.error, name),
     onChange: ({ currentTarget: { value } }: { currentTarget: { value: string } }) =>
       setTyped((before) => ({ ...before, [name]: value })),
   });
@@ -27,7 +34,7 @@ export function PriceForm({ model }: { model: string }) {
         className={styles.form}
         onSubmit={(event) => {
           event.preventDefault();
-          put.mutate(asPrice(typed), { onSuccess: () => setTyped({}) });
+          set();
         }}
       >
         {KINDS.map(({ name, label, about }) => (
@@ -62,11 +69,22 @@ export function PriceForm({ model }: { model: string }) {
   );
 }
 
-function asPrice({ effectiveFrom, ...typed }: Typed): NewPrice {
-  const given = Object.fromEntries(
-    Object.entries(typed)
-      .map(([name, text]) => [name, text.trim()] as const)
-      .filter(([, text]) => text !== ""),
-  );
-  return { ...given, ...(effectiveFrom ? { effectiveFrom: `${effectiveFrom}T00:00:00Z` } : {}) } as NewPrice;
+interface Read {
+  price: NewPrice;
+  faults: Typed;
+}
+
+/** What is typed as the API has it: dollars with all of their digits; and what is no money. */
+function readPrice({ effectiveFrom = "", ...typed }: Typed): Read {
+  const price: Partial<NewPrice> =
+    effectiveFrom === "" ? {} : { effectiveFrom: `${effectiveFrom}T00:00:00Z` };
+  const faults: Typed = {};
+  for (const { name } of KINDS) {
+    const text = typed[name] ?? "";
+    const dollars = dollarsIn(text);
+    if (dollars === undefined) faults[name] = howToWrite(text);
+    else if (dollars?.startsWith("-")) faults[name] = "write 0 or more";
+    else if (dollars !== null) price[name] = dollars;
+  }
+  return { price: price as NewPrice, faults };
 }

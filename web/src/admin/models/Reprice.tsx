@@ -1,6 +1,6 @@
-import { Button } from "@mantine/core";
 import { useReprice } from "@/api/admin";
 import type { Repriced } from "@/api/types";
+import { Button } from "@/shared/Button";
 import difference from "@/shared/Difference.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { count, counted, money } from "@/shared/format";

@@ -4,7 +4,7 @@ import { usePlansWithUsers } from "@/api/catalogue";
 import type { TermsWithUsers } from "@/api/types";
 import { headOf } from "@/places";
 import { PlanComparison } from "@/plan/PlanComparison";
-import { count } from "@/shared/format";
+import { count, plural } from "@/shared/format";
 import { IconPlus } from "@/shared/icons";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
@@ -63,6 +63,7 @@ interface ActionsProps {
 }
 
 function Actions({ of: plan, act }: ActionsProps) {
+  const move = plan.outdatedUsers > 0 ? `Move ${count(plan.outdatedUsers)}` : "Move";
   return (
     <span className={styles.actions}>
       <Button
@@ -77,10 +78,10 @@ function Actions({ of: plan, act }: ActionsProps) {
         <Button
           size="compact-xs"
           variant="default"
-          aria-label={`Move users of ${plan.name}`}
+          aria-label={`${move} ${plan.outdatedUsers > 0 ? plural(plan.outdatedUsers, "user") : "users"} of ${plan.name}`}
           onClick={() => act({ what: "move", plan })}
         >
-          {plan.outdatedUsers > 0 ? `Move ${count(plan.outdatedUsers)}` : "Move"}
+          {move}
         </Button>
       )}
     </span>

@@ -1,7 +1,8 @@
-import { Button, Select } from "@mantine/core";
+import { Select } from "@mantine/core";
 import { useState } from "react";
 import { useMigrate, useMigration } from "@/api/catalogue";
 import type { TermsWithUsers } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";

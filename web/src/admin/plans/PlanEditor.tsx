@@ -1,17 +1,21 @@
-import { Button, Drawer } from "@mantine/core";
-import { useEffect, useRef, useState } from "react";
-import { usePutPlan, usePutPreview } from "@/api/catalogue";
-import type { PlanPut, TermsWithUsers } from "@/api/types";
+import { Drawer } from "@mantine/core";
+import { useState } from "react";
+import { useIsConfirming } from "@/api/confirmation";
+import type { TermsWithUsers } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
-import { count } from "@/shared/format";
 import { faultAt } from "@/shared/typed";
-import { Changes } from "./Changes";
-import { type Draft, draftOf, emptyDraft, planIn } from "./draft";
+import { useIsCovered } from "@/shared/useIsCovered";
+import { useUnsaved } from "@/shared/useUnsaved";
+import { type Draft, draftOf } from "./draft";
+import { PlanDifference } from "./PlanDifference";
 import { PlanFields } from "./PlanFields";
 import styles from "./plans.module.css";
+import { usePlanDraft } from "./usePlanDraft";
+import { labelOf } from "./words";
 
 interface PlanEditorProps {
-  /** What is changed; a new plan where there is none. */
+  /** What is changed, as it was when that was begun; a new plan where there is none. */
   plan: TermsWithUsers | undefined;
   /** The catalogue as it is. */
   plans: TermsWithUsers[];
@@ -20,51 +24,47 @@ interface PlanEditorProps {
 
 /** Adds a plan to the catalogue, or changes it: typed, then shown as what it would change, then saved. */
 export function PlanEditor({ plan, plans, onClose }: PlanEditorProps) {
+  const isConfirming = useIsConfirming();
+  const { typing, leave, question } = useUnsaved(onClose);
+  const isCovered = useIsCovered();
+  const isBehind = isConfirming || isCovered;
   return (
-    <Drawer
-      opened
-      onClose={onClose}
-      position="right"
-      size="min(600px, 100%)"
-      padding="lg"
-      title={plan === undefined ? "New plan" : `Change ${plan.name}`}
-      closeButtonProps={{ "aria-label": "Close the plan" }}
-    >
-      <Editor plan={plan} plans={plans} onClose={onClose} />
-    </Drawer>
+    <>
+      <Drawer
+        opened
+        onClose={leave}
+        position="right"
+        size="min(600px, 100%)"
+        padding="lg"
+        title={plan === undefined ? "New plan" : `Change ${plan.name}`}
+        closeOnEscape={!isBehind}
+        closeOnClickOutside={!isBehind}
+        trapFocus={!isConfirming}
+        closeButtonProps={{ "aria-label": "Close the plan" }}
+      >
+        <div {...typing}>
+          <Editor plan={plan} plans={plans} onClose={onClose} />
+        </div>
+      </Drawer>
+      {question}
+    </>
   );
 }
 
-function Editor({ plan, plans, onClose }: PlanEditorProps) {
-  const [draft, setDraft] = useState<Draft>(() =>
-    plan === undefined ? emptyDraft(highest(plans) + 1) : draftOf(plan),
-  );
-  const [faults, setFaults] = useState<Partial<Record<keyof Draft, string>>>({});
-  const preview = usePutPreview();
-  const name = draft.name.trim();
-  const look = () => {
-    const read = planIn(draft);
-    if (name === "") read.faults.name = "give it a name";
-    if (plan === undefined && plans.some((each) => each.name === name))
-      read.faults.name = "there is one of that name: change that";
-    setFaults(read.faults);
-    // What the service said was of something else.
-    preview.reset();
-    if (Object.keys(read.faults).length === 0) preview.mutate({ name, plan: read.plan });
-  };
-  // What is wrong may be far above the button.
-  const form = useRef<HTMLFormElement>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: when a fault is told, it is looked for
-  useEffect(() => {
-    form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
-  }, [faults, preview.error]);
-  if (preview.data !== undefined)
+function Editor({ plan: opened, plans, onClose }: PlanEditorProps) {
+  const [plan, setPlan] = useState(opened);
+  const { draft, setDraft, faults, preview, shown, look, back, form } = usePlanDraft(plan, plans);
+  const now = plans.find(({ name }) => name === plan?.name);
+  if (shown !== null)
     return (
-      <Difference
-        of={preview.data}
+      <PlanDifference
+        of={shown.put}
+        isAgain={shown.isAgain}
+        isLooking={preview.isPending}
         draft={draft}
-        users={plan?.users ?? 0}
-        onBack={preview.reset}
+        users={now?.users ?? 0}
+        onAgain={() => look(true)}
+        onBack={back}
         onClose={onClose}
       />
     );
@@ -78,6 +78,15 @@ function Editor({ plan, plans, onClose }: PlanEditorProps) {
         look();
       }}
     >
+      {plan !== undefined && now !== undefined && (
+        <Overtaken
+          fields={differing(plan, now)}
+          onTake={() => {
+            setPlan(now);
+            setDraft(draftOf(now));
+          }}
+        />
+      )}
       <PlanFields
         draft={draft}
         isNew={plan === undefined}
@@ -97,58 +106,24 @@ function Editor({ plan, plans, onClose }: PlanEditorProps) {
   );
 }
 
-const highest = (plans: TermsWithUsers[]): number => Math.max(-1, ...plans.map(({ rank }) => rank));
-
-interface DifferenceProps {
-  of: PlanPut;
-  draft: Draft;
-  users: number;
-  onBack: () => void;
-  onClose: () => void;
+/** In which fields a plan is another one by now. */
+function differing(before: TermsWithUsers, now: TermsWithUsers): string[] {
+  const [then, by] = [draftOf(before), draftOf(now)];
+  return (Object.keys(then) as (keyof Draft)[]).filter((name) => then[name] !== by[name]).map(labelOf);
 }
 
-/** What saving would change, and for whom; then saving it. */
-function Difference({ of: { name, kind, changes }, draft, users, onBack, onClose }: DifferenceProps) {
-  const put = usePutPlan();
-  const isNew = kind === "added";
-  const terms = changes.filter(({ isOfTerms }) => isOfTerms);
-  const others = changes.filter(({ isOfTerms }) => !isOfTerms);
-  const shown = { currency: draft.currency.trim(), isNew };
+/** Somebody else has changed the plan since it was opened here: what is typed stays, and goes on from the old terms. */
+function Overtaken({ fields, onTake }: { fields: string[]; onTake: () => void }) {
+  if (fields.length === 0) return null;
   return (
-    <div className={styles.editor}>
-      {kind === "same" && <p>Nothing would change: {name} is so already.</p>}
-      {isNew && <p>{name} is new. Nobody has it until somebody takes it or is given it.</p>}
-      {!isNew && terms.length > 0 && (
-        <p>
-          {users === 0
-            ? "Nobody has the plan: this holds for whoever takes it."
-            : `The terms get a new version, for whoever takes the plan from now on. ${keeping(users)} until you move them.`}
-        </p>
-      )}
-      <Changes title={isNew ? "Its terms" : "For new subscribers"} changes={terms} {...shown} />
-      <Changes
-        title={isNew ? "How it is offered, and its texts" : "At once, for everybody"}
-        changes={others}
-        {...shown}
-      />
-      {put.error !== null && <ErrorState problem={put.error} />}
-      <div className={styles.buttons}>
-        {kind !== "same" && (
-          <Button
-            size="xs"
-            loading={put.isPending}
-            onClick={() => put.mutate({ name, plan: planIn(draft).plan }, { onSuccess: onClose })}
-          >
-            {isNew ? "Add plan" : "Save changes"}
-          </Button>
-        )}
-        <Button variant="default" size="xs" onClick={onBack}>
-          Back
-        </Button>
-      </div>
+    <div className={styles.overtaken} role="alert">
+      <p>
+        Somebody has changed this plan since you opened it: {fields.join(", ")}. Below it is still as you
+        opened it, and saving it sets these back.
+      </p>
+      <Button size="xs" variant="default" onClick={onTake}>
+        Begin anew from how it is
+      </Button>
     </div>
   );
 }
-
-const keeping = (users: number): string =>
-  users === 1 ? "The one who has it keeps their terms" : `The ${count(users)} who have it keep their terms`;

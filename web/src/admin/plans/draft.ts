@@ -2,7 +2,7 @@ import type { LimitName } from "@/admin/limits";
 import { LIMITS, limitIn } from "@/admin/limits";
 import type { NewPlan, Terms, TermsWithUsers } from "@/api/types";
 import { faultOfPercents, percentsOf } from "@/shared/percents";
-import { centsIn, numberIn, unitsOf } from "@/shared/typed";
+import { centsIn, howToWrite, hundredthsIn, numberIn, unitsOf } from "@/shared/typed";
 
 type Numbers =
   | LimitName
@@ -24,8 +24,6 @@ type Texts =
 
 /** A plan as it is typed. */
 export type Draft = Record<Numbers | Texts, string> & Pick<Terms, Choices | "selfService">;
-
-const NO_NUMBER = "write it as a number";
 
 /** A new plan, as a file that leaves all out would have it. */
 export const emptyDraft = (rank: number): Draft => ({
@@ -98,10 +96,12 @@ export function planIn(draft: Draft): Read {
   const { period, refund, onUnavailable, billingCycle, textPolicy, selfService } = draft;
   const faults: Read["faults"] = {};
   const read = (name: Numbers, value: number | null) => {
-    if (Number.isNaN(value)) faults[name] = NO_NUMBER;
+    if (Number.isNaN(value)) faults[name] = howToWrite(draft[name]);
     return value;
   };
   const number = (name: Numbers) => read(name, numberIn(draft[name]));
+  const inUnits = draft.currency.trim().toLowerCase() === "usd" ? centsIn : hundredthsIn;
+  const price = (name: "pricePerMonth" | "pricePerYear") => read(name, inUnits(draft[name]));
   const entitlements = entitlementsIn(draft.entitlements);
   if (typeof entitlements === "string") faults.entitlements = entitlements;
   const amiss = faultOfPercents(draft.warnAt);
@@ -116,8 +116,8 @@ export function planIn(draft: Draft): Read {
     features: linesOf(draft.features),
     ...(typeof entitlements === "string" ? {} : { entitlements }),
     rolloverPercent: number("rolloverPercent") ?? 0,
-    pricePerMonth: read("pricePerMonth", centsIn(draft.pricePerMonth)) ?? 0,
-    pricePerYear: read("pricePerYear", centsIn(draft.pricePerYear)),
+    pricePerMonth: price("pricePerMonth") ?? 0,
+    pricePerYear: price("pricePerYear"),
     currency: draft.currency.trim(),
     trialDays: number("trialDays") ?? 0,
     retainTextDays: number("retainTextDays"),
@@ -136,17 +136,17 @@ const linesOf = (text: string): string[] =>
 
 /** Entitlements, or what is wrong with how they are written. */
 function entitlementsIn(text: string): NonNullable<NewPlan["entitlements"]> | string {
-  const found: NonNullable<NewPlan["entitlements"]> = {};
+  const found = new Map<string, NonNullable<NewPlan["entitlements"]>[string]>();
   for (const line of linesOf(text)) {
     const [name = "", ...rest] = line.split("=");
     const key = name.trim();
     if (rest.length === 0) return `write “${line}” as name = value`;
-    if (key in found) return `“${key}” is there twice`;
+    if (found.has(key)) return `“${key}” is there twice`;
     try {
-      found[key] = JSON.parse(rest.join("="));
+      found.set(key, JSON.parse(rest.join("=")));
     } catch {
       return `“${key}” is to be true, false, a number, or a list such as ["eu", "us"]`;
     }
   }
-  return found;
+  return Object.fromEntries(found);
 }

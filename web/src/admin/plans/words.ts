@@ -105,11 +105,10 @@ export function moreTerms(all: Terms[]): { label: string; of: (terms: Terms) => 
       ] as const
     ).map((field) => ({ label: labelOf(field), of: of(field) })),
     { label: "Version of its terms", of: ({ version }) => count(version) },
-    ...names.map((name) => ({ label: name, of: ({ entitlements }: Terms) => entitled(entitlements[name]) })),
+    ...names.map((name) => ({ label: name, of: ({ entitlements }: Terms) => entitled(entitlements, name) })),
   ];
 }
 
-function entitled(value: Terms["entitlements"][string] | undefined): string {
-  if (value === undefined) return "–";
-  return valueWords("", value, "usd");
+function entitled(entitlements: Terms["entitlements"], name: string): string {
+  return Object.hasOwn(entitlements, name) ? valueWords("", entitlements[name], "usd") : "–";
 }

@@ -1,23 +1,38 @@
-import { Button, Textarea } from "@mantine/core";
+import { Textarea } from "@mantine/core";
 import { useState } from "react";
-import { useChangeUser } from "@/api/admin";
+import { useChangeUser, useUserNow } from "@/api/admin";
 import type { DirectoryEntry } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { Panel } from "@/shared/Panel";
 import styles from "./users.module.css";
 
-/** What operators tell each other of a user. */
+/** What operators tell each other of a user. It follows what others write, until one has typed something oneself. */
 export function Note({ user }: { user: DirectoryEntry }) {
+  const now = useUserNow(user.id);
   const change = useChangeUser(user.id);
-  const [note, setNote] = useState(user.note ?? "");
-  const isSame = note.trim() === (user.note ?? "");
+  const kept = user.note ?? "";
+  /** What is typed, and what stood there when that was begun. */
+  const [typed, setTyped] = useState<{ note: string; before: string } | null>(null);
+  const isTouched = typed !== null && (typed.before === kept || typed.note.trim() !== typed.before);
+  const note = isTouched ? typed.note : kept;
+  const isNew = note.trim() !== kept;
+  const isOvertaken = isTouched && isNew && typed.before !== kept;
+  const save = async () => {
+    // What stands there by now may be newer than what is shown here.
+    const { note: found } = await now.mutateAsync();
+    if (typed === null || (found ?? "") !== typed.before) return;
+    await change.mutateAsync({ note: note.trim() || null });
+    setTyped(null);
+  };
+  const problem = now.error ?? change.error;
   return (
     <Panel title="Note" note="only operators see it">
       <form
         className={styles.note}
         onSubmit={(event) => {
           event.preventDefault();
-          change.mutate({ note: note.trim() || null });
+          void save().catch(() => undefined);
         }}
       >
         <Textarea
@@ -29,13 +44,52 @@ export function Note({ user }: { user: DirectoryEntry }) {
           maxLength={4000}
           placeholder="What the next operator should know"
           value={note}
-          onChange={({ currentTarget }) => setNote(currentTarget.value)}
+          onChange={({ currentTarget: { value } }) =>
+            setTyped({ note: value, before: isTouched ? typed.before : kept })
+          }
         />
-        <Button type="submit" size="xs" variant="default" disabled={isSame} loading={change.isPending}>
+        <Button
+          type="submit"
+          size="xs"
+          variant="default"
+          disabled={!isNew || isOvertaken}
+          loading={now.isPending || change.isPending}
+        >
           Save
         </Button>
       </form>
-      {change.error !== null && <ErrorState problem={change.error} />}
+      {isOvertaken && (
+        <Overtaken by={kept} onTake={() => setTyped(null)} onKeep={() => setTyped({ note, before: kept })} />
+      )}
+      {problem !== null && <ErrorState problem={problem} />}
     </Panel>
+  );
+}
+
+interface OvertakenProps {
+  by: string;
+  onTake: () => void;
+  onKeep: () => void;
+}
+
+/** Another operator has written something since one began to type. */
+function Overtaken({ by, onTake, onKeep }: OvertakenProps) {
+  return (
+    <div className={styles.overtaken} role="alert">
+      <p>
+        {by === ""
+          ? "Somebody has taken the note away while you typed."
+          : "Somebody has changed the note while you typed. Now it says:"}
+      </p>
+      {by !== "" && <blockquote>{by}</blockquote>}
+      <div>
+        <Button size="xs" variant="default" onClick={onTake}>
+          Take theirs
+        </Button>
+        <Button size="xs" variant="default" onClick={onKeep}>
+          Keep mine
+        </Button>
+      </div>
+    </div>
   );
 }

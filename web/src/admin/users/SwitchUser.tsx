@@ -1,7 +1,7 @@
-import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useChangeUser } from "@/api/admin";
 import type { DirectoryEntry } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";

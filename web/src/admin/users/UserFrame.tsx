@@ -8,6 +8,7 @@ import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Sections } from "@/shared/Sections";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { DeadEnd } from "@/shell/DeadEnd";
 import { ActAs } from "./ActAs";
 import { SwitchUser } from "./SwitchUser";
 import styles from "./users.module.css";
@@ -29,7 +30,7 @@ export function UserFrame({ tab, actions, children }: UserFrameProps) {
       <nav className={styles.up} aria-label="Breadcrumb">
         <Link to="/admin/users">Users</Link>
       </nav>
-      <Loaded query={user} skeleton={<Skeleton height={400} />}>
+      <Loaded query={user} skeleton={<Skeleton height={400} />} missing={<NoUser />}>
         {(found) => (
           // By whom it is about, lest one sees anything of somebody at whom one has looked before.
           <Fragment key={found.id}>
@@ -58,6 +59,14 @@ export function UserFrame({ tab, actions, children }: UserFrameProps) {
         )}
       </Loaded>
     </>
+  );
+}
+
+function NoUser() {
+  return (
+    <DeadEnd title="User" said="There is no such user" to="/admin/users" way="To all users">
+      The address may be mistyped, or their account was deleted.
+    </DeadEnd>
   );
 }
 

@@ -1,7 +1,8 @@
-import { Button, SegmentedControl } from "@mantine/core";
+import { SegmentedControl } from "@mantine/core";
 import { useState } from "react";
 import type { Webhook } from "@/api/types";
 import { useDeliveries, useReplay, useReplayFailed } from "@/api/webhooks";
+import { Button } from "@/shared/Button";
 import { EmptyState } from "@/shared/EmptyState";
 import { ErrorState } from "@/shared/ErrorState";
 import { Loaded } from "@/shared/Loaded";

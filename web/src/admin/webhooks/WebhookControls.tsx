@@ -1,4 +1,4 @@
-import { Button, Menu } from "@mantine/core";
+import { Menu } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Webhook, WebhookMade } from "@/api/types";
@@ -10,6 +10,7 @@ import {
   useTestWebhook,
 } from "@/api/webhooks";
 import { AskFirst } from "@/shared/AskFirst";
+import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { IconMore } from "@/shared/icons";
 import { SecretShown } from "./SecretShown";

@@ -1,7 +1,8 @@
-import { Button, Checkbox, Textarea, TextInput } from "@mantine/core";
+import { Checkbox, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Webhook, WebhookKind, WebhookMade } from "@/api/types";
 import { useAddWebhook, useChangeWebhook } from "@/api/webhooks";
+import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
@@ -34,6 +35,7 @@ export function WebhookForm({ of: webhook, onMade, onClose }: WebhookFormProps) 
     <Dialog
       title={webhook === undefined ? "Add an endpoint" : "Change the endpoint"}
       size="lg"
+      isForm
       onClose={onClose}
     >
       <form

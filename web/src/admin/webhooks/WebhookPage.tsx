@@ -4,6 +4,7 @@ import type { Webhook } from "@/api/types";
 import { useWebhook } from "@/api/webhooks";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
+import { DeadEnd } from "@/shell/DeadEnd";
 import { Deliveries } from "./Deliveries";
 import { WebhookControls } from "./WebhookControls";
 import { Health } from "./WebhooksTable";
@@ -19,7 +20,7 @@ export function WebhookPage() {
       <nav className={styles.up} aria-label="Breadcrumb">
         <Link to="/admin/webhooks">Webhooks</Link>
       </nav>
-      <Loaded query={webhook} skeleton={<Skeleton height={400} />}>
+      <Loaded query={webhook} skeleton={<Skeleton height={400} />} missing={<NoWebhook />}>
         {(found: Webhook) => (
           <>
             <PageHeader title={new URL(found.url).host} tab="Webhook" about={<About of={found} />}>
@@ -30,6 +31,14 @@ export function WebhookPage() {
         )}
       </Loaded>
     </>
+  );
+}
+
+function NoWebhook() {
+  return (
+    <DeadEnd title="Webhook" said="There is no such endpoint" to="/admin/webhooks" way="To all webhooks">
+      The address may be mistyped, or it was removed.
+    </DeadEnd>
   );
 }
 

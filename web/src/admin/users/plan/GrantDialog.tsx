@@ -1,16 +1,16 @@
-import { Button, SegmentedControl, Textarea, TextInput } from "@mantine/core";
+import { SegmentedControl, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useAddGrant } from "@/api/planOfUser";
 import type { Grant } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { centsIn, endOfDay, faultAt, numberIn } from "@/shared/typed";
+import { centsIn, endOfDay, faultAt, howToWrite, numberIn } from "@/shared/typed";
 import styles from "./plan.module.css";
 import { UNITS } from "./units";
 
 const NAMED = ["unit", "amount", "reason", "expiresAt", "priority"];
-const NO_NUMBER = "write it as a number";
 
 interface GrantDialogProps {
   userId: string;
@@ -30,7 +30,7 @@ export function GrantDialog({ userId, onClose }: GrantDialogProps) {
   const isWhole = units !== null && !Number.isNaN(units) && !Number.isNaN(order) && reason.trim() !== "";
   const isElsewhere = add.error !== null && !NAMED.some((name) => faultAt(add.error, name) !== undefined);
   return (
-    <Dialog title="Grant units beyond the plan" onClose={onClose}>
+    <Dialog title="Grant units beyond the plan" isForm onClose={onClose}>
       <form
         className={dialog.fields}
         onSubmit={(event) => {
@@ -53,7 +53,7 @@ export function GrantDialog({ userId, onClose }: GrantDialogProps) {
           data-autofocus
           leftSection={unit === "cost" ? "$" : undefined}
           value={amount}
-          error={Number.isNaN(units) ? NO_NUMBER : faultAt(add.error, "amount")}
+          error={Number.isNaN(units) ? howToWrite(amount) : faultAt(add.error, "amount")}
           onChange={({ currentTarget }) => setAmount(currentTarget.value)}
         />
         <Textarea
@@ -81,7 +81,7 @@ export function GrantDialog({ userId, onClose }: GrantDialogProps) {
             description="Lower ones are used first."
             inputMode="numeric"
             value={priority}
-            error={Number.isNaN(order) ? NO_NUMBER : faultAt(add.error, "priority")}
+            error={Number.isNaN(order) ? howToWrite(priority) : faultAt(add.error, "priority")}
             onChange={({ currentTarget }) => setPriority(currentTarget.value)}
           />
         </div>

@@ -1,19 +1,18 @@
-import { Button, Checkbox, Textarea, TextInput } from "@mantine/core";
+import { Checkbox, Textarea, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { isMoney, LIMITS, type LimitName, limitIn } from "@/admin/limits";
 import { useAddOverride } from "@/api/planOfUser";
 import type { NewOverride } from "@/api/types";
+import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import shared from "@/shared/shared.module.css";
-import { endOfDay, faultAt } from "@/shared/typed";
+import { endOfDay, faultAt, howToWrite } from "@/shared/typed";
 import styles from "./plan.module.css";
 
 /** What is typed of a limit; null is no limit. */
 type Typed = Partial<Record<LimitName, string | null>>;
-
-const NO_NUMBER = "write it as a number";
 
 interface OverrideDialogProps {
   userId: string;
@@ -32,7 +31,7 @@ export function OverrideDialog({ userId, onClose }: OverrideDialogProps) {
   const named = ["reason", "endsAt", ...LIMITS.map(({ name }) => `limits.${name}`)];
   const isElsewhere = add.error !== null && !named.some((name) => faultAt(add.error, name) !== undefined);
   return (
-    <Dialog title="Override limits of the plan" size="lg" onClose={onClose}>
+    <Dialog title="Override limits of the plan" size="lg" isForm onClose={onClose}>
       <form
         className={dialog.fields}
         onSubmit={(event) => {
@@ -48,7 +47,11 @@ export function OverrideDialog({ userId, onClose }: OverrideDialogProps) {
               name={name}
               label={label}
               value={typed[name]}
-              fault={Number.isNaN(limits[name]) ? NO_NUMBER : faultAt(add.error, `limits.${name}`)}
+              fault={
+                Number.isNaN(limits[name])
+                  ? howToWrite(typed[name] ?? "")
+                  : faultAt(add.error, `limits.${name}`)
+              }
               onType={(value) => setTyped((before) => ({ ...before, [name]: value }))}
             />
           ))}

@@ -1,0 +1,41 @@
+"""What is not there says so in a page of its own, and offers nothing that cannot help."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.web.visitors import Visitor
+
+_NOBODY = "01a223ee-dbaf-727a-8c4c-9e40209f82c9"
+
+
+@pytest.mark.parametrize(
+    ("place", "heading", "back", "to"),
+    [
+        ("/admin/users/nope", "User", "To all users", "/admin/users"),
+        (f"/admin/users/{_NOBODY}", "User", "To all users", "/admin/users"),
+        (f"/admin/users/{_NOBODY}/plan", "User", "To all users", "/admin/users"),
+        ("/admin/webhooks/nope", "Webhook", "To all webhooks", "/admin/webhooks"),
+        (f"/admin/webhooks/{_NOBODY}", "Webhook", "To all webhooks", "/admin/webhooks"),
+        ("/sessions/nope", "nope", "To all sessions", "/sessions"),
+    ],
+)
+async def test_what_is_not_there_says_so_and_leads_back(
+    operator: Visitor, place: str, heading: str, back: str, to: str
+) -> None:
+    await operator.open(place)
+    await expect(operator.page.get_by_role("heading", level=1)).to_have_text(heading)
+    await operator.page.get_by_role("heading", name="There is no such").wait_for()
+    await expect(operator.page.get_by_role("button", name="Try again")).to_have_count(0)
+    await operator.page.get_by_role("link", name=back).click()
+    await operator.page.wait_for_url(f"**{to}")
+
+
+async def test_a_request_that_is_not_there_leads_back_to_the_list(operator: Visitor) -> None:
+    await operator.open("/requests?open=nope")
+    drawer = operator.page.get_by_role("dialog", name="Request")
+    await drawer.get_by_role("heading", name="There is no such request").wait_for()
+    await expect(drawer.get_by_role("button", name="Try again")).to_have_count(0)
+    await drawer.get_by_role("button", name="To the list").click()
+    await drawer.wait_for(state="hidden")
