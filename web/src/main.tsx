@@ -9,6 +9,7 @@ import { readKnown } from "./early";
 import { router } from "./router";
 import "./shell/mantine.css";
 import "./shell/tokens.css";
+import "./shell/forced.css";
 import "./shell/frame.css";
 import { colorSchemes, theme, variables } from "./shell/theme";
 

@@ -5,7 +5,7 @@ import { askForCode, signInByCode } from "@/api/account";
 import { confirmation } from "@/api/confirmation";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { hour } from "@/shared/format";
+import { hour } from "@/shared/times";
 
 interface ByMailProps {
   email: string;

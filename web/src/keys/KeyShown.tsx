@@ -3,8 +3,8 @@ import { useState } from "react";
 import type { KeyMade } from "@/api/types";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
-import { exactTime } from "@/shared/format";
 import { IconCheck, IconCopy, IconWarning } from "@/shared/icons";
+import { exactTime } from "@/shared/times";
 import styles from "./keys.module.css";
 
 /** A key, this once. */
@@ -15,7 +15,16 @@ export function KeyShown({ made, onClose }: { made: KeyMade; onClose: () => void
     setIsCopied(true);
   };
   return (
-    <Dialog title={`Key “${made.name}”`} size="lg" isSticky onClose={onClose}>
+    <Dialog
+      title={
+        <>
+          Key “<bdi>{made.name}</bdi>”
+        </>
+      }
+      size="lg"
+      isSticky
+      onClose={onClose}
+    >
       <div className={dialog.fields}>
         <p className={dialog.warning}>
           <IconWarning />

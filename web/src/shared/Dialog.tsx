@@ -3,7 +3,7 @@ import { type ReactNode, useEffect } from "react";
 import { useIsConfirming } from "@/api/confirmation";
 
 interface DialogProps {
-  title: string;
+  title: ReactNode;
   onClose: () => void;
   size?: "md" | "lg";
   /** What is shown is shown once: only what it offers itself closes it. */

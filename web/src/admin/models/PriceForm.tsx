@@ -3,6 +3,7 @@ import { useState } from "react";
 import { usePutPrice } from "@/api/admin";
 import type { NewPrice } from "@/api/types";
 import { ErrorState } from "@/shared/ErrorState";
+import { beginOfDay } from "@/shared/times";
 import styles from "./models.module.css";
 import { KINDS } from "./prices";
 
@@ -68,5 +69,5 @@ function asPrice({ effectiveFrom, ...typed }: Typed): NewPrice {
       .map(([name, text]) => [name, text.trim()] as const)
       .filter(([, text]) => text !== ""),
   );
-  return { ...given, ...(effectiveFrom ? { effectiveFrom: `${effectiveFrom}T00:00:00Z` } : {}) } as NewPrice;
+  return { ...given, ...(effectiveFrom ? { effectiveFrom: beginOfDay(effectiveFrom) } : {}) } as NewPrice;
 }

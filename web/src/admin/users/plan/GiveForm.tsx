@@ -3,8 +3,8 @@ import { useState } from "react";
 import { useChangeUser } from "@/api/admin";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { exactTime } from "@/shared/format";
-import { endOfDay, faultAt } from "@/shared/typed";
+import { endOfDay, exactTime } from "@/shared/times";
+import { faultAt } from "@/shared/typed";
 
 interface GiveFormProps {
   userId: string;

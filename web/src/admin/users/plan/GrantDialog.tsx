@@ -5,7 +5,8 @@ import type { Grant } from "@/api/types";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { centsIn, endOfDay, faultAt, numberIn } from "@/shared/typed";
+import { endOfDay } from "@/shared/times";
+import { centsIn, faultAt, numberIn } from "@/shared/typed";
 import styles from "./plan.module.css";
 import { UNITS } from "./units";
 
