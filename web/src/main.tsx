@@ -9,8 +9,8 @@ import { readKnown } from "./early";
 import { router } from "./router";
 import "./shell/mantine.css";
 import "./shell/tokens.css";
-import "./shell/forced.css";
 import "./shell/frame.css";
+import "./shell/forced.css";
 import { colorSchemes, theme, variables } from "./shell/theme";
 
 // The policy lets in only styles that carry this answer's nonce; two libraries make some.

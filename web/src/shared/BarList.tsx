@@ -31,10 +31,7 @@ export function BarList({ bars, most = 7, othersThan = () => null }: BarListProp
   const [isWhole, setIsWhole] = useState(false);
   const shown = isWhole ? bars : bars.slice(0, most);
   const others = othersThan(shown);
-  const largest = Math.max(
-    ...[...bars, ...(others ? [others] : [])].map(({ value }) => value),
-    Number.MIN_VALUE,
-  );
+  const largest = Math.max(...bars.map(({ value }) => value), Number.MIN_VALUE);
   const hidden = bars.length - most;
   // Not all there are may be known by name.
   const more = othersThan(bars) === null ? `Show all ${bars.length}` : `Show ${hidden} more`;
@@ -72,10 +69,12 @@ interface LineProps {
 }
 
 function Line({ value, largest, told, isOthers = false, children }: LineProps) {
+  // All others may be more than any: theirs then fades out, rather than all that are named becoming slivers.
+  const share = Math.min(value / largest, 1);
   return (
-    <li data-others={isOthers || undefined}>
+    <li data-others={isOthers || undefined} data-beyond={value > largest || undefined}>
       <div className={styles.track}>
-        {value > 0 && <div className={styles.bar} style={{ width: `${(100 * value) / largest}%` }} />}
+        {value > 0 && <div className={styles.bar} style={{ width: `${100 * share}%` }} />}
         {children}
       </div>
       <span className={styles.value}>{told}</span>

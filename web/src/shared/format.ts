@@ -33,6 +33,7 @@ const inUnits = {
   h: unit("hour", 1),
   d: unit("day", 1),
 };
+const manyDays = unit("day", 0);
 
 export const NONE = "–";
 
@@ -114,7 +115,9 @@ export const duration = orNone((ms) => {
   if (ms < 1_000) return inUnits.ms.format(ms);
   if (ms < 60_000) return inUnits.s.format(ms / 1_000);
   if (ms < HOUR_MS) return inUnits.min.format(ms / 60_000);
-  return ms < DAYS_FROM_MS ? inUnits.h.format(ms / HOUR_MS) : inUnits.d.format(ms / (24 * HOUR_MS));
+  if (ms < DAYS_FROM_MS) return inUnits.h.format(ms / HOUR_MS);
+  const days = ms / (24 * HOUR_MS);
+  return (days < 100 ? inUnits.d : manyDays).format(days);
 });
 
 const sizes = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((each) => unit(each, 1, "short"));

@@ -1,6 +1,7 @@
 import { BarChart } from "@mantine/charts";
 import "@mantine/charts/styles.css";
 import { type BarShapeProps, Rectangle } from "recharts";
+import { Y_AXIS } from "./axis";
 import type { BarRow } from "./bars";
 import { ChartTip } from "./ChartTip";
 import "./charts.css";
@@ -29,7 +30,7 @@ export default function Bars({ rows, series, write, axis }: BarsProps) {
       barProps={{ isAnimationActive: false, shape: drawn }}
       barChartProps={{ margin: { top: 14 }, barCategoryGap: "22%", accessibilityLayer: false }}
       xAxisProps={{ interval: "equidistantPreserveStart", minTickGap: 28, tickMargin: 8 }}
-      yAxisProps={{ width: "auto", tickFormatter: axis, tickCount: 4, allowDecimals: false }}
+      yAxisProps={{ ...Y_AXIS, tickFormatter: axis, tickCount: 4, allowDecimals: false }}
       tooltipProps={{
         content: ({ payload }) => <ChartTip row={payload[0]?.payload} series={series} write={write} />,
       }}
@@ -42,10 +43,10 @@ const RING = 3;
 
 function drawn(bar: BarShapeProps) {
   const { isOver, isPartly } = bar.payload as BarRow;
-  const { x = 0, y = 0, width = 0 } = bar;
+  const { x = 0, y = 0, width = 0, fill = "var(--accent)" } = bar;
   return (
     <>
-      <Rectangle {...bar} fillOpacity={isOver ? 1 : 0.55} />
+      <Rectangle {...bar} fill={isOver ? fill : `color-mix(in srgb, ${fill} 55%, var(--card))`} />
       {isPartly && <circle className="partly" cx={x + width / 2} cy={y - RING - 3} r={RING} />}
     </>
   );

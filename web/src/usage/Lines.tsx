@@ -1,5 +1,6 @@
 import { LineChart } from "@mantine/charts";
 import "@mantine/charts/styles.css";
+import { Y_AXIS } from "./axis";
 import { ChartTip } from "./ChartTip";
 import "./charts.css";
 
@@ -28,7 +29,7 @@ export default function Lines({ rows, series, write }: LinesProps) {
       lineProps={{ isAnimationActive: false }}
       lineChartProps={{ margin: { top: 8 }, accessibilityLayer: false }}
       xAxisProps={{ interval: "equidistantPreserveStart", minTickGap: 28, tickMargin: 8 }}
-      yAxisProps={{ width: "auto", tickFormatter: write, tickCount: 4 }}
+      yAxisProps={{ ...Y_AXIS, tickFormatter: write, tickCount: 4 }}
       tooltipProps={{
         content: ({ payload }) => <ChartTip row={payload[0]?.payload} series={series} write={write} />,
       }}

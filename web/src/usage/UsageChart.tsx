@@ -52,7 +52,13 @@ export function UsageChart({ analytics, measure, onMeasure }: UsageChartProps) {
       rows={buckets}
       columns={columns}
     >
-      {isNothingKnown ? <NoCostKnown /> : <Bars rows={rows} series={series} write={write} axis={axis} />}
+      {isNothingKnown ? (
+        <div className={styles.middle}>
+          <NoCostKnown />
+        </div>
+      ) : (
+        <Bars rows={rows} series={series} write={write} axis={axis} />
+      )}
     </ChartFrame>
   );
 }

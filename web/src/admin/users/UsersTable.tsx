@@ -50,6 +50,7 @@ function columns(sorting: SortProps): Column<DirectoryEntry>[] {
     {
       ...sortedBy("tokensUsed", "Tokens", sorting),
       kind: "number",
+      isExtra: true,
       unit: ({ totalTokensUsed }) => plural(totalTokensUsed, "token"),
       title: ({ totalTokensUsed }) => count(totalTokensUsed),
       of: ({ totalTokensUsed }) => compact(totalTokensUsed),
