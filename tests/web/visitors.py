@@ -64,10 +64,10 @@ class Served:
         assert url.startswith(f"{self.url}/sign-in/")
         return url
 
-    async def user(self, plan: str) -> str:
+    async def user(self, plan: str, *, timezone: str | None = None) -> str:
         """Add a user as the operator does; gives the address."""
         email = f"visitor-{next(_numbers)}@example.com"
-        await users.add(email, plan=plan, common=self._common)
+        await users.add(email, plan=plan, timezone=timezone, common=self._common)
         return email
 
     async def operator(self) -> str:
@@ -244,14 +244,18 @@ async def visiting(
     scheme: Literal["light", "dark"] = "light",
     signed_in: StorageState | None = None,
     is_watched: bool = True,
+    locale: str = "en-US",
+    timezone_id: str = "UTC",
+    forced_colors: Literal["active", "none"] = "none",
 ) -> AsyncGenerator[Visitor]:
     """Open a browser that knows nobody, or what another one kept."""
     context = await chromium.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
-        locale="en-US",
-        timezone_id="UTC",
         storage_state=signed_in,
+        locale=locale,
+        timezone_id=timezone_id,
+        forced_colors=forced_colors,
     )
     context.set_default_timeout(20_000)
     try:

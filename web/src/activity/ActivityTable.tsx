@@ -1,8 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import type { AnyAct, Whose } from "@/api/activity";
-import { exactTime, NONE } from "@/shared/format";
+import { NONE } from "@/shared/format";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { exactTime } from "@/shared/times";
 import styles from "./activity.module.css";
 import { moreOf, wordsOf } from "./words";
 

@@ -1,6 +1,7 @@
 import type { AnyAct } from "@/api/activity";
 import { scopeWords } from "@/keys/scopes";
-import { counted, dateOf, duration } from "@/shared/format";
+import { counted, duration } from "@/shared/format";
+import { dateOf } from "@/shared/times";
 
 type Detail = Record<string, unknown>;
 

@@ -6,7 +6,7 @@ import { confirmation } from "@/api/confirmation";
 import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { hour } from "@/shared/format";
+import { hour } from "@/shared/times";
 
 interface ByMailProps {
   email: string;

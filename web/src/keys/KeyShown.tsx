@@ -3,8 +3,8 @@ import { useEffect, useRef } from "react";
 import type { KeyMade } from "@/api/types";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
-import { exactTime } from "@/shared/format";
 import { IconCheck, IconCopy, IconWarning } from "@/shared/icons";
+import { exactTime } from "@/shared/times";
 import { useCopying } from "@/shared/useCopying";
 import styles from "./keys.module.css";
 
@@ -16,7 +16,16 @@ export function KeyShown({ made, onClose }: { made: KeyMade; onClose: () => void
     if (isDenied && shown.current !== null) getSelection()?.selectAllChildren(shown.current);
   }, [isDenied]);
   return (
-    <Dialog title={`Key “${made.name}”`} size="lg" isSticky onClose={onClose}>
+    <Dialog
+      title={
+        <>
+          Key “<bdi>{made.name}</bdi>”
+        </>
+      }
+      size="lg"
+      isSticky
+      onClose={onClose}
+    >
       <div className={dialog.fields}>
         <p className={dialog.warning}>
           <IconWarning />

@@ -1,12 +1,13 @@
 import { useState } from "react";
 import type { Whose } from "@/api/keys";
 import type { ApiKey } from "@/api/types";
-import { exactTime, NONE } from "@/shared/format";
+import { NONE } from "@/shared/format";
 import { IconRotate, IconTrash } from "@/shared/icons";
 import { RowAction, RowActions } from "@/shared/RowActions";
 import badges from "@/shared/shared.module.css";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { exactTime } from "@/shared/times";
 import styles from "./keys.module.css";
 import { RevokeKeyDialog } from "./RevokeKeyDialog";
 import { RotateKeyDialog } from "./RotateKeyDialog";

@@ -13,7 +13,16 @@ interface RevokeKeyDialogProps {
 export function RevokeKeyDialog({ whose, of: { id, name, lastUsedAt }, onClose }: RevokeKeyDialogProps) {
   const revoke = useRevokeKey(whose, id);
   return (
-    <AskFirst title={`Revoke “${name}”?`} verb="Revoke" act={revoke} onClose={onClose}>
+    <AskFirst
+      title={
+        <>
+          Revoke “<bdi>{name}</bdi>”?
+        </>
+      }
+      verb="Revoke"
+      act={revoke}
+      onClose={onClose}
+    >
       <p>
         Whatever uses it is refused from its next request on. This cannot be undone.{" "}
         {lastUsedAt == null ? (

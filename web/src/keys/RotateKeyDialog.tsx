@@ -22,7 +22,14 @@ export function RotateKeyDialog({ whose, of: { id, name }, onClose }: OneKeyProp
   const [made, setMade] = useState<KeyMade | null>(null);
   if (made !== null) return <KeyShown made={made} onClose={onClose} />;
   return (
-    <Dialog title={`Rotate “${name}”?`} onClose={onClose}>
+    <Dialog
+      title={
+        <>
+          Rotate “<bdi>{name}</bdi>”?
+        </>
+      }
+      onClose={onClose}
+    >
       <p className={dialog.about}>
         A new key is made that may do the same and lasts as long. The old one works on until you have put the
         new one in its place.

@@ -1,5 +1,7 @@
 /** How long a key lasts, and what may use it: as one chooses it, beside how the API has it. */
 
+import { endOfDay } from "@/shared/times";
+
 const DAY_MS = 24 * 3_600_000;
 
 export const LIFETIMES = [
@@ -14,8 +16,7 @@ export const LIFETIMES = [
 export function endOf(lifetime: string, date: string): string | null {
   if (lifetime === "none") return null;
   if (lifetime !== "date") return new Date(Date.now() + Number(lifetime) * DAY_MS).toISOString();
-  // The whole of the day counts, where one is.
-  return new Date(new Date(`${date}T00:00`).getTime() + DAY_MS).toISOString();
+  return endOfDay(date);
 }
 
 /** Addresses as they are typed: one a line, or with commas between them. */

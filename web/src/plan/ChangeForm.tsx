@@ -4,7 +4,8 @@ import type { PlanChange, PlanWish, Terms } from "@/api/types";
 import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { exactTime, price } from "@/shared/format";
+import { price } from "@/shared/format";
+import { exactTime } from "@/shared/times";
 import { type Choice, Choices } from "./Choices";
 import type { Cycle } from "./terms";
 

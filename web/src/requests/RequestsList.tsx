@@ -1,12 +1,12 @@
 import { Button } from "@mantine/core";
 import type { useRequests } from "@/api/requests";
 import { EmptyState } from "@/shared/EmptyState";
-import { shortTime } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { isMisunderstood, Misunderstood } from "@/shared/Misunderstood";
 import { MoreRows } from "@/shared/MoreRows";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { shortTime } from "@/shared/times";
 import { LABELS, WANTED } from "./labels";
 import type { Narrowed } from "./narrowed";
 import { RequestsTable } from "./RequestsTable";

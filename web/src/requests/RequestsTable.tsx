@@ -5,6 +5,7 @@ import { brief, briefMoney, count, duration, money, NONE, plural } from "@/share
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { emptiness, isBlank } from "@/shared/visible";
 import styles from "./requests.module.css";
 
 interface RequestsTableProps {
@@ -32,7 +33,11 @@ const columns = (isHere: boolean): Column<ChatRequest>[] => [
     kind: "wide",
     of: ({ id, prompt }) => (
       <Link className={table.whole} {...(isHere ? beside(id) : { to: "/requests", search: { open: id } })}>
-        {prompt || <span data-soft>{prompt === "" ? "Empty" : "No text kept"}</span>}
+        {prompt && !isBlank(prompt) ? (
+          <bdi>{prompt.trim()}</bdi>
+        ) : (
+          <span data-soft>{prompt == null ? "No text kept" : emptiness(prompt)}</span>
+        )}
       </Link>
     ),
   },

@@ -2,6 +2,7 @@ import { SegmentedControl } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
 import { CopyButton } from "@/shared/CopyButton";
 import { count } from "@/shared/format";
+import { emptiness, isBlank } from "@/shared/visible";
 import styles from "./RequestDrawer.module.css";
 
 const Markdown = lazy(() => import("./Markdown"));
@@ -19,11 +20,11 @@ interface TextBlockProps {
 export function TextBlock({ title, text, none }: TextBlockProps) {
   const [form, setForm] = useState("text");
   const [isWhole, setIsWhole] = useState(false);
-  if (!text)
+  if (!text || isBlank(text))
     return (
       <section>
         <h3>{title}</h3>
-        <p className={styles.note}>{text === "" ? "Empty." : none}</p>
+        <p className={styles.note}>{text == null ? none : `${emptiness(text)}.`}</p>
       </section>
     );
   const shown = isWhole ? text : text.slice(0, LONG);

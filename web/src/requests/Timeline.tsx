@@ -1,6 +1,7 @@
 import type { WholeRequest } from "@/api/types";
-import { duration, exactTime } from "@/shared/format";
+import { duration } from "@/shared/format";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { exactTime } from "@/shared/times";
 import styles from "./RequestDrawer.module.css";
 
 /** What happened to it, and when. */

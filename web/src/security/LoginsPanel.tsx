@@ -5,7 +5,6 @@ import { AskFirst } from "@/shared/AskFirst";
 import { Button } from "@/shared/Button";
 import { Tag } from "@/shared/badges";
 import { ErrorState } from "@/shared/ErrorState";
-import { exactTime } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { Panel } from "@/shared/Panel";
@@ -13,6 +12,7 @@ import { RowActions } from "@/shared/RowActions";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { exactTime } from "@/shared/times";
 import styles from "./security.module.css";
 
 const WAYS: Record<LoginSession["signedInBy"], string> = {

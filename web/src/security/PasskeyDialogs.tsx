@@ -100,7 +100,16 @@ function NameForm({ start, verb, isPending, problem, onName, onClose }: NameForm
 export function RemovePasskey({ of: { id, name }, onClose }: OneProps) {
   const remove = useRemovePasskey(id);
   return (
-    <AskFirst title={`Remove “${name}”?`} verb="Remove" act={remove} onClose={onClose}>
+    <AskFirst
+      title={
+        <>
+          Remove “<bdi>{name}</bdi>”?
+        </>
+      }
+      verb="Remove"
+      act={remove}
+      onClose={onClose}
+    >
       <p>
         It signs in no more. Browsers that it has signed in stay signed in until you end them. Your device may
         go on to offer it until you delete it there, too.

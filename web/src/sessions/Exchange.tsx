@@ -1,7 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import type { ChatRequest } from "@/api/types";
 import { StatusBadge } from "@/shared/badges";
-import { compact, duration, exactTime, money, plural, shortTime } from "@/shared/format";
+import { compact, duration, money, plural } from "@/shared/format";
+import { exactTime, shortTime } from "@/shared/times";
+import { emptiness, isBlank } from "@/shared/visible";
 import styles from "./sessions.module.css";
 import { Words } from "./Words";
 
@@ -21,15 +23,19 @@ export function Exchange({ request, isFormatted }: ExchangeProps) {
         </time>
       </p>
       <div className={styles.prompt}>
-        {request.prompt ? (
+        {request.prompt && !isBlank(request.prompt) ? (
           <Words text={request.prompt} isFormatted={isFormatted} />
         ) : (
-          <i>{request.prompt === "" ? "Empty." : "No prompt is kept."}</i>
+          <i>{request.prompt == null ? "No prompt is kept." : `${emptiness(request.prompt)}.`}</i>
         )}
       </div>
       <div className={styles.answer}>
-        {request.errorMessage != null && <p className={styles.failed}>{request.errorMessage}</p>}
-        {request.response ? (
+        {request.errorMessage != null && (
+          <div className={styles.failed}>
+            <Words text={request.errorMessage} isFormatted={false} />
+          </div>
+        )}
+        {request.response && !isBlank(request.response) ? (
           <Words text={request.response} isFormatted={isFormatted} />
         ) : (
           <Silence request={request} />
@@ -42,12 +48,11 @@ export function Exchange({ request, isFormatted }: ExchangeProps) {
 
 function Silence({ request: { response, status } }: { request: ChatRequest }) {
   const none = status === "pending" ? "The response is on its way." : "No response is kept.";
-  return <i className={styles.silence}>{response === "" ? "Empty." : none}</i>;
+  return <i className={styles.silence}>{response == null ? none : `${emptiness(response)}.`}</i>;
 }
 
 function Figures({ request }: { request: ChatRequest }) {
   const figures = [
-    request.model,
     request.tokensUsed != null && `${compact(request.tokensUsed)} ${plural(request.tokensUsed, "token")}`,
     request.cost != null && money(request.cost),
     request.duration != null && duration(request.duration),
@@ -56,6 +61,7 @@ function Figures({ request }: { request: ChatRequest }) {
   return (
     <p className={styles.figures}>
       <StatusBadge status={request.status} errorCode={request.errorCode} />
+      {request.model && <bdi>{request.model}</bdi>}
       {figures.length > 0 && <span>{figures.join(" · ")}</span>}
       <Link to="/requests" search={{ sessionId: request.sessionId ?? "", open: request.id }}>
         Details<span className="visually-hidden"> of this request</span>

@@ -4,7 +4,7 @@ import { type Order, useSessions } from "@/api/sessions";
 import type { ChatSession } from "@/api/types";
 import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
-import { costOf, count, fromNow, isUnknown, plural, withoutPrice } from "@/shared/format";
+import { costOf, count, isUnknown, plural, withoutPrice } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
@@ -13,6 +13,7 @@ import { SkeletonRows } from "@/shared/SkeletonRows";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { fromNow } from "@/shared/times";
 import { sessionsShown } from "./shown";
 
 const ORDERS: { value: Order; label: string }[] = [

@@ -5,7 +5,7 @@ import dialog from "./Dialog.module.css";
 import { ErrorState } from "./ErrorState";
 
 interface AskFirstProps {
-  title: string;
+  title: ReactNode;
   /** What the button says that does it. */
   verb: string;
   act: {

@@ -1,4 +1,4 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
+import { ActionIcon, Skeleton, Tooltip } from "@mantine/core";
 import { type ReactNode, Suspense, useState } from "react";
 import styles from "./ChartFrame.module.css";
 import { IconChart, IconTable } from "./icons";
@@ -56,10 +56,20 @@ export function ChartFrame<Row>({
         <Table title={title} rows={rows} columns={columns} height={height} />
       ) : (
         <div className={styles.chart} style={{ height }}>
-          <Suspense fallback={null}>{children}</Suspense>
+          <Suspense fallback={<Awaited />}>{children}</Suspense>
         </div>
       )}
     </Panel>
+  );
+}
+
+/** In the place and size of what is on its way. */
+function Awaited() {
+  return (
+    <div className={styles.awaited} aria-busy="true">
+      <span className="visually-hidden">Loading …</span>
+      <Skeleton height="100%" />
+    </div>
   );
 }
 

@@ -6,7 +6,7 @@ import { useUnsaved } from "./useUnsaved";
 import { useWayBack } from "./useWayBack";
 
 interface DialogProps {
-  title: string;
+  title: ReactNode;
   onClose: () => void;
   size?: "md" | "lg";
   /** What is shown is shown once: only what it offers itself closes it. */

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect } from "react";
+import { apart } from "./visible";
 
 interface PageHeaderProps {
   title: string;
@@ -11,12 +12,14 @@ interface PageHeaderProps {
 /** What the page is, and what can be done on all of it. */
 export function PageHeader({ title, tab = title, about, children }: PageHeaderProps) {
   useEffect(() => {
-    document.title = `${tab} · tollkeeper`;
+    document.title = `${apart(tab)} · tollkeeper`;
   }, [tab]);
   return (
     <div className="frame-head">
       <div>
-        <h1>{title}</h1>
+        <h1>
+          <bdi>{title}</bdi>
+        </h1>
         {about !== undefined && <p>{about}</p>}
       </div>
       {children && <div className="frame-actions">{children}</div>}

@@ -1,5 +1,6 @@
 import type { Account } from "@/api/types";
 import styles from "./Portrait.module.css";
+import { firstSeen } from "./visible";
 
 interface PortraitProps {
   of: Pick<Account, "name" | "email" | "image">;
@@ -15,7 +16,7 @@ export function Portrait({ of: { name, email, image }, size = 28 }: PortraitProp
       style={{ width: size, height: size, fontSize: size * 0.46 }}
       aria-hidden="true"
     >
-      {[...(name ?? email)][0]?.toUpperCase()}
+      {(firstSeen(name ?? "") ?? firstSeen(email) ?? "?").toUpperCase()}
     </span>
   );
 }

@@ -86,7 +86,7 @@ const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: rea
             data-told={told !== undefined || undefined}
             title={told ?? (typeof content === "string" ? content : undefined)}
           >
-            {content}
+            {typeof content === "string" ? <bdi>{content}</bdi> : content}
           </td>
         );
       })}

@@ -1,7 +1,7 @@
-import { exactTime, fromNow } from "./format";
 import { useNow } from "./now";
+import { exactTime, fromNow } from "./times";
 
-/** An instant as one thinks of it; the exact one on hover. */
+/** An instant as one thinks of it; the exact one, and of which zone, on hover. */
 export function TimeAgo({ at }: { at: string }) {
   // The clock ticks seldom, and what has happened since is not ahead.
   const now = Math.max(useNow(), Math.min(Date.parse(at), Date.now()));

@@ -1,4 +1,5 @@
 import { count, percent } from "./format";
+import { NUMBERS } from "./language";
 
 /** In which words two amounts are compared: how many, how much, how long; rates by points, ratings by stars. */
 export type Kind = "many" | "much" | "long" | "points" | "stars";
@@ -17,7 +18,7 @@ const WORDS = {
   much: { up: "more", down: "less" },
   long: { up: "longer", down: "shorter" },
 };
-const tenths = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const tenths = new Intl.NumberFormat(NUMBERS, { maximumFractionDigits: 1 });
 
 type Known = number | null | undefined;
 

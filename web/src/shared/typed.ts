@@ -50,14 +50,6 @@ const fraction = (text: string): string => String(Number(text));
 /** Cents as one would type them in whole units. */
 export const unitsOf = (cents: number): string => String(Number(`${cents}e-2`));
 
-/** When a day is over, where one is; null where none is chosen. What is no date is left to the service to refuse. */
-export function endOfDay(date: string): string | null {
-  if (date === "") return null;
-  const next = new Date(`${date}T00:00`);
-  next.setDate(next.getDate() + 1);
-  return Number.isNaN(next.getTime()) ? date : next.toISOString();
-}
-
 /** What is said of a field, or of a part of it. */
 export const faultAt = (
   problem: { faults: { field: string; message: string }[] } | null,

@@ -1,15 +1,19 @@
 import { BarChart } from "@mantine/charts";
 import "@mantine/charts/styles.css";
+import { type BarShapeProps, Rectangle } from "recharts";
+import { Y_AXIS } from "./axis";
+import type { BarRow } from "./bars";
+import { ChartTip } from "./ChartTip";
 import "./charts.css";
 
 interface BarsProps {
-  rows: Record<string, string | number | null>[];
+  rows: BarRow[];
   series: { name: string; label: string; color: string }[];
-  write: (value: number) => string;
+  write: (value: number | null) => string;
   axis: (value: number) => string;
 }
 
-/** Bars over time, on top of each other where there are several kinds. */
+/** Bars over time, on top of each other where there are several kinds; one that may still grow is lighter. */
 export default function Bars({ rows, series, write, axis }: BarsProps) {
   return (
     <BarChart
@@ -18,17 +22,32 @@ export default function Bars({ rows, series, write, axis }: BarsProps) {
       dataKey="start"
       type="stacked"
       series={series}
-      valueFormatter={write}
       gridAxis="x"
       strokeDasharray="0"
       tickLine="none"
       withBarValueLabel={false}
       maxBarWidth={40}
-      barProps={{ isAnimationActive: false }}
-      barChartProps={{ margin: { top: 8 }, barCategoryGap: "22%", accessibilityLayer: false }}
+      barProps={{ isAnimationActive: false, shape: drawn }}
+      barChartProps={{ margin: { top: 14 }, barCategoryGap: "22%", accessibilityLayer: false }}
       xAxisProps={{ interval: "equidistantPreserveStart", minTickGap: 28, tickMargin: 8 }}
-      yAxisProps={{ width: 52, tickFormatter: axis, tickCount: 4, allowDecimals: false }}
+      yAxisProps={{ ...Y_AXIS, tickFormatter: axis, tickCount: 4, allowDecimals: false }}
+      tooltipProps={{
+        content: ({ payload }) => <ChartTip row={payload[0]?.payload} series={series} write={write} />,
+      }}
       tooltipAnimationDuration={0}
     />
+  );
+}
+
+const RING = 3;
+
+function drawn(bar: BarShapeProps) {
+  const { isOver, isPartly } = bar.payload as BarRow;
+  const { x = 0, y = 0, width = 0, fill = "var(--accent)" } = bar;
+  return (
+    <>
+      <Rectangle {...bar} fill={isOver ? fill : `color-mix(in srgb, ${fill} 55%, var(--card))`} />
+      {isPartly && <circle className="partly" cx={x + width / 2} cy={y - RING - 3} r={RING} />}
+    </>
   );
 }

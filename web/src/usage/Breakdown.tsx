@@ -1,12 +1,14 @@
 import { Skeleton } from "@mantine/core";
 import type { useAnalytics } from "@/api/analytics";
-import type { Dimension, Group } from "@/api/types";
-import { BarList } from "@/shared/BarList";
+import type { Analytics, Dimension } from "@/api/types";
+import { type Bar, BarList } from "@/shared/BarList";
 import { EmptyState } from "@/shared/EmptyState";
-import { NONE } from "@/shared/format";
+import { count, NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { Panel } from "@/shared/Panel";
 import { amountOf, MEASURES, type Measure, nameOf } from "./measure";
+import { NoCostKnown } from "./NoCostKnown";
+import { restOf } from "./others";
 
 interface BreakdownProps {
   title: string;
@@ -25,8 +27,8 @@ export function Breakdown({ title, query, measure, dimension, isLinked = false }
   return (
     <Panel title={title} note={MEASURES[measure].label.toLowerCase()}>
       <Loaded query={query} skeleton={<Skeleton height={OUTLINE} />}>
-        {({ groups }) => (
-          <Parts groups={groups} measure={measure} dimension={dimension} isLinked={isLinked} />
+        {(analytics) => (
+          <Parts analytics={analytics} measure={measure} dimension={dimension} isLinked={isLinked} />
         )}
       </Loaded>
     </Panel>
@@ -34,13 +36,14 @@ export function Breakdown({ title, query, measure, dimension, isLinked = false }
 }
 
 interface PartsProps {
-  groups: Group[];
+  analytics: Pick<Analytics, "groups" | "groupsLeftOut" | "totals">;
   measure: Measure;
   dimension: BreakdownProps["dimension"];
   isLinked: boolean;
 }
 
-function Parts({ groups, measure, dimension, isLinked }: PartsProps) {
+function Parts({ analytics, measure, dimension, isLinked }: PartsProps) {
+  const { groups, groupsLeftOut, totals: all } = analytics;
   const { told } = MEASURES[measure];
   const bars = groups
     .filter(({ totals }) => totals.requests > 0)
@@ -54,7 +57,25 @@ function Parts({ groups, measure, dimension, isLinked }: PartsProps) {
     .toSorted((a, b) => b.value - a.value);
   if (bars.length === 0)
     return <EmptyState title="No requests in this time">A longer period looks further back.</EmptyState>;
-  if (bars.every((bar) => bar.told === NONE))
-    return <EmptyState title="No cost is known">The models that were used have no price yet.</EmptyState>;
-  return <BarList bars={bars} />;
+  if (bars.every((bar) => bar.told === NONE)) return <NoCostKnown />;
+  const othersThan = (shown: readonly Bar[]) => {
+    const many = bars.length - shown.length + groupsLeftOut;
+    if (many === 0) return null;
+    const named = new Set(shown.map(({ key }) => key));
+    const rest = restOf(
+      all,
+      groups.filter(({ key }) => named.has(key)),
+    );
+    return {
+      label: `${count(many)} ${many === 1 ? "other" : "others"}`,
+      value: amountOf(rest, measure),
+      told: told(rest),
+      ...(groupsLeftOut > 0 && { about: leftOut(groupsLeftOut, measure) }),
+    };
+  };
+  return <BarList bars={bars} othersThan={othersThan} />;
 }
+
+// The service names those with the most requests; it has no order by anything else.
+const leftOut = (many: number, measure: Measure): string =>
+  `${count(many)} of them are not named here: they have the fewest requests${measure === "requests" ? "" : `, whatever their ${MEASURES[measure].label.toLowerCase()}`}`;

@@ -2,8 +2,9 @@ import { lazy, useMemo } from "react";
 import type { Analytics, Bucket } from "@/api/types";
 import { ChartFrame } from "@/shared/ChartFrame";
 import { EmptyState } from "@/shared/EmptyState";
-import { day, duration, hour, shortTime, wholeDay } from "@/shared/format";
+import { duration } from "@/shared/format";
 import { Panel } from "@/shared/Panel";
+import { day, hour, shortTime, wholeDay } from "@/shared/times";
 import styles from "./usage.module.css";
 
 const Lines = lazy(() => import("./Lines"));

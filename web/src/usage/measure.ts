@@ -1,5 +1,6 @@
-import type { Bucket, Dimension, Measures } from "@/api/types";
+import type { Dimension } from "@/api/types";
 import { compact, compactMoney, costOf, count, money } from "@/shared/format";
+import type { Part } from "./others";
 
 export type Measure = "requests" | "tokensUsed" | "cost";
 
@@ -8,10 +9,10 @@ export const MEASURES: Record<
   Measure,
   {
     label: string;
-    write: (value: number) => string;
+    write: (value: number | null) => string;
     axis: (value: number) => string;
     /** What of it there was. */
-    told: (measures: Measures | Bucket) => string;
+    told: (measures: Part) => string;
   }
 > = {
   requests: { label: "Requests", write: count, axis: compact, told: ({ requests }) => count(requests) },
@@ -25,7 +26,7 @@ export const MEASURES: Record<
 };
 
 /** One measure of a period; what is not known counts as nothing. */
-export const amountOf = (measures: Measures | Bucket, measure: Measure): number => measures[measure] ?? 0;
+export const amountOf = (measures: Part, measure: Measure): number => measures[measure] ?? 0;
 
 export const NO_CATEGORY = "No category";
 

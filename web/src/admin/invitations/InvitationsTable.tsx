@@ -1,12 +1,13 @@
 import type { Invitation } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { CopyButton } from "@/shared/CopyButton";
-import { exactTime, NONE } from "@/shared/format";
+import { NONE } from "@/shared/format";
 import { IconRotate, IconTrash } from "@/shared/icons";
 import { RowAction, RowActions } from "@/shared/RowActions";
 import badges from "@/shared/shared.module.css";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { exactTime } from "@/shared/times";
 import type { Doing } from "./InvitationsPage";
 
 interface InvitationsTableProps {

@@ -8,7 +8,7 @@ import { CopyButton } from "@/shared/CopyButton";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { exactTime } from "@/shared/format";
+import { exactTime } from "@/shared/times";
 import styles from "./invitations.module.css";
 
 interface InviteDialogProps {

@@ -1,20 +1,11 @@
 import { Link } from "@tanstack/react-router";
 import type { SeenModel } from "@/api/types";
 import { Tag } from "@/shared/badges";
-import {
-  compact,
-  costOf,
-  count,
-  hourFromNow,
-  isUnknown,
-  NONE,
-  plural,
-  wholeHour,
-  withoutPrice,
-} from "@/shared/format";
+import { compact, costOf, count, isUnknown, NONE, plural, withoutPrice } from "@/shared/format";
 import { useNow } from "@/shared/now";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
+import { hourFromNow, wholeHour } from "@/shared/times";
 import { nameOf } from "@/usage/measure";
 import styles from "./models.module.css";
 import { priceText, SOURCES } from "./prices";

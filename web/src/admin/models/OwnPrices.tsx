@@ -1,9 +1,9 @@
 import { useDeletePrice, useOwnPrices } from "@/api/admin";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
-import { dateOf } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { dateOf } from "@/shared/times";
 import styles from "./models.module.css";
 import { priceText } from "./prices";
 

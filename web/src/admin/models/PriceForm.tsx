@@ -4,6 +4,7 @@ import { usePutPrice } from "@/api/admin";
 import type { NewPrice } from "@/api/types";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
+import { beginOfDay } from "@/shared/times";
 import { dollarsIn, faultAt, howToWrite } from "@/shared/typed";
 import styles from "./models.module.css";
 import { KINDS } from "./prices";
@@ -76,8 +77,7 @@ interface Read {
 
 /** What is typed as the API has it: dollars with all of their digits; and what is no money. */
 function readPrice({ effectiveFrom = "", ...typed }: Typed): Read {
-  const price: Partial<NewPrice> =
-    effectiveFrom === "" ? {} : { effectiveFrom: `${effectiveFrom}T00:00:00Z` };
+  const price: Partial<NewPrice> = effectiveFrom === "" ? {} : { effectiveFrom: beginOfDay(effectiveFrom) };
   const faults: Typed = {};
   for (const { name } of KINDS) {
     const text = typed[name] ?? "";

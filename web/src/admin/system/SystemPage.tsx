@@ -2,13 +2,14 @@ import { useSystem } from "@/api/admin";
 import type { System } from "@/api/types";
 import { headOf } from "@/places";
 import { OkBadge } from "@/shared/badges";
-import { bytes, count, counted, dateOf, NONE } from "@/shared/format";
+import { bytes, count, counted, duration, NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { Stat, Stats } from "@/shared/Stat";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { dateInUtc, dateOf } from "@/shared/times";
 import { Rows } from "./Rows";
 import styles from "./system.module.css";
 
@@ -81,8 +82,7 @@ function Verification({ last }: { last: System["lastVerify"] }) {
               : `${counted(last.differences, "number")} ${last.differences === 1 ? "disagrees" : "disagree"}`}
           </OkBadge>{" "}
           <span className={styles.soft}>
-            <TimeAgo at={last.at} />, in{" "}
-            {last.seconds.toLocaleString(undefined, { maximumFractionDigits: 1 })} s
+            <TimeAgo at={last.at} />, in {duration(1_000 * last.seconds)}
           </span>
         </p>
       )}
@@ -129,11 +129,16 @@ function Lists({ system: { nodes, tables, partitions } }: { system: System }) {
           { label: "Name", of: (partition) => <code>{partition.name}</code> },
           {
             label: "From",
-            of: ({ from }) => (from === null ? NONE : dateOf(from)),
+            of: ({ from }) => (from === null ? NONE : dateInUtc(from)),
             kind: "number",
             isExtra: true,
           },
-          { label: "To", of: ({ to }) => (to === null ? NONE : dateOf(to)), kind: "number", isExtra: true },
+          {
+            label: "To",
+            of: ({ to }) => (to === null ? NONE : dateInUtc(to)),
+            kind: "number",
+            isExtra: true,
+          },
           { label: "Rows", of: ({ rows }) => count(rows), kind: "number" },
           { label: "Size", of: ({ sizeBytes }) => bytes(sizeBytes), kind: "number" },
         ]}

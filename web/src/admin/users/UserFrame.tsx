@@ -92,7 +92,11 @@ function UsersLink({ to, id, label }: UsersLinkProps) {
 function About({ user }: { user: DirectoryEntry }) {
   return (
     <>
-      {user.name != null && `${user.email ?? user.id} · `}
+      {user.name != null && (
+        <>
+          <bdi>{user.email ?? user.id}</bdi> ·{" "}
+        </>
+      )}
       added <TimeAgo at={user.createdAt} /> · {user.timeZone}
       {user.role === "admin" && (
         <>

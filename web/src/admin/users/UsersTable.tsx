@@ -2,21 +2,12 @@ import { Link } from "@tanstack/react-router";
 import type { UsersAsked } from "@/api/admin";
 import type { DirectoryEntry } from "@/api/types";
 import { Tag } from "@/shared/badges";
-import {
-  compact,
-  costOf,
-  count,
-  dateOf,
-  exactTime,
-  isUnknown,
-  NONE,
-  plural,
-  withoutPrice,
-} from "@/shared/format";
+import { briefMoney, compact, costOf, count, isUnknown, NONE, plural, withoutPrice } from "@/shared/format";
 import { IconDown, IconUp } from "@/shared/icons";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { dateOf, exactTime } from "@/shared/times";
 import styles from "./users.module.css";
 
 interface SortProps {
@@ -59,6 +50,7 @@ function columns(sorting: SortProps): Column<DirectoryEntry>[] {
     {
       ...sortedBy("tokensUsed", "Tokens", sorting),
       kind: "number",
+      isExtra: true,
       unit: ({ totalTokensUsed }) => plural(totalTokensUsed, "token"),
       title: ({ totalTokensUsed }) => count(totalTokensUsed),
       of: ({ totalTokensUsed }) => compact(totalTokensUsed),
@@ -67,8 +59,9 @@ function columns(sorting: SortProps): Column<DirectoryEntry>[] {
       ...sortedBy("cost", "Cost", sorting),
       kind: "number",
       isNone: ({ totalCost, unpricedRequests }) => isUnknown(totalCost, unpricedRequests),
-      title: ({ unpricedRequests }) => withoutPrice(unpricedRequests),
-      of: ({ totalCost, unpricedRequests }) => costOf(totalCost, unpricedRequests),
+      title: ({ totalCost, unpricedRequests }) =>
+        [costOf(totalCost, unpricedRequests), withoutPrice(unpricedRequests)].filter(Boolean).join(", "),
+      of: ({ totalCost, unpricedRequests }) => costOf(totalCost, unpricedRequests, briefMoney),
     },
     {
       ...sortedBy("lastActiveAt", "Last active", sorting),
@@ -106,8 +99,8 @@ function sortedBy(by: string, label: string, { search, ask }: SortProps) {
 function Name({ of: { id, email, name } }: { of: DirectoryEntry }) {
   return (
     <Link className={table.whole} to="/admin/users/$user" params={{ user: id }}>
-      {email ?? id}
-      {name != null && <span className={styles.soft}> {name}</span>}
+      <bdi>{email ?? id}</bdi>
+      {name != null && <bdi className={styles.soft}> {name}</bdi>}
     </Link>
   );
 }

@@ -1,10 +1,11 @@
 import type { Delivery } from "@/api/types";
-import { count, duration, exactTime, NONE } from "@/shared/format";
+import { count, duration, NONE } from "@/shared/format";
 import { IconRotate } from "@/shared/icons";
 import { RowAction, RowActions } from "@/shared/RowActions";
 import badges from "@/shared/shared.module.css";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { exactTime } from "@/shared/times";
 import styles from "./webhooks.module.css";
 import { outcomeOf, STATES } from "./words";
 

@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { CopyButton } from "@/shared/CopyButton";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
-import { exactTime } from "@/shared/format";
+import { exactTime } from "@/shared/times";
 import styles from "./webhooks.module.css";
 
 interface SecretShownProps {

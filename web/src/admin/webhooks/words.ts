@@ -1,5 +1,5 @@
 import type { Delivery, Webhook, WebhookKind } from "@/api/types";
-import { exactTime } from "@/shared/format";
+import { exactTime } from "@/shared/times";
 
 /** What there is to be told, in words. */
 export const KINDS: Record<WebhookKind, string> = {

@@ -4,8 +4,8 @@ import { useChangeUser } from "@/api/admin";
 import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { exactTime } from "@/shared/format";
-import { endOfDay, faultAt } from "@/shared/typed";
+import { endOfDay, exactTime } from "@/shared/times";
+import { faultAt } from "@/shared/typed";
 
 interface GiveFormProps {
   userId: string;

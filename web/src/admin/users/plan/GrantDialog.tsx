@@ -6,7 +6,8 @@ import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { centsIn, endOfDay, faultAt, howToWrite, numberIn } from "@/shared/typed";
+import { endOfDay } from "@/shared/times";
+import { centsIn, faultAt, howToWrite, numberIn } from "@/shared/typed";
 import styles from "./plan.module.css";
 import { UNITS } from "./units";
 

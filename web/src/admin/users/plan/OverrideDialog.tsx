@@ -8,7 +8,8 @@ import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import shared from "@/shared/shared.module.css";
-import { endOfDay, faultAt, howToWrite } from "@/shared/typed";
+import { endOfDay } from "@/shared/times";
+import { faultAt, howToWrite } from "@/shared/typed";
 import styles from "./plan.module.css";
 
 /** What is typed of a limit; null is no limit. */

@@ -1,13 +1,14 @@
 import { usePlanHistory } from "@/api/planOfUser";
 import type { PastTerms } from "@/api/types";
 import { Tag } from "@/shared/badges";
-import { exactTime, NONE } from "@/shared/format";
+import { NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { exactTime } from "@/shared/times";
 
 /** The plans that a user had, and how they came to each. */
 export function PlanHistory({ userId }: { userId: string }) {

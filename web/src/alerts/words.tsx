@@ -1,11 +1,13 @@
+import type { ReactNode } from "react";
 import type { AnyAlert, Whose } from "@/api/alerts";
 import type { Alert } from "@/api/types";
-import { count, dateOf, day, money, percent, shortTime } from "@/shared/format";
+import { count, money, percent } from "@/shared/format";
+import { dateOf, day, shortTime } from "@/shared/times";
 
 /** An alert in words: what it is, and the rest. They are read later than mails, so they name days and do not say "now". */
 export interface Told {
-  title: string;
-  rest: string;
+  title: ReactNode;
+  rest: ReactNode;
 }
 
 interface Reader {
@@ -74,23 +76,40 @@ function near(of: OfLimit, { isOwn, now }: Reader): Told {
 
 function reached(of: OfLimit, { isOwn, now }: Reader): Told {
   const { units } = LIMITS[of.limit];
-  const rest = sumsOf(of, now);
   return {
     title: isOwn ? `You have reached your limit: ${units}` : `Limit reached: ${units}`,
-    rest: isAhead(of.resetsAt, now) ? `${rest} Until then requests beyond it are refused.` : rest,
+    rest: (
+      <>
+        {sumsOf(of, now)}
+        {isAhead(of.resetsAt, now) && " Until then requests beyond it are refused."}
+      </>
+    ),
   };
 }
 
-function sumsOf({ limit, plan, used, allowed, resetsAt }: OfLimit, now: number): string {
+function sumsOf({ limit, plan, used, allowed, resetsAt }: OfLimit, now: number): ReactNode {
   const write = limit === "monthlyCost" ? money : count;
   const ends = isAhead(resetsAt, now) ? "ends" : "ended";
   const window = `The ${LIMITS[limit].window} ${ends} on ${shortTime(resetsAt)}.`;
-  return `${write(used)} of ${write(allowed)} on the plan ${plan}. ${window}`;
+  return (
+    <>
+      {write(used)} of {write(allowed)} on the plan <bdi>{plan}</bdi>. {window}
+    </>
+  );
 }
 
 function changed({ kind, from, to, at, expiresAt }: OfChange, { isOwn }: Reader): Told {
   const plan = isOwn ? "Your plan" : "The plan";
-  const title = from === to ? `${plan} ${to} has new terms` : `${plan} changed from ${from} to ${to}`;
+  const title =
+    from === to ? (
+      <>
+        {plan} <bdi>{to}</bdi> has new terms
+      </>
+    ) : (
+      <>
+        {plan} changed from <bdi>{from}</bdi> to <bdi>{to}</bdi>
+      </>
+    );
   const until = expiresAt === null ? "" : `, until ${dateOf(expiresAt)}`;
   return { title, rest: `From ${shortTime(at)} on${until}. ${CHANGED.get(kind) ?? ""}`.trim() };
 }
@@ -102,21 +121,46 @@ function expiring(
   const isYet = isAhead(expiresAt, now);
   const end = `on ${shortTime(expiresAt)}`;
   return {
-    title: `${isOwn ? "Your" : "The"} plan ${plan} ${isYet ? "is" : "was"} about to end`,
-    rest: isYet ? `It ends ${end}, and ${nextPlan} comes after it.` : `It was to end ${end}.`,
+    title: (
+      <>
+        {isOwn ? "Your" : "The"} plan <bdi>{plan}</bdi> {isYet ? "is" : "was"} about to end
+      </>
+    ),
+    rest: isYet ? (
+      <>
+        It ends {end}, and <bdi>{nextPlan}</bdi> comes after it.
+      </>
+    ) : (
+      `It was to end ${end}.`
+    ),
   };
 }
 
 function expired({ plan, nextPlan, at }: OfEnd & { at: string }, { isOwn }: Reader): Told {
   return {
-    title: `${isOwn ? "Your" : "The"} plan ${plan} has ended`,
-    rest: `It ended on ${shortTime(at)}, and ${nextPlan} came after it.`,
+    title: (
+      <>
+        {isOwn ? "Your" : "The"} plan <bdi>{plan}</bdi> has ended
+      </>
+    ),
+    rest: (
+      <>
+        It ended on {shortTime(at)}, and <bdi>{nextPlan}</bdi> came after it.
+      </>
+    ),
   };
 }
 
 function unpriced({ model }: { model: string | null }, { isOwn }: Reader): Told {
   return {
-    title: model === null ? "Requests without a model have no price" : `The model ${model} has no price`,
+    title:
+      model === null ? (
+        "Requests without a model have no price"
+      ) : (
+        <>
+          The model <bdi>{model}</bdi> has no price
+        </>
+      ),
     rest: `What they cost is missing in ${isOwn ? "your" : "the"} spend; it is not free.`,
   };
 }
