@@ -55,7 +55,7 @@ _OPERATOR, _USER, _MODEST = map(_email, ("operator", "user", "modest"))
 _WIDER = "() => document.scrollingElement.scrollWidth - innerWidth"
 # Numbers that are wider than the part of the page in which they stand.
 _CUT = r"""() => {
-  const figure = /^[$~]?[\d.,]+[KMBT]?(\s?(%|ms|s|min|h|\/ 5))?$/;
+  const figure = /^[$~]?[\d.,]+[KMBT]?(\s?(%|ms|s|m|h|d|\/ 5))?$/;
   const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
   const cut = [];
   for (let text = texts.nextNode(); text; text = texts.nextNode()) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -155,11 +156,10 @@ async def _is_unharmed(visitor: Visitor) -> None:
 async def _shows_all(visitor: Visitor, texts: list[str]) -> None:
     """Unfold what is folded, and find every text; nothing of them has become an element."""
     page = visitor.page
-    for name in ("Show all", "Show more"):
-        button = page.get_by_role("button", name=name)
-        while await button.count() > 0:
-            await button.first.click()
-            await page.wait_for_function("() => !document.querySelector('main [data-loading]')")
+    button = page.get_by_role("button", name=re.compile("^Show (all|more|[0-9]+ more)"))
+    while await button.count() > 0:
+        await button.first.click()
+        await page.wait_for_function("() => !document.querySelector('main [data-loading]')")
     shown = await page.locator("main").evaluate("(main) => main.textContent")
     assert [text for text in texts if text not in shown] == []
     assert await page.locator(_RUNS).count() == 0

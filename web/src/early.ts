@@ -19,6 +19,7 @@ import type { Account, AccountFound, Settings, WaysToSignIn } from "./api/types"
 import { webhooksQuery } from "./api/webhooks";
 import { filtersOf, type Narrowed } from "./requests/narrowed";
 import { daysOf } from "./shared/period";
+import { zone } from "./shared/times";
 import { askedOf } from "./usage/asked";
 
 type Known = AccountFound & { settings: Settings; ways: WaysToSignIn };
@@ -68,7 +69,6 @@ export const early = {
 };
 
 const account = (): Account | undefined => client.getQueryData(accountQuery.queryKey);
-const zone = (): string => account()?.timeZone ?? "UTC";
 
 /** Whether it is known that who is signed in is none. */
 export const isNoOperator = (): boolean => account() !== undefined && account()?.role !== "admin";

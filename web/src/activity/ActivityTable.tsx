@@ -25,7 +25,7 @@ const WHAT: Column<AnyAct> = {
   title: (act) => [wordsOf(act), moreOf(act)].filter(Boolean).join(": "),
   of: (act) => (
     <>
-      {wordsOf(act)} <span className={styles.more}>{moreOf(act)}</span>
+      {wordsOf(act)} <bdi className={styles.more}>{moreOf(act)}</bdi>
     </>
   ),
 };

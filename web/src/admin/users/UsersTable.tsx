@@ -8,6 +8,7 @@ import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { dateOf, exactTime } from "@/shared/times";
+import { apart } from "@/shared/visible";
 import styles from "./users.module.css";
 
 interface SortProps {
@@ -26,7 +27,7 @@ function columns(sorting: SortProps): Column<DirectoryEntry>[] {
       ...sortedBy("email", "User", sorting),
       kind: "wide",
       // The link lies over the whole row: this is said on a hover over the plan, too, which may be cut.
-      title: ({ id, email, name, plan }) => [email ?? id, name, plan].filter(Boolean).join(" "),
+      title: ({ id, email, name, plan }) => [email ?? id, apart(name ?? ""), plan].filter(Boolean).join(" "),
       of: (user) => <Name of={user} />,
     },
     { label: "Plan", of: (user) => <Marks of={user} /> },
