@@ -136,7 +136,7 @@ async def test_variables_are_edited_as_one_text(operator: Visitor) -> None:
     await field.fill('A=1\n# a comment\nB="two words"\nnonsense')
     await page.get_by_text("Line 4 is not KEY=value.").wait_for()
     await field.fill('A=1\n# a comment\nB="two words"\n')
-    await page.get_by_text("2 new").wait_for()
+    await page.get_by_text("New (2)").wait_for()
     await page.get_by_role("button", name="Save").click()
     await page.get_by_role("dialog").wait_for(state="hidden")
     told = (await operator.fetch("/api/user/variables"))["variables"]

@@ -137,7 +137,8 @@ async def test_a_page_outlives_a_crash_of_the_service_without_a_reload(chromium:
         await lost.wait_for()
         name = await visitor.page.locator("aside").get_by_role("link", name="tollkeeper").bounding_box()
         sign = await lost.bounding_box()
-        assert name is not None and sign is not None
+        assert name is not None
+        assert sign is not None
         # Beside each other there is no room for both.
         assert sign["y"] >= name["y"] + name["height"] or sign["x"] >= name["x"] + name["width"] + 8
         await _track(crashing, email, node=1)

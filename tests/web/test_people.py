@@ -182,7 +182,7 @@ async def test_a_file_of_variables_comes_back_as_it_went(ada: Visitor) -> None:
     await ada.open("/variables")
     await ada.page.get_by_label("A .env file to import").set_input_files(file)
     asks = dialog(ada, "Import")
-    await asks.get_by_text(f"{len(values)} new").wait_for()
+    await asks.get_by_text(f"New ({len(values)})").wait_for()
     await button(asks, "Save").click()
     await asks.wait_for(state="hidden")
     kept = (await ada.fetch("/api/user/variables"))["variables"]

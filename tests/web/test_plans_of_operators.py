@@ -207,7 +207,7 @@ async def test_units_are_granted_used_and_ended(operator: Visitor, shop: Served)
     # Twelve and a half, or more than a thousand?
     for unclear in ("12,50", "1,25", "1,0000"):
         await dialog.get_by_label("How much").fill(unclear)
-        await dialog.get_by_text("write it as a number").wait_for()
+        await dialog.get_by_text("can be read in two ways").wait_for()
         await expect(grant).to_be_disabled()
     await dialog.get_by_label("How much").fill("0.29")
     await grant.click()
