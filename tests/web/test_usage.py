@@ -171,3 +171,12 @@ async def test_a_refusal_names_all_limits_that_are_reached_and_a_plan_that_would
     latest = resets["monthly" if is_month else "daily"]
     assert await banner.locator("time").get_attribute("datetime") == latest
     assert ada.troubles == []
+
+
+async def test_a_limit_of_none_is_told_as_such(served: Served, ada: Visitor) -> None:
+    email = await address_of(ada)
+    await served.site.run("override", "add", email, "concurrent_requests=0", "--reason", "closed")
+    await ada.open("/")
+    banner = ada.page.locator("section", has=ada.page.get_by_role("heading", name="No requests are allowed")).last
+    await expect(banner).to_contain_text("The limit is none at a time.")
+    assert ada.troubles == []
