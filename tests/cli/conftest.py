@@ -75,10 +75,8 @@ class Serving:
     url: str
 
 
-@pytest.fixture(scope="session")
-def serving(open_dir: Path) -> Generator[Serving]:
-    """Serve a fresh data directory until the last test is done."""
-    tollkeeper = Tollkeeper(open_dir / "cli")
+def served(tollkeeper: Tollkeeper) -> Generator[Serving]:
+    """Serve a data directory for as long as somebody waits for the next."""
     process = tollkeeper.started("serve", "--port", "0", "--json")
     try:
         assert process.stdout is not None
@@ -86,6 +84,12 @@ def serving(open_dir: Path) -> Generator[Serving]:
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
+
+
+@pytest.fixture(scope="session")
+def serving(open_dir: Path) -> Generator[Serving]:
+    """Serve a fresh data directory until the last test is done."""
+    yield from served(Tollkeeper(open_dir / "cli"))
 
 
 @pytest.fixture(scope="session")

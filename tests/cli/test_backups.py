@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import stat
 import subprocess
 from collections.abc import Generator
@@ -12,29 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import msgspec
 import pytest
 
-from tests.cli.conftest import COMMAND, Serving, Tollkeeper
+from tests.cli.conftest import COMMAND, Serving, Tollkeeper, served
 
 _BEFORE = 30
 _ADA = "ada@example.com"
 
 
-def _serving(tollkeeper: Tollkeeper) -> Generator[Serving]:
-    process = tollkeeper.started("serve", "--port", "0", "--json")
-    try:
-        assert process.stdout is not None
-        yield Serving(tollkeeper, msgspec.json.decode(process.stdout.readline())["url"])
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
-
-
 @pytest.fixture(scope="module")
 def started(open_dir: Path) -> Generator[Serving]:
     """A service of these tests' own: what a restore ends is of nobody else."""
-    yield from _serving(Tollkeeper(open_dir / "backed-up"))
+    yield from served(Tollkeeper(open_dir / "backed-up"))
 
 
 class Caller:
@@ -99,7 +87,7 @@ async def test_what_was_acknowledged_before_is_there_and_all_goes_on(started: Se
     shutil.copy(key, other.data)
     verified = other.json("verify")
     assert (verified["ok"], before <= verified["requests"] <= acknowledged) == (True, True)
-    for serving in _serving(other):
+    for serving in served(other):
         app = Caller(serving.url, **by_service)
         assert (await app.told("GET", "/api/user/dashboard"))["metrics"]["totalRequests"] == verified["requests"]
         # A repeat is one there too, and what is new counts on.
