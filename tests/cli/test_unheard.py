@@ -59,7 +59,12 @@ async def test_a_server_serves_and_ends_in_good_order_whatever_its_terminal_does
     tollkeeper = Tollkeeper(open_dir / f"terminal-{told.value}")
     port = free_port()
     shell = f'exec "{COMMAND}" serve --port {port} {streams}'
-    server = await asyncio.create_subprocess_exec("bash", "-c", shell, env=tollkeeper.environment)
+    server = await asyncio.create_subprocess_exec(
+        *("bash", "-c", shell),
+        env=tollkeeper.environment,
+        # Whoever runs these tests may have been told to outlive their terminal.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )
     async with aiohttp.ClientSession() as client:
 
         async def answers() -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,6 @@ from tests.faults.nodes import PATIENCE, Node, Site
 from tests.faults.test_killed_nodes import workers_of
 
 _TOLD = "Sign-in code for {}: "
-_MOST_CALLERS = 40
 
 
 class Browser:
@@ -54,14 +55,19 @@ def _worker_of(browser: Browser, node: Node, workers: set[int]) -> int:
 
 
 def _one_of_each(node: Node, workers: set[int]) -> Mapping[int, Browser]:
-    """Come again until each worker has been met."""
+    """Meet each worker: those that were met stand still until all were."""
     met = dict[int, Browser]()
-    for _ in range(_MOST_CALLERS):
-        browser = Browser(node)
-        assert browser.call("GET", "/healthz")[0] == 200
-        met.setdefault(_worker_of(browser, node, workers), browser)
-        if len(met) == len(workers):
-            break
+    try:
+        for _ in workers:
+            browser = Browser(node)
+            assert browser.call("GET", "/healthz")[0] == 200
+            worker = _worker_of(browser, node, workers)
+            met[worker] = browser
+            if worker:
+                os.kill(worker, signal.SIGSTOP)
+    finally:
+        for worker in filter(None, met):
+            os.kill(worker, signal.SIGCONT)
     return met
 
 
