@@ -12,7 +12,7 @@ export function RatingInput({ id, rating }: { id: string; rating: number | null 
   return (
     <section>
       <h3>Your rating</h3>
-      <fieldset className={styles.rating} aria-label="Your rating" aria-busy={rate.isPending}>
+      <fieldset className={styles.rating} aria-label="Your rating" aria-busy={rate.isPending || undefined}>
         {RATINGS.map((each) => (
           <button
             key={each}
