@@ -133,6 +133,17 @@ class Session:
         return connection
 
 
+PINNED: Final = {
+    "search_path": "public",
+    "TimeZone": "UTC",
+    # What role or database are told for others would have sets undo each other, or nothing be written.
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "standard_conforming_strings": "on",
+}
+"""What holds in every session of ours, the service's and the owner's, whatever role or database were told."""
+
+
 @asynccontextmanager
 async def directly(dsn: str, purpose: str, **settings: str) -> AsyncGenerator[asyncpg.Connection]:
     """Have one connection of one's own for as long as the block lasts, as owners work; a pooler is no way to it.
@@ -172,12 +183,7 @@ def session_settings(
 ) -> dict[str, str]:
     """What every session of the service runs under."""
     return {
-        "search_path": "public",
-        "TimeZone": "UTC",
-        # What role or database are told for others would have sets undo each other, or nothing be written.
-        "default_transaction_isolation": "read committed",
-        "default_transaction_read_only": "off",
-        "standard_conforming_strings": "on",
+        **PINNED,
         # Planning a statement on partitioned tables costs five times its execution, and no estimate would ever say so.
         # tests/store/test_plans_of_hot_statements.py holds each statement to a plan that fits every user.
         "plan_cache_mode": "force_generic_plan",

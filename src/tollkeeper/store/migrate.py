@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import asyncpg
 
 from tollkeeper.errors import Misconfigured, Unavailable
-from tollkeeper.store.connections import directly, session_settings
+from tollkeeper.store.connections import PINNED, directly, session_settings
 from tollkeeper.store.database import StatementFailed, guarded
 
 log = logging.getLogger(__name__)
@@ -39,14 +39,7 @@ _OTHERS_SECONDS: Final = 600
 _TOLD_SECONDS: Final = 3
 _PURPOSE: Final = "migrate"
 # A migration may take as long as it takes, whatever the role has been told.
-_OWNER_SESSION: Final = {
-    "search_path": "public",
-    "TimeZone": "UTC",
-    "statement_timeout": "0",
-    "default_transaction_isolation": "read committed",
-    "default_transaction_read_only": "off",
-    "standard_conforming_strings": "on",
-}
+_OWNER_SESSION: Final = {**PINNED, "statement_timeout": "0"}
 _NUMBERED: Final = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 
 

@@ -8,15 +8,14 @@ from typing import Any, Final, cast
 import asyncpg
 
 from tollkeeper.errors import Unavailable
+from tollkeeper.store.connections import PINNED
 
 # "partitio" in ASCII: of many nodes one makes them, the others then find them made.
 _LOCK: Final = 0x706172746974696F
 _CONNECT_SECONDS: Final = 10
 _SETTINGS: Final = {
     "application_name": "tollkeeper partitions",
-    "search_path": "public",
-    "TimeZone": "UTC",
-    "standard_conforming_strings": "on",
+    **PINNED,
     # Everyone who starts a request waits behind whoever waits for this table: give up soon and come again.
     "lock_timeout": "2000",
     "statement_timeout": "60000",
