@@ -12,6 +12,7 @@ from typing import Any
 from bench.bodies import described
 from bench.course import postgres_program
 from bench.programs import ROOT
+from tollkeeper.store.room import disk_bytes
 from tollkeeper.store.tuning import memory_bytes, server_settings
 
 _PACKAGES = ("tollkeeper", "uvloop", "httptools", "asyncpg", "msgspec")
@@ -31,7 +32,11 @@ def machine() -> dict[str, Any]:
         "commit": _commit(),
         "packages": {name: version(name) for name in _PACKAGES},
         "bodies": described(),
-        "serverSettings": {name: value for name, value in server_settings(memory_bytes()).items() if _tells(name)},
+        "serverSettings": {
+            name: value
+            for name, value in server_settings(memory_bytes(), disk_bytes(Path.cwd())).items()
+            if _tells(name)
+        },
     }
 
 

@@ -90,6 +90,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             stripe=_stripe(settings, public_url),
             has_mail=settings.smtp_url is not None,
             is_embedded=settings.database_url is None,
+            room=addresses.room,
             keep_rows_days=settings.retain_rows_days,
             keep_text_days=settings.retain_text_days,
             text_policy=settings.text_policy,

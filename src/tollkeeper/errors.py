@@ -292,6 +292,13 @@ class Unavailable(TollkeeperError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class NoRoom(Unavailable):
+    """The disk of the database is nearly full: it is read, what was begun is finished, and nothing new is taken in."""
+
+    slug = "no-room"
+    title = "No room on the disk of the database"
+
+
 class Misconfigured(TollkeeperError):
     """The operator's settings, database or files are not fit to start with; ``detail`` names what to change."""
 

@@ -36,7 +36,7 @@ async def located(settings: Settings) -> AsyncGenerator[Addresses]:
         owner = settings.owner_database_url or settings.database_url
         yield Addresses(settings.database_url, owner, admin=None)
         return
-    async with embedded_server(Path(settings.data)) as addresses:
+    async with embedded_server(Path(settings.data), least_mib=settings.disk_reserve_mib) as addresses:
         yield addresses
 
 

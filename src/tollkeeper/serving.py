@@ -61,8 +61,7 @@ class Orders(msgspec.Struct):
     """What a worker is told by its parent."""
 
     settings: Settings
-    service_dsn: str
-    owner_dsn: str
+    addresses: Addresses
     socket: int
 
 
@@ -174,7 +173,7 @@ async def _serve_alone(
 async def _serve_with_workers(
     settings: Settings, addresses: Addresses, listener: socket.socket, stop: Stop, ready: Ready
 ) -> None:
-    orders = msgspec.json.encode(Orders(settings, addresses.service, addresses.owner, listener.fileno()))
+    orders = msgspec.json.encode(Orders(settings, replace(addresses, admin=None), listener.fileno()))
     workers = [_Worker(orders, listener.fileno(), stop) for _ in range(settings.workers)]
     async with working(settings, addresses):
         keeping = [asyncio.create_task(worker.keep_running()) for worker in workers]
@@ -256,11 +255,10 @@ async def _work() -> None:
     _begin_to_log(orders.settings)
     listener = socket.socket(fileno=orders.socket)
     stop = Stop()
-    addresses = Addresses(orders.service_dsn, orders.owner_dsn, admin=None)
     leaving = asyncio.create_task(_stop_with(parent, stop))
     with _signals_tell(stop):
         async with (
-            running(orders.settings, addresses) as application,
+            running(orders.settings, orders.addresses) as application,
             serving(orders.settings, application, listener, stop),
         ):
             keep_what_is_loaded()

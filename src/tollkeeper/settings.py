@@ -183,6 +183,13 @@ class Settings:
         default=None,
         secret=True,
     )
+    disk_reserve_mib: int | None = _setting(
+        "How much stays free on the disk of the embedded PostgreSQL: below it, new requests, batches, imports and"
+        " variables are refused until there is room. 0 refuses nothing.",
+        _whole(0, 2**24),
+        shown="a twentieth of the disk, from 48 to 512",
+        default=None,
+    )
     database_connections: int = _setting(
         "Database connections of each process for its callers, at most. Long reads take up to 3 more, jobs 3.",
         _whole(2, 500),

@@ -79,6 +79,12 @@ async def test_nothing_it_made_is_open_to_others(server: Server) -> None:
 
 
 def test_memory_is_sized_to_the_machine_within_bounds() -> None:
-    small, usual, large = (server_settings(gib << 30) for gib in (1, 8, 256))
+    small, usual, large = (server_settings(gib << 30, 1 << 40) for gib in (1, 8, 256))
     assert (small["shared_buffers"], usual["shared_buffers"], large["shared_buffers"]) == ("128MB", "1024MB", "2048MB")
     assert (small["work_mem"], usual["work_mem"], large["work_mem"]) == ("4MB", "16MB", "32MB")
+
+
+def test_the_log_is_sized_to_the_disk_within_bounds() -> None:
+    small, usual, large = (server_settings(1 << 30, mib << 20) for mib in (300, 8192, 1 << 20))
+    assert (small["max_wal_size"], usual["max_wal_size"], large["max_wal_size"]) == ("64MB", "1024MB", "4096MB")
+    assert (small["min_wal_size"], usual["min_wal_size"], large["min_wal_size"]) == ("64MB", "256MB", "256MB")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_old
 from tollkeeper.store.migrate import MIGRATIONS, ROUTINES, Kind, Script
 from tollkeeper.store.placement import is_taken
+from tollkeeper.store.room import MIB, Room, disk_bytes
 
 __all__ = ["doctor"]
 
@@ -29,7 +29,6 @@ Found = tuple[Level, str]
 
 _GIB: Final = 2**30
 _LITTLE_BYTES: Final = 2 * _GIB
-_TOO_LITTLE_BYTES: Final = _GIB // 5
 _NOTICEABLE_SECONDS: Final = 2.0
 _TOO_FAR_SECONDS: Final = 60.0
 
@@ -67,7 +66,7 @@ def _around(settings: Settings) -> Iterator[Finding]:
     yield Finding("sign-in", *_sign_in(settings))
     if data.is_dir():
         yield Finding("data directory", *_rights(data))
-        yield Finding("disk space", *_space(data))
+        yield Finding("disk space", *_space(data, settings))
     elif settings.database_url is None or settings.master_key is None:
         yield Finding("data directory", "fail", f"{data} is not there yet: `tollkeeper serve` makes it")
         return
@@ -93,10 +92,12 @@ def _rights(data: Path) -> Found:
     return "ok", f"{data} is ours alone"
 
 
-def _space(data: Path) -> Found:
-    disk = shutil.disk_usage(data)
-    text = f"{disk.free / _GIB:.1f} of {disk.total / _GIB:.1f} GiB are free at {data}"
-    return ("fail" if disk.free < _TOO_LITTLE_BYTES else "warn" if disk.free < _LITTLE_BYTES else "ok"), text
+def _space(data: Path, settings: Settings) -> Found:
+    room = Room.below(data, settings.disk_reserve_mib)
+    text = f"{room.free / _GIB:.1f} of {disk_bytes(data) / _GIB:.1f} GiB are free at {data}"
+    if room.is_scarce:
+        return "fail", f"{text}: below {room.least // MIB} MiB nothing new is taken in"
+    return ("warn" if room.free < _LITTLE_BYTES else "ok"), text
 
 
 def _key(settings: Settings) -> Found:

@@ -24,6 +24,7 @@ from tollkeeper.metering.importing import Importer, Past, Refused, in_sets
 from tollkeeper.metering.keeping import Keeping
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.store.database import Database
+from tollkeeper.store.room import Room
 from tollkeeper.traces import RELATIVE_START, PastRequest, count_rows, read
 
 __all__ = ["Books", "books_of", "import_"]
@@ -94,6 +95,7 @@ class Books:
     own_models: frozenset[str]
     begun_at: datetime
     """By the database's clock: nothing that is brought ended later."""
+    room: Room | None = None
     imported: int = 0
     skipped: int = 0
     failed: int = 0
@@ -103,6 +105,8 @@ class Books:
     async def add(self, rows: Iterator[PastRequest], advance: Callable[[int], None]) -> None:
         """Book rows set by set, telling each time how many more are done."""
         for some in in_sets(self._readable(rows), size_of):
+            if self.room is not None:
+                self.room.refuse_when_scarce()
             await self._add_users(some)
             booked = await self.importer.book(list(self._fit(some)))
             self.imported += booked.imported
@@ -161,7 +165,7 @@ async def books_of(
     async with Database.open(house.addresses.owner, size=1, statement_timeout=_SECONDS) as owner:
         importer = Importer(ledger, owner, counts_pruned=counts_pruned)
         begun_at: datetime = await house.database.value("database_instant")
-        yield Books(house.database, importer, email_of, own_models, begun_at)
+        yield Books(house.database, importer, email_of, own_models, begun_at, house.addresses.room)
 
 
 def _answer(file: Path, books: Books, *, seconds: float) -> Answer:

@@ -16,6 +16,7 @@ from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.metering.texts import TextPolicy
 from tollkeeper.selling.buying import SHOP
 from tollkeeper.store.database import Database
+from tollkeeper.store.room import Room
 from tollkeeper.webhooks.endpoints import Webhooks
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Backend:
     ``trusted_proxies``: whose ``X-Forwarded-For`` counts.
     ``public_url``: where people reach the service, never taken from a request, whose sender may lie about it.
     ``metrics_token``: opens ``/metrics``, beside keys and loopback.
-    ``is_embedded``: whether the database came along.
+    ``is_embedded``: whether the database came along; ``room``: on its disk, if so.
     ``postman``: has mails delivered behind the scenes; ``has_mail``: by a mail server, else to the console.
     ``sign_up``: who may have an account that has none.
     ``github``: how people sign in by it, where that is set up; ``stripe``: where they buy plans, likewise.
@@ -65,6 +66,7 @@ class Backend:
     stripe: Stripe | None = None
     has_mail: bool = False
     is_embedded: bool = False
+    room: Room | None = None
     keep_rows_days: int | None = None
     keep_text_days: int | None = None
     text_policy: TextPolicy = "all"

@@ -48,6 +48,7 @@ BATCH: Final = Operation(
     summary="Record many requests of many users in one call",
     takes=BatchItem,
     takes_many=True,
+    takes_room=True,
     headers={"Content-Encoding": "`gzip`, or left out."},
     gives={200: BatchTracked},
     examples=examples.BATCH,

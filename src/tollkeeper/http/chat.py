@@ -70,6 +70,7 @@ START: Final = Operation(
     gives={200: Rehearsal, 201: TrackingStarted},
     problems=(LimitReached, NotInPlan, TooManyTokens, UnpricedModel, AccountInactive, KeyReused),
     examples=examples.START,
+    takes_room=True,
     creates_user=True,
     checks_user=True,
 )

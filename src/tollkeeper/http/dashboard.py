@@ -25,6 +25,7 @@ REBUILD: Final = Operation(
     query=Said,
     gives={200: RebuiltDashboard},
     problems=(NotFound, RebuiltJustNow),
+    takes_room=True,
 )
 
 

@@ -13,6 +13,7 @@ import msgspec
 from tollkeeper.errors import (
     Invalid,
     NobodyKnown,
+    NoRoom,
     NotAllowed,
     NotFound,
     NotReadable,
@@ -253,6 +254,8 @@ def _always(operation: Operation, path: str) -> Iterator[type[TollkeeperError]]:
         yield from (NotUnderstood, NobodyKnown, NotAllowed, Unavailable)
         if operation.permission not in {"metrics", "person"}:
             yield NotFound
+    if operation.takes_room:
+        yield NoRoom
     if operation.query is not None or operation.takes is not None or "{" in path:
         yield from (NotUnderstood, Invalid)
     if operation.takes is not None:

@@ -72,6 +72,8 @@ class Front:
         if route is None:
             return Answer(b"", status=204, headers=(_allowed(place),))
         await self.parts.callers.permit(exchange)
+        if route.operation.takes_room and (room := self.parts.backend.room):
+            room.refuse_when_scarce()
         if not (exchange.call.is_whole or _reads(route.operation) or exchange.method in SAFE):
             await exchange.heard_out()
         return await route.handler(exchange)

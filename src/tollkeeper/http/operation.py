@@ -33,6 +33,7 @@ class Operation:
     ``recent``: so too, and they must have signed in within the last 15 minutes.
     ``files``: content types that a good answer may have instead.
     ``also_takes``: content types that a body may have instead of JSON.
+    ``takes_room``: it stores what may be much, and is refused while the disk of the database is nearly full.
     ``reads_body``: it reads a body that is not declared here. Else one that nobody takes is heard out before it acts.
     """
 
@@ -54,3 +55,4 @@ class Operation:
     files: Sequence[str] = ()
     also_takes: Sequence[str] = ()
     reads_body: bool = False
+    takes_room: bool = False

@@ -14,6 +14,7 @@ from uuid import UUID
 from tollkeeper.errors import (
     LimitReached,
     NobodyKnown,
+    NoRoom,
     NotUnderstood,
     TollkeeperError,
     TooLarge,
@@ -66,7 +67,8 @@ def answer(exchange: Exchange, error: Exception) -> Answer:
     told = error if isinstance(error, TollkeeperError) else TollkeeperError("")
     if isinstance(told, LimitReached):
         exchange.parts.measures.note_refusal(told.fields["limit"])
-    if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    # A disk without room is told once, by who watches it: a line for each request would fill it further.
+    if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(told, NoRoom):
         _log(told, error, exchange)
     if told.status != HTTPStatus.INTERNAL_SERVER_ERROR and _is_a_persons(exchange):
         return problem_page(told, _detail(told), headers=_headers(told))

@@ -202,6 +202,7 @@ PUT_ONE: Final = Operation(
     gives={200: VariableFound, 201: VariableFound},
     problems=(Contradiction,),
     examples=examples.PUT_VARIABLE,
+    takes_room=True,
     creates_user=True,
 )
 PUT_MANY: Final = Operation(
@@ -213,6 +214,7 @@ PUT_MANY: Final = Operation(
     problems=(Contradiction,),
     examples=examples.PUT_VARIABLES,
     also_takes=("text/plain",),
+    takes_room=True,
     creates_user=True,
 )
 DELETE: Final = Operation(

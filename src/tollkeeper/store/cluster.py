@@ -24,6 +24,7 @@ import asyncpg
 
 from tollkeeper.errors import Misconfigured
 from tollkeeper.store.placement import Place, write_private
+from tollkeeper.store.room import disk_bytes
 from tollkeeper.store.tuning import memory_bytes, server_settings
 
 log = logging.getLogger(__name__)
@@ -214,7 +215,7 @@ class Cluster:
         place.account.make_private(place.socket_dir)
         place.account.make_private(place.logs)
         settings = {
-            **server_settings(memory_bytes()),
+            **server_settings(memory_bytes(), disk_bytes(place.home)),
             "unix_socket_directories": str(place.socket_dir),
             "log_directory": str(place.logs),
             **self._settings,

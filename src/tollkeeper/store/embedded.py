@@ -15,6 +15,7 @@ from typing import BinaryIO, Final, cast
 from tollkeeper.errors import Misconfigured, TollkeeperError
 from tollkeeper.store.cluster import RECOVERY_SECONDS, START_SECONDS, Cluster
 from tollkeeper.store.placement import SHELTER, WHEEL_PROGRAMS, Place, place
+from tollkeeper.store.room import MIB, Room, Spare
 
 log = logging.getLogger(__name__)
 
@@ -34,23 +35,32 @@ class Addresses:
     service: str
     owner: str
     admin: str | None
+    room: Room | None = None
+    """On its disk, as far as that is known: of a PostgreSQL of others it is not."""
 
 
 @asynccontextmanager
 async def embedded_server(
-    data_dir: Path, *, programs: Path = WHEEL_PROGRAMS, shelter: Path = SHELTER, **settings: str
+    data_dir: Path,
+    *,
+    programs: Path = WHEEL_PROGRAMS,
+    shelter: Path = SHELTER,
+    least_mib: int | None = None,
+    **settings: str,
 ) -> AsyncGenerator[Addresses]:
     """Have PostgreSQL running on a data directory for as long as the block lasts.
 
     Any number of processes may do so on one directory at once: the first starts the server, the last one out stops it,
-    and whoever is in starts it again if it is killed. ``settings`` go to the server above its own.
+    and whoever is in starts it again if it is killed. ``least_mib`` is the ``Room``'s; ``settings`` go to the server
+    above its own.
     """
     where = await asyncio.to_thread(place, data_dir, programs=programs, shelter=shelter)
     cluster = Cluster(where, **settings)
-    presence = await _join(where, cluster)
-    watch = asyncio.create_task(_watch(where, cluster))
+    spare = Spare(where.spare, Room.below(where.home, least_mib))
+    presence = await _join(where, cluster, spare)
+    watch = asyncio.create_task(_watch(where, cluster, spare))
     try:
-        yield Addresses(cluster.dsn("service"), cluster.dsn("owner"), cluster.dsn("admin"))
+        yield Addresses(cluster.dsn("service"), cluster.dsn("owner"), cluster.dsn("admin"), spare.room)
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):
@@ -58,14 +68,14 @@ async def embedded_server(
         await _leave(where, cluster, presence)
 
 
-async def _join(where: Place, cluster: Cluster) -> BinaryIO:
+async def _join(where: Place, cluster: Cluster, spare: Spare) -> BinaryIO:
     try:
         async with _gate(where):
             presence = _open(where.users)
             try:
                 fcntl.flock(presence, fcntl.LOCK_SH)
                 await _to_its_end(cluster.make)
-                await cluster.start()
+                await _start(cluster, spare)
             except BaseException:
                 await _out(where, cluster, presence)
                 raise
@@ -105,20 +115,45 @@ async def _out(where: Place, cluster: Cluster, presence: BinaryIO) -> None:
             await cluster.stop()
 
 
-async def _watch(where: Place, cluster: Cluster) -> None:
+async def _start(cluster: Cluster, spare: Spare) -> None:
+    if spare.give_up_where_full():
+        log.warning("the disk is full: %s is given up, so that PostgreSQL can start", spare.path)
+    await cluster.start()
+    spare.keep()
+
+
+async def _watch(where: Place, cluster: Cluster, spare: Spare) -> None:
     pause = _WATCH_SECONDS
+    was_scarce = False
     while True:
         await asyncio.sleep(pause)
         if cluster.is_running():
+            # A directory that is gone is told of by whoever needs it.
+            with suppress(OSError):
+                was_scarce = _told_of(spare.room, was_scarce=was_scarce)
+                if spare.is_wanted:
+                    async with _gate(where):
+                        spare.keep()
             continue
         log.warning("PostgreSQL is gone: starting it again")
         try:
             async with _gate(where):
-                await cluster.start()
+                await _start(cluster, spare)
             pause = _WATCH_SECONDS
         except (TollkeeperError, OSError):
             log.exception("PostgreSQL does not come back: trying again")
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _told_of(room: Room, *, was_scarce: bool) -> bool:
+    """Log when room gets scarce and when it no longer is."""
+    free, is_scarce = room.free, room.is_scarce
+    if is_scarce and not was_scarce:
+        least = room.least // MIB
+        log.warning("%d MiB are free in %s: below %d nothing new is taken in", free // MIB, room.directory, least)
+    if was_scarce and not is_scarce:
+        log.warning("there is room in %s again: %d MiB", room.directory, free // MIB)
+    return is_scarce
 
 
 @asynccontextmanager

@@ -133,6 +133,11 @@ class Place:
         return self.home / "postgres-start.log"
 
     @property
+    def spare(self) -> Path:
+        """Holds the place that a recovery on a full disk needs."""
+        return self.home / "postgres-spare"
+
+    @property
     def users(self) -> Path:
         """Locked, shared, by every process that uses the server."""
         return self.home / "postgres-users.lock"

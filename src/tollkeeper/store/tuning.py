@@ -1,4 +1,4 @@
-"""The settings that the embedded PostgreSQL is started with, sized to the machine."""
+"""The settings that the embedded PostgreSQL is started with, sized to the machine and its disk."""
 
 from __future__ import annotations
 
@@ -23,8 +23,6 @@ _FIXED: Final = {
     "huge_pages": "try",
     "jit": "off",
     "random_page_cost": "1.1",
-    "max_wal_size": "4GB",
-    "min_wal_size": "256MB",
     "checkpoint_timeout": "15min",
     # wal_compression stays off: the wheel is built without lz4, and whole pages are logged only after a checkpoint.
     "timezone": "UTC",
@@ -49,10 +47,13 @@ _FIXED: Final = {
 }
 
 
-def server_settings(memory_bytes: int) -> dict[str, str]:
-    """Settings for a server that shares a machine of so much memory with the service itself."""
+def server_settings(memory_bytes: int, disk_bytes: int) -> dict[str, str]:
+    """Settings for a server that shares a machine of so much memory, and so large a disk, with the service itself."""
     mib = memory_bytes // _MIB
+    log_mib = _between(64, disk_bytes // _MIB // 8, 4096)
     return _FIXED | {
+        "max_wal_size": f"{log_mib}MB",
+        "min_wal_size": f"{min(log_mib, 256)}MB",
         "shared_buffers": f"{_between(128, mib // 8, 2048)}MB",
         "effective_cache_size": f"{max(256, mib // 2)}MB",
         "work_mem": f"{_between(4, mib // 512, 32)}MB",

@@ -220,6 +220,7 @@ REPRICE: Final = Operation(
     takes=Reprice,
     query=Said,
     gives={200: RepricedShown},
+    takes_room=True,
     examples={"a preview": {"from": "2026-01-01T00:00:00Z"}, "for good": {"apply": True}},
 )
 

@@ -194,6 +194,7 @@ MIGRATE: Final = Operation(
     query=Said,
     gives={200: Migrated},
     problems=(NotFound,),
+    takes_room=True,
     examples={"a preview": {}, "for good": {"apply": True}, "to another plan": {"to": "pro", "apply": True}},
 )
 

@@ -19,12 +19,17 @@ from tollkeeper.metering.system import LastVerification, Partition, System, Tabl
 
 
 class DatabaseShown(Heard, frozen=True, kw_only=True):
-    """The PostgreSQL behind it; embedded, if it came along."""
+    """The PostgreSQL behind it; embedded, if it came along: then `freeBytes` are free on its disk.
+
+    Below `reserveBytes` nothing new is taken in.
+    """
 
     version: str
     size_bytes: int
     embedded: bool
     connections: int
+    free_bytes: int | None
+    reserve_bytes: int | None
 
 
 class TableShown(Heard, frozen=True, kw_only=True):
@@ -153,6 +158,8 @@ class SystemShown(Heard, frozen=True, kw_only=True):
                 size_bytes=found.size_bytes,
                 embedded=backend.is_embedded,
                 connections=found.connections,
+                free_bytes=backend.room and backend.room.free,
+                reserve_bytes=backend.room and backend.room.least,
             ),
             tables=[TableShown.of(each) for each in found.tables],
             partitions=[PartitionShown.of(each) for each in found.partitions],

@@ -55,6 +55,17 @@ function Summary({ system: { version, startedAt, database, nodes, lanes } }: { s
         value={bytes(database.sizeBytes)}
         note={`PostgreSQL ${database.version.split(" ")[0]}, ${database.embedded ? "embedded" : "your own"}`}
       />
+      {database.freeBytes != null && database.reserveBytes != null && (
+        <Stat
+          label="Free on its disk"
+          value={bytes(database.freeBytes)}
+          note={
+            database.freeBytes < database.reserveBytes
+              ? `below ${bytes(database.reserveBytes)}: nothing new is taken in`
+              : `new requests are refused below ${bytes(database.reserveBytes)}`
+          }
+        />
+      )}
       <Stat label="Connections" value={count(database.connections)} note="to the database" />
       <Stat label="Nodes" value={count(nodes.length)} note="serving now" />
       <Stat label="Waiting" value={count(waiting)} note="for their verdict, on this node" />
