@@ -65,8 +65,8 @@ class Spare:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether there is none and it would leave what is to stay free."""
-        return not self.path.exists() and self.room.free >= self.room.least + _SPARE_BYTES
+        """Whether there is none, and room for it twice: it goes before whatever is new."""
+        return not self.path.exists() and self.room.free >= 2 * _SPARE_BYTES
 
     def keep(self) -> None:
         """Make it if it is wanted, whole or not at all."""
