@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from tollkeeper.errors import Invalid, NotFound, Unavailable
+from tollkeeper.errors import Invalid
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.measures import NOTHING, Measures, Outcome
 from tollkeeper.metering.ranges import Granularity, Moment, Range, asked_range, oldest_hour
@@ -20,7 +20,6 @@ Dimension = Literal["model", "category", "requestType", "complexity", "status", 
 By = Literal["requests", "failed", "tokensUsed", "cost", "unpriced", "averageDuration"]
 
 MOST_GROUPS: Final = 50
-_ATTEMPTS: Final = 5
 _OF_A_USER_ONLY: Final = "complexity is told of one user only: name the user as well"
 _OVER_ALL_ONLY: Final = "the plan is told over all users only"
 _STATUSES: Final[tuple[Outcome, ...]] = ("completed", "failed")
@@ -94,7 +93,7 @@ async def of_user(database: Statements, ledger: Ledger, user_id: UUID, question:
     ``NotFound`` if there is no such user; ``Invalid`` names what is wrong with the question.
     """
     _refuse_what_users_lack(question)
-    calendar = await _calendar(database, ledger, user_id)
+    calendar = await ledger.current(database, "calendar_of_user", user_id)
     asked = asked_range(
         question.granularity, question.since, question.until, today=calendar["today"], now=calendar["now"]
     )
@@ -122,17 +121,6 @@ async def top_users(
     asked = asked_range("day", since, until, today=_day(now), now=now)
     rows = await database.all("top_users", since=asked.since, until=asked.until, by=by, most=limit)
     return asked, [TopUser(row["user_id"], row["email"], row["name"], row["plan"], Measures.of(row)) for row in rows]
-
-
-async def _calendar(database: Statements, ledger: Ledger, user_id: UUID) -> Record:
-    for _ in range(_ATTEMPTS):
-        row = await database.one("calendar_of_user", user_id=user_id)
-        if row is None:
-            raise NotFound("no such user")
-        if not row["is_due"]:
-            return row
-        await ledger.bring_current([user_id])
-    raise Unavailable("the user's windows kept ending while their numbers were read")
 
 
 async def _rows(database: Statements, user_id: UUID | None, asked: Range, question: Question) -> list[Record]:

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from tollkeeper.errors import NotFound, Unavailable
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.records import ChatRequest
@@ -16,7 +15,6 @@ from tollkeeper.store.database import Record, Statements
 
 SERIES_DAYS: Final = 30
 NEWEST: Final = 10
-_ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +68,7 @@ class Dashboard:
 
 async def read(database: Statements, ledger: Ledger, user_id: UUID) -> Dashboard:
     """Read a user's dashboard. What has ended meanwhile (a window, a plan, a deadline) is brought current first."""
-    for _ in range(_ATTEMPTS):
-        row = await database.one("dashboard", user_id=user_id, days=SERIES_DAYS, newest=NEWEST)
-        if row is None:
-            raise NotFound("no such user")
-        if not row["is_due"]:
-            return _dashboard(row)
-        await ledger.bring_current([user_id])
-    raise Unavailable("the user's windows kept ending while their numbers were read")
+    return _dashboard(await ledger.current(database, "dashboard", user_id, days=SERIES_DAYS, newest=NEWEST))
 
 
 async def stamps(database: Statements, user_ids: Sequence[UUID]) -> dict[UUID, str]:

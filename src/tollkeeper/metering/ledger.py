@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from tollkeeper.errors import Contradiction, Invalid, TollkeeperError, Unavailable
+from tollkeeper.errors import Contradiction, Invalid, NotFound, TollkeeperError, Unavailable
 from tollkeeper.metering import refusals
 from tollkeeper.metering.keeping import Keeping, is_other_policy
 from tollkeeper.metering.lane import Bounds, Lane, Patience
@@ -135,6 +135,20 @@ class Ledger:
     async def bring_current(self, user_ids: Sequence[UUID]) -> None:
         """Roll over what has ended of these users: windows, plans, deadlines."""
         await self._database.value("bring_current", user_ids=list(user_ids))
+
+    async def current(self, database: Statements, statement: str, user_id: UUID, **values: Any) -> Record:
+        """Read one row of a user's; where it ``is_due``, what has ended is brought current first.
+
+        What ends while it is read again is not waited for: of a user whose requests expire all the time there is no
+        instant at which nothing is due. ``NotFound`` if there is no such user.
+        """
+        row = await database.one(statement, user_id=user_id, **values)
+        if row is not None and row["is_due"]:
+            await self.bring_current([user_id])
+            row = await database.one(statement, user_id=user_id, **values)
+        if row is None:
+            raise NotFound("no such user")
+        return row
 
     async def _decide_starts(self, requests: Sequence[NewRequest], patience: Patience) -> Sequence[Record]:
         return await self._start(self._database, requests, patience)

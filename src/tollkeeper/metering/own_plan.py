@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
-from tollkeeper.errors import NotFound, Unavailable
+from tollkeeper.errors import NotFound
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.plan_file import Cycle, Plan
@@ -15,8 +15,6 @@ from tollkeeper.metering.plans import plan_of
 from tollkeeper.store.database import Record, Statements, Transaction
 
 CameBy: TypeAlias = Literal["given", "upgraded", "downgraded", "cancelled", "renewed", "expired", "migrated"]
-
-_ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +70,7 @@ async def current(tx: Transaction, user_id: UUID) -> OwnPlan:
 
 async def read(database: Statements, ledger: Ledger, user_id: UUID) -> OwnPlan:
     """Read a user's plan. What has ended meanwhile, the plan itself perhaps, is brought current first."""
-    for _ in range(_ATTEMPTS):
-        row = await database.one("own_plan", user_id=user_id)
-        if row is None:
-            raise NotFound("no such user")
-        if not row["is_due"]:
-            return _own_plan(row)
-        await ledger.bring_current([user_id])
-    raise Unavailable("the user's windows kept ending while their plan was read")
+    return _own_plan(await ledger.current(database, "own_plan", user_id))
 
 
 def _own_plan(row: Record) -> OwnPlan:
