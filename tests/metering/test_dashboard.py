@@ -13,7 +13,7 @@ import pytest
 
 from tests.metering.making import NOON, OWN_MODEL, Clock, a_plan, a_request, a_user, an_outcome, started
 from tollkeeper.errors import NotFound
-from tollkeeper.metering import dashboard
+from tollkeeper.metering import analytics, dashboard, own_plan
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.store.database import Database
 
@@ -212,3 +212,18 @@ async def test_durations_of_real_finishes_make_the_percentiles(ledger: Ledger, d
         assert told is not None
         assert abs(told - exact) <= 0.02 * exact
     assert seen.average_response_ms == (2 * sum(ordered) + 250) // 500
+
+
+async def test_whose_requests_expire_all_the_time_is_read_all_the_same(
+    ledger: Ledger, db: Database, clock: Clock
+) -> None:
+    await clock.hold(NOON)
+    user = await a_user(db, "enterprise")
+    for number in range(300):
+        await clock.hold(NOON + timedelta(seconds=number))
+        await started(ledger, user)
+    # Whenever a statement reads the clock, one more is past its deadline.
+    await clock.run(since=NOON + timedelta(minutes=15), step=timedelta(seconds=1))
+    assert (await dashboard.read(db, ledger, user)).total_requests == 300
+    assert (await own_plan.read(db, ledger, user)).limits.monthly_used == 300
+    assert (await analytics.of_user(db, ledger, user, analytics.Question())).totals.failed > 0
