@@ -12,7 +12,7 @@ from tests.metering.excepting import AT, OPERATOR, admitted, burned, grant
 from tests.metering.making import Clock, a_plan, a_request, a_user, an_outcome, started
 from tests.metering.racers import race_apart
 from tollkeeper.errors import Contradiction, Invalid, LimitReached, NotFound
-from tollkeeper.metering import exceptions, plans
+from tollkeeper.metering import dashboard, exceptions, plans
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.verify import verify
 from tollkeeper.store.database import Database
@@ -79,18 +79,18 @@ async def test_an_override_holds_though_the_clock_goes_back_behind_its_beginning
 @pytest.mark.parametrize(
     ("limit", "told"), [("requests_per_minute", "perMinute"), ("concurrent_requests", "concurrent")]
 )
-async def test_a_limit_that_allows_nothing_says_that_no_request_can_be_made(
+async def test_a_limit_of_the_moment_that_refuses_says_that_no_request_can_be_made(
     ledger: Ledger, db: Database, limit: str, told: str
 ) -> None:
-    for allowed, reason in ((1, None), (0, told)):
+    for allowed in (1, 0):
         user = await a_user(db, email=f"{allowed}@example.com")
         await exceptions.override(db, user, {limit: allowed}, reason="x", ends_at=None, actor=OPERATOR)
         assert await admitted(ledger, user) == allowed
         with pytest.raises(LimitReached) as refused:
             await started(ledger, user)
-        # What refuses for a moment is over before it is read.
         limits = refused.value.fields["limits"]
-        assert (limits.can_make_request, limits.reason) == (reason is None, reason)
+        assert (limits.can_make_request, limits.reason) == (False, told)
+    assert (await dashboard.read(db, ledger, user)).limits.reason == told
 
 
 async def test_an_override_of_another_plan_stays_with_the_user(ledger: Ledger, db: Database) -> None:

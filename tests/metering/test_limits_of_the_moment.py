@@ -13,6 +13,7 @@ import pytest
 from tests.metering.making import PENDING_FOR, Clock, a_plan, a_request, a_user, an_outcome, outcomes_of, started
 from tests.metering.racers import race_apart
 from tollkeeper.errors import LimitReached
+from tollkeeper.metering import dashboard
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.verify import verify
 from tollkeeper.store.database import Database
@@ -44,6 +45,9 @@ async def test_a_minute_admits_what_the_plan_says_and_the_next_begins_at_its_res
     told = await refusal(ledger, user)
     resets_at = datetime(2026, 5, 13, 12, 1, tzinfo=UTC)
     assert (told["limit"], told["used"], told["allowed"], told["resetsAt"]) == ("perMinute", 3, 3, resets_at)
+    assert (told["limits"].can_make_request, told["limits"].reason) == (False, "perMinute")
+    # Nobody tells when the minute is over, so what is read later does not say that it is used up.
+    assert (await dashboard.read(db, ledger, user)).limits.can_make_request
     await clock.hold(resets_at - INSTANT)
     assert (await refusal(ledger, user))["limit"] == "perMinute"
     await clock.hold(resets_at)
@@ -136,3 +140,17 @@ async def test_room_that_a_finish_makes_is_taken_once(ledger: Ledger, db: Databa
         admitted = [each for each in found if not isinstance(each, LimitReached)]
         assert len(admitted) == 1
         await ledger.finish(an_outcome(user, admitted[0].id))
+
+
+async def test_who_has_as_much_under_way_as_the_plan_allows_is_told_so_until_one_ends(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection
+) -> None:
+    user = await a_user(db, await a_plan(owner, "narrow", concurrent_requests=2))
+    first = await started(ledger, user)
+    second = await started(ledger, user)
+    assert [each.limits.reason for each in (first, second)] == [None, "concurrent"]
+    refused = await refusal(ledger, user)
+    assert (refused["limit"], refused["limits"].reason) == ("concurrent", "concurrent")
+    assert (await dashboard.read(db, ledger, user)).limits.reason == "concurrent"
+    settled = await ledger.finish(an_outcome(user, first.id))
+    assert (settled.limits.can_make_request, settled.limits.reason) == (True, None)

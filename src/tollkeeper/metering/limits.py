@@ -60,8 +60,8 @@ class Limits(msgspec.Struct, frozen=True):
     def reason(self) -> str | None:
         """Why no further request is admitted: ``inactive``, or the first limit that is used up.
 
-        Those of the minute and of what is under way count only where they allow nothing: else what they say is over
-        before it is read.
+        That of the minute counts where it has just refused or allows nothing: else it is over before it is read, and
+        nothing tells that it is.
         """
         if not self.is_active:
             return "inactive"
@@ -70,8 +70,8 @@ class Limits(msgspec.Struct, frozen=True):
             ("monthly", self.monthly_used, self.monthly_limit),
             ("tokens", self.tokens_used, self.tokens_limit),
             ("cost", self.nanos_used, self.nanos_limit),
-            ("perMinute", 0, self.minute_limit),
-            ("concurrent", 0, self.concurrent_limit),
+            ("perMinute", self.minute_used if self.decided_us else 0, self.minute_limit),
+            ("concurrent", self.pending, self.concurrent_limit),
         ):
             if _is_used_up(used, allowed):
                 return limit
