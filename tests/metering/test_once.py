@@ -68,8 +68,26 @@ async def test_another_payload_under_the_same_name_is_refused(ledger: Ledger, us
 async def test_a_key_with_another_request_id_is_reused(ledger: Ledger, user: UUID) -> None:
     await started(ledger, user, idempotency_key="once", client_id="a")
     for other in ("b", None):
-        with pytest.raises(KeyReused):
+        with pytest.raises(KeyReused) as refused:
             await started(ledger, user, idempotency_key="once", client_id=other)
+        assert refused.value.fields["requestId"] == "a"
+
+
+async def test_names_of_two_requests_are_of_neither(ledger: Ledger, user: UUID) -> None:
+    await started(ledger, user, idempotency_key="one", client_id="a")
+    await started(ledger, user, idempotency_key="two", client_id="b")
+    with pytest.raises(KeyReused) as refused:
+        await started(ledger, user, idempotency_key="two", client_id="a")
+    assert refused.value.fields["requestId"] == "a"
+
+
+async def test_a_key_that_comes_with_a_repeat_is_of_the_same_request_from_then_on(ledger: Ledger, user: UUID) -> None:
+    first = await started(ledger, user, client_id="a")
+    for _ in range(2):
+        assert await started(ledger, user, client_id="a", idempotency_key="late") == replace(first, replayed=True)
+    for other in ({"prompt": "five5"}, {"client_id": "a", "prompt": "five5"}):
+        with pytest.raises(KeyReused):
+            await started(ledger, user, idempotency_key="late", **other)
 
 
 async def test_ids_and_keys_are_name_spaces_of_their_own_for_each_user(

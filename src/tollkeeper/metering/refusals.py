@@ -57,7 +57,7 @@ def of_start(request: NewRequest, verdict: Record) -> TollkeeperError:  # noqa: 
     if told == "key-reused":
         return KeyReused(
             "this request id or idempotency key was used with another payload",
-            requestId=request.client_id or str(verdict["id"]),
+            requestId=verdict["reason"] or str(verdict["id"]),
             id=str(verdict["id"]),
         )
     if told == "in-the-future":

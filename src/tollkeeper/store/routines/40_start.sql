@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION tk_start(
     id         uuid,
     expires_at timestamptz,
     limits     jsonb,
-    reason     text,                -- which limit or feature refused
+    reason     text,                -- which limit or feature refused; the client's own id of what a key was used for
     allowed    bigint,
     needed     bigint,
     upgrade_to text
@@ -93,7 +93,9 @@ BEGIN
     END IF;
     IF v_named THEN
         SELECT array_agg(coalesce(k.request_id, k2.request_id, k3.request_id) ORDER BY o.ord),
-               array_agg(coalesce(k.payload_hash, k2.payload_hash, k3.payload_hash) ORDER BY o.ord),
+               -- Names of two requests fit no payload.
+               array_agg(CASE WHEN k.request_id <> k2.request_id THEN '' ELSE
+                              coalesce(k.payload_hash, k2.payload_hash, k3.payload_hash) END ORDER BY o.ord),
                array_agg(coalesce(k.answer, k2.answer, k3.answer) ORDER BY o.ord)
           INTO v_known, v_hashes, v_answers
           FROM generate_series(1, v_size) AS o (ord)
@@ -223,7 +225,10 @@ BEGIN
                                     tk_limits(u.version, u.day_requests, u.month_requests, u.month_tokens + u.reserved_tokens,
                                               u.month_cost_nanos + u.reserved_nanos, u.pending_requests, u)
                                     || CASE WHEN v_verdict = 'limit' THEN tk_window(v_reason, v_moment, u) ELSE '[]' END,
-                                    CASE WHEN v_verdict IN ('not-in-plan', 'limit') THEN v_reason END,
+                                    CASE WHEN v_verdict IN ('not-in-plan', 'limit') THEN v_reason
+                                         WHEN v_verdict = 'key-reused' THEN
+                                              (SELECT r.client_id FROM chat_requests AS r
+                                                WHERE r.user_id = u.user_id AND r.id = v_known[i.ord]) END,
                                     CASE WHEN v_verdict = 'too-many-tokens' THEN u.max_tokens_per_request END,
                                     CASE WHEN v_verdict = 'too-many-tokens' THEN i.tokens
                                          WHEN v_reason = 'tokens' THEN greatest(i.tokens, 1)
@@ -264,16 +269,6 @@ BEGIN
           FROM unnest(v_decided) WITH ORDINALITY AS d
          WHERE d.verdict = 'admitted';
 
-        IF v_named THEN
-            INSERT INTO request_keys (user_id, namespace, key, request_id, payload_hash, answer, created_at)
-            SELECT p_users[d.ordinality], k.namespace, k.key, d.id, p_hashes[d.ordinality],
-                   jsonb_build_array(d.limits, d.expires_at), v_now
-              FROM unnest(v_decided) WITH ORDINALITY AS d
-              CROSS JOIN LATERAL (VALUES ('request', p_keys[d.ordinality]), ('idempotency', p_idempotency[d.ordinality]),
-                                         ('import', p_imports[d.ordinality])) AS k (namespace, key)
-             WHERE d.verdict = 'admitted' AND k.key IS NOT NULL;
-        END IF;
-
         IF cardinality(array_remove(p_sessions, NULL)) > 0 THEN
             INSERT INTO chat_sessions (user_id, session_id, started_at, last_at)
             SELECT p_users[o.ord], p_sessions[o.ord], min((v_decided[o.ord]).started_at), max((v_decided[o.ord]).started_at)
@@ -282,6 +277,19 @@ BEGIN
              GROUP BY 1, 2
                 ON CONFLICT (user_id, session_id) DO NOTHING;
         END IF;
+    END IF;
+
+    IF v_named THEN
+        INSERT INTO request_keys (user_id, namespace, key, request_id, payload_hash, answer, created_at)
+        SELECT p_users[d.ordinality], k.namespace, k.key, d.id, p_hashes[d.ordinality],
+               jsonb_build_array(d.limits, d.expires_at), v_now
+          FROM unnest(v_decided) WITH ORDINALITY AS d
+          CROSS JOIN LATERAL (VALUES ('request', p_keys[d.ordinality]), ('idempotency', p_idempotency[d.ordinality]),
+                                     ('import', p_imports[d.ordinality])) AS k (namespace, key)
+         -- What is repeated under its own id may come with a header that is new.
+         WHERE (d.verdict = 'admitted' OR d.verdict = 'replayed' AND k.namespace = 'idempotency' AND p_keys[d.ordinality] IS NOT NULL)
+           AND k.key IS NOT NULL
+            ON CONFLICT (user_id, namespace, key) DO NOTHING;
     END IF;
 
     IF v_warned IS NOT NULL THEN
