@@ -127,6 +127,7 @@ class Session:
                 "jsonb", schema="pg_catalog", format="binary", encoder=_to_jsonb, decoder=_from_jsonb
             )
             await _refuse_unsafe(connection)
+            await _refuse_former_primary(connection)
         except BaseException:
             connection.terminate()
             raise
@@ -167,6 +168,26 @@ async def _refuse_unsafe(connection: asyncpg.Connection) -> None:
     """Refuse each connection whose server may forget what it confirms: it may have been told so since the last."""
     if unsafe := await connection.fetchval(_UNSAFE):
         raise Misconfigured(f"{unsafe} is off, so confirmed requests could be lost: switch it on in PostgreSQL")
+
+
+async def _refuse_former_primary(connection: asyncpg.Connection) -> None:
+    """Refuse the primary of before a failover: what it takes is not in the one that this process has seen since.
+
+    The timeline of a PostgreSQL grows when a standby is promoted. One that does not tell it is believed.
+    """
+    try:
+        told = await connection.fetchrow(_TIMELINE)
+    except asyncpg.PostgresError:
+        return
+    if told is None:
+        return
+    newest = _newest_timelines.get(told["system"], 0)
+    if told["timeline"] < newest:
+        raise Misconfigured(
+            f"this server is on timeline {told['timeline']} and there is one on {newest}: it was the primary before a"
+            " failover, and is to be made a standby"
+        )
+    _newest_timelines[told["system"]] = told["timeline"]
 
 
 def unreachable(error: Exception) -> TollkeeperError:
@@ -214,6 +235,15 @@ SELECT s.name
  WHERE current_setting(s.name) = 'off'
  LIMIT 1
 """
+# The first eight digits of a segment's name. A standby has none of its own, and takes no writes either.
+_TIMELINE: Final = """
+SELECT s.system_identifier AS system,
+       ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint AS timeline
+  FROM pg_control_system() AS s
+ WHERE NOT pg_is_in_recovery()
+"""
+# By the identifier that primaries and standbys of one origin share; of this process, whatever it connects for.
+_newest_timelines: Final[dict[int, int]] = {}
 _JSONB_VERSION: Final = b"\x01"
 _json_encoder: Final = msgspec.json.Encoder()
 _json_decoder: Final = msgspec.json.Decoder()
