@@ -96,6 +96,13 @@ async def test_many_or_large_headers_are_431(service: Site, headers: dict[str, s
     assert "content-security-policy" in told
 
 
+@pytest.mark.parametrize("target", ["/" + "a" * 20_000, "/api/chat/requests?cursor=" + "a" * 20_000])
+async def test_a_target_without_end_is_414_and_not_quoted(service: Site, target: str) -> None:
+    heard = await service.call("GET", target)
+    assert heard.is_problem(414, "target-too-long")
+    assert len(heard.body) < 2000
+
+
 async def test_a_gigabyte_is_refused_before_it_comes(wire: Wire, alice: Person) -> None:
     await wire.say(request("POST", "/api/chat/track", alice.by_key | {"content-length": str(10**9)}))
     status, headers, _ = await wire.hear()

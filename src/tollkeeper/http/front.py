@@ -12,11 +12,12 @@ from tollkeeper.http import problems
 from tollkeeper.http.call import Call, Header
 from tollkeeper.http.exchange import Answer, Exchange, Guards, Parts
 from tollkeeper.http.operation import SAFE, Operation
-from tollkeeper.http.problems import HeadersTooLarge, MethodNotAllowed
+from tollkeeper.http.problems import HeadersTooLarge, MethodNotAllowed, TargetTooLong
 from tollkeeper.http.routing import Place, Router
 
 MOST_HEADERS: Final = 100
 MOST_HEADER_BYTES: Final = 2**15
+MOST_TARGET_BYTES: Final = 2**14
 
 # An answer's own header of the same name goes before these.
 GUARDS: Final[tuple[Header, ...]] = (
@@ -63,7 +64,7 @@ class Front:
         self.parts.measures.note(call.method, exchange.template, exchange.status, answered - began)
 
     async def _answer(self, exchange: Exchange) -> Answer:
-        _refuse_odd_headers(exchange)
+        _refuse_odd_heads(exchange)
         place = self._router.find(exchange.path)
         route = place.routes.get(exchange.method)
         if route is None and exchange.method != "OPTIONS":
@@ -88,7 +89,9 @@ def _allowed(place: Place) -> Header:
     return b"allow", ", ".join(sorted(found)).encode()
 
 
-def _refuse_odd_headers(exchange: Exchange) -> None:
+def _refuse_odd_heads(exchange: Exchange) -> None:
+    if len(exchange.call.path) + len(exchange.call.query) > MOST_TARGET_BYTES:
+        raise TargetTooLong(f"at most {MOST_TARGET_BYTES} bytes of path and query are read")
     if len(exchange.headers) > MOST_HEADERS or _size(exchange.headers) > MOST_HEADER_BYTES:
         raise HeadersTooLarge(f"at most {MOST_HEADERS} headers of {MOST_HEADER_BYTES} bytes together are read")
     host = exchange.only_header(b"host")

@@ -30,6 +30,8 @@ from tollkeeper.metering.money import cents_of
 
 log = logging.getLogger(__name__)
 
+_LONGEST_INSTANCE: Final = 1000
+
 PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
 _IN_NANOS: Final = ("used", "allowed", "remaining", "needed")
 
@@ -44,6 +46,14 @@ class MethodNotAllowed(TollkeeperError):
     def __init__(self, allowed: Header) -> None:
         super().__init__("this path has other methods")
         self.allowed = allowed
+
+
+class TargetTooLong(TollkeeperError):
+    """The address is longer than any here."""
+
+    status = HTTPStatus.REQUEST_URI_TOO_LONG
+    slug = "target-too-long"
+    title = "The address is too long"
 
 
 class HeadersTooLarge(TollkeeperError):
@@ -84,7 +94,7 @@ def document(error: TollkeeperError, path: str, trace_id: str) -> bytes:
         "title": error.title,
         "status": int(error.status),
         "detail": _detail(error),
-        "instance": "/sign-in" if path.startswith("/sign-in/") else path,
+        "instance": "/sign-in" if path.startswith("/sign-in/") else path[:_LONGEST_INSTANCE],
         "traceId": trace_id,
     }
     return encode(about | _fields(error))
