@@ -157,7 +157,6 @@ async def test_parts_larger_than_their_whole_are_cut_to_it(owner: asyncpg.Connec
         "reasoning": 50,
     }
     told = await owner.fetchrow(
-        "SELECT tk_cost($1::jsonb, 1000000, 0, 5000000, 5000000, 0) AS all_cached,"
         "       tk_cost($1::jsonb, 1000000, 0, 400000, 900000, 0) AS rest_written,"
         "       tk_cost($1::jsonb, 0, 1000000, 0, 0, 7000000) AS all_reasoning",
         json.dumps(rates),
@@ -307,6 +306,9 @@ def test_an_operator_prices_a_model_in_usd_from_a_day_on() -> None:
         ("[prices.m]\ninput = 0.0000000001", 'prices."m".input'),
         ("[prices.m]\ninput = 1e-999999999", 'prices."m".input'),
         ('[prices.m]\ninput = 1\neffective_from = "2026-01-01"', 'prices."m".effective_from'),
+        ("[prices.m]\ninput = 1\neffective_from = 0001-01-01", 'prices."m".effective_from'),
+        ("[prices.m]\ninput = 1\neffective_from = 9999-01-01", 'prices."m".effective_from'),
+        ("[prices.m]\ninput = 1\neffective_from = 0001-01-01T00:00:00+14:00", 'prices."m".effective_from'),
         ("[[prices.m]]\ninput = 1\n[[prices.m]]\ninput = 2", 'prices."m"[1].effective_from'),
         ("[prices]\nm = []", "prices"),
     ],

@@ -128,14 +128,13 @@ def nanos_of_usd(given: Decimal, *, field: str) -> int:
 
 
 def _instant(given: Any, field: str) -> datetime:
-    if isinstance(given, datetime):
-        at = given if given.tzinfo else given.replace(tzinfo=UTC)
-        if not may_begin(at):
-            raise Invalid.field(field, "must lie in the years from 1970 to 9998")
-        return at.astimezone(UTC)
-    if isinstance(given, date):
-        return datetime.combine(given, time(), UTC)
-    raise Invalid.field(field, "must be a date or a time, written without quotes")
+    if not isinstance(given, date):
+        raise Invalid.field(field, "must be a date or a time, written without quotes")
+    at = given if isinstance(given, datetime) else datetime.combine(given, time())
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if not may_begin(at):
+        raise Invalid.field(field, "must lie in the years from 1970 to 9998")
+    return at.astimezone(UTC)
 
 
 def _table(given: Any, field: str) -> dict[str, Any]:
