@@ -157,6 +157,7 @@ async def test_parts_larger_than_their_whole_are_cut_to_it(owner: asyncpg.Connec
         "reasoning": 50,
     }
     told = await owner.fetchrow(
+        "SELECT tk_cost($1::jsonb, 1000000, 0, 5000000, 5000000, 0) AS all_cached,"
         "       tk_cost($1::jsonb, 1000000, 0, 400000, 900000, 0) AS rest_written,"
         "       tk_cost($1::jsonb, 0, 1000000, 0, 0, 7000000) AS all_reasoning",
         json.dumps(rates),
@@ -300,6 +301,8 @@ def test_an_operator_prices_a_model_in_usd_from_a_day_on() -> None:
         ("[prices.m]\ninput = -1", 'prices."m".input'),
         ("[prices.m]\ninput = 1000.01", 'prices."m".input'),
         ("[prices.m]\ninput = nan", 'prices."m".input'),
+        ("[prices.m]\ninput = 1e99999999999999999999", "prices"),
+        ("[prices.m]\ninput = " + 5000 * "9", "prices"),
         ("[prices.m]\ninput = inf", 'prices."m".input'),
         ("[prices.m]\ninput = true", 'prices."m".input'),
         ('[prices.m]\ninput = "1"', 'prices."m".input'),
