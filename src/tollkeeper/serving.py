@@ -45,12 +45,24 @@ class Stop:
 
     def __init__(self) -> None:
         self._told = asyncio.Event()
-        self.politely = False
+        self._at_once = asyncio.Event()
+
+    @property
+    def politely(self) -> bool:
+        """Whether it was told once, and that a balancer should notice."""
+        return self._told.is_set() and not self._at_once.is_set()
 
     def tell(self, *, politely: bool) -> None:
         """Begin to stop; told twice, wait for no balancer."""
-        self.politely = politely and not self._told.is_set()
+        if self._told.is_set() or not politely:
+            self._at_once.set()
         self._told.set()
+
+    async def let_notice(self, seconds: float) -> None:
+        """Give a balancer that should notice so many seconds, or until told that none is waited for."""
+        if self.politely:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._at_once.wait(), seconds)
 
     async def wait(self) -> None:
         """Wait until told."""
@@ -101,8 +113,7 @@ async def serving(
             yield address_of(listener)
         finally:
             application.readiness.is_stopping = True
-            if stop.politely:
-                await asyncio.sleep(settings.drain_seconds)
+            await stop.let_notice(settings.drain_seconds)
 
 
 @contextmanager
@@ -186,8 +197,7 @@ async def _serve_with_workers(
         all_ready.cancel()
         if not waiting.done():
             stop.tell(politely=False)
-        seconds = settings.finish_seconds + (settings.drain_seconds if stop.politely else 0) + _GRACE_SECONDS
-        ending = asyncio.gather(*(worker.end(seconds, politely=stop.politely) for worker in workers))
+        ending = asyncio.gather(*(worker.end(settings) for worker in workers))
         await asyncio.sleep(0)  # so that none is started again
         listener.close()  # else those would connect whom no worker takes any more
         await ending
@@ -216,16 +226,19 @@ class _Worker:
             log.error("a worker ended with exit code %s; starting another", code)
             await asyncio.sleep(_PAUSE_BEFORE_RESTART_SECONDS)
 
-    async def end(self, seconds: float, *, politely: bool) -> None:
+    async def end(self, settings: Settings) -> None:
         """Let it finish what it has begun, and kill it if that takes too long."""
         self._is_ending = True
         process = self._process
         if process is None or process.returncode is not None:
             return
         with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM if politely else signal.SIGINT)
+            process.send_signal(signal.SIGTERM)  # which ends without a word what has only begun to start
+            await self._stop.let_notice(settings.drain_seconds)
+            if not self._stop.politely:
+                process.send_signal(signal.SIGINT)
             try:
-                await asyncio.wait_for(process.wait(), seconds)
+                await asyncio.wait_for(process.wait(), settings.finish_seconds + _GRACE_SECONDS)
             except TimeoutError:
                 log.warning("a worker did not end in time and is killed")
                 process.kill()
