@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -189,7 +189,7 @@ async def _serve_with_workers(
     async with working(settings, addresses):
         keeping = [asyncio.create_task(worker.keep_running()) for worker in workers]
         waiting = asyncio.create_task(stop.wait())
-        all_ready = asyncio.gather(*(worker.is_ready.wait() for worker in workers))
+        all_ready = asyncio.create_task(_all_ready(workers))
         await asyncio.wait([all_ready, waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
         if all_ready.done():
             ready(address_of(listener))
@@ -202,6 +202,11 @@ async def _serve_with_workers(
         listener.close()  # else those would connect whom no worker takes any more
         await ending
         await asyncio.gather(*keeping)
+
+
+async def _all_ready(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        await worker.is_ready.wait()
 
 
 class _Worker:
@@ -248,6 +253,8 @@ class _Worker:
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tollkeeper.serving", stdin=pipe, stdout=pipe, pass_fds=[self._descriptor]
         )
+        if self._is_ending:  # it was asked for before, and there only now
+            process.kill()
         assert process.stdin is not None  # noqa: S101 - it was asked for
         assert process.stdout is not None  # noqa: S101
         with suppress(ConnectionError):
