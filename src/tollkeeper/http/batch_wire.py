@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tollkeeper.accounts.users import LONGEST_EMAIL
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Invalid, KeyReused, NotUnderstood, TollkeeperError, TooLarge
 from tollkeeper.http.body import Fault, invalid
 from tollkeeper.http.wire import (

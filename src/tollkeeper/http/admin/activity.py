@@ -13,6 +13,7 @@ from tollkeeper import activity
 from tollkeeper.accounts import users
 from tollkeeper.accounts.devices import device_of
 from tollkeeper.activity import Act, Wanted
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import NotFound
 from tollkeeper.http.activity import NAME, ActivityQuery, ActLine, ActorShown, ActShown, page_of
 from tollkeeper.http.body import Fault
@@ -29,8 +30,8 @@ _JOB: Final = re.compile(r"[a-z][a-z-]{0,49}", re.ASCII)
 class AllActivityQuery(ActivityQuery, frozen=True, kw_only=True):
     """Which acts. ``user`` (whom it was about) is an address or an id; ``actor`` also `key:ID`, `operator` or a job."""
 
-    user: Annotated[str, Meta(min_length=1, max_length=320)] | None = None
-    actor: Annotated[str, Meta(min_length=1, max_length=320)] | None = None
+    user: Annotated[str, Meta(min_length=1, max_length=LONGEST_EMAIL)] | None = None
+    actor: Annotated[str, Meta(min_length=1, max_length=LONGEST_EMAIL)] | None = None
 
     def contradictions(self) -> Iterator[Fault]:
         """Name what nobody can be."""
