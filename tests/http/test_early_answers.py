@@ -97,6 +97,7 @@ async def test_who_goes_on_sending_hears_what_was_wrong(
     service: Site,
     alice: Person,
     monkeypatch: pytest.MonkeyPatch,
+    *,
     framing: dict[str, str],
     pieces: list[bytes],
     status: int,
