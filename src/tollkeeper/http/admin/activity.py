@@ -127,7 +127,8 @@ async def list_all_activity(request: Exchange) -> Answer:
     wanted = await _wanted(request, query)
     if query.format_ != "json":
         kind = ActOfAllLine if query.format_ == "csv" else ActOfAllShown
-        return await as_download(activity.every(backend.patient, wanted), form=query.format_, name=NAME, kind=kind)
+        pages = activity.every(backend.patient, wanted)
+        return await as_download(request, pages, form=query.format_, name=NAME, kind=kind)
     found, following = await page_of(request, query, wanted)
     return Answer.of(AllActivityPage(items=[ActOfAllShown.of(each) for each in found], next_cursor=following))
 
