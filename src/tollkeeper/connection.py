@@ -343,7 +343,7 @@ class Connection(asyncio.Protocol):
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("an answer was broken off", exc_info=error)
-        if not call.is_complete:
+        if not call.is_complete and not self._is_lingering:
             self._transport.close()
 
     def _pause(self) -> None:

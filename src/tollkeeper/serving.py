@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -45,12 +45,24 @@ class Stop:
 
     def __init__(self) -> None:
         self._told = asyncio.Event()
-        self.politely = False
+        self._at_once = asyncio.Event()
+
+    @property
+    def politely(self) -> bool:
+        """Whether it was told once, and that a balancer should notice."""
+        return self._told.is_set() and not self._at_once.is_set()
 
     def tell(self, *, politely: bool) -> None:
         """Begin to stop; told twice, wait for no balancer."""
-        self.politely = politely and not self._told.is_set()
+        if self._told.is_set() or not politely:
+            self._at_once.set()
         self._told.set()
+
+    async def let_notice(self, seconds: float) -> None:
+        """Give a balancer that should notice so many seconds, or until told that none is waited for."""
+        if self.politely:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._at_once.wait(), seconds)
 
     async def wait(self) -> None:
         """Wait until told."""
@@ -101,8 +113,7 @@ async def serving(
             yield address_of(listener)
         finally:
             application.readiness.is_stopping = True
-            if stop.politely:
-                await asyncio.sleep(settings.drain_seconds)
+            await stop.let_notice(settings.drain_seconds)
 
 
 @contextmanager
@@ -178,7 +189,7 @@ async def _serve_with_workers(
     async with working(settings, addresses):
         keeping = [asyncio.create_task(worker.keep_running()) for worker in workers]
         waiting = asyncio.create_task(stop.wait())
-        all_ready = asyncio.gather(*(worker.is_ready.wait() for worker in workers))
+        all_ready = asyncio.create_task(_all_ready(workers))
         await asyncio.wait([all_ready, waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
         if all_ready.done():
             ready(address_of(listener))
@@ -186,12 +197,16 @@ async def _serve_with_workers(
         all_ready.cancel()
         if not waiting.done():
             stop.tell(politely=False)
-        seconds = settings.finish_seconds + (settings.drain_seconds if stop.politely else 0) + _GRACE_SECONDS
-        ending = asyncio.gather(*(worker.end(seconds, politely=stop.politely) for worker in workers))
+        ending = asyncio.gather(*(worker.end(settings) for worker in workers))
         await asyncio.sleep(0)  # so that none is started again
         listener.close()  # else those would connect whom no worker takes any more
         await ending
         await asyncio.gather(*keeping)
+
+
+async def _all_ready(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        await worker.is_ready.wait()
 
 
 class _Worker:
@@ -216,16 +231,19 @@ class _Worker:
             log.error("a worker ended with exit code %s; starting another", code)
             await asyncio.sleep(_PAUSE_BEFORE_RESTART_SECONDS)
 
-    async def end(self, seconds: float, *, politely: bool) -> None:
+    async def end(self, settings: Settings) -> None:
         """Let it finish what it has begun, and kill it if that takes too long."""
         self._is_ending = True
         process = self._process
         if process is None or process.returncode is not None:
             return
         with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM if politely else signal.SIGINT)
+            process.send_signal(signal.SIGTERM)  # which ends without a word what has only begun to start
+            await self._stop.let_notice(settings.drain_seconds)
+            if not self._stop.politely:
+                process.send_signal(signal.SIGINT)
             try:
-                await asyncio.wait_for(process.wait(), seconds)
+                await asyncio.wait_for(process.wait(), settings.finish_seconds + _GRACE_SECONDS)
             except TimeoutError:
                 log.warning("a worker did not end in time and is killed")
                 process.kill()
@@ -235,6 +253,8 @@ class _Worker:
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tollkeeper.serving", stdin=pipe, stdout=pipe, pass_fds=[self._descriptor]
         )
+        if self._is_ending:  # it was asked for before, and there only now
+            process.kill()
         assert process.stdin is not None  # noqa: S101 - it was asked for
         assert process.stdout is not None  # noqa: S101
         with suppress(ConnectionError):

@@ -5,7 +5,6 @@ Read at the top only, and passed down as values. The page ``docs/configuration.m
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
+from tollkeeper.accounts.networks import network_in
 from tollkeeper.accounts.users import domain_of
 from tollkeeper.errors import Misconfigured
 from tollkeeper.metering import own_patterns
@@ -145,7 +145,7 @@ def _sign_up(text: str) -> str:
 
 def _networks(text: str) -> tuple[str, ...]:
     try:
-        return tuple(str(ipaddress.ip_network(each.strip())) for each in text.split(",") if each.strip())
+        return tuple(str(network_in(each.strip())) for each in text.split(",") if each.strip())
     except ValueError:
         raise ValueError("must be addresses or networks such as 10.0.0.0/8, parted by commas") from None
 

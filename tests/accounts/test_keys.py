@@ -217,9 +217,9 @@ async def test_of_twenty_who_make_service_keys_at_two_nodes_only_those_find_room
 
 
 async def test_addresses_are_kept_as_networks(db: Database) -> None:
-    given = ["203.0.113.7", "2001:DB8::/32", "203.0.113.7/32"]
+    given = ["203.0.113.7", "2001:DB8::/32", "203.0.113.7/32", "::ffff:203.0.113.7", "::ffff:10.0.0.0/104"]
     made = await keys.create(db, kind="service", name="app", addresses=given, pepper=PEPPER, actor=OPERATOR)
-    assert made.addresses == ("203.0.113.7/32", "2001:db8::/32")
+    assert made.addresses == ("203.0.113.7/32", "2001:db8::/32", "10.0.0.0/8")
     assert [each.addresses for each in await keys.of_services(db)] == [made.addresses]
     assert [tuple(map(str, each.addresses)) for each in await _found(db, made)] == [made.addresses]
 

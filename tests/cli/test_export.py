@@ -210,7 +210,7 @@ def test_the_export_goes_to_standard_output_and_as_one_document_with_json(
 
 
 def test_no_cell_of_a_csv_acts_as_a_formula(told: Callable[..., Told], tmp_path: Path) -> None:
-    texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", '=HYPERLINK("http://x")', 'a,b\n"c"', "plain"]
+    texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", '=HYPERLINK("http://x")', 'a,b\n"c"', "plain"]
     file, output = tmp_path / "odd.jsonl", tmp_path / "odd.csv"
     request = {"status": "completed", "startedAt": "2025-02-03T04:05:06Z", "tokensInput": 1, "tokensOutput": 2}
     file.write_text("".join(f"{json.dumps(request | {'prompt': text, 'metadata': {'a': 1}})}\n" for text in texts))
@@ -218,7 +218,7 @@ def test_no_cell_of_a_csv_acts_as_a_formula(told: Callable[..., Told], tmp_path:
     assert told("export", "--user", "odd@example.com", "--format", "csv", "--output", output).code == 0
     with output.open(newline="", encoding="utf-8") as opened:
         rows = list(csv.DictReader(opened))
-    assert {row["prompt"] for row in rows} == {f"'{text}" for text in texts[:7]} | set(texts[7:])
+    assert {row["prompt"] for row in rows} == {f"'{text}" for text in texts[:8]} | set(texts[8:])
     assert {(row["tokensInput"], row["tokensOutput"], row["metadata"], row["late"]) for row in rows} == {
         ("1", "2", '{"a":1}', "false")
     }

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import math
+import random
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from tollkeeper.accounts import users
+from tollkeeper.http.batch_wire import BatchItem
+from tollkeeper.http.wire import FinishTracking
+from tollkeeper.instants import EPOCH
 
 from .batches import LINES, PATH, by_service, ended, lines, send, someone, told
 from .conftest import JSON, Person, Site
@@ -218,3 +226,22 @@ async def test_times_and_ends_that_cannot_be_are_refused(service: Site, says: An
     (one,) = await told(service, [ended(user) | says])
     assert (one["verdict"], {each["field"] for each in one["problem"]["errors"]}) == ("invalid", faulty)
     assert await users.of_email(service.application.backend.database, user) is None
+
+
+@pytest.mark.parametrize(
+    "durations",
+    [
+        *(["0.5"], ["1.5"], ["2.5"], ["12.5"], ["1e3"], ["0.49999999999999999999999999999999999"], ["999999999999.5"]),
+        [f"{random.randrange(10**12)}.{random.getrandbits(100)}" for _ in range(500)],
+    ],
+    ids=lambda durations: durations[0] if len(durations) == 1 else "random",
+)
+def test_a_duration_is_rounded_alone_as_in_a_batch(durations: list[str]) -> None:
+    user, now = UUID(int=1), datetime(2026, 1, 1, tzinfo=UTC)
+    for duration in map(Decimal, durations):
+        finish = FinishTracking(request_id="r", status="completed", duration=duration)
+        item = BatchItem(user="u@example.com", prompt="x", status="completed", started_at=EPOCH, duration=duration)
+        _, outcome = item.as_entry(user, now=now, ip_address=None, user_agent=None)
+        assert outcome
+        nearest = math.floor(Fraction(duration) + Fraction(1, 2))
+        assert finish.as_outcome(user, at=now, trusted=True).duration_ms == outcome.duration_ms == nearest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import socket
 import time
 
 import pytest
@@ -81,6 +82,43 @@ async def test_who_goes_on_sending_what_nobody_reads_is_cut_off(
             await wire.writer.drain()
             await asyncio.sleep(0.01)
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("framing", "pieces", "status"),
+    [
+        ({"transfer-encoding": "chunked"}, [b"zz\r\n"], 400),
+        ({"content-length": "9000"}, [b'{"prompt": '], 408),
+        ({"transfer-encoding": "chunked"}, [b"1\r\nx\r\n0\r\nx: ", *2 * [b"a" * 2**16]], 431),
+    ],
+    ids=["chunk", "slow", "trailers"],
+)
+async def test_who_goes_on_sending_hears_what_was_wrong(
+    service: Site,
+    alice: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    framing: dict[str, str],
+    pieces: list[bytes],
+    status: int,
+) -> None:
+    if status == 408:
+        monkeypatch.setattr(connection, "HEADER_SECONDS", 0.2)
+        monkeypatch.setattr(connection, "BODY_SECONDS", 0.2)
+
+    def call() -> bytes:
+        with socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])), timeout=10) as caller:
+            caller.sendall(request("POST", "/api/chat/track", alice.by_key | framing))
+            for piece in pieces:
+                time.sleep(0.1)  # so that somebody reads what comes
+                caller.sendall(piece)
+            time.sleep(2 if status == 408 else 0.3)
+            for _ in range(3):
+                caller.sendall(b"x" * 1000)
+                time.sleep(0.1)
+            return caller.recv(2**16)
+
+    assert (await asyncio.to_thread(call)).startswith(b"HTTP/1.1 %d" % status)
 
 
 async def test_a_request_with_two_hosts_is_refused(wire: Wire) -> None:

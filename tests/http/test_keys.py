@@ -98,7 +98,7 @@ async def test_making_keys_asks_for_a_recent_sign_in_and_ending_them_does_not(se
 
 
 async def test_a_key_is_refused_from_elsewhere_and_on_every_route(service: Site, alice: Person) -> None:
-    here = await made(service, alice, addresses=["127.0.0.0/8", "::1"])
+    here = await made(service, alice, addresses=["::ffff:127.0.0.0/104", "::1"])
     elsewhere = await made(service, alice, addresses=["203.0.113.0/24", "2001:db8::/32"])
     assert elsewhere["addresses"] == ["203.0.113.0/24", "2001:db8::/32"]
     assert await status_of(service, here["key"]) == 200

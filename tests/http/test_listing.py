@@ -13,15 +13,18 @@ import msgspec
 import pytest
 
 from tollkeeper.metering import searching
+from tollkeeper.store.database import Database
 
 from .conftest import Person, Site
 from .test_reads import REQUEST_FIELDS
 
 LIST = "/api/chat/requests"
+EXPORT = "/api/account/export"
 HOSTILE = (
-    "=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", 'a "quoted" one', "two\r\nlines", "a,b;c",
+    "=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", 'a "quoted" one', "two\r\nlines", "a,b;c",
     "Größe 日本 \U0001f600", "  =not at the beginning", "'=1", "",
 )  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 async def found(service: Site, person: Person, query: str) -> list[str]:
@@ -176,10 +179,10 @@ async def test_a_csv_has_the_fields_of_the_list_and_no_formulas(service: Site, a
     assert len(rows) - 1 == len(listed) == len(HOSTILE) + 1
     for row, item in zip(rows[1:], listed, strict=True):
         for name, cell in zip(REQUEST_FIELDS, row, strict=True):
-            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+            assert not cell.startswith(FORMULA)
             value = item[name]
             if isinstance(value, str):
-                assert cell == (f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)
+                assert cell == (f"'{value}" if value.startswith(FORMULA) else value)
             elif isinstance(value, bool | None):
                 assert cell == ("" if value is None else str(value).lower())
             else:
@@ -239,6 +242,35 @@ async def test_who_goes_away_ends_the_writing(service: Site, alice: Person, monk
     written = len(steps)
     await asyncio.sleep(0.5)
     assert len(steps) == written < 15
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"{LIST}?format=csv&q=x", "/api/account/activity?format=jsonl", "/api/admin/activity?format=csv", EXPORT],
+)
+async def test_only_the_head_of_a_file_is_told_without_reading_it(
+    service: Site, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    person = await service.operator()
+    whole = await service.call("GET", path, by=person.by_cookie)
+    asked: list[str] = []
+    run = Database._run
+
+    async def noted(self: Database, name: str, *args: Any) -> Any:
+        if self is service.application.backend.patient:
+            asked.append(name)
+        return await run(self, name, *args)
+
+    monkeypatch.setattr(Database, "_run", noted)
+    head = await service.call("HEAD", path, by=person.by_cookie)
+    assert (head.status, head.body, asked) == (200, b"", [])
+    first, second = ({name.lower(): value for name, value in each.headers.items()} for each in (whole, head))
+    changing = {"date", "x-trace-id", "transfer-encoding"}
+    assert {name: second.get(name) for name in first if name not in changing} == {
+        name: value for name, value in first.items() if name not in changing
+    }
+    exports = "SELECT count(*) FROM activity WHERE user_id = $1 AND action = 'account.exported'"
+    assert await service.owner.fetchval(exports, person.id) == (path == EXPORT)
 
 
 async def test_nobody_downloads_what_is_anothers(service: Site, alice: Person, bob: Person) -> None:

@@ -143,6 +143,15 @@ async def test_interrupted_it_waits_for_no_balancer(start: Start) -> None:
         assert await service.end(signal.SIGINT) == 0
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_told_twice_it_waits_for_no_balancer(start: Start, workers: str) -> None:
+    async with start(workers=workers, drain_seconds="60") as service:
+        service.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        assert service.process.returncode is None
+        assert await service.end(signal.SIGINT) == 0
+
+
 async def test_workers_share_one_port_and_a_killed_one_is_replaced(start: Start) -> None:
     async with start(workers="2") as service:
         first = service.workers()

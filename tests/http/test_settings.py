@@ -19,7 +19,7 @@ def test_the_environment_is_read_and_a_command_line_goes_before_it() -> None:
     environment = {
         "TOLLKEEPER_PORT": "9000",
         "TOLLKEEPER_INSECURE_COOKIES": "Yes",
-        "TOLLKEEPER_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+        "TOLLKEEPER_TRUSTED_PROXIES": "::ffff:10.0.0.0/104, ::1",
         "TOLLKEEPER_WEBHOOK_ALLOW_NETWORKS": "10.0.0.0/8",
         "TOLLKEEPER_PENDING_SECONDS": "1.5",
     }

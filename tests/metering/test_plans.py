@@ -75,6 +75,12 @@ def test_what_is_left_out_or_minus_one_is_unlimited_and_zero_is_none() -> None:
         ("[plans.tiny]\nrank = 1\nretain_text_days = 0", "plans.tiny.retain_text_days"),
         ("[plans.tiny]\nrank = 1\nretain_text_days = 1.5", "plans.tiny.retain_text_days"),
         ("[plans.tiny]\nrank = 1\nretain_text_days = 36_501", "plans.tiny.retain_text_days"),
+        ("[plans.tiny]\nrank = 1\nentitlements = {projects = nan}", "plans.tiny.entitlements.projects"),
+        ("[plans.tiny]\nrank = 1\nmonthly_cost_cents = 1e99999999999999999999", "plans"),
+        ("[plans.tiny]\nrank = 1\nmonthly_cost_cents = " + 5000 * "9", "plans"),
+        ("[plans.tiny]\nrank = 1\nentitlements = {projects = 1e999999999}", "plans.tiny.entitlements.projects"),
+        ("[plans.tiny]\nrank = 1\nentitlements = {projects = inf}", "plans.tiny.entitlements.projects"),
+        ("[plans.tiny]\nrank = 1\nentitlements = {projects = -inf}", "plans.tiny.entitlements.projects"),
         ("[plans]\ntiny = 1", "plans.tiny"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tollkeeper.accounts.users import address_of
 from tollkeeper.errors import Invalid
 from tollkeeper.traces import PastRequest, read
 
@@ -57,6 +58,12 @@ def test_little_is_enough_and_our_own_id_is_not_taken_for_the_clients(tmp_path: 
     assert request.input_tokens is None
 
 
+def test_a_user_may_have_the_longest_address_that_an_account_can_have(tmp_path: Path) -> None:
+    longest = address_of("a" * 64 + "@" + ".".join(["b" * 63] * 3 + ["c" * 61]))
+    assert len(longest) > 254
+    assert read_one(tmp_path, user=longest).user == longest
+
+
 def test_a_text_may_tell_of_a_nul_without_having_one(tmp_path: Path) -> None:
     assert read_one(tmp_path, prompt="write \\u0000").prompt == "write \\u0000"
 
@@ -76,6 +83,7 @@ def test_a_text_may_tell_of_a_nul_without_having_one(tmp_path: Path) -> None:
         ({"complexity": "none"}, "complexity"),
         ({"sessionId": "s" * 201}, "sessionId"),
         ({"user": "nobody"}, "user"),
+        ({"user": "a@" + "b" * 319}, "user"),
         ({"prompt": "é" * (1 << 19) + "x"}, "prompt"),
         ({"errorMessage": "x" * ((1 << 14) + 1)}, "errorMessage"),
         ({"metadata": {"a": "x" * (1 << 14)}}, "metadata"),

@@ -16,11 +16,11 @@ import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from tollkeeper import activity
+from tollkeeper.accounts.networks import Network, network_in
 from tollkeeper.accounts.text import one_line
 from tollkeeper.accounts.tokens import peppered
 from tollkeeper.activity import Actor
@@ -30,7 +30,6 @@ from tollkeeper.store.database import Database, Record, Statements, Transaction
 
 Kind = Literal["user", "service"]
 Status = Literal["active", "replaced", "expired", "revoked"]
-Network = IPv4Network | IPv6Network
 
 KEY_PATTERN: Final = r"\btk_(?:user|service)_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}\b"
 """What scanners look for in places where no key should be."""
@@ -314,7 +313,7 @@ def _networks(given: Collection[str]) -> list[str]:
 def _network(text: str, field: str) -> str:
     try:
         if "%" not in text:
-            return str(ip_network(text))
+            return str(network_in(text))
     except ValueError:
         pass
     raise Invalid.field(field, "must be an address, 203.0.113.7, or a network, 203.0.113.0/24 or 2001:db8::/32")

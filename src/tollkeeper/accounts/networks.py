@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Final
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 _SHARED_BITS: Final = {4: 24, 6: 64}
+# How many come before an IPv4 address in an IPv6 one that means it, as in ::ffff:203.0.113.7.
+_MAPPED_BITS: Final = 96
+
+
+def network_in(text: str) -> Network:
+    """Read a network; ``ValueError`` if it is none. One of IPv4 is one of IPv4, also where it is written as IPv6."""
+    found = ip_network(text)
+    if not isinstance(found, IPv6Network) or found.prefixlen < _MAPPED_BITS:
+        return found
+    mapped = found.network_address.ipv4_mapped
+    return found if mapped is None else ip_network((mapped, found.prefixlen - _MAPPED_BITS))
 
 
 def network_of(address: str | None) -> str | None:

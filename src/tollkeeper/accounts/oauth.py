@@ -16,6 +16,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from msgspec import Meta
 
 from tollkeeper.accounts.outside import Bounded
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import NobodyKnown, Unavailable
 
 Answer = TypeVar("Answer")
@@ -48,7 +49,7 @@ class Known(msgspec.Struct, frozen=True):
 class Mailbox(msgspec.Struct, frozen=True):
     """One of their addresses."""
 
-    email: Annotated[str, Meta(max_length=320)]
+    email: Annotated[str, Meta(max_length=LONGEST_EMAIL)]
     primary: bool
     verified: bool
 

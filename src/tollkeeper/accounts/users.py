@@ -16,10 +16,10 @@ from tollkeeper import activity
 from tollkeeper.accounts.pictures import picture
 from tollkeeper.accounts.text import one_line, storable
 from tollkeeper.activity import OPERATOR, Actor
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.store.database import Database, Record, Statements, Transaction
 
-LONGEST_EMAIL: Final = 320
 LONGEST_NAME: Final = 200
 
 _LONGEST_LOCAL_PART: Final = 64

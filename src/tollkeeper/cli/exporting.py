@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, cast
 
@@ -17,6 +14,7 @@ from tollkeeper.cli.house import opened
 from tollkeeper.metering import exporting
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.records import ChatRequest
+from tollkeeper.spreadsheets import csv_rows
 from tollkeeper.traces.own import ExportedRequest
 
 __all__ = ["export"]
@@ -26,8 +24,6 @@ Form = Literal["jsonl", "csv", "json"]
 _SECONDS: Final = 600.0
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _COLUMNS: Final = tuple(each.encode_name for each in msgspec.structs.fields(ExportedRequest))
-# What spreadsheets take for the beginning of a formula, or skip on their way to one.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 async def export(
@@ -110,24 +106,10 @@ def _cents(nanos: int | None) -> Any:
 
 def _written(form: Form, requests: list[ExportedRequest], *, is_first: bool) -> bytes:
     if form == "csv":
-        return _csv([_cell(getattr(request, name)) for name in request.__struct_fields__] for request in requests)
+        return csv_rows(map(msgspec.structs.astuple, requests))
     if form == "json":
         return (b"" if is_first else b",") + b",".join(map(_encode, requests))
     return b"".join(_encode(request) + b"\n" for request in requests)
 
 
-def _csv(rows: Iterable[Iterable[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-_HEADS: Final[dict[Form, bytes]] = {"jsonl": b"", "csv": _csv([_COLUMNS]), "json": b'{"items":['}
-
-
-def _cell(value: Any) -> str:
-    """Write a value as a spreadsheet may read it, never as a formula."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else _encode(value).decode().strip('"')
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+_HEADS: Final[dict[Form, bytes]] = {"jsonl": b"", "csv": csv_rows([_COLUMNS]), "json": b'{"items":['}

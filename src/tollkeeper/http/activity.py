@@ -145,7 +145,8 @@ async def list_activity(request: Exchange) -> Answer:
     wanted = query.as_wanted(user_id=request.caller.user_id)
     if query.format_ != "json":
         kind = ActLine if query.format_ == "csv" else ActShown
-        return await as_download(activity.every(backend.patient, wanted), form=query.format_, name=NAME, kind=kind)
+        pages = activity.every(backend.patient, wanted)
+        return await as_download(request, pages, form=query.format_, name=NAME, kind=kind)
     found, following = await page_of(request, query, wanted)
     return Answer.of(ActivityPage(items=[ActShown.of(each) for each in found], next_cursor=following))
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from tollkeeper.http.backend import Network
+from tollkeeper.accounts.networks import Network
 
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<new>[^\]]+)\]|(?P<old>[^:\[\]]+))(?::\d{1,5})?")
 

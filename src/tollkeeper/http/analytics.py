@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Meta, field
 
 from tollkeeper.accounts import users
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import NotFound
 from tollkeeper.http.analytics_shown import AnalyticsAnswer, TopUsersAnswer
 from tollkeeper.http.body import Fault
@@ -70,7 +71,7 @@ class OverallQuery(UsageQuery, frozen=True, kw_only=True):
     """The same over all users; of one, by e-mail address or id; of those who had a plan at the time."""
 
     group_by: Dimension | None = None
-    user: Annotated[str, Meta(min_length=1, max_length=320)] | None = None
+    user: Annotated[str, Meta(min_length=1, max_length=LONGEST_EMAIL)] | None = None
     plan: Annotated[str, Meta(min_length=1, max_length=50)] | None = None
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 from tollkeeper.accounts.github import GitHub
+from tollkeeper.accounts.networks import Network
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
@@ -21,8 +21,6 @@ from tollkeeper.webhooks.endpoints import Webhooks
 
 if TYPE_CHECKING:
     from tollkeeper.selling.stripe_api import Stripe
-
-Network = IPv4Network | IPv6Network
 
 
 @dataclass(slots=True)

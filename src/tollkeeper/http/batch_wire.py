@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
@@ -13,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tollkeeper.accounts.users import LONGEST_EMAIL
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Invalid, KeyReused, NotUnderstood, TollkeeperError, TooLarge
 from tollkeeper.http.body import Fault, invalid
 from tollkeeper.http.wire import (
@@ -29,6 +28,7 @@ from tollkeeper.http.wire import (
     Text,
     client_id,
     instant,
+    milliseconds,
 )
 from tollkeeper.instants import EPOCH
 from tollkeeper.metering.batch import Entry, PastRequest
@@ -38,7 +38,6 @@ Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 VerdictName: TypeAlias = Literal["admitted", "recorded", "replayed", "refused", "key-reused", "invalid", "unavailable"]
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_HALF: Final = Decimal("0.5")
 # Names the request of a finish whose start is in the same set: the ledger knows it by then.
 _JUST_STARTED: Final = "-"
 
@@ -115,7 +114,7 @@ class BatchItem(StartTracking, frozen=True, kw_only=True, gc=False):
         return PastRequest.of(new, outcome, started_at=began_at, said=said), outcome
 
     def _duration_ms(self) -> int | None:
-        return None if self.duration is None else int(self.duration + _HALF)
+        return None if self.duration is None else milliseconds(self.duration)
 
     def _finish(self, duration: Cents | None) -> FinishTracking:
         """Give what would have been sent to finish it. The model is the one that it was started with."""

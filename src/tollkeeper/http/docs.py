@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import (
     Invalid,
     NobodyKnown,
@@ -79,7 +80,7 @@ _USER_HEADER: Final[dict[str, Any]] = {
     "in": "header",
     "required": False,
     "description": "The user's e-mail address; required with a service key, not looked at without one.",
-    "schema": {"type": "string", "format": "email", "maxLength": 320},
+    "schema": {"type": "string", "format": "email", "maxLength": LONGEST_EMAIL},
 }
 
 

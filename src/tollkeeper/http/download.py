@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from decimal import Decimal
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.wire import Heard, encode
+from tollkeeper.spreadsheets import csv_rows
 
 Item = TypeVar("Item")
 Shown_contra = TypeVar("Shown_contra", contravariant=True)
@@ -22,8 +20,6 @@ Format = Literal["csv", "jsonl"]
 CONTENT_TYPES: Final[dict[Format, str]] = {"csv": "text/csv", "jsonl": "application/jsonl"}
 
 _CHUNK_BYTES: Final = 2**16
-# Programs that calculate would take such a cell for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Line(Protocol[Shown_contra]):
@@ -48,8 +44,12 @@ class Download(Answer):
         ]
 
     async def send(self, exchange: Exchange) -> None:
-        """Send it piece by piece, as fast as it is read, until the reader goes."""
+        """Send it piece by piece, as fast as it is read, until the reader goes. Of a HEAD nothing is read."""
         call = exchange.call
+        if exchange.is_head:
+            exchange.begin(self.status, self.headers)
+            await call.send(b"", is_last=True)
+            return
         gone = asyncio.create_task(call.gone())
         try:
             exchange.begin(self.status, self.headers)
@@ -63,9 +63,11 @@ class Download(Answer):
             gone.cancel()
 
 
-async def as_download(pages: AsyncGenerator[list[Item]], *, form: Format, name: str, kind: Line[Item]) -> Download:
+async def as_download(
+    exchange: Exchange, pages: AsyncGenerator[list[Item]], *, form: Format, name: str, kind: Line[Item]
+) -> Download:
     """Make a file of a list. Its first items are read at once, so that what keeps us from it is still answered."""
-    first = await anext(pages, list[Item]())
+    first = list[Item]() if exchange.is_head else await anext(pages, list[Item]())
     content = f"{CONTENT_TYPES[form]}; charset=utf-8{'; header=present' if form == 'csv' else ''}"
     return Download(_chunks(first, pages, form, kind), kind=content, name=f"{name}.{form}")
 
@@ -99,32 +101,9 @@ def json_line(shown: Heard) -> bytes:
 
 def csv_head(kind: Any) -> bytes:
     """Write the names of the columns."""
-    return csv_row([field.encode_name for field in msgspec.structs.fields(kind)])
+    return csv_rows([[field.encode_name for field in msgspec.structs.fields(kind)]])
 
 
 def csv_line(shown: Heard) -> bytes:
     """Write an item as one line of a table."""
-    return csv_row(msgspec.structs.astuple(shown))
-
-
-def csv_row(cells: Iterable[Any]) -> bytes:
-    """Write one line of a table, in which no cell can act as a formula."""
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\r\n").writerow([_cell(each) for each in cells])
-    return written.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case Decimal():
-            return f"{value:f}"
-        case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
-        case dict() | list():
-            return encode(value).decode()
-        case _:
-            return str(value)
+    return csv_rows([msgspec.structs.astuple(shown)])

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from tollkeeper.accounts import users
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
@@ -23,7 +24,7 @@ PATIENCE_SECONDS: Final = 20.0
 class DeleteAccount(Said, frozen=True, kw_only=True):
     """That it is meant: one's own e-mail address."""
 
-    confirm: Annotated[str, Meta(max_length=320)]
+    confirm: Annotated[str, Meta(max_length=LONGEST_EMAIL)]
 
 
 class Left(Heard, frozen=True, kw_only=True):

@@ -120,7 +120,7 @@ async def page_of(request: Exchange, user_id: UUID) -> Answer:
     wanted = query.as_wanted()
     if query.format_ != "json":
         pages = searching.every(backend.patient, user_id, wanted)
-        return await as_download(pages, form=query.format_, name="tollkeeper-requests", kind=RequestShown)
+        return await as_download(request, pages, form=query.format_, name="tollkeeper-requests", kind=RequestShown)
     before = position(query, UUID)
     if wanted == _ALL:
         return Answer.of(await _newest(request, user_id, limit=query.limit, before=before))

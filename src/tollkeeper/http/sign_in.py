@@ -9,6 +9,7 @@ from msgspec import Meta
 from tollkeeper.accounts import asks, github, logins, users
 from tollkeeper.accounts.github import GitHub
 from tollkeeper.accounts.signing_up import Policy
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import (
     CodeOver,
     CodeWrong,
@@ -40,7 +41,7 @@ from tollkeeper.http.signed_in import (
 )
 from tollkeeper.http.wire import Heard, Instant, instant
 
-Email = Annotated[str, Meta(min_length=1, max_length=users.LONGEST_EMAIL)]
+Email = Annotated[str, Meta(min_length=1, max_length=LONGEST_EMAIL)]
 
 _RECENT_PERSON: Final = Operation("person", recent=True)
 _PERSON_ALONE: Final = Operation("person", personal=True)

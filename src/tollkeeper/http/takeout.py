@@ -13,7 +13,7 @@ from tollkeeper import activity
 from tollkeeper.accounts import takeout
 from tollkeeper.accounts.takeout import PARTS
 from tollkeeper.http.activity import ActLine, ActShown
-from tollkeeper.http.download import Download, Item, Line, csv_head, csv_line, csv_row
+from tollkeeper.http.download import Download, Item, Line, csv_head, csv_line
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
@@ -21,6 +21,7 @@ from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import RequestWhole
 from tollkeeper.http.wire import encode, instant
 from tollkeeper.metering import searching
+from tollkeeper.spreadsheets import csv_rows
 
 _ZIP: Final = "application/zip"
 _CHUNK_BYTES: Final = 2**16
@@ -46,11 +47,12 @@ async def export_account(request: Exchange) -> Answer:
     """
     request.asked(Said)
     backend, user_id = request.backend, request.caller.user_id
-    await takeout.note(backend.database, user_id, actor=request.actor)
     chunks = _zipped(_files(request), at=datetime.now(UTC))
-    # The first of it is read at once, so that what keeps us from it is still answered.
-    first = await anext(chunks)
-    return Download(_after(first, chunks), kind=_ZIP, name="tollkeeper-account.zip")
+    if not request.is_head:
+        await takeout.note(backend.database, user_id, actor=request.actor)
+        # The first of it is read at once, so that what keeps us from it is still answered.
+        chunks = _after(await anext(chunks), chunks)
+    return Download(chunks, kind=_ZIP, name="tollkeeper-account.zip")
 
 
 async def _files(request: Exchange) -> AsyncGenerator[File]:
@@ -153,7 +155,7 @@ def _json_rows(names: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> bytes:
 
 
 def _csv_rows(names: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> bytes:
-    return b"".join([csv_row(map(_camel, names)), *(csv_row(map(_told, row)) for row in rows)])
+    return csv_rows([map(_camel, names), *(map(_told, row) for row in rows)])
 
 
 def _told(value: Any) -> Any:

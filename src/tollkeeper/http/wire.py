@@ -191,7 +191,7 @@ class FinishTracking(Said, frozen=True, kw_only=True):
             tokens_cache_write=self.tokens_cache_write,
             tokens_reasoning=self.tokens_reasoning,
             reported_nanos=None if self.cost is None else nanos_of_cents(self.cost),
-            duration_ms=None if self.duration is None else _rounded(self.duration),
+            duration_ms=None if self.duration is None else milliseconds(self.duration),
             rated=self.user_rating is not UNSET,
             rating=None if self.user_rating is UNSET else self.user_rating,
             completed_at=completed_at,
@@ -363,8 +363,9 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _rounded(duration: Cents) -> int:
-    return duration if isinstance(duration, int) else int(duration.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+def milliseconds(duration: Cents) -> int:
+    """Round a duration to whole milliseconds, half up."""
+    return duration if isinstance(duration, int) else int(duration.to_integral_value(ROUND_HALF_UP))
 
 
 def _faults_of_metadata(metadata: dict[str, Any]) -> Iterable[Fault]:

@@ -36,7 +36,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -46,6 +45,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from tollkeeper.errors import Faults, Invalid
 from tollkeeper.metering.money import MAX_CENTS, nanos_of_cents
 from tollkeeper.metering.texts import POLICIES, TextPolicy, stricter
+from tollkeeper.metering.toml_file import document_of, table_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _HIGHEST_RANK: Final = 1_000_000
@@ -145,14 +145,11 @@ class Plan:
 
 def parse(toml: str) -> list[Plan]:
     """Read a file of plans; ``Invalid`` names plan and field of all that is not right."""
-    try:
-        document = tomllib.loads(toml, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise Invalid.field("plans", f"is not TOML: {error}") from error
+    document = document_of(toml, "plans")
     faults = Faults()
     for name in sorted(document.keys() - {"plans"}):
         faults.add(name, "is not known here; plans stand under [plans.NAME]")
-    tables = faults.of(_table, document.get("plans", {}), "plans") or {}
+    tables = faults.of(table_of, document.get("plans", {}), "plans") or {}
     found = [faults.of(plan, name, table) for name, table in tables.items()]
     if not tables:
         faults.refuse()
@@ -185,7 +182,7 @@ def plan(name: str, given: Any) -> Plan:
     faults = Faults()
     if not _NAME.fullmatch(name):
         faults.add(place, "must have a name of 1 to 50 characters of a-z 0-9 _ - that begins with a letter")
-    table = faults.of(_table, given, place) or {}
+    table = faults.of(table_of, given, place) or {}
     faults.refuse()
     for unknown in sorted(table.keys() - _READERS.keys()):
         faults.add(f"{place}.{unknown}", f"is not known here; known are {', '.join(FIELDS)}")
@@ -241,7 +238,7 @@ def _percentages(given: Any, field: str) -> tuple[int, ...]:
 
 
 def _entitlements(given: Any, field: str) -> dict[str, Entitlement]:
-    table = _table(given, field)
+    table = table_of(given, field)
     if len(table) > _MOST_ENTITLEMENTS:
         raise Invalid.field(field, f"must be at most {_MOST_ENTITLEMENTS}")
     faults = Faults()
@@ -255,7 +252,7 @@ def _entitlements(given: Any, field: str) -> dict[str, Entitlement]:
 def _entitlement(given: Any, field: str) -> Entitlement:
     if isinstance(given, bool):
         return given
-    if isinstance(given, int | Decimal) and abs(given) <= MOST:
+    if isinstance(given, int | Decimal) and Decimal(given).is_finite() and -MOST <= given <= MOST:
         return given if isinstance(given, int) else float(given)
     if isinstance(given, list):
         texts = cast("list[Any]", given)
@@ -302,12 +299,6 @@ def _days(given: Any, field: str) -> int | None:
     if given == 0:
         raise Invalid.field(field, "must be 1 or more; what keeps no text has the text policy none")
     return _whole(given, field, most=_MOST_DAYS)
-
-
-def _table(given: Any, field: str) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise Invalid.field(field, "must be a table")
-    return cast("dict[str, Any]", given)
 
 
 _READERS: Final[dict[str, Callable[[Any, str], Any]]] = {

@@ -16,7 +16,6 @@ A model whose price changed has several tables, ``[[prices."my-model"]]``, each 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -26,6 +25,7 @@ from typing import Any, Final, cast
 from tollkeeper.errors import Faults, Invalid
 from tollkeeper.instants import EPOCH, LAST_YEAR
 from tollkeeper.metering.pricing import Rates
+from tollkeeper.metering.toml_file import document_of, table_of
 
 __all__ = ["KINDS", "WHOLES", "OwnPrice", "may_begin", "nanos_of_usd", "own_price", "own_rates"]
 
@@ -53,14 +53,11 @@ def own_rates(toml: str) -> tuple[OwnPrice, ...]:
 
     Of several tables of a model a place says which, as ``prices."my-model"[0].input`` for the first of them.
     """
-    try:
-        document = tomllib.loads(toml, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise Invalid.field("prices", f"is not TOML: {error}") from error
+    document = document_of(toml, "prices")
     faults = Faults()
     for name in sorted(document.keys() - {"prices"}):
         faults.add(name, 'is not known here; models stand under [prices."NAME"]')
-    models = faults.of(_table, document.get("prices"), "prices")
+    models = faults.of(table_of, document.get("prices"), "prices")
     found = [faults.of(_prices_of, model, tables) for model, tables in (models or {}).items()]
     prices = tuple(price for of_model in found for price in of_model or ())
     if models is not None and all(of_model == [] for of_model in found):
@@ -89,7 +86,7 @@ def _prices_of(model: str, given: Any) -> list[OwnPrice]:
 
 
 def _price(model: str, given: Any, field: str) -> OwnPrice:
-    table = _table(given, field)
+    table = table_of(given, field)
     faults = Faults()
     for name in sorted(table.keys() - {*KINDS, "effective_from"}):
         faults.add(f"{field}.{name}", f"is not known here; known are {', '.join(KINDS)}, effective_from")
@@ -128,17 +125,10 @@ def nanos_of_usd(given: Decimal, *, field: str) -> int:
 
 
 def _instant(given: Any, field: str) -> datetime:
-    if isinstance(given, datetime):
-        at = given if given.tzinfo else given.replace(tzinfo=UTC)
-        if not may_begin(at):
-            raise Invalid.field(field, "must lie in the years from 1970 to 9998")
-        return at.astimezone(UTC)
-    if isinstance(given, date):
-        return datetime.combine(given, time(), UTC)
-    raise Invalid.field(field, "must be a date or a time, written without quotes")
-
-
-def _table(given: Any, field: str) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise Invalid.field(field, "must be a table")
-    return cast("dict[str, Any]", given)
+    if not isinstance(given, date):
+        raise Invalid.field(field, "must be a date or a time, written without quotes")
+    at = given if isinstance(given, datetime) else datetime.combine(given, time())
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if not may_begin(at):
+        raise Invalid.field(field, "must lie in the years from 1970 to 9998")
+    return at.astimezone(UTC)

@@ -18,13 +18,14 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.traces.reading import LONGEST_NAME, MAX_COUNT, PastRequest, Row, Source, raw_rows
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Nanos: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Cents: TypeAlias = Annotated[Decimal, Meta(description="exact: with up to 7 decimals it is a whole number of nano-USD")]
 Name: TypeAlias = Annotated[str, Meta(max_length=LONGEST_NAME)]
-Email: TypeAlias = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Email: TypeAlias = Annotated[str, Meta(max_length=LONGEST_EMAIL, pattern=r"^[^@\s]+@[^@\s]+$")]
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
 _LONGEST_TEXT_BYTES: Final = 1 << 20
 _LONGEST_NOTE_BYTES: Final = 1 << 14

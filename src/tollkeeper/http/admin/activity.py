@@ -13,6 +13,7 @@ from tollkeeper import activity
 from tollkeeper.accounts import users
 from tollkeeper.accounts.devices import device_of
 from tollkeeper.activity import Act, Wanted
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import NotFound
 from tollkeeper.http.activity import NAME, ActivityQuery, ActLine, ActorShown, ActShown, page_of
 from tollkeeper.http.body import Fault
@@ -29,8 +30,8 @@ _JOB: Final = re.compile(r"[a-z][a-z-]{0,49}", re.ASCII)
 class AllActivityQuery(ActivityQuery, frozen=True, kw_only=True):
     """Which acts. ``user`` (whom it was about) is an address or an id; ``actor`` also `key:ID`, `operator` or a job."""
 
-    user: Annotated[str, Meta(min_length=1, max_length=320)] | None = None
-    actor: Annotated[str, Meta(min_length=1, max_length=320)] | None = None
+    user: Annotated[str, Meta(min_length=1, max_length=LONGEST_EMAIL)] | None = None
+    actor: Annotated[str, Meta(min_length=1, max_length=LONGEST_EMAIL)] | None = None
 
     def contradictions(self) -> Iterator[Fault]:
         """Name what nobody can be."""
@@ -126,7 +127,8 @@ async def list_all_activity(request: Exchange) -> Answer:
     wanted = await _wanted(request, query)
     if query.format_ != "json":
         kind = ActOfAllLine if query.format_ == "csv" else ActOfAllShown
-        return await as_download(activity.every(backend.patient, wanted), form=query.format_, name=NAME, kind=kind)
+        pages = activity.every(backend.patient, wanted)
+        return await as_download(request, pages, form=query.format_, name=NAME, kind=kind)
     found, following = await page_of(request, query, wanted)
     return Answer.of(AllActivityPage(items=[ActOfAllShown.of(each) for each in found], next_cursor=following))
 

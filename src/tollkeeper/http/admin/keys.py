@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from tollkeeper.accounts import keys, users
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Contradiction, NotFound
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.keys import KeyMade, KeyRevoked, KeysPage, NewKeyTerms, RotateKey, id_of, make
@@ -25,7 +26,7 @@ _ONE: Final = _PATH + "/{id}"
 class KeysQuery(PageQuery, frozen=True, kw_only=True):
     """Whose keys: those of the user with this address, or else of services."""
 
-    user: Annotated[str, Meta(min_length=1, max_length=320)] | None = None
+    user: Annotated[str, Meta(min_length=1, max_length=LONGEST_EMAIL)] | None = None
 
 
 class CreateServiceKey(NewKeyTerms, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Contradiction, NotFound
 from tollkeeper.http.admin.webhooks import ONE
 from tollkeeper.http.batch_wire import Moment
@@ -62,7 +63,7 @@ class DeliveryShown(Heard, frozen=True, kw_only=True):
     message_id: str
     kind: str
     user_id: str
-    email: Annotated[str, Meta(max_length=320)] | None
+    email: Annotated[str, Meta(max_length=LONGEST_EMAIL)] | None
     state: State
     tries: int
     due_at: Instant | None
