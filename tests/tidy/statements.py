@@ -122,6 +122,22 @@ def a_statement_is_named_once(checkout: Checkout) -> Iterator[str]:
             yield f"{statement.where}: {statement.name} is defined {times[statement.name]} times; rename one"
 
 
+def a_routine_is_defined_once(checkout: Checkout) -> Iterator[str]:
+    """Of two that take the same, the one that is applied last wins, and the other is dead."""
+    found = [
+        (path, f"{routine[1]}({' '.join((routine[2] or '').split())})")
+        for path, text in checkout.matching(rf"{SOURCE}/store/routines/.*\.sql")
+        for routine in _ROUTINE.finditer(text)
+    ]
+    times = Counter(routine for _, routine in found)
+    for path, routine in found:
+        if times[routine] > 1:
+            yield f"{path}: {routine} is defined {times[routine]} times; keep one"
+
+
+_ROUTINE = re.compile(r"\bCREATE OR REPLACE (?:FUNCTION|AGGREGATE|VIEW) (\w+)\s*(?:\(([^)]*)\))?")
+
+
 def a_statement_says_what_it_is_for(checkout: Checkout) -> Iterator[str]:
     """A sentence right below its name."""
     for statement in _named(checkout):
