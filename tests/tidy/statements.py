@@ -50,6 +50,7 @@ WITHOUT_USER: dict[str, str] = {
     "replay_failed_webhooks": "operators have sent again what failed for an endpoint",
     "forget_webhook_deliveries": "what was for an endpoint goes with it",
     "forget_door_changes": "the job deletes what came by the door 90 days ago, of all users",
+    "user_of_customer": "finds the user by a customer of Stripe",
     "hold_customer": "finds the user by a customer of Stripe",
     "forget_customers": "customers of Stripe who are nobody here",
     "forget_old_hours": "the job deletes old sums by hour of all users",
