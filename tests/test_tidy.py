@@ -178,6 +178,17 @@ SAMPLES = [
         {LEDGER_SQL: "-- name: rate\n-- name: rates\n"},
     ),
     Sample(
+        statements.a_routine_is_defined_once,
+        (
+            {ROUTINE_SQL: 2 * "CREATE OR REPLACE VIEW seen AS SELECT 1;\n"},
+            {
+                ROUTINE_SQL: "CREATE OR REPLACE FUNCTION f(p_one int) RETURNS int",
+                "src/tollkeeper/store/routines/30_end.sql": "CREATE OR REPLACE FUNCTION f(\n p_one int) RETURNS text",
+            },
+        ),
+        {ROUTINE_SQL: "CREATE OR REPLACE FUNCTION f(p_one int)\nCREATE OR REPLACE FUNCTION f(p_one text)\n"},
+    ),
+    Sample(
         statements.a_statement_says_what_it_is_for,
         ({LEDGER_SQL: "-- name: rate^\nSELECT 1; -- One and only.\n"}, {LEDGER_SQL: "-- name: rate\n--\nSELECT 1;"}),
         {LEDGER_SQL: "-- name: rate^\n-- Note, and keep, what users thought.\nSELECT 1;\n"},

@@ -36,7 +36,20 @@ def test_what_is_given_back_can_be_sent_again_and_means_the_same(value: Any) -> 
 
 
 @pytest.mark.parametrize(
-    "digits", ["0", "-1", "1e2", "0.1000000000000000055511151231257827", "1" * 100, "1.10", "-0.0", "1E+5"]
+    "digits",
+    [
+        "0",
+        "-0",
+        "-1",
+        "1e2",
+        "1.7976931348623157e308",
+        "1e-400",
+        "0.1000000000000000055511151231257827",
+        "1" * 100,
+        "1.10",
+        "-0.0",
+        "1E+5",
+    ],
 )
 def test_a_number_keeps_every_digit_however_it_is_sent(digits: str) -> None:
     for sent in (digits, msgspec.Raw(digits.encode()), msgspec.Raw(b" " + digits.encode())):
@@ -80,6 +93,8 @@ def test_values_are_kept_as_text(value: Any, kind: Type, text: str) -> None:
         ("NaN", "number"),
         pytest.param(10**5000, "number", id="a long number"),
         (float("inf"), "number"),
+        ("1e400", "number"),
+        (msgspec.Raw(b"-1.8e308"), "number"),
         (1, "boolean"),
         ("True", "boolean"),
         (None, "boolean"),
@@ -88,6 +103,9 @@ def test_values_are_kept_as_text(value: Any, kind: Type, text: str) -> None:
         ("{'a': 1}", "json"),
         ("NaN", "json"),
         ("[Infinity]", "json"),
+        ("1e309", "json"),
+        ('{"a": [0, -1E+400]}', "json"),
+        pytest.param(f"[{'9' * 309}]", "json", id="an integer beyond every double"),
         ('{"a": 1, "a": 2}', "json"),
         ('{"a": "\\u0000"}', "json"),
         ('{"\\ud800": 1}', "json"),

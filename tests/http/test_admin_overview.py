@@ -99,6 +99,23 @@ async def test_users_are_counted_by_what_plan_they_are_on_and_whether_they_are_a
     await service.owner.execute("UPDATE usage SET total_requests = 0 WHERE total_requests = 1")
 
 
+async def test_who_has_another_plan_after_one_that_has_ended_is_counted_there_as_in_the_list(
+    service: Site, operator: Person
+) -> None:
+    ended, next_one = await service.plan("ended"), await service.plan("next")
+    person = await service.person(ended)
+    before = (await overview(service, operator))["users"]["byPlan"]
+    await service.owner.execute(
+        "UPDATE usage SET plan_expires_at = now() - interval '1 minute', next_plan = $2 WHERE user_id = $1",
+        person.id,
+        next_one,
+    )
+    after = (await overview(service, operator))["users"]["byPlan"]
+    assert after == {name: users for name, users in before.items() if name != ended} | {next_one: 1}
+    listed = await service.call("GET", f"/api/admin/users?plan={next_one}", by=operator.by_cookie)
+    assert [each["id"] for each in listed.json["items"]] == [str(person.id)]
+
+
 async def test_live_counts_what_is_admitted_and_settled_by_whom_and_where(
     service: Site, operator: Person, alice: Person
 ) -> None:

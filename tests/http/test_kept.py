@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -15,11 +15,20 @@ from tollkeeper.http.kept import Dashboards
 from tollkeeper.http.shown import DashboardShown, enveloped
 from tollkeeper.metering import dashboard, plans, verify
 from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.retention import LOCK_SECONDS, prune_texts
+from tollkeeper.store.database import Database
 
 from .conftest import Person, Site
 
 PATH = "/api/user/dashboard"
 Change = Callable[[Site, Person, str], Awaitable[object]]
+
+
+@pytest.fixture
+async def keeper(service: Site) -> AsyncGenerator[Database]:
+    """The database as its owner, who prunes."""
+    async with Database.open(service.addresses.owner, size=1, lock_timeout=LOCK_SECONDS) as database:
+        yield database
 
 
 async def seen(service: Site, person: Person) -> bytes:
@@ -31,6 +40,13 @@ async def seen(service: Site, person: Person) -> bytes:
 async def read_anew(service: Site, person: Person) -> bytes:
     backend = service.application.backend
     return enveloped(DashboardShown.of(await dashboard.read(backend.database, backend.ledger, person.id)))
+
+
+async def now_of(service: Site) -> datetime:
+    """The database's clock, a moment later: an id is of a whole millisecond."""
+    await asyncio.sleep(0.01)
+    now: datetime = await service.owner.fetchval("SELECT tk_now()")
+    return now
 
 
 async def rename(service: Site, person: Person, _: str) -> None:
@@ -106,6 +122,34 @@ async def test_a_dashboard_is_read_again_when_a_day_ends_and_when_a_request_expi
             before = after
     finally:
         await clock.release()
+
+
+@pytest.mark.parametrize("plan", [None, "enterprise"])
+async def test_a_dashboard_is_read_again_after_texts_were_cleared(
+    service: Site, alice: Person, keeper: Database, plan: str | None
+) -> None:
+    await service.start(alice, prompt="canary-cleared")
+    assert b"canary-cleared" in await seen(service, alice)
+    await prune_texts(keeper, await now_of(service), actor=Actor("test"), plan=plan)
+    assert b"canary-cleared" not in await seen(service, alice)
+
+
+@pytest.mark.parametrize("plan", [None, "enterprise"])
+async def test_a_dashboard_shows_no_text_that_is_to_be_cleared_wherever_the_clearing_was_interrupted(
+    service: Site, alice: Person, keeper: Database, plan: str | None
+) -> None:
+    pending = (await service.start(alice, prompt="canary-asked", metadata={"x": "canary-meta"}))["id"]
+    await service.finish(alice, pending, response="canary-answered")
+    assert b"canary-asked" in await seen(service, alice)
+    if plan is None:
+        await keeper.all("begin_clearing", before=await now_of(service))
+    else:
+        await keeper.all("begin_clearing_of_plan", plan=plan, before=await now_of(service))
+    after = await seen(service, alice)
+    assert b"canary" not in after
+    assert after == await read_anew(service, alice)
+    await service.start(alice, prompt="a younger one")
+    assert b"a younger one" in await seen(service, alice)
 
 
 async def test_a_dashboard_that_did_not_change_is_not_read_again(service: Site, alice: Person) -> None:

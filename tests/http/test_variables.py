@@ -111,6 +111,15 @@ async def test_numbers_keep_their_digits(service: Site, alice: Person) -> None:
     assert b'"value":12345678901234567890.10' in heard.body
 
 
+@pytest.mark.parametrize("value", [b"1e400", b'{"a": [-1e400]}', b'"1e400", "type": "number"'])
+async def test_a_number_that_others_would_read_as_infinite_is_refused(
+    service: Site, alice: Person, value: bytes
+) -> None:
+    heard = await service.call("POST", PATH, by=alice.by_key, raw=b'{"key": "BEYOND", "value": ' + value + b"}")
+    assert heard.is_problem(422, "invalid")
+    assert heard.faulty == {"value"}
+
+
 async def test_revealing_asks_a_person_for_a_recent_sign_in_and_a_key_for_its_scope(service: Site) -> None:
     ana = await service.person()
     await service.call("POST", PATH, by=ana.by_key, says=SECRET)

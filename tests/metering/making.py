@@ -126,6 +126,13 @@ async def usage_of(owner: asyncpg.Connection, user: UUID) -> asyncpg.Record:
     return row
 
 
+async def until_somebody_waits(owner: asyncpg.Connection) -> None:
+    """Wait until somebody waits for a lock that another holds."""
+    async with asyncio.timeout(5):
+        while not await owner.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):  # noqa: ASYNC110 - the database sets no event
+            await asyncio.sleep(0.01)
+
+
 async def differences_of(db: Database, user: UUID) -> list[Difference]:
     """What disagrees with the rows of one user: of all users it would take longer with each of them."""
     async with db.transaction(isolation="repeatable_read", read_only=True) as tx:

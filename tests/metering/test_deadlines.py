@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from tests.metering.making import NOON, OWN_MODEL, PENDING_FOR, Clock, a_plan, a_user, an_outcome, started, usage_of
 from tollkeeper.errors import AlreadyFinished
-from tollkeeper.metering import dashboard, records
+from tollkeeper.metering import dashboard, directory, records
 from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.overview import users_by_plan
 from tollkeeper.metering.verify import verify
 from tollkeeper.store.database import Database
 
@@ -62,6 +63,18 @@ async def test_expired_is_shown_before_anybody_swept(
     shown = await dashboard.read(db, ledger, user)
     assert (shown.pending, shown.failed, shown.success_rate, shown.recent[0].status) == (0, 1, 0.0, "failed")
     assert shown.total_requests == sum(shown.by_category.values()) == 1
+
+
+async def test_what_expires_is_no_activity_of_its_user(ledger: Ledger, db: Database, user: UUID, clock: Clock) -> None:
+    await started(ledger, user, model=OWN_MODEL)
+    began = (await directory.one(db, user)).last_active_at
+    assert began == NOON
+    await clock.step(timedelta(days=2))
+    assert await ledger.expire() == 1
+    assert (await directory.one(db, user)).last_active_at == began
+    assert [(each.plan, each.today, each.week) for each in await users_by_plan(db)] == [("tight", 0, 1)]
+    await started(ledger, user, model=OWN_MODEL)
+    assert (await directory.one(db, user)).last_active_at == NOON + timedelta(days=2)
 
 
 async def test_the_sweep_closes_what_is_past_its_deadline_and_nothing_else(

@@ -12,10 +12,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.metering.making import OWN_MODEL, PENDING_FOR, Clock, a_request, a_user, an_outcome
+from tests.metering.making import OWN_MODEL, PENDING_FOR, Clock, a_request, a_user, an_outcome, until_somebody_waits
 from tests.metering.pruning import APRIL, FEBRUARY, NOW, History, a_history, in_any_table
 from tollkeeper import activity
-from tollkeeper.accounts import users
+from tollkeeper.accounts import logins, users
 from tollkeeper.activity import Actor
 from tollkeeper.errors import AccountInactive, Contradiction, NotFound, TollkeeperError
 from tollkeeper.metering import directory, leaving
@@ -305,3 +305,46 @@ async def test_who_is_no_operator_goes_though_one_alone_is_left(db: Database) ->
     await gone(db, ben)
     with pytest.raises(Contradiction):
         await off(db, ann)
+
+
+MAKES = {
+    "try_code": """
+        INSERT INTO sign_in_asks (browser_hash, address, code_hash, token_hash, leads_to, created_at, expires_at)
+        SELECT $2, i.shown_as, $2, $2, '', tk_now(), tk_now() + interval '1 hour'
+          FROM user_identities AS i WHERE i.user_id = $1 AND i.kind = 'email'
+    """,
+    "use_sign_in_link": """
+        INSERT INTO sign_in_links (token_hash, user_id, created_at, expires_at)
+        VALUES ($2, $1, tk_now(), tk_now() + interval '1 hour')
+    """,
+    "use_passkey": """
+        INSERT INTO passkeys (credential_id, user_id, public_key, sign_count, name, transports, is_synced)
+        VALUES ($2, $1, $2, 0, 'mine', '{}', false)
+    """,
+}
+HASH = bytes(32)
+
+
+@pytest.mark.parametrize("way", MAKES)
+async def test_who_signs_in_while_they_leave_locks_nobody_up_and_is_out_in_the_end(
+    db: Database, owner: asyncpg.Connection, way: str
+) -> None:
+    user = await a_user(db)
+    await owner.execute(MAKES[way], user, HASH)
+    uses: dict[str, dict[str, Any]] = {
+        "try_code": {"browser_hash": HASH, "address": "ada@example.com", "code_hash": HASH, "tries": 5},
+        "use_sign_in_link": {"link_hash": HASH},
+        "use_passkey": {
+            "user_id": user,
+            "passkey_id": await owner.fetchval("SELECT id FROM passkeys"),
+            "sign_count": 0,
+            "is_synced": False,
+        },
+    }
+    async with db.transaction() as tx:
+        assert await tx.value(way, **uses[way])
+        going = asyncio.create_task(leave(db, user))
+        await until_somebody_waits(owner)
+        await logins.begin(tx, user, by="link", pepper=b"pepper")
+    assert await going
+    assert await rows_of(owner, user) <= STAYS

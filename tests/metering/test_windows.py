@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -224,6 +224,23 @@ async def test_a_midnight_that_comes_twice_ends_the_day_once(
     await clock.hold(datetime(2026, 11, 1, 5, tzinfo=UTC))
     for user in (sleeper, newcomer):
         assert await used(ledger, user) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("hour", "day"), [(3, date(2026, 10, 31)), (4, date(2026, 10, 31)), (5, date(2026, 11, 1)), (6, date(2026, 11, 1))]
+)
+async def test_a_past_request_of_the_hour_that_comes_twice_belongs_to_the_day_that_windows_say(
+    *, ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock, hour: int, day: date
+) -> None:
+    began = datetime(2026, 11, 1, hour, 30, tzinfo=UTC)
+    await clock.hold(began)
+    there = await a_user(db, zone="America/Havana", email="there@example.com")
+    await started(ledger, there)
+    await clock.hold(datetime(2026, 11, 9, 12, tzinfo=UTC))
+    later = await a_user(db, zone="America/Havana")
+    await ledger.start(a_request(later, started_at=began, import_key="1"))
+    found = await owner.fetch("SELECT user_id, started_on FROM chat_requests WHERE started_at = $1", began)
+    assert {row["user_id"]: row["started_on"] for row in found} == {there: day, later: day}
 
 
 async def limits_at(ledger: Ledger, clock: Clock, user: UUID, now: datetime) -> Limits:

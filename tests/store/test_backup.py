@@ -7,7 +7,9 @@ import os
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -21,7 +23,9 @@ from tollkeeper.store.backup import NotEmpty, Programs, back_up, described, rest
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import NothingThere, alone, migrate
+from tollkeeper.store.partitions import ensure_partitions
 from tollkeeper.store.placement import WHEEL_PROGRAMS
+from tollkeeper.store.scrubbing import scrub
 
 # What a table holds, whatever the order of its rows.
 _TABLES = """
@@ -31,6 +35,13 @@ SELECT c.relname, c.oid::regclass::text
 """
 _CONTENT = "SELECT count(*), md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} AS t"
 _PEOPLE = 20
+_FOR_OTHERS = (
+    "search_path = pg_catalog",
+    "TimeZone = 'Asia/Tokyo'",
+    "default_transaction_isolation = 'serializable'",
+    "default_transaction_read_only = on",
+    "standard_conforming_strings = off",
+)
 PROGRAMS = Programs(os.environ)
 
 
@@ -77,6 +88,23 @@ async def _as_owner(addresses: Addresses) -> AsyncGenerator[asyncpg.Connection]:
     await connection.close()
 
 
+@asynccontextmanager
+async def _told(server: Server, *places: Addresses) -> AsyncGenerator[None]:
+    """Have the owner told of settings in these databases that fit others."""
+    admin = await asyncpg.connect(server.addresses.admin)
+    try:
+        for place in places:
+            name = urlsplit(place.owner).path.removeprefix("/")
+            for setting in _FOR_OTHERS:
+                await admin.execute(f"ALTER ROLE tollkeeper_owner IN DATABASE {name} SET {setting}")
+        yield
+        for place in places:
+            name = urlsplit(place.owner).path.removeprefix("/")
+            await admin.execute(f"ALTER ROLE tollkeeper_owner IN DATABASE {name} RESET ALL")
+    finally:
+        await admin.close()
+
+
 async def _contents(addresses: Addresses) -> dict[str, list[tuple[object, ...]]]:
     async with _as_owner(addresses) as owner:
         tables = await owner.fetch(_TABLES)
@@ -95,6 +123,23 @@ async def test_what_is_restored_is_what_was_there(archive: Path, dsns: Addresses
         assert (found.differences, found.requests) == ([], _PEOPLE)
         user = await a_user(database, email="u1@example.com")
         assert (await ledger.start(a_request(user, client_id="new"))).limits.monthly_used == 2
+
+
+async def test_what_the_owner_was_told_for_others_does_not_hold_for_us(
+    server: Server, archive: Path, dsns: Addresses, empty: Addresses, tmp_path: Path
+) -> None:
+    there = await _contents(dsns)
+    async with _told(server, dsns, empty):
+        again = await _backed_up(dsns, tmp_path / "again")
+        await _restored(empty, again)
+        with pytest.raises(NotEmpty):
+            await _restored(empty, archive)
+        assert await migrate(empty.owner, empty.service) == []
+        assert await ensure_partitions(empty.owner, ahead=timedelta(days=62)) == await ensure_partitions(
+            dsns.owner, ahead=timedelta(days=62)
+        )
+        assert (await scrub(empty.owner, None)).tables > 20
+    assert (await _contents(empty))["accounts"] == there["accounts"]
 
 
 async def test_an_archive_says_what_it_is(archive: Path, owner: asyncpg.Connection) -> None:

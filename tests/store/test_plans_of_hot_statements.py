@@ -48,7 +48,7 @@ LONG: Final = 60_000
 PLANNED: Final = {"at hand": "force_custom_plan", "for all": "force_generic_plan"}
 READS: Final = re.compile(r"^ *(FROM|UPDATE|INSERT)\b", re.MULTILINE)
 # Tables that stay small, and may be read whole.
-SMALL: Final = {"plans", "plan_versions", "retention"}
+SMALL: Final = {"plans", "plan_versions", "plan_texts", "retention"}
 # After five runs with plans of their own the server thinks of one for all.
 OFTEN_ENOUGH: Final = 7
 

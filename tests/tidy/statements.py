@@ -50,6 +50,7 @@ WITHOUT_USER: dict[str, str] = {
     "replay_failed_webhooks": "operators have sent again what failed for an endpoint",
     "forget_webhook_deliveries": "what was for an endpoint goes with it",
     "forget_door_changes": "the job deletes what came by the door 90 days ago, of all users",
+    "user_of_customer": "finds the user by a customer of Stripe",
     "hold_customer": "finds the user by a customer of Stripe",
     "forget_customers": "customers of Stripe who are nobody here",
     "forget_old_hours": "the job deletes old sums by hour of all users",
@@ -120,6 +121,22 @@ def a_statement_is_named_once(checkout: Checkout) -> Iterator[str]:
     for statement in _named(checkout):
         if times[statement.name] > 1:
             yield f"{statement.where}: {statement.name} is defined {times[statement.name]} times; rename one"
+
+
+def a_routine_is_defined_once(checkout: Checkout) -> Iterator[str]:
+    """Of two that take the same, the one that is applied last wins, and the other is dead."""
+    found = [
+        (path, f"{routine[1]}({' '.join((routine[2] or '').split())})")
+        for path, text in checkout.matching(rf"{SOURCE}/store/routines/.*\.sql")
+        for routine in _ROUTINE.finditer(text)
+    ]
+    times = Counter(routine for _, routine in found)
+    for path, routine in found:
+        if times[routine] > 1:
+            yield f"{path}: {routine} is defined {times[routine]} times; keep one"
+
+
+_ROUTINE = re.compile(r"\bCREATE OR REPLACE (?:FUNCTION|AGGREGATE|VIEW) (\w+)\s*(?:\(([^)]*)\))?")
 
 
 def a_statement_says_what_it_is_for(checkout: Checkout) -> Iterator[str]:

@@ -10,7 +10,8 @@ json             any JSON value but a string, or a string that spells   the JSON
 ================ ====================================================== ===============================================
 
 So what is given back can be sent again and means the same. A JSON text that is itself a string would not (``"1"`` could
-be meant as the number): it is refused, and the type ``string`` is what it wants.
+be meant as the number): it is refused, and the type ``string`` is what it wants. Numbers keep more digits than a double
+does; one that is beyond every double is refused, for most programs would read it as infinite and send back nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from math import isinf
 from typing import Any, Final, Literal, cast, get_args
 
 import msgspec
@@ -33,6 +35,7 @@ MOST_BYTES: Final = 65536
 _DEEPEST: Final = 32
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER: Final = 100
+_WITHIN: Final = "between -1.8e308 and 1.8e308"
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -66,6 +69,8 @@ def text_of(value: Any, kind: Type, *, field: str) -> str:
         case "number":
             if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
                 raise Invalid.field(field, f"must be a number of at most {_LONGEST_NUMBER} characters")
+            if isinf(float(text)):
+                raise Invalid.field(field, f"must be {_WITHIN}")
         case "boolean":
             if text not in {"true", "false"}:
                 raise Invalid.field(field, "must be true or false")
@@ -117,9 +122,9 @@ def _refuse_unless_json(text: str, field: str) -> None:
             text,
             object_pairs_hook=_without_twins,
             parse_constant=_refuse_word,
-            # The digits stay in the text; made into numbers here, long ones would cost time or be refused.
-            parse_int=len,
-            parse_float=len,
+            # The digits stay in the text; made into integers here, long ones would cost time or be refused.
+            parse_int=_refuse_beyond,
+            parse_float=_refuse_beyond,
         )
     except RecursionError:
         raise Invalid.field(field, f"must not be nested deeper than {_DEEPEST}") from None
@@ -139,6 +144,11 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_word(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
+
+
+def _refuse_beyond(number: str) -> Any:
+    if isinf(float(number)):
+        raise ValueError(f"a number must be {_WITHIN}")
 
 
 def _refuse_unstorable(parsed: Any, field: str, levels: int) -> None:

@@ -86,19 +86,34 @@ async def learn(
 
     What is about a price or a user that nobody knows is noted for operators, and the answer says so.
     """
-    async with database.transaction() as tx:
-        known = await providing.catalogue(tx)
-        user_id = await tx.value("hold_customer", customer_id=customer_id)
-        if user_id is None and said_user is not None:
-            user_id = await tx.value("user_to_sell_to", user_id=said_user)
-        is_priced = event is None or event.status not in LIVE or any(price in _meaning(known) for price in event.prices)
-        if not is_priced:
-            # Not kept: once the catalogue has the price, the same event may be sent again.
-            event = None
-        if user_id is None:
-            await _put(tx, customer_id, event, known)
-        else:
-            await _move(tx, user_id, customer_id, event, known, actor=actor)
+    outcome: Outcome | None = None
+    while outcome is None:
+        async with database.transaction() as tx:
+            outcome = await _learn(tx, customer_id, said_user, event, actor)
+    return outcome
+
+
+async def _learn(
+    tx: Transaction, customer_id: str, said_user: UUID | None, event: Event | None, actor: Actor
+) -> Outcome | None:
+    """Take it in under the user's lock; ``None`` where the customer turns out to be somebody else: once more, then."""
+    known = await providing.catalogue(tx)
+    # The user before the customer, as everybody locks them: who is about to leave takes their customers along.
+    user_id = await tx.value("user_of_customer", customer_id=customer_id) or said_user
+    now = await tx.value("bring_current", user_ids=[user_id] if user_id else [])
+    owner = await tx.value("hold_customer", customer_id=customer_id) or said_user
+    if owner != user_id:
+        return None
+    if user_id is not None:
+        user_id = await tx.value("user_to_sell_to", user_id=user_id)
+    is_priced = event is None or event.status not in LIVE or any(price in _meaning(known) for price in event.prices)
+    if not is_priced:
+        # Not kept: once the catalogue has the price, the same event may be sent again.
+        event = None
+    if user_id is None:
+        await _put(tx, customer_id, event, known)
+    else:
+        await _move(tx, user_id, customer_id, event, known, now=now, actor=actor)
     return "unknown-price" if not is_priced else "unknown-user" if user_id is None else "done"
 
 
@@ -128,9 +143,15 @@ async def forget(database: Database) -> None:
 
 
 async def _move(
-    tx: Transaction, user_id: UUID, customer_id: str, event: Event | None, known: Mapping[str, Plan], *, actor: Actor
+    tx: Transaction,
+    user_id: UUID,
+    customer_id: str,
+    event: Event | None,
+    known: Mapping[str, Plan],
+    *,
+    now: datetime,
+    actor: Actor,
 ) -> None:
-    now = await tx.value("bring_current", user_ids=[user_id])
     before = held_by(await of_user(tx, user_id), known)
     await tx.run("name_customer", user_id=user_id, customer_id=customer_id)
     await _put(tx, customer_id, event, known)

@@ -149,7 +149,8 @@ async def _pour(reader: Process, writer: Process) -> None:
     source = reader.stdout
     if source is None:
         return
-    await _write(writer, b"BEGIN;\n")
+    # Whatever the role has been told; the rest of its session an archive sets itself.
+    await _write(writer, b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n")
     for _ in range(_HEAD_LINES):
         if (line := await source.readline()) == _NEWER_SETTING:
             break

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -149,8 +149,21 @@ PINNED: Final = {
 async def directly(dsn: str, purpose: str, **settings: str) -> AsyncGenerator[asyncpg.Connection]:
     """Have one connection of one's own for as long as the block lasts, as owners work; a pooler is no way to it.
 
-    ``Misconfigured`` or ``Unavailable`` if there is none to be had.
+    ``settings`` rank above what is pinned. ``Misconfigured`` or ``Unavailable`` if there is none to be had.
     """
+    async with _alone(dsn, purpose, {**PINNED, **settings}) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def by_any_way(dsn: str, purpose: str) -> AsyncGenerator[asyncpg.Connection]:
+    """Have one connection where a pooler may stand between, which takes no settings at the start: nothing is pinned."""
+    async with _alone(dsn, purpose, {}) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _alone(dsn: str, purpose: str, settings: Mapping[str, str]) -> AsyncGenerator[asyncpg.Connection]:
     session = {"application_name": f"tollkeeper {purpose}", **settings}
     try:
         connection = await asyncpg.connect(

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import asyncpg
 
 from tollkeeper.errors import Misconfigured, Unavailable
-from tollkeeper.store.connections import PINNED, directly, session_settings
+from tollkeeper.store.connections import by_any_way, directly, session_settings
 from tollkeeper.store.database import StatementFailed, guarded
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,6 @@ _ATTEMPTS: Final = 10
 _OTHERS_SECONDS: Final = 600
 _TOLD_SECONDS: Final = 3
 _PURPOSE: Final = "migrate"
-# A migration may take as long as it takes, whatever the role has been told.
-_OWNER_SESSION: Final = {**PINNED, "statement_timeout": "0"}
 _NUMBERED: Final = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 
 
@@ -84,7 +82,8 @@ async def migrate(
     """
     migrations, routines = _read(migrations_dir, "migration"), _read(routines_dir, "routine")
     try:
-        async with directly(owner_dsn, _PURPOSE, **_OWNER_SESSION) as owner, alone(owner):
+        # A migration may take as long as it takes, whatever the role has been told.
+        async with directly(owner_dsn, _PURPOSE, statement_timeout="0") as owner, alone(owner):
             await _refuse_unfit(owner)
             if not may_begin and not await _ask_value(owner, HAS_RECORD):
                 raise NothingThere("the database was never migrated")
@@ -180,7 +179,7 @@ async def _provide_for(owner: asyncpg.Connection, service_dsn: str) -> None:
     The limits stand on the role too, for sessions that come through a transaction pooler. A role may set its own; the
     owner of a database need not be allowed to change other roles.
     """
-    async with directly(service_dsn, _PURPOSE) as service:
+    async with by_any_way(service_dsn, _PURPOSE) as service:
         # In one transaction, and for this very session too: a pooler keeps it, and hands it to the service next.
         await _ask(service, "BEGIN READ WRITE")
         role = await _ask_value(service, "SELECT current_user")

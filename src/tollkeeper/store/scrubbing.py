@@ -23,7 +23,7 @@ __all__ = ["Scrubbed", "scrub"]
 
 _PURPOSE: Final = "scrub"
 # Whoever tracks waits behind us while we wait for a table: give up soon, let them pass, come again.
-_SESSION: Final = {"search_path": "public", "statement_timeout": "0", "lock_timeout": "100"}
+_SESSION: Final = {"statement_timeout": "0", "lock_timeout": "100"}
 _PAUSES_SECONDS: Final = (*(0.2,) * 20, *(1.0,) * 30)
 _TICK_SECONDS: Final = 0.2
 

@@ -74,7 +74,7 @@ CREATE OR REPLACE FUNCTION tk_whole_cents(p_nanos bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (p_nanos + 5000000) / 10000000;
 
--- Cents, exact: a nano-USD is a ten-millionth of a cent.
+-- Cents, exact, as events tell them too: a nano-USD is a ten-millionth of a cent.
 CREATE OR REPLACE FUNCTION tk_cents(p_nanos bigint) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN trim_scale(p_nanos * 0.0000001);

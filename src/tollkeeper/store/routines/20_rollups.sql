@@ -60,7 +60,7 @@ DROP FUNCTION IF EXISTS tk_apply(tk_change[], timestamptz);
 
 CREATE OR REPLACE FUNCTION tk_apply(
     p_changes tk_change[],
-    p_now     timestamptz,
+    p_now     timestamptz,           -- when users acted; null: nobody did
     p_users   uuid[] DEFAULT NULL   -- those of the changes, and maybe others; null: only of the changes
 ) RETURNS void
     LANGUAGE plpgsql
@@ -101,7 +101,7 @@ BEGIN
                total_duration_ms = u.total_duration_ms + c.duration_ms,
                total_rated       = u.total_rated + c.rated,
                total_rating      = u.total_rating + c.rating,
-               updated_at        = p_now
+               updated_at        = coalesce(p_now, u.updated_at)
           FROM (SELECT c.user_id,
                        sum(c.ops) AS ops,
                        sum(CASE WHEN c.started_at >= w.day_starts_at THEN c.unit ELSE 0 END) AS day_unit,

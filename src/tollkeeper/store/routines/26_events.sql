@@ -18,10 +18,6 @@ CREATE OR REPLACE FUNCTION tk_instant(p_at timestamptz) RETURNS text
     SELECT to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
     $$;
 
-CREATE OR REPLACE FUNCTION tk_cents(p_nanos bigint) RETURNS numeric
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    AS $$ SELECT trim_scale(p_nanos / 10000000.0) $$;
-
 CREATE OR REPLACE FUNCTION tk_percent_of(p_allowed bigint, p_percent integer) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT ceil(p_allowed * p_percent / 100.0)::bigint $$;

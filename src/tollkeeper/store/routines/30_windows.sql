@@ -146,7 +146,7 @@ BEGIN
       INTO v_changes
       FROM expired AS e;
     IF v_changes IS NOT NULL THEN
-        PERFORM tk_apply(v_changes, p_now);
+        PERFORM tk_apply(v_changes, NULL);
     END IF;
     RETURN coalesce(cardinality(v_changes), 0);
 END

@@ -191,7 +191,7 @@ BEGIN
                 u.day_requests := u.day_requests + 1;
                 v_day := u.day_on;
             ELSE
-                v_day := (v_at AT TIME ZONE u.day_zone)::date;
+                v_day := tk_midnight(v_at, u.day_zone)::date;
             END IF;
             IF v_at >= u.month_starts_at AND v_at < u.month_ends_at THEN
                 u.month_requests := u.month_requests + 1;

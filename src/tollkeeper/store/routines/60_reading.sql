@@ -19,14 +19,21 @@ SELECT r.user_id, r.id, r.client_id, r.session_id, r.prompt, r.response, r.model
                       WHERE n.user_id = r.user_id AND n.id = r.id LIMIT 1) AS a ON true;
 
 CREATE OR REPLACE VIEW requests_in_short AS
-SELECT s.user_id, s.id, s.client_id, s.session_id, left(s.prompt, 200) AS prompt, left(s.response, 200) AS response, s.model,
-       s.request_type, s.category, s.complexity, s.status, s.error_message, s.error_code, s.late, s.refunded, s.outside_plan,
+SELECT s.user_id, s.id, s.client_id, s.session_id, CASE WHEN NOT t.go THEN left(s.prompt, 200) END AS prompt,
+       CASE WHEN NOT t.go THEN left(s.response, 200) END AS response, s.model, s.request_type, s.category, s.complexity, s.status,
+       CASE WHEN NOT t.go THEN s.error_message END AS error_message, s.error_code, s.late, s.refunded, s.outside_plan,
        s.over_reserved, s.tokens_used, s.tokens_input, s.tokens_output, s.tokens_cached, s.tokens_cache_write,
        s.tokens_reasoning, s.cost_nanos, s.cost_source, s.reported_nanos, s.computed_nanos, s.unit_prices, s.duration_ms,
-       s.rating, s.plan_name, s.max_tokens, s.metadata, s.ip_address, s.user_agent, s.started_on, s.started_at, s.expires_at,
-       s.completed_at, s.created_at
-  FROM requests_shown AS s;
-COMMENT ON VIEW requests_in_short IS 'As requests_shown, of long texts the beginning: a megabyte is not read to show a line.';
+       s.rating, s.plan_name, s.max_tokens, CASE WHEN NOT t.go THEN s.metadata END AS metadata,
+       CASE WHEN NOT t.go THEN s.ip_address END AS ip_address, CASE WHEN NOT t.go THEN s.user_agent END AS user_agent,
+       s.started_on, s.started_at, s.expires_at, s.completed_at, s.created_at
+  FROM requests_shown AS s
+  -- Whether its texts are to be cleared, as tk_clear_texts looks for them; once for each request that is read.
+  CROSS JOIN LATERAL (SELECT coalesce(s.id < tk_first_uuid7(greatest(
+                                 r.texts_refused_from,
+                                 (SELECT p.texts_refused_from FROM plan_texts AS p WHERE p.plan_name = s.plan_name))), false) AS go
+                        FROM retention AS r LIMIT 1) AS t;
+COMMENT ON VIEW requests_in_short IS 'As requests_shown, of long texts the beginning: a megabyte is not read to show a line. No text that is to be cleared: so a dashboard changes when a clearing begins, and not with each row.';
 
 CREATE OR REPLACE VIEW dashboard_stamps AS
 SELECT u.user_id, u.due_at <= tk_now() AS is_due,

@@ -3,7 +3,7 @@
 CREATE OR REPLACE VIEW directory AS
 SELECT a.id, i.shown_as AS email, a.name, p.plan, CASE WHEN p.expired THEN NULL ELSE u.plan_expires_at END AS plan_expires_at,
        u.is_active, a.role, coalesce(u.next_zone, u.day_zone) AS time_zone, a.created_at,
-       -- The usage row is written with every start and every end of a request.
+       -- Written with every start, finish and rating; not with what expires or is priced anew.
        CASE WHEN u.total_requests > 0 THEN u.updated_at END AS last_active_at,
        CASE WHEN u.day_ends_at <= p.now THEN 0 ELSE u.day_requests END AS requests_today,
        CASE WHEN u.month_ends_at <= p.now THEN 0 ELSE u.month_requests END AS requests_this_month,

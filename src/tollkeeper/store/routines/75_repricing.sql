@@ -57,16 +57,13 @@ CREATE OR REPLACE FUNCTION tk_reprice(
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
     AS $$
 DECLARE
-    v_now     timestamptz;
     v_rows    chat_requests[];
     v_rates   jsonb[];
     v_nanos   bigint[];
     v_changes tk_change[];
-    v_users   uuid[];
-    v_active  timestamptz[];
 BEGIN
     IF p_apply THEN
-        v_now := tk_lock(p_users);
+        PERFORM tk_lock(p_users);
     END IF;
     -- Asked anew under the lock: what the caller saw may have changed since.
     SELECT array_agg(r), array_agg(n.rates), array_agg(n.nanos)
@@ -106,12 +103,7 @@ BEGIN
     IF v_changes IS NULL THEN
         RETURN;
     END IF;
-    SELECT array_agg(u.user_id), array_agg(u.updated_at) INTO v_users, v_active
-      FROM usage AS u WHERE u.user_id = ANY (p_users);
-    PERFORM tk_apply(v_changes, v_now);
     -- The operator was active, not the users.
-    UPDATE usage AS u SET updated_at = b.active_at
-      FROM unnest(v_users, v_active) AS b (user_id, active_at)
-     WHERE u.user_id = b.user_id AND u.user_id = ANY (v_users);
+    PERFORM tk_apply(v_changes, NULL);
 END
     $$;

@@ -348,6 +348,8 @@ BEGIN
     END IF;
     INSERT INTO plan_texts AS t (plan_name, texts_refused_from) VALUES (p_plan, v_before)
         ON CONFLICT (plan_name) DO UPDATE SET texts_refused_from = excluded.texts_refused_from, updated_at = tk_now();
+    -- For the stamps of dashboards alone, which show none of these texts from now on.
+    UPDATE retention SET updated_at = tk_now();
     SELECT max(t.texts_refused_from) INTO v_latest FROM plan_texts AS t;
     FOR v_name IN SELECT m.name FROM request_months AS m WHERE m.ends_at > v_since AND m.starts_at < v_before
                    UNION ALL SELECT 'chat_requests_default' ORDER BY 1 LOOP

@@ -31,6 +31,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 'unknown-user';
     END IF;
+    -- Who signs in holds what they do it by, and takes the account next: so here too.
+    PERFORM FROM sign_in_links AS l WHERE l.user_id = p_user FOR UPDATE;
+    PERFORM FROM sign_in_asks AS k JOIN user_identities AS i ON lower(k.address) = i.value
+      WHERE i.user_id = p_user AND i.kind = 'email' FOR UPDATE OF k;
+    PERFORM FROM passkeys AS p WHERE p.user_id = p_user FOR UPDATE;
     IF NOT p_may_be_last AND tk_is_last_operator(p_user) THEN
         RETURN 'last-operator';
     END IF;

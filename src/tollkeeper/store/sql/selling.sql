@@ -29,6 +29,10 @@ VALUES (:user_id, :held_at::timestamptz, :held_tie, :next_at::timestamptz, :next
 -- Forget what came by the door more than 90 days ago; what of it was the latest stays noted. Of all users: the job.
 DELETE FROM door_changes AS c WHERE c.created_at < tk_now() - interval '90 days';
 
+-- name: user_of_customer$
+-- Whose a customer of Stripe is; nothing where nobody has said so.
+SELECT c.user_id FROM stripe_customers AS c WHERE c.customer_id = :customer_id;
+
 -- name: hold_customer$
 -- Know a customer of Stripe, and let nobody else hear of them until the end of the transaction; answers whose they are.
 INSERT INTO stripe_customers AS c (customer_id, seen_at)
