@@ -282,7 +282,7 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
         elif self._blocked_since is not None and now - self._blocked_since > WRITE_SECONDS:
             self._transport.abort()
-        elif self.phase == "body" and waited > HEADER_SECONDS + BODY_SECONDS:
+        elif self.phase == "body" and waited > BODY_SECONDS:
             self.end_with(TooSlow(f"a body must arrive within {BODY_SECONDS:g} seconds"))
         elif self.phase == "headers" and waited > HEADER_SECONDS:
             self.end_with(TooSlow(f"headers must arrive within {HEADER_SECONDS:g} seconds"))
@@ -336,6 +336,7 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, call: Call) -> None:
         self._at_hand = call
+        self._since = self._loop.time()
         self._server.answer(call).add_done_callback(partial(self._ended, call))
 
     def _ended(self, call: Call, task: asyncio.Task[None]) -> None:

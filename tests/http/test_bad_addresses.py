@@ -110,3 +110,10 @@ async def test_hostile_texts_are_only_texts(service: Site, alice: Person, hostil
     assert "Set-Cookie" not in heard.headers
     dashboard = (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).json
     assert dashboard["requestsByCategory"] == {hostile: 1}
+
+
+@pytest.mark.parametrize("target", ["/" + "a" * 20_000, "/api/chat/requests?cursor=" + "a" * 20_000])
+async def test_a_target_without_end_is_414_and_not_quoted(service: Site, target: str) -> None:
+    heard = await service.call("GET", target)
+    assert heard.is_problem(414, "target-too-long")
+    assert len(heard.body) < 2000

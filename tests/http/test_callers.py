@@ -109,7 +109,7 @@ async def test_an_operator_may_what_no_other_person_may(service: Site) -> None:
         assert await answer(service, call, operator.by_key) == 403
 
 
-@pytest.mark.parametrize("origin", [None, "same", "other", "null"])
+@pytest.mark.parametrize("origin", [None, "same", "other", "alike", "null"])
 @pytest.mark.parametrize("site", [None, "same-origin", "same-site", "cross-site", "none"])
 async def test_by_cookie_only_a_page_of_this_site_may_change_something(
     service: Site, alice: Person, site: str | None, origin: str | None
@@ -119,7 +119,8 @@ async def test_by_cookie_only_a_page_of_this_site_may_change_something(
     if site:
         headers["Sec-Fetch-Site"] = site
     if origin:
-        headers["Origin"] = {"same": own, "other": "https://evil.example", "null": "null"}[origin]
+        alike = own.replace("http://", "http://evil")
+        headers["Origin"] = {"same": own, "other": "https://evil.example", "alike": alike, "null": "null"}[origin]
     allowed = site == "same-origin" or (site is None and origin == "same")
     for method, path, says in (
         ("POST", "/api/chat/track", {"prompt": "x"}),

@@ -96,13 +96,6 @@ async def test_many_or_large_headers_are_431(service: Site, headers: dict[str, s
     assert "content-security-policy" in told
 
 
-@pytest.mark.parametrize("target", ["/" + "a" * 20_000, "/api/chat/requests?cursor=" + "a" * 20_000])
-async def test_a_target_without_end_is_414_and_not_quoted(service: Site, target: str) -> None:
-    heard = await service.call("GET", target)
-    assert heard.is_problem(414, "target-too-long")
-    assert len(heard.body) < 2000
-
-
 async def test_a_gigabyte_is_refused_before_it_comes(wire: Wire, alice: Person) -> None:
     await wire.say(request("POST", "/api/chat/track", alice.by_key | {"content-length": str(10**9)}))
     status, headers, _ = await wire.hear()
@@ -141,6 +134,16 @@ async def test_a_body_that_does_not_come_ends_with_408_and_leaves_nothing(
     assert (status, headers["connection"]) == (408, "close")
     assert await wire.is_closed()
     assert await service.rows() == before
+
+
+@pytest.mark.usefixtures("hurry")
+async def test_the_time_for_a_body_begins_with_its_turn(
+    wire: Wire, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HEADER_SECONDS", 3600)
+    await wire.say(request("POST", "/api/chat/track", alice.by_key | {"content-length": "100"}, b'{"prompt": '))
+    status, _, _ = await asyncio.wait_for(wire.hear(), 30)
+    assert status == 408
 
 
 @pytest.mark.usefixtures("hurry")

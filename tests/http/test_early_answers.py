@@ -124,3 +124,8 @@ async def test_who_goes_on_sending_hears_what_was_wrong(
 async def test_a_request_with_two_hosts_is_refused(wire: Wire) -> None:
     await wire.say(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: elsewhere\r\n\r\n")
     assert (await wire.hear())[0] == 400
+
+
+def test_the_limits_of_time_are_those_that_are_told() -> None:
+    limits = (connection.HEADER_SECONDS, connection.BODY_SECONDS, connection.WRITE_SECONDS)
+    assert (*limits, connection.KEEP_ALIVE_SECONDS) == (10, 30, 30, 75)

@@ -238,3 +238,11 @@ async def test_a_dashboard_read_during_writes_agrees_with_itself(service: Site, 
             assert metrics["totalRequests"] == parts == sum(told["requestsByCategory"].values())
 
     await asyncio.gather(track(), track(), read(), read())
+
+
+async def test_the_prices_of_a_request_are_named_as_all_else_is(service: Site, alice: Person) -> None:
+    said = {"requestId": "priced", "prompt": "four", "model": "gpt-4o"}
+    assert (await service.call("POST", "/api/chat/track", by=alice.by_key, says=said)).status == 201
+    told = (await service.call("GET", "/api/chat/requests/priced", by=alice.by_key)).json
+    assert told["request"]["unitPrices"].keys() >= {"input", "output", "cacheRead"}
+    assert not any("_" in name for name in told["request"]["unitPrices"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from tollkeeper.http.shapes import camel
 from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, cents, encode, instant
 from tollkeeper.metering.dashboard import Dashboard
 from tollkeeper.metering.money import cents_of
@@ -77,7 +78,7 @@ class RequestWhole(RequestShown, frozen=True, kw_only=True):
             tokens_cache_write=request.tokens_cache_write,
             tokens_reasoning=request.tokens_reasoning,
             computed_cost=cents(request.computed_nanos),
-            unit_prices=request.unit_prices,
+            unit_prices=request.unit_prices and {camel(kind): price for kind, price in request.unit_prices.items()},
             refunded=request.refunded,
             outside_plan=request.outside_plan,
             over_reserved=request.over_reserved,

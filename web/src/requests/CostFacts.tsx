@@ -9,8 +9,8 @@ const SOURCES: Record<string, string> = {
 };
 const KINDS = [
   { label: "Input", tokens: "tokensInput", price: "input" },
-  { label: "of it cached", tokens: "tokensCached", price: "cache_read" },
-  { label: "of it written to the cache", tokens: "tokensCacheWrite", price: "cache_write" },
+  { label: "of it cached", tokens: "tokensCached", price: "cacheRead" },
+  { label: "of it written to the cache", tokens: "tokensCacheWrite", price: "cacheWrite" },
   { label: "Output", tokens: "tokensOutput", price: "output" },
   { label: "of it reasoning", tokens: "tokensReasoning", price: "reasoning" },
 ] as const;
@@ -49,8 +49,8 @@ export function CostFacts({ request }: { request: WholeRequest }) {
       </table>
       <p className={styles.note}>
         {request.costSource != null && `${SOURCES[request.costSource] ?? request.costSource}. `}
-        {prices.per_request !== undefined &&
-          `Each request costs ${money(inCents(prices.per_request))} besides. `}
+        {prices.perRequest !== undefined &&
+          `Each request costs ${money(inCents(prices.perRequest))} besides. `}
         {prices.source !== undefined &&
           `Prices: ${prices.source === "own" ? "the operator's own" : "public list"}`}
         {prices.provider !== undefined && `, ${prices.provider}`}
