@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
@@ -21,11 +20,11 @@ from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import RequestWhole
 from tollkeeper.http.wire import encode, instant
 from tollkeeper.metering import searching
+from tollkeeper.names import camel
 from tollkeeper.spreadsheets import csv_rows
 
 _ZIP: Final = "application/zip"
 _CHUNK_BYTES: Final = 2**16
-_WORD_ENDS: Final = re.compile(r"_([a-z0-9])")
 _TOLD: Final = {
     "requests": "your requests with their texts, newest first, as far as they are still kept",
     "activity": "what was done with your account, newest first",
@@ -149,13 +148,13 @@ async def _each(pages: AsyncGenerator[list[Item]]) -> AsyncIterator[Item]:
 
 
 def _json_rows(names: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> bytes:
-    wire = [_camel(name) for name in names]
+    wire = [camel(name) for name in names]
     lines = [encode(dict(zip(wire, map(_told, row), strict=True))) for row in rows]
     return b"[\n" + b",\n".join(lines) + b"\n]\n" if lines else b"[]\n"
 
 
 def _csv_rows(names: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> bytes:
-    return csv_rows([map(_camel, names), *(map(_told, row) for row in rows)])
+    return csv_rows([map(camel, names), *(map(_told, row) for row in rows)])
 
 
 def _told(value: Any) -> Any:
@@ -163,10 +162,6 @@ def _told(value: Any) -> Any:
         # A day or hour of the sums is of the user's zone, or of UTC: it has no zone of its own.
         return instant(value) if value.tzinfo else value.isoformat()
     return value
-
-
-def _camel(name: str) -> str:
-    return _WORD_ENDS.sub(lambda end: end[1].upper(), name)
 
 
 def _readme() -> bytes:
