@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ import msgspec
 from cyclopts import Parameter, Token
 
 from tollkeeper.errors import TollkeeperError
+from tollkeeper.names import camel
 
 __all__ = [
     "DEFAULTS",
@@ -30,7 +30,6 @@ __all__ = [
     "Paged",
     "Unheard",
     "beside",
-    "camel",
     "complain",
     "counted",
     "not_empty",
@@ -49,7 +48,6 @@ FAILED: Final = 1
 MISUSED: Final = 2
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_WORD_ENDS: Final = re.compile(r"_([a-z0-9])")
 
 
 class Misused(TollkeeperError):
@@ -176,11 +174,6 @@ def counted(count: int, one: str) -> str:
 def shown(value: Any) -> dict[str, Any]:
     """Give the fields of a dataclass under their names on the wire."""
     return {camel(each.name): getattr(value, each.name) for each in fields(value)}
-
-
-def camel(name: str) -> str:
-    """Give the name on the wire of a name in here."""
-    return _WORD_ENDS.sub(lambda end: end[1].upper(), name)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

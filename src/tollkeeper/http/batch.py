@@ -41,7 +41,6 @@ _FORMATS: Final[dict[bytes, Callable[[bytes], Iterator[Any]]]] = {
     b"application/jsonl": items_of_lines,
 }
 _USERS_AT_ONCE: Final = 250
-_LONGEST_USER_AGENT: Final = 1000
 
 BATCH: Final = Operation(
     "track",
@@ -103,7 +102,7 @@ class _Call:
         self._turns = Turns()
         self._addresses: dict[str, str] = {}
         self._address = address_of_client(request, request.backend.trusted_proxies)
-        self._browser = request.header_text(b"user-agent", most=_LONGEST_USER_AGENT)
+        self._browser = request.user_agent
 
     async def tracked(self, items_of: Callable[[bytes], Iterator[Any]], raw: bytes) -> BatchTracked:
         """Read all, then book all, then say what became of each."""

@@ -44,8 +44,6 @@ from tollkeeper.metering import records
 from tollkeeper.metering.records import ChatRequest
 from tollkeeper.metering.requests import NewRequest, reference
 
-_LONGEST_USER_AGENT: Final = 1000
-
 
 class StartQuery(Said, frozen=True, kw_only=True):
     """How to start."""
@@ -100,7 +98,7 @@ async def start_tracking(request: Exchange) -> Answer:
         at=datetime.now(UTC),
         idempotency_key=idempotency_key(request),
         ip_address=address_of_client(request, request.backend.trusted_proxies),
-        user_agent=request.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
+        user_agent=request.user_agent,
     )
     if query.dry_run:
         return Answer.of(await _rehearsal(request, new))

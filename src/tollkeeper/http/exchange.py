@@ -20,7 +20,7 @@ from tollkeeper.http.call import CLOSE, Call, Header, lines_of
 from tollkeeper.http.packing import is_packed, pack
 from tollkeeper.http.routing import normal
 from tollkeeper.http.shapes import Shape
-from tollkeeper.http.wire import encode
+from tollkeeper.http.wire import LONGEST_USER_AGENT, encode
 
 if TYPE_CHECKING:
     from tollkeeper.http.admin.overview import Overviews
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 JSON: Final[Header] = (b"content-type", b"application/json")
 _AS_GZIP: Final[Header] = (b"content-encoding", b"gzip")
 _BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
-_LONGEST_USER_AGENT: Final = 1000
 _LONGEST_COOKIE: Final = 200
 _ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
 _IDEMPOTENCY_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
@@ -167,9 +166,14 @@ class Exchange:
         return Actor(
             str(caller.user_id) if caller.kind == "person" else f"key:{caller.credential}",
             address_of_client(self, self.backend.trusted_proxies),
-            self.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
+            self.user_agent,
             caller.acted_by,
         )
+
+    @property
+    def user_agent(self) -> str | None:
+        """What the client calls itself, for the record."""
+        return self.header_text(b"user-agent", most=LONGEST_USER_AGENT)
 
     def part(self, name: str) -> str:
         """A part of the path by its name, as the client wrote it."""

@@ -22,7 +22,6 @@ Next: TypeAlias = Annotated[str, Meta(max_length=500)]
 
 # A path of this site and nothing that a browser could take for another one.
 _RELATIVE: Final = re.compile(r"/(?![/\\])[!-\[\]-~]*")
-_LONGEST_USER_AGENT: Final = 1000
 # As long as browsers keep any: a browser that signs in again is known by it.
 _BROWSER_SECONDS: Final = 400 * 86_400
 
@@ -50,7 +49,7 @@ def visit_of(request: Exchange) -> Visit:
     backend = request.backend
     return Visit(
         address_of_client(request, backend.trusted_proxies),
-        request.header_text(b"user-agent", most=_LONGEST_USER_AGENT),
+        request.user_agent,
         browser_of(request),
         _hash(request, request.parts.callers.cookie(request)),
     )

@@ -20,6 +20,7 @@ from tollkeeper.http.shapes import Said, camel
 from tollkeeper.http.shown import RequestWhole
 from tollkeeper.http.wire import encode, instant
 from tollkeeper.metering import searching
+from tollkeeper.names import camel
 from tollkeeper.spreadsheets import csv_rows
 
 _ZIP: Final = "application/zip"

@@ -25,6 +25,7 @@ from tollkeeper.metering.requests import Complexity, FinalStatus, NewRequest, Ou
 MOST_TEXT_BYTES: Final = 2**20
 MOST_NOTE_BYTES: Final = 2**14
 MOST_COUNT: Final = 10**12
+LONGEST_USER_AGENT: Final = 1000
 
 Text: TypeAlias = Annotated[str, Meta(max_length=MOST_TEXT_BYTES)]
 Note: TypeAlias = Annotated[str, Meta(max_length=MOST_NOTE_BYTES)]
@@ -34,7 +35,6 @@ Rating: TypeAlias = Annotated[int, Meta(ge=1, le=5)]
 Instant: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Cents: TypeAlias = int | Decimal
 
-_LONGEST_USER_AGENT: Final = 1000
 _LARGEST_INTEGER: Final = 2**63
 
 encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -53,7 +53,7 @@ class StartTracking(Said, frozen=True, kw_only=True):
     max_tokens: Count | None = None
     metadata: dict[str, Any] | None = None
     ip_address: Annotated[str, Meta(max_length=45)] | None = None
-    user_agent: Annotated[str, Meta(max_length=_LONGEST_USER_AGENT)] | None = None
+    user_agent: Annotated[str, Meta(max_length=LONGEST_USER_AGENT)] | None = None
 
     def faults(self) -> Iterator[Fault]:
         """Name texts and metadata that are too large, and an address that is none."""

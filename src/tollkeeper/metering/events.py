@@ -23,7 +23,6 @@ Kind: TypeAlias = Literal[
     "spend.unusual",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-KEPT_DAYS: Final = 90
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ _ASIDE_SECONDS = 5.0
 # Lock and statement time-outs: nothing happened, and one member may be to blame for all.
 LOCKED = "55P03"
 ONE_MAY_BE_TO_BLAME = frozenset({LOCKED, "57014"})
+# A sum that is larger than can be counted.
+OUT_OF_RANGE = "22003"
 
 
 @dataclass(frozen=True, slots=True)

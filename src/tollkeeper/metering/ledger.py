@@ -18,7 +18,7 @@ import msgspec
 from tollkeeper.errors import Contradiction, Invalid, NotFound, TollkeeperError, Unavailable
 from tollkeeper.metering import refusals
 from tollkeeper.metering.keeping import Keeping, is_other_policy
-from tollkeeper.metering.lane import Bounds, Lane, Patience
+from tollkeeper.metering.lane import OUT_OF_RANGE, Bounds, Lane, Patience
 from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.pricing import document_of
 from tollkeeper.metering.requests import NewRequest, Outcome, Settled, Started
@@ -27,7 +27,6 @@ from tollkeeper.store.queries import column
 
 Done = TypeVar("Done")
 
-_OUT_OF_RANGE: Final = "22003"
 # What an item weighs in a lane beside its texts.
 _ITEM_BYTES: Final = 500
 _ATTEMPTS: Final = 4
@@ -280,7 +279,7 @@ async def _countable(deciding: Awaitable[Done], *counted: NewRequest | Outcome) 
     try:
         return await deciding
     except StatementFailed as error:
-        if error.sqlstate != _OUT_OF_RANGE:
+        if error.sqlstate != OUT_OF_RANGE:
             raise
         message = "would make the user's totals larger than can be counted"
         names = dict.fromkeys(name for each in counted for name in each.counted)

@@ -19,7 +19,7 @@ from uuid import UUID
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, Unavailable
-from tollkeeper.metering.lane import LOCKED, firmly
+from tollkeeper.metering.lane import LOCKED, OUT_OF_RANGE, firmly
 from tollkeeper.metering.pricing import document_of
 from tollkeeper.store.database import Database, Record, StatementFailed
 
@@ -29,7 +29,6 @@ _USERS: Final = 50
 _EACH: Final = 250
 _ATTEMPTS: Final = 5
 _PAUSE_SECONDS: Final = 0.2
-_OUT_OF_RANGE: Final = "22003"
 _NO_ID: Final = UUID(int=0)
 
 
@@ -117,7 +116,7 @@ async def _set(database: Database, model: str, rows: Sequence[Record], *, apply:
     try:
         row = await _patiently(ask)
     except StatementFailed as error:
-        if error.sqlstate != _OUT_OF_RANGE:
+        if error.sqlstate != OUT_OF_RANGE:
             raise
         raise Invalid.field("model", "would make a user's totals larger than can be counted") from error
     assert row is not None  # noqa: S101 - an aggregate has a row
