@@ -88,6 +88,13 @@ def forgotten_at(site: str, settings: Settings) -> str | None:
     )
 
 
+def exposed_by(settings: Settings) -> str | None:
+    """Say what it costs that browsers keep sign-ins over plain HTTP; ``None`` where they need not."""
+    if not settings.insecure_cookies:
+        return None
+    return "TOLLKEEPER_INSECURE_COOKIES is on: sessions are sent in the clear, and whoever reads one is signed in"
+
+
 def _is_this_machine(host: str) -> bool:
     """Whether browsers take a name or address for this machine."""
     try:

@@ -23,7 +23,7 @@ import msgspec
 
 from tollkeeper.app import Application, first_operator_url, prepared, public_url_of, running, working
 from tollkeeper.errors import Misconfigured
-from tollkeeper.location import forgotten_at, told_where
+from tollkeeper.location import exposed_by, forgotten_at, told_where
 from tollkeeper.logs import start_logging, tell_of_the_unnoticed
 from tollkeeper.server import Server
 from tollkeeper.settings import Settings
@@ -91,8 +91,9 @@ async def serve(settings: Settings, *, ready: Ready = lambda _: None, welcome: R
     stop = Stop()
     with _signals_tell(stop), listening(settings) as listener:
         settings = replace(settings, public_url=settings.public_url or address_of(listener))
-        if forgotten := forgotten_at(public_url_of(settings), settings):
-            log.warning("%s", forgotten)
+        for told in (forgotten_at(public_url_of(settings), settings), exposed_by(settings)):
+            if told:
+                log.warning("%s", told)
         async with prepared(settings) as addresses:
             if welcome is not None and (url := await first_operator_url(settings, addresses)):
                 welcome(url)

@@ -35,13 +35,25 @@ def test_cookies_are_kept_over_tls_and_on_this_machine(site: str, insecure: bool
     assert (told is not None, told is None or site in told) == (is_forgotten, True)
 
 
-def test_a_start_where_nobody_can_sign_in_says_so(open_dir: Path) -> None:
-    far = Tollkeeper(open_dir / "far")
-    errors = open_dir / "far.log"
+INSECURE = {"TOLLKEEPER_PUBLIC_URL": FAR, "TOLLKEEPER_INSECURE_COOKIES": "true"}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "told"),
+    [
+        ("far", {"TOLLKEEPER_PUBLIC_URL": FAR}, f"nobody can sign in at {FAR}"),
+        ("insecure", INSECURE, "TOLLKEEPER_INSECURE_COOKIES is on: sessions are sent in the clear"),
+    ],
+)
+def test_a_start_where_nobody_can_sign_in_or_all_can_listen_says_so(
+    open_dir: Path, name: str, settings: dict[str, str], told: str
+) -> None:
+    far = Tollkeeper(open_dir / name)
+    errors = open_dir / f"{name}.log"
     with errors.open("wb") as log:
         process = subprocess.Popen(
             [COMMAND, "serve", "--port", "0", "--json"],
-            env=far.environment | {"TOLLKEEPER_PUBLIC_URL": FAR},
+            env=far.environment | settings,
             stdout=subprocess.PIPE,
             stderr=log,
         )
@@ -49,12 +61,15 @@ def test_a_start_where_nobody_can_sign_in_says_so(open_dir: Path) -> None:
     assert process.stdout.readline()
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 0
-    (warned,) = [line for line in errors.read_text().splitlines() if f"nobody can sign in at {FAR}" in line]
+    (warned,) = errors.read_text().splitlines()
     assert "WARNING" in warned
+    assert told in warned
 
 
 def test_doctor_warns_of_an_address_where_nobody_can_sign_in(tollkeeper: Tollkeeper, open_dir: Path) -> None:
     found = Tollkeeper(open_dir / "far-none").run("doctor", TOLLKEEPER_PUBLIC_URL=FAR)
     assert f"warn  sign-in         nobody can sign in at {FAR}" in found.stdout
+    insecure = Tollkeeper(open_dir / "far-none").run("doctor", **INSECURE)
+    assert "warn  sign-in         TOLLKEEPER_INSECURE_COOKIES is on" in insecure.stdout
     checks = {each["check"]: each for each in tollkeeper.json("doctor")["checks"]}
     assert checks["sign-in"]["level"] == "ok"

@@ -14,7 +14,7 @@ from tollkeeper.accounts import keyring
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
 from tollkeeper.cli.house import settings_of
 from tollkeeper.errors import TollkeeperError
-from tollkeeper.location import forgotten_at, located, master_keys, site_of
+from tollkeeper.location import exposed_by, forgotten_at, located, master_keys, site_of
 from tollkeeper.metering.retention import retained
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_old
@@ -77,8 +77,8 @@ def _around(settings: Settings) -> Iterator[Finding]:
 
 def _sign_in(settings: Settings) -> Found:
     site = site_of(settings)
-    forgotten = forgotten_at(site, settings)
-    return ("warn", forgotten) if forgotten else ("ok", f"browsers keep who is signed in at {site}")
+    told = forgotten_at(site, settings) or exposed_by(settings)
+    return ("warn", told) if told else ("ok", f"browsers keep who is signed in at {site}")
 
 
 def _rights(data: Path) -> Found:

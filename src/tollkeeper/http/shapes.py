@@ -30,14 +30,8 @@ class Said(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=Tr
         return ()
 
 
-def camel(name: str) -> str:
-    """Give the name outside of a name in here."""
-    return _WORD_ENDS.sub(lambda end: end[1].upper(), name)
-
-
 Shape = TypeVar("Shape", bound=Said)
 
-_WORD_ENDS: Final = re.compile(r"_([a-z0-9])")
 _MOST_PARAMETERS: Final = 20
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _TRUTH: Final = {"true": True, "false": False}

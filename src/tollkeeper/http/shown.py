@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from tollkeeper.http.shapes import camel
 from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, cents, encode, instant
 from tollkeeper.metering.dashboard import Dashboard
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.records import ChatRequest, ChatSession
 from tollkeeper.metering.verify import Difference
+from tollkeeper.names import camel
 
 _UNDER = b',"dashboard":'
 

@@ -16,7 +16,7 @@ from tollkeeper.http.download import Download, Item, Line, csv_head, csv_line
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
-from tollkeeper.http.shapes import Said, camel
+from tollkeeper.http.shapes import Said
 from tollkeeper.http.shown import RequestWhole
 from tollkeeper.http.wire import encode, instant
 from tollkeeper.metering import searching
