@@ -102,7 +102,8 @@ async def a_database(server: Server, *, template: str) -> AsyncGenerator[Address
     try:
         await admin.execute(f"CREATE DATABASE {name} OWNER tollkeeper_owner TEMPLATE {template} STRATEGY file_copy")
         at = server.addresses
-        yield Addresses(*(_in_database(dsn, name) for dsn in (at.service, at.owner, at.admin)))
+        service, owner, own_admin = (_in_database(dsn, name) for dsn in (at.service, at.owner, at.admin))
+        yield Addresses(service, owner, own_admin)
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()

@@ -19,7 +19,7 @@ from tollkeeper.store.embedded import Addresses, embedded_server
 @pytest.fixture
 def start(open_dir: Path, programs: Path) -> Start:
     def run(data_dir: Path, **settings: str) -> AbstractAsyncContextManager[Addresses]:
-        return embedded_server(data_dir, programs=programs, shelter=open_dir / "shelter", **settings)
+        return embedded_server(data_dir, programs=programs, shelter=open_dir / "shelter", least_mib=None, **settings)
 
     return run
 

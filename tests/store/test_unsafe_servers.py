@@ -61,7 +61,8 @@ async def test_a_connection_that_came_to_be_unsafe_is_not_used(
 
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
 async def test_a_server_that_may_forget_is_refused_by_name(spare: Path, programs: Path, setting: str) -> None:
-    async with embedded_server(spare, programs=programs, shelter=spare.parent / "shelter", **{setting: "off"}) as at:
+    shelter = spare.parent / "shelter"
+    async with embedded_server(spare, programs=programs, shelter=shelter, least_mib=None, **{setting: "off"}) as at:
         with pytest.raises(Misconfigured, match=f"^{setting} is off"):
             async with Database.open(at.service, size=1):
                 pass

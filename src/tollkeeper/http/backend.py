@@ -34,8 +34,8 @@ class Readiness:
 class Backend:
     """The parts of the application and what the settings say about its outside.
 
-    ``patient``: the same database for what may take minutes, a rebuild of a long history; one at a time, so that it
-    keeps nobody from the other.
+    ``patient``: the same database for what may take minutes, as a rebuild of a long history, on connections of its own,
+    so that it keeps nobody from the other.
     ``insecure_cookies``: served over plain HTTP on an address that browsers do not take for secure.
     ``trusted_proxies``: whose ``X-Forwarded-For`` counts.
     ``public_url``: where people reach the service, never taken from a request, whose sender may lie about it.
