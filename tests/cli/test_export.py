@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import stat
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +20,7 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Told, Tollkeeper
+from tollkeeper.cli.files import target
 from tollkeeper.cli.past import past
 from tollkeeper.errors import Invalid
 from tollkeeper.metering import dashboard
@@ -24,6 +29,16 @@ from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.requests import NewRequest, Outcome
 from tollkeeper.store.database import Database
 from tollkeeper.traces import PastRequest
+
+_WRITES = """
+import pathlib, sys
+from tollkeeper.cli.files import target
+with target(pathlib.Path(sys.argv[1]), told_as="--output") as file:
+    file.write(b"begun")
+    file.flush()
+    print("begun", flush=True)
+    sys.stdin.readline()
+"""
 
 SAMPLE = Path(__file__).parents[2] / "src/tollkeeper/traces/sample/openllmetry.jsonl.gz"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -198,6 +213,48 @@ def test_a_file_is_for_its_owner_alone_and_whole_or_not_there(
     assert [each.name for each in tmp_path.iterdir()] == ["out.jsonl"]
     lost = told("export", "--output", tmp_path / "no" / "such.jsonl")
     assert (lost.code, len(lost.err.splitlines())) == (1, 1)
+
+
+def test_what_a_killed_one_left_is_taken_away_and_what_a_living_one_writes_is_not(
+    told: Callable[..., Told], recorded: str, tmp_path: Path
+) -> None:
+    file, other = tmp_path / "out.jsonl", tmp_path / ".out.jsonl.kept"
+    other.write_text("not ours")
+    with _writing(file) as dying, _writing(file) as living:
+        dying.kill()
+        dying.wait()
+        assert told("export", "--user", recorded, "--output", file).code == 0
+        assert len(_lines(file)) == 419
+        (left,) = set(tmp_path.iterdir()) - {file, other}
+        assert left.read_bytes() == b"begun"
+        living.communicate(b"\n")
+        assert living.returncode == 0
+    assert (file.read_bytes(), set(tmp_path.iterdir())) == (b"begun", {file, other})
+
+
+@contextmanager
+def _writing(file: Path) -> Generator[subprocess.Popen[bytes]]:
+    """Begin to write a file as commands do, in a process of its own that goes on when it is told to."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _WRITES, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"begun\n"
+        yield process
+        process.kill()
+
+
+def test_many_may_write_one_file_at_a_time_and_one_of_them_is_it(tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+
+    def write(number: int) -> None:
+        with target(file, told_as="--output") as written:
+            written.write(b"%d" % number)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(120)))
+    assert list(tmp_path.iterdir()) == [file]
+    assert int(file.read_bytes()) in range(120)
 
 
 def test_the_export_goes_to_standard_output_and_as_one_document_with_json(

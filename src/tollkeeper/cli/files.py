@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import secrets
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,13 +41,45 @@ def _file(output: Path) -> Iterator[BinaryIO]:
         with output.open("wb") as device:
             yield device
         return
-    part = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    _take_away_what_the_dead_left(output)
+    part, descriptor = _part(output)
+    with os.fdopen(descriptor, "wb") as file:
+        try:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        part.replace(output)
+            part.replace(output)  # while the lock is held
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _part(output: Path) -> tuple[Path, int]:
+    """Make the hidden file that becomes the whole one, with a lock that says that its writer lives."""
+    while True:
+        part = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with suppress(OSError):  # where a file system has no locks, nothing is taken for left
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if part.exists():
+            return part, descriptor
+        os.close(descriptor)  # it was taken for left before it had its lock
+
+
+def _take_away_what_the_dead_left(output: Path) -> None:
+    """Remove hidden files of this one that nobody writes any more: whoever was killed could not."""
+    ours = re.compile(re.escape(f".{output.name}.") + r"[0-9a-f]{8}\.part")
+    with suppress(OSError):
+        for part in [each for each in output.parent.iterdir() if ours.fullmatch(each.name)]:
+            with suppress(OSError), _locked(part):
+                part.unlink()
+
+
+@contextmanager
+def _locked(part: Path) -> Generator[None]:
+    """Hold the lock of a hidden file; ``OSError`` if its writer lives, or it is no file of ours."""
+    descriptor = os.open(part, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        part.unlink(missing_ok=True)
+        os.close(descriptor)
