@@ -296,6 +296,26 @@ async def test_who_is_not_there_is_404_and_what_is_no_id_400(service: Site, oper
     assert (await change(service, operator, uuid4(), plan="pro")).is_problem(404, "not-found")
 
 
+async def test_of_two_who_saw_the_same_note_one_saves_and_the_other_is_told(
+    service: Site, operator: Person, bob: Person
+) -> None:
+    for seen in (None, "first"):
+        saved = await asyncio.gather(
+            *(change(service, operator, bob.id, note=f"{seen} {n}", noteSeen=seen, isActive=True) for n in range(5))
+        )
+        assert sorted(each.status for each in saved) == [200, 409, 409, 409, 409]
+        (kept,) = [each.json["user"]["note"] for each in saved if each.status == 200]
+        for each in saved:
+            assert each.status == 200 or each.is_problem(409, "contradiction")
+        now = (await service.call("GET", f"/api/admin/users/{bob.id}", by=operator.by_cookie)).json["user"]["note"]
+        assert now == kept
+        await change(service, operator, bob.id, note="first")
+    assert (await change(service, operator, bob.id, note=None, noteSeen=" first\n")).json["user"]["note"] is None
+    assert (await change(service, operator, bob.id, note="x", noteSeen="")).json["user"]["note"] == "x"
+    alone = await change(service, operator, bob.id, isActive=True, noteSeen="x")
+    assert alone.faulty == {"noteSeen"}
+
+
 async def test_one_users_request_is_not_found_under_another(
     service: Site, operator: Person, alice: Person, bob: Person
 ) -> None:

@@ -126,10 +126,10 @@ async def usage_of(owner: asyncpg.Connection, user: UUID) -> asyncpg.Record:
     return row
 
 
-async def until_somebody_waits(owner: asyncpg.Connection) -> None:
-    """Wait until somebody waits for a lock that another holds."""
+async def until_somebody_waits(owner: asyncpg.Connection, count: int = 1) -> None:
+    """Wait until so many wait for locks that others hold."""
     async with asyncio.timeout(5):
-        while not await owner.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):  # noqa: ASYNC110 - the database sets no event
+        while await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < count:  # noqa: ASYNC110 - the database sets no event
             await asyncio.sleep(0.01)
 
 

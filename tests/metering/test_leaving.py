@@ -348,3 +348,24 @@ async def test_who_signs_in_while_they_leave_locks_nobody_up_and_is_out_in_the_e
         await logins.begin(tx, user, by="link", pepper=b"pepper")
     assert await going
     assert await rows_of(owner, user) <= STAYS
+
+
+async def test_who_signs_out_everywhere_while_they_leave_locks_nobody_up(
+    db: Database, owner: asyncpg.Connection
+) -> None:
+    user = await a_user(db)
+    await owner.execute(MAKES["try_code"], user, HASH)
+    await owner.execute(MAKES["use_sign_in_link"], user, HASH)
+    await owner.execute(
+        "INSERT INTO sessions (token_hash, user_id, created_at, last_seen_at, expires_at) "
+        "VALUES ($2, $1, tk_now(), tk_now(), tk_now() + interval '1 hour')",
+        user,
+        HASH,
+    )
+    async with db.transaction() as tx:
+        await tx.value("try_code", browser_hash=HASH, address="ada@example.com", code_hash=HASH, tries=5)
+        going = asyncio.create_task(leave(db, user))
+        await until_somebody_waits(owner)
+        ending = asyncio.create_task(logins.end_all(db, user, actor=ACTOR))
+        await until_somebody_waits(owner, 2)
+    assert await asyncio.gather(going, ending) == [True, 0]

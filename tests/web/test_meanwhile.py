@@ -48,12 +48,14 @@ async def test_of_two_notes_the_operator_chooses(operator: Visitor, served: Serv
     note = operator.page.get_by_label("Note", exact=True)
     await note.fill("asked twice")
     await operator.put(path, {"note": "VIP"})
-    # This page does not know it yet; pressing finds out, and keeps nothing.
+    # This page does not know it yet; pressing is refused, which the browser itself notes, and keeps nothing.
     await button(operator, "Save").click()
     told = operator.page.get_by_role("alert").filter(has_text="Somebody has changed the note while you typed")
     await told.get_by_text("VIP").wait_for()
     await expect(note).to_have_value("asked twice")
     assert await _note_of(operator, path) == "VIP"
+    assert ["status of 409" in each for each in operator.troubles] == [True]
+    operator.troubles.clear()
     await button(operator, choice).click()
     await expect(note).to_have_value(kept)
     if choice == "Keep mine":

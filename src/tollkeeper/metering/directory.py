@@ -80,9 +80,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an operator changes of a user; what is unset stays. A plan that expires gives way to ``free``."""
+    """What an operator changes of a user; what is unset stays. A plan that expires gives way to ``free``.
+
+    ``note_seen`` is the note that they saw before.
+    """
 
     note: str | UnsetType | None = UNSET
+    note_seen: str | UnsetType | None = UNSET
     is_active: bool | UnsetType = UNSET
     plan: str | UnsetType = UNSET
     plan_expires_at: datetime | UnsetType | None = UNSET
@@ -135,7 +139,7 @@ async def change(database: Database, user_id: UUID, wanted: Change, *, actor: Ac
     """Change a user, all of it or nothing.
 
     ``NotFound`` for an unknown user, ``Invalid`` for an unknown plan or an expiry that is over, ``Contradiction`` where
-    the last operator would be switched off.
+    the last operator would be switched off, or the note is another by now than was seen.
     Switched off, a user is refused by the very next start. Another plan is in force at once, and what is used of the
     windows stays used. The plan that a user is on already, with the same expiry, is left as it is.
     """
@@ -143,6 +147,8 @@ async def change(database: Database, user_id: UUID, wanted: Change, *, actor: Ac
         # Takes the lock of all that is the user's.
         now = await tx.value("bring_current", user_ids=[user_id])
         before = await one(tx, user_id)
+        if wanted.note_seen is not UNSET and wanted.note_seen != before.note:
+            raise Contradiction("somebody has changed the note meanwhile: look at it again")
         await _set_plan(tx, before, wanted, now=now, actor=actor)
         detail: dict[str, Any] = {}
         if wanted.is_active is not UNSET and wanted.is_active != before.is_active:

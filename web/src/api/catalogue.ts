@@ -26,7 +26,7 @@ interface Put {
   revision?: string;
 }
 
-/** Whether a change was refused because somebody else has made one since its preview. */
+/** Whether a change was refused because somebody else has made one since one looked. */
 export const isOvertaken = ({ status, slug }: Problem): boolean => status === 409 && slug === "contradiction";
 
 /** What putting a plan into the catalogue would change. */

@@ -46,9 +46,13 @@ class UsersQuery(PageQuery, frozen=True, kw_only=True):
 
 
 class ChangeUser(Said, frozen=True, kw_only=True):
-    """What to change of a user. What is left out stays; ``null`` takes a note or an expiry away."""
+    """What to change of a user. What is left out stays; ``null`` takes a note or an expiry away.
+
+    `noteSeen`: the note that one has seen, unless which it no longer is.
+    """
 
     note: Annotated[str, Meta(max_length=4000)] | UnsetType | None = UNSET
+    note_seen: Annotated[str, Meta(max_length=4000)] | UnsetType | None = UNSET
     is_active: bool | UnsetType = UNSET
     plan: Annotated[str, Meta(min_length=1, max_length=50)] | UnsetType = UNSET
     plan_expires_at: Moment | UnsetType | None = UNSET
@@ -57,17 +61,23 @@ class ChangeUser(Said, frozen=True, kw_only=True):
         """A body that changes nothing is a mistake."""
         if all(each is UNSET for each in (self.note, self.is_active, self.plan, self.plan_expires_at)):
             return [Fault("body", "changes nothing: send note, isActive, plan or planExpiresAt")]
+        if self.note is UNSET and self.note_seen is not UNSET:
+            return [Fault("noteSeen", "goes with a note")]
         return []
 
     def as_change(self) -> Change:
         """Say the same inside; an empty note is none."""
-        note = self.note
         return Change(
-            note=note.strip() or None if isinstance(note, str) else note,
+            note=_note(self.note),
+            note_seen=_note(self.note_seen),
             is_active=self.is_active,
             plan=self.plan,
             plan_expires_at=self.plan_expires_at,
         )
+
+
+def _note(said: str | UnsetType | None) -> str | UnsetType | None:
+    return said.strip() or None if isinstance(said, str) else said
 
 
 class DirectoryEntry(Heard, frozen=True, kw_only=True):

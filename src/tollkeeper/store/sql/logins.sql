@@ -109,17 +109,21 @@ RETURNING s.id;
 
 -- name: end_logins$
 -- End all sign-ins of a user, save one if it is named, and all links and codes that could begin another. Says how many of
--- them held. They are taken in one order, so that two who do it at once wait for each other and do not lock up.
+-- them held. They are taken in one order, sign-ins last as by tk_begin_leaving, so that two who do it at once wait for each
+-- other and do not lock up.
 WITH links AS (
     UPDATE sign_in_links AS l SET used_at = tk_now() WHERE l.user_id = :user_id AND l.used_at IS NULL
+    RETURNING 1
 ), asks AS (
     DELETE FROM sign_in_asks AS k
      USING user_identities AS i
-     WHERE i.user_id = :user_id AND i.kind = 'email' AND lower(k.address) = i.value
+     WHERE i.user_id = :user_id AND i.kind = 'email' AND lower(k.address) = i.value AND (SELECT count(*) FROM links) >= 0
+    RETURNING 1
 ), open AS MATERIALIZED (
     SELECT s.id, s.expires_at > tk_now() AND s.last_seen_at > tk_now() - :idle::interval AS holds
       FROM sessions AS s
      WHERE s.user_id = :user_id AND s.ended_at IS NULL AND s.id IS DISTINCT FROM :but::uuid
+       AND (SELECT count(*) FROM asks) >= 0
      ORDER BY s.id
        FOR NO KEY UPDATE
 ), ended AS (

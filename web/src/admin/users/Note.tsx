@@ -1,6 +1,8 @@
 import { Textarea } from "@mantine/core";
 import { useState } from "react";
 import { useChangeUser, useUserNow } from "@/api/admin";
+import { Problem } from "@/api/call";
+import { isOvertaken as isTooLate } from "@/api/catalogue";
 import type { DirectoryEntry } from "@/api/types";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
@@ -19,13 +21,16 @@ export function Note({ user }: { user: DirectoryEntry }) {
   const isNew = note.trim() !== kept;
   const isOvertaken = isTouched && isNew && typed.before !== kept;
   const save = async () => {
-    // What stands there by now may be newer than what is shown here.
-    const { note: found } = await now.mutateAsync();
-    if (typed === null || (found ?? "") !== typed.before) return;
-    await change.mutateAsync({ note: note.trim() || null });
-    setTyped(null);
+    if (typed === null) return;
+    try {
+      await change.mutateAsync({ note: note.trim() || null, noteSeen: typed.before || null });
+      setTyped(null);
+    } catch (problem) {
+      // What stands there by now is newer than what is shown here.
+      if (problem instanceof Problem && isTooLate(problem)) await now.mutateAsync();
+    }
   };
-  const problem = now.error ?? change.error;
+  const problem = now.error ?? (change.error !== null && isTooLate(change.error) ? null : change.error);
   return (
     <Panel title="Note" note="only operators see it">
       <form
