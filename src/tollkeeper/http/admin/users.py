@@ -48,7 +48,7 @@ class UsersQuery(PageQuery, frozen=True, kw_only=True):
 class ChangeUser(Said, frozen=True, kw_only=True):
     """What to change of a user. What is left out stays; ``null`` takes a note or an expiry away.
 
-    `noteSeen`: the note that one has seen, unless which it no longer is.
+    `noteSeen`: the note that one has seen. Where it is another by now, that is a conflict and nothing changes.
     """
 
     note: Annotated[str, Meta(max_length=4000)] | UnsetType | None = UNSET
