@@ -140,6 +140,38 @@ async def test_prices_are_typed_as_other_money_is(operator: Visitor, served: Ser
     assert [int(of[kind]) for kind in ("input", "output", "cacheRead")] == [10**12, 2_500_000_000, 75_000_000]
 
 
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("new york", "America/New_York"),
+        ("Kolkata", "Asia/Kolkata"),
+        ("calcutta", "Asia/Kolkata"),
+        ("Kyiv", "Europe/Kyiv"),
+        ("Ho_Chi", "Asia/Ho_Chi_Minh"),
+        ("Yangon", "Asia/Yangon"),
+        ("Kathm", "Asia/Kathmandu"),
+        ("nuuk", "America/Nuuk"),
+        ("Faroe", "Atlantic/Faroe"),
+    ],
+)
+async def test_a_time_zone_is_found_by_what_its_city_is_called(ada: Visitor, typed: str, zone: str) -> None:
+    await ada.open("/settings")
+    field = ada.page.get_by_role("combobox", name="Time zone")
+    await field.fill(typed)
+    await expect(ada.page.get_by_role("option")).to_have_text([zone])
+    await ada.page.get_by_role("option", name=zone).click()
+    await button(ada, "Save changes").click()
+    await ada.page.get_by_text("Saved.", exact=True).wait_for()
+    kept = (await ada.fetch("/api/user/settings"))["settings"]
+    assert zone in {kept["timeZone"], kept["nextTimeZone"]}
+
+
+async def test_a_time_zone_that_is_none_is_told_as_such(ada: Visitor) -> None:
+    await ada.open("/settings")
+    await ada.page.get_by_role("combobox", name="Time zone").fill("atlantis")
+    await ada.page.get_by_text("No zone matches", exact=True).wait_for()
+
+
 async def test_entitlements_are_called_as_one_likes(operator: Visitor) -> None:
     await operator.open("/admin/plans")
     await button(operator, "New plan").click()
