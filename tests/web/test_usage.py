@@ -180,3 +180,37 @@ async def test_a_limit_of_none_is_told_as_such(served: Served, ada: Visitor) -> 
     banner = ada.page.locator("section", has=ada.page.get_by_role("heading", name="No requests are allowed")).last
     await expect(banner).to_contain_text("The limit is none at a time.")
     assert ada.troubles == []
+
+
+async def test_an_exception_that_is_used_up_is_told_as_such_and_no_plan_is_offered(
+    served: Served, ada: Visitor
+) -> None:
+    email = await address_of(ada)
+    await served.site.run("override", "add", email, "daily_requests=3", "--reason", "a trial")
+    await served.record([_ended(email)] * 3)
+    await ada.open("/")
+    banner = ada.page.locator("section", has=ada.page.get_by_role("heading", name="Today's requests are used up")).last
+    await expect(banner).to_contain_text("3 of 3 requests are used today")
+    await expect(banner).to_contain_text("An exception of whoever runs this service holds")
+    await expect(banner.get_by_role("link", name="Compare plans")).to_have_count(0)
+    await ada.open("/plan")
+    await expect(ada.page.get_by_role("main")).to_contain_text("not all limits are the plan's")
+    assert ada.troubles == []
+
+
+@pytest.mark.parametrize("path", ["/", "/plan"])
+async def test_requests_under_way_are_no_refusal_for_good(served: Served, ada: Visitor, path: str) -> None:
+    email = await address_of(ada)
+    await served.site.run("override", "add", email, "concurrent_requests=1", "--reason", "one by one")
+    await served.call("POST", "/api/chat/track", user=email, says={"prompt": "Hello"})
+
+    async def full(route: Route) -> None:
+        answer = await route.fetch()
+        told = await answer.json()
+        told["limits"] |= {"canMakeRequest": False, "reason": "concurrent"}
+        await route.fulfill(response=answer, json=told)
+
+    await ada.page.route(re.compile(r"/api/user/(dashboard|plan)$"), full)
+    await ada.open(path)
+    await expect(ada.page.get_by_role("main")).to_contain_text("until one ends")
+    await expect(ada.page.get_by_role("heading", name="No requests are allowed")).to_have_count(0)
