@@ -2,10 +2,12 @@ import { useAccount, useStopActing } from "@/api/account";
 import type { Account } from "@/api/types";
 import { Button } from "@/shared/Button";
 import { DeadEnd } from "./DeadEnd";
+import { NotFoundPage } from "./NotFoundPage";
 
-/** A page of operators, opened by somebody who is none, or by one who acts as somebody else. */
+/** A page of operators, opened by somebody who is none, or by one who acts as somebody else; for operators there is none such. */
 export function ForOperatorsPage() {
   const account = useAccount().data;
+  if (account?.role === "admin") return <NotFoundPage />;
   if (account?.actingAs != null) return <WhileActing account={account} />;
   return (
     <DeadEnd title="For operators" said="This page is for operators">

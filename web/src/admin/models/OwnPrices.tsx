@@ -64,7 +64,7 @@ function TakeAway({ model, effectiveFrom, onClose }: TakeAwayProps) {
   };
   return (
     <AskFirst
-      title={`Take away the price ${since(effectiveFrom)}?`}
+      title={`Take away the price that holds ${since(effectiveFrom)}?`}
       verb="Take away"
       act={act}
       onClose={onClose}
