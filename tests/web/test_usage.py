@@ -21,6 +21,8 @@ _MEASURES = {"requests": "", "tokensUsed": "", "cost": "$"}
 _STRETCHES = """(line) => line.getAttribute("d").match(/M/g).length"""
 _BEYOND = """(panel) => [...panel.querySelectorAll("svg text")].filter((text) =>
   text.getBoundingClientRect().left < panel.getBoundingClientRect().left).map((text) => text.textContent)"""
+_TICKS = """(panel, axis) => [...panel.querySelectorAll(`.recharts-${axis}-tick-labels text`)]
+  .map((text) => text.textContent)"""
 
 
 def _ended(email: str, days: float = 0, **says: Any) -> dict[str, Any]:
@@ -114,6 +116,38 @@ async def test_days_without_values_are_gaps_and_an_axis_fits_what_stands_at_it(s
     for title in ("Response time", "Usage over time"):
         assert await _panel(ada, title).evaluate(_BEYOND) == []
     assert ada.troubles == []
+
+
+@pytest.mark.parametrize(("width", "days", "most"), [(1440, 7, 7), (1440, 30, 8), (390, 7, 4), (390, 30, 4)])
+async def test_both_charts_name_the_same_days(served: Served, ada: Visitor, width: int, days: int, most: int) -> None:
+    await served.record([_ended(await address_of(ada), duration=900)])
+    await ada.page.set_viewport_size({"width": width, "height": 900})
+    await ada.open(f"/?days={days}")
+    named: list[list[str]] = []
+    for title in ("Usage over time", "Response time"):
+        await _panel(ada, title).locator(".recharts-surface text").first.wait_for()
+        named.append(await _panel(ada, title).evaluate(_TICKS, "xAxis"))
+    assert named[0] == named[1]
+    assert most - 2 <= len(named[0]) <= most
+    assert days > 7 or width < 720 or len(named[0]) == days
+
+
+@pytest.mark.parametrize(
+    ("longest", "amounts"),
+    [
+        (1_950, ["0s", "0.5s", "1s", "1.5s", "2s"]),
+        (700, ["0ms", "200ms", "400ms", "600ms", "800ms"]),
+        (95_000, ["0m", "0.5m", "1m", "1.5m", "2m"]),
+    ],
+)
+async def test_durations_stand_at_round_steps_of_one_unit(
+    served: Served, ada: Visitor, longest: int, amounts: list[str]
+) -> None:
+    await served.record([_ended(await address_of(ada), duration=longest)])
+    await ada.open("/?days=7")
+    panel = _panel(ada, "Response time")
+    await panel.locator(".recharts-surface text").first.wait_for()
+    assert await panel.evaluate(_TICKS, "yAxis") == amounts
 
 
 async def test_a_chart_whose_code_is_on_its_way_has_its_outline_in_the_same_size(served: Served, ada: Visitor) -> None:
