@@ -20,12 +20,15 @@ async def test_a_save_that_failed_is_told_as_such_until_the_next_one_works(
     if path == "/variables":
         await button(ada, "New variable").first.click()
     await ada.page.get_by_role("textbox", name=field, exact=True).fill("AS_TYPED")
+    # In one of two ways: the service does not answer, or the browser knows itself that it is offline.
     await ada.context.route("**/api/**", lambda route: route.abort())
+    await ada.context.set_offline(path == "/variables")
     await button(ada, verb).click()
     told = ada.page.get_by_text("Nothing is known to be saved. Check your connection, then press again.")
     await told.wait_for()
     await expect(ada.page.get_by_role("main")).not_to_contain_text("tries again by itself")
     await ada.context.unroute("**/api/**")
+    await ada.context.set_offline(False)
     await button(ada, verb).click()
     await told.wait_for(state="hidden")
-    assert all("ERR_FAILED" in each for each in ada.troubles), ada.troubles
+    assert all("ERR_" in each for each in ada.troubles), ada.troubles

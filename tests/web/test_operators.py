@@ -250,7 +250,7 @@ async def test_an_own_price_changes_past_costs_by_what_its_preview_says(operator
 
     await expect(drawer.get_by_role("listitem")).to_contain_text("for all time")
     await drawer.get_by_role("button", name="Take away").click()
-    asks = page.get_by_role("dialog", name="Take away the price for all time?")
+    asks = page.get_by_role("dialog", name="Take away the price that holds for all time?")
     await asks.get_by_role("button", name="Take away").click()
     await drawer.get_by_text("None: the public list counts").wait_for()
     await drawer.get_by_role("button", name="Preview").click()

@@ -34,6 +34,8 @@ export function useAct<Answer, Told = void>({
   type Acting = UseMutationResult<Answer, Problem, Told>;
   const acting: Acting = useMutation({
     ...options,
+    // Also while the browser thinks that it is offline: else it would wait without a word.
+    networkMode: "always",
     mutationFn: (...told) => mutationFn(...told).catch(refused),
   });
   const underWay = useRef(new Map<string, Promise<Answer>>()).current;
