@@ -73,3 +73,31 @@ async def test_an_operator_acts_as_a_user_sets_something_right_and_stops(
         assert own not in await theirs.page.content()
         assert theirs.troubles == []
     assert (operator.troubles, operator.elsewhere) == ([], [])
+
+
+async def test_what_is_for_the_user_alone_is_not_offered_to_who_acts_as_them(operator: Visitor, served: Served) -> None:
+    email = await served.newcomer()
+    (user,) = (await operator.fetch(f"/api/admin/users?{urlencode({'q': email})}"))["items"]
+    await operator.open(f"/admin/users/{user['id']}")
+    await button(operator, "Act as …").click()
+    await button(dialog(operator, f"Act as {email}?"), "Act as them").click()
+    await operator.page.get_by_role("region", name="Acting as somebody else").wait_for()
+    for path, panel, name in (
+        ("/settings/keys", "API keys", "New key"),
+        ("/settings/data", "Download everything", "Download"),
+        ("/settings/data", "Delete your account", "Delete account …"),
+    ):
+        await operator.open(path)
+        await expect(button(operator, name)).to_be_disabled()
+        await expect(operator.page.get_by_role("region", name=panel)).to_contain_text("for the user alone")
+    await operator.open("/settings/security")
+    await expect(button(operator, "Add a passkey")).to_be_disabled()
+    logins = operator.page.get_by_role("region", name="Where they are signed in")
+    await expect(logins).to_contain_text("The user is signed in nowhere.")
+    await expect(logins.get_by_role("table")).to_have_count(0)
+
+    await operator.open("/admin/users")
+    await operator.page.get_by_role("heading", name="You act as somebody else").wait_for()
+    await button(operator, "Stop acting").click()
+    await operator.page.wait_for_url(f"**/admin/users/{user['id']}")
+    assert (operator.troubles, operator.elsewhere) == ([], [])

@@ -39,3 +39,37 @@ async def test_a_request_that_is_not_there_leads_back_to_the_list(operator: Visi
     await expect(drawer.get_by_role("button", name="Try again")).to_have_count(0)
     await drawer.get_by_role("button", name="To the list").click()
     await drawer.wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("place", ["/nope", "/nope/deeper", "/admin/nope", "/settings/nope"])
+async def test_where_nothing_is_the_navigation_stays_and_one_goes_on_to_the_overview(
+    operator: Visitor, place: str
+) -> None:
+    assert await operator.go(place) == 404
+    await operator.settled()
+    await expect(operator.page.get_by_role("heading", level=1)).to_have_text("Not found")
+    await operator.page.get_by_role("heading", name="There is nothing here").wait_for()
+    await operator.page.get_by_role("link", name="Requests", exact=True).wait_for()
+    await operator.page.get_by_role("link", name="To the overview").click()
+    await operator.at_dashboard()
+
+
+async def test_who_is_signed_in_nowhere_hears_of_nothing_without_the_app(visitor: Visitor) -> None:
+    assert await visitor.go("/nope") == 404
+    await expect(visitor.page.get_by_role("navigation")).to_have_count(0)
+
+
+async def test_a_model_that_is_not_there_leads_back_to_the_list(operator: Visitor) -> None:
+    await operator.open("/admin/models?open=nope")
+    drawer = operator.page.get_by_role("dialog", name="Model")
+    await drawer.get_by_role("heading", name="There is no such model").wait_for()
+    await drawer.get_by_role("button", name="To the list").click()
+    await drawer.wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("link", ["/sign-in/zzz", f"/sign-in/{'z' * 43}", "/sign-in/email/zzz"])
+async def test_a_link_that_is_none_is_told_as_one_that_is_over(visitor: Visitor, link: str) -> None:
+    await visitor.go(link)
+    if "email" not in link:
+        await visitor.page.get_by_role("button", name="Sign in").click()
+    await visitor.page.get_by_role("heading", name="This link no longer works").wait_for()

@@ -226,6 +226,8 @@ async def test_an_own_price_changes_past_costs_by_what_its_preview_says(operator
     drawer = page.get_by_role("dialog")
     await drawer.get_by_role("button", name="Preview").click()
     await drawer.get_by_text("0 of 3 requests would change.").wait_for()
+    unknown = await drawer.locator("table tbody tr").evaluate_all(_CELLS)
+    assert unknown == [["Cost", _NONE, _NONE, _NONE], ["Without a price", "3", "3", "0"]]
 
     await drawer.get_by_label("Input").fill("2.50")
     await drawer.get_by_label("Output").fill("10")
@@ -236,7 +238,7 @@ async def test_an_own_price_changes_past_costs_by_what_its_preview_says(operator
     await drawer.get_by_text("3 of 3 requests would change.").wait_for()
     preview = await drawer.locator("table tbody tr").evaluate_all(_CELLS)
     # 240,000 tokens in and 30,000 out.
-    assert preview == [["Cost", "$0.00", "$0.90", "+$0.90"], ["Without a price", "3", "0", "-3"]]
+    assert preview == [["Cost", _NONE, "$0.90", _NONE], ["Without a price", "3", "0", "-3"]]
     assert (await _model(operator, model))["cost"] == 0
 
     await drawer.get_by_role("button", name="Price 3 requests anew").click()
@@ -246,7 +248,10 @@ async def test_an_own_price_changes_past_costs_by_what_its_preview_says(operator
     assert (seen["cost"], seen["unpriced"], seen["priceSource"]) == (90, 0, "own")
     assert (await served.call("GET", "/api/user/dashboard", user=email))["metrics"]["totalCost"] == 90
 
+    await expect(drawer.get_by_role("listitem")).to_contain_text("for all time")
     await drawer.get_by_role("button", name="Take away").click()
+    asks = page.get_by_role("dialog", name="Take away the price that holds for all time?")
+    await asks.get_by_role("button", name="Take away").click()
     await drawer.get_by_text("None: the public list counts").wait_for()
     await drawer.get_by_role("button", name="Preview").click()
     await drawer.get_by_role("button", name="Price 3 requests anew").click()

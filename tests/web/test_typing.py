@@ -109,14 +109,16 @@ async def test_a_number_of_two_meanings_is_none(operator: Visitor, served: Serve
     form = await _grant(operator, served)
     amount, grant = form.get_by_label("How much"), button(form, "Grant")
     for typed, told in (
-        ("1.000", "can be read in two ways: write 1000 or 1"),
-        ("12,50", "can be read in two ways: write 1250 or 12.50"),
+        ("1.000", "write it without a point, as 1000"),
+        ("12,50", "write it as a whole number, without a comma"),
         ("many", "write it as a number"),
     ):
         await amount.fill(typed)
         await form.get_by_text(told, exact=True).wait_for()
         await expect(grant).to_be_disabled()
     await form.get_by_text("Money", exact=True).click()
+    await amount.fill("12,50")
+    await form.get_by_text("can be read in two ways: write 1250 or 12.50", exact=True).wait_for()
     for typed, is_fine in (("1.000", False), ("2.5", True), ("$2.50", True), ("1 000", True), ("0.125", True)):
         await amount.fill(typed)
         await (expect(grant).to_be_enabled() if is_fine else expect(grant).to_be_disabled())
@@ -138,6 +140,38 @@ async def test_prices_are_typed_as_other_money_is(operator: Visitor, served: Ser
     (price,) = (await operator.fetch("/api/admin/models/typed/prices"))["items"]
     of: Any = price["prices"]
     assert [int(of[kind]) for kind in ("input", "output", "cacheRead")] == [10**12, 2_500_000_000, 75_000_000]
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("new york", "America/New_York"),
+        ("Kolkata", "Asia/Kolkata"),
+        ("calcutta", "Asia/Kolkata"),
+        ("Kyiv", "Europe/Kyiv"),
+        ("Ho_Chi", "Asia/Ho_Chi_Minh"),
+        ("Yangon", "Asia/Yangon"),
+        ("Kathm", "Asia/Kathmandu"),
+        ("nuuk", "America/Nuuk"),
+        ("Faroe", "Atlantic/Faroe"),
+    ],
+)
+async def test_a_time_zone_is_found_by_what_its_city_is_called(ada: Visitor, typed: str, zone: str) -> None:
+    await ada.open("/settings")
+    field = ada.page.get_by_role("combobox", name="Time zone")
+    await field.fill(typed)
+    await expect(ada.page.get_by_role("option")).to_have_text([zone])
+    await ada.page.get_by_role("option", name=zone).click()
+    await button(ada, "Save changes").click()
+    await ada.page.get_by_text("Saved.", exact=True).wait_for()
+    kept = (await ada.fetch("/api/user/settings"))["settings"]
+    assert zone in {kept["timeZone"], kept["nextTimeZone"]}
+
+
+async def test_a_time_zone_that_is_none_is_told_as_such(ada: Visitor) -> None:
+    await ada.open("/settings")
+    await ada.page.get_by_role("combobox", name="Time zone").fill("atlantis")
+    await ada.page.get_by_text("No zone matches", exact=True).wait_for()
 
 
 async def test_entitlements_are_called_as_one_likes(operator: Visitor) -> None:
@@ -162,7 +196,9 @@ async def test_a_name_loses_its_blanks_and_too_long_a_one_is_told(ada: Visitor) 
     await name.fill("N" * 140)
     await button(ada, "Create").click()
     await ada.page.get_by_text("It is too long, with 140 characters of at most 128.").wait_for()
+    # What was said of the old name is not said of the next one.
     await name.fill("  MY_KEY ")
+    await ada.page.get_by_text("It is too long").wait_for(state="hidden")
     await button(ada, "Create").click()
     await ada.page.get_by_role("row").filter(has_text="MY_KEY").wait_for()
     assert ada.troubles == []

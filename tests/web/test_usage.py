@@ -21,6 +21,8 @@ _MEASURES = {"requests": "", "tokensUsed": "", "cost": "$"}
 _STRETCHES = """(line) => line.getAttribute("d").match(/M/g).length"""
 _BEYOND = """(panel) => [...panel.querySelectorAll("svg text")].filter((text) =>
   text.getBoundingClientRect().left < panel.getBoundingClientRect().left).map((text) => text.textContent)"""
+_TICKS = """(panel, axis) => [...panel.querySelectorAll(`.recharts-${axis}-tick-labels text`)]
+  .map((text) => text.textContent)"""
 
 
 def _ended(email: str, days: float = 0, **says: Any) -> dict[str, Any]:
@@ -116,6 +118,38 @@ async def test_days_without_values_are_gaps_and_an_axis_fits_what_stands_at_it(s
     assert ada.troubles == []
 
 
+@pytest.mark.parametrize(("width", "days", "most"), [(1440, 7, 7), (1440, 30, 8), (390, 7, 4), (390, 30, 4)])
+async def test_both_charts_name_the_same_days(served: Served, ada: Visitor, width: int, days: int, most: int) -> None:
+    await served.record([_ended(await address_of(ada), duration=900)])
+    await ada.page.set_viewport_size({"width": width, "height": 900})
+    await ada.open(f"/?days={days}")
+    named: list[list[str]] = []
+    for title in ("Usage over time", "Response time"):
+        await _panel(ada, title).locator(".recharts-surface text").first.wait_for()
+        named.append(await _panel(ada, title).evaluate(_TICKS, "xAxis"))
+    assert named[0] == named[1]
+    assert most - 2 <= len(named[0]) <= most
+    assert days > 7 or width < 720 or len(named[0]) == days
+
+
+@pytest.mark.parametrize(
+    ("longest", "amounts"),
+    [
+        (1_950, ["0s", "0.5s", "1s", "1.5s", "2s"]),
+        (700, ["0ms", "200ms", "400ms", "600ms", "800ms"]),
+        (95_000, ["0m", "0.5m", "1m", "1.5m", "2m"]),
+    ],
+)
+async def test_durations_stand_at_round_steps_of_one_unit(
+    served: Served, ada: Visitor, longest: int, amounts: list[str]
+) -> None:
+    await served.record([_ended(await address_of(ada), duration=longest)])
+    await ada.open("/?days=7")
+    panel = _panel(ada, "Response time")
+    await panel.locator(".recharts-surface text").first.wait_for()
+    assert await panel.evaluate(_TICKS, "yAxis") == amounts
+
+
 async def test_a_chart_whose_code_is_on_its_way_has_its_outline_in_the_same_size(served: Served, ada: Visitor) -> None:
     await served.record([_ended(await address_of(ada))])
     may_come = asyncio.Event()
@@ -180,3 +214,37 @@ async def test_a_limit_of_none_is_told_as_such(served: Served, ada: Visitor) -> 
     banner = ada.page.locator("section", has=ada.page.get_by_role("heading", name="No requests are allowed")).last
     await expect(banner).to_contain_text("The limit is none at a time.")
     assert ada.troubles == []
+
+
+async def test_an_exception_that_is_used_up_is_told_as_such_and_no_plan_is_offered(
+    served: Served, ada: Visitor
+) -> None:
+    email = await address_of(ada)
+    await served.site.run("override", "add", email, "daily_requests=3", "--reason", "a trial")
+    await served.record([_ended(email)] * 3)
+    await ada.open("/")
+    banner = ada.page.locator("section", has=ada.page.get_by_role("heading", name="Today's requests are used up")).last
+    await expect(banner).to_contain_text("3 of 3 requests are used today")
+    await expect(banner).to_contain_text("An exception of whoever runs this service holds")
+    await expect(banner.get_by_role("link", name="Compare plans")).to_have_count(0)
+    await ada.open("/plan")
+    await expect(ada.page.get_by_role("main")).to_contain_text("not all limits are the plan's")
+    assert ada.troubles == []
+
+
+@pytest.mark.parametrize("path", ["/", "/plan"])
+async def test_requests_under_way_are_no_refusal_for_good(served: Served, ada: Visitor, path: str) -> None:
+    email = await address_of(ada)
+    await served.site.run("override", "add", email, "concurrent_requests=1", "--reason", "one by one")
+    await served.call("POST", "/api/chat/track", user=email, says={"prompt": "Hello"})
+
+    async def full(route: Route) -> None:
+        answer = await route.fetch()
+        told = await answer.json()
+        told["limits"] |= {"canMakeRequest": False, "reason": "concurrent"}
+        await route.fulfill(response=answer, json=told)
+
+    await ada.page.route(re.compile(r"/api/user/(dashboard|plan)$"), full)
+    await ada.open(path)
+    await expect(ada.page.get_by_role("main")).to_contain_text("until one ends")
+    await expect(ada.page.get_by_role("heading", name="No requests are allowed")).to_have_count(0)

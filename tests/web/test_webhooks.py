@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -67,6 +68,12 @@ async def test_what_is_sent_to_an_endpoint_is_seen_and_sent_again(
     await button(operator, "Send a test").click()
     await expect(page.get_by_label("What came back")).to_contain_text("Status 204, after")
     assert receiver.got[0].is_signed_with(secret)
+
+    receiver.mood = "wait 503 3600"
+    await button(operator, "Send a test").click()
+    refused = page.get_by_label("What came back")
+    await expect(refused).to_contain_text("The test was not taken")
+    await expect(refused).to_contain_text(re.compile(r"Status 503, after [\d.]+m?s$"))
 
     # Not tried again before this has been looked at.
     receiver.mood = "wait 503 3600"

@@ -71,6 +71,15 @@ def names(**known: str | Sequence[str]) -> Any:
     return resolve
 
 
+async def test_a_name_without_an_address_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(Unknown, match=r"^no address is known for nowhere\.example$"):
+        await resolved("nowhere.example")
+
+
 @pytest.mark.parametrize("address", FORBIDDEN_ADDRESSES)
 async def test_no_special_address_is_reached_by_itself_or_by_a_name(address: str) -> None:
     assert not is_public(unwrapped(ip_address(address)))

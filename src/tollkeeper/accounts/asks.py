@@ -112,7 +112,7 @@ async def redeem_link(
     database: Database, token: str, *, browser: bytes | None, pepper: bytes, sign_up: SignUp, visit: Visit
 ) -> Arrived:
     """Turn a link into a sign-in, in the browser that asked; elsewhere it stays whole: ``AskedElsewhere``."""
-    token_hash = tokens.hashed(token, pepper=pepper)
+    token_hash = tokens.hashed_of_link(token, pepper=pepper)
     async with database.transaction() as tx:
         row = await tx.one("use_ask_link", token_hash=token_hash, browser_hash=browser, tries=TRIES)
         if row is not None:
@@ -123,7 +123,7 @@ async def redeem_link(
 
 async def look_at_link(database: Statements, token: str, *, browser: bytes | None, pepper: bytes) -> None:
     """Say whether a link would work in this browser: ``AskedElsewhere``, or ``LinkOver`` where it works nowhere."""
-    token_hash = tokens.hashed(token, pepper=pepper)
+    token_hash = tokens.hashed_of_link(token, pepper=pepper)
     is_own = await database.value("is_own_ask", token_hash=token_hash, browser_hash=browser, tries=TRIES)
     if is_own is None:
         raise LinkOver("this link has been used or has expired: ask for a new one")

@@ -11,7 +11,7 @@ from typing import Final
 from tollkeeper import activity
 from tollkeeper.accounts import logins, users
 from tollkeeper.accounts.logins import NOWHERE, LoginSession, Visit
-from tollkeeper.accounts.tokens import fresh, hashed, peppered
+from tollkeeper.accounts.tokens import fresh, hashed_of_link, peppered
 from tollkeeper.activity import OPERATOR
 from tollkeeper.errors import LinkOver
 from tollkeeper.store.database import Database, Statements
@@ -31,7 +31,7 @@ async def make_link(database: Statements, *, pepper: bytes) -> str | None:
 
 async def look_at_link(database: Statements, token: str, *, pepper: bytes) -> None:
     """Raise ``LinkOver`` for a link that works no more."""
-    if not await database.value("is_first_operator_link", token_hash=hashed(token, pepper=pepper)):
+    if not await database.value("is_first_operator_link", token_hash=hashed_of_link(token, pepper=pepper)):
         raise LinkOver(_OVER)
 
 
@@ -41,7 +41,7 @@ async def claim(database: Database, token: str, email: str, *, pepper: bytes, vi
     ``LinkOver`` for a link that works no more, ``Invalid`` for what is no address. Of many who come at once one
     succeeds, with whichever link; all links are void then.
     """
-    token_hash = hashed(token, pepper=pepper)
+    token_hash = hashed_of_link(token, pepper=pepper)
     address = users.address_of(email)
     async with database.transaction() as tx:
         await tx.all("hold_first_operator_links")

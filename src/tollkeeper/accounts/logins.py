@@ -13,7 +13,7 @@ from uuid import UUID
 
 from tollkeeper import activity
 from tollkeeper.accounts.networks import network_of
-from tollkeeper.accounts.tokens import fresh, hashed, peppered
+from tollkeeper.accounts.tokens import fresh, hashed_of_link, peppered
 from tollkeeper.activity import Actor
 from tollkeeper.errors import AccountInactive, LinkOver, NotFound
 from tollkeeper.store.database import Database, Statements
@@ -116,7 +116,7 @@ async def redeem(database: Database, token: str, *, pepper: bytes, visit: Visit 
     Of many who come with the same token one succeeds.
     """
     async with database.transaction() as tx:
-        user_id = await tx.value("use_sign_in_link", link_hash=hashed(token, pepper=pepper))
+        user_id = await tx.value("use_sign_in_link", link_hash=hashed_of_link(token, pepper=pepper))
         if user_id is None:
             raise LinkOver("this link has been used or has expired: ask for a new one")
         return await begin(tx, user_id, by="link", pepper=pepper, visit=visit)

@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 
-from tollkeeper.errors import NobodyKnown
+from tollkeeper.errors import LinkOver, NobodyKnown
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -24,6 +24,13 @@ def hashed(token: str, *, pepper: bytes) -> bytes:
     """Hash a token for looking it up; ``NobodyKnown`` if it cannot be one of ours."""
     if not _TOKEN.fullmatch(token):
         raise NobodyKnown("this is no sign-in of ours")
+    return peppered(token, pepper=pepper)
+
+
+def hashed_of_link(token: str, *, pepper: bytes) -> bytes:
+    """Hash the token of a link; ``LinkOver`` if it cannot be one of ours: it works no more than one that is over."""
+    if not _TOKEN.fullmatch(token):
+        raise LinkOver("this is no link of ours, or not all of one: ask for a new one")
     return peppered(token, pepper=pepper)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from tollkeeper.accounts import passkeys, preferences, users
 from tollkeeper.errors import NobodyKnown, NotAllowed, NotFound, NotUnderstood
 from tollkeeper.http.account import AccountShown, ActingAs, acting_as
+from tollkeeper.http.assets import Assets
 from tollkeeper.http.caller import Caller
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
@@ -66,6 +67,18 @@ async def app(request: Exchange) -> Answer:
         return _welcome(request)
     if request.parts.assets is None:
         return page("tollkeeper", asset("not_built.html"))
+    return await _page(request, caller, request.parts.assets)
+
+
+async def nowhere(request: Exchange) -> Answer | None:
+    """The app at a path where nothing is, for the signed-in: it says so, with a way back. For others ``None``."""
+    assets = request.parts.assets
+    if assets is None or (caller := await _signed_in(request)) is None:
+        return None
+    return await _page(request, caller, assets)
+
+
+async def _page(request: Exchange, caller: Caller, assets: Assets) -> Answer:
     database = request.backend.database
     settings = SettingsShown.of(await preferences.show(database, caller.user_id))
     user = await users.show(database, caller.user_id)
@@ -73,7 +86,7 @@ async def app(request: Exchange) -> Answer:
     account = AccountShown.of(user, passkeys=held)
     acting = await acting_as(database, caller)
     known = encode(Known(account=account, acting_as=acting, settings=settings, ways=WaysToSignIn.of(request.backend)))
-    return request.parts.assets.page(request.template or "/", role=user.role, known=known)
+    return assets.page(request.place and request.place.template, role=user.role, known=known)
 
 
 def _welcome(request: Exchange) -> Answer:

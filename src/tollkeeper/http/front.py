@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from tollkeeper.errors import NotUnderstood
+from tollkeeper.errors import NotFound, NotUnderstood
 from tollkeeper.http import problems
+from tollkeeper.http.app_page import nowhere
 from tollkeeper.http.call import Call, Header
 from tollkeeper.http.exchange import Answer, Exchange, Guards, Parts
 from tollkeeper.http.operation import SAFE, Operation
@@ -65,7 +66,13 @@ class Front:
 
     async def _answer(self, exchange: Exchange) -> Answer:
         _refuse_odd_heads(exchange)
-        place = self._router.find(exchange.path)
+        try:
+            place = self._router.find(exchange.path)
+        except NotFound:
+            told = await nowhere(exchange) if _opens_a_page(exchange) else None
+            if told is None:
+                raise
+            return told
         route = place.routes.get(exchange.method)
         if route is None and exchange.method != "OPTIONS":
             raise MethodNotAllowed(_allowed(place))
@@ -78,6 +85,10 @@ class Front:
         if not (exchange.call.is_whole or _reads(route.operation) or exchange.method in SAFE):
             await exchange.heard_out()
         return await route.handler(exchange)
+
+
+def _opens_a_page(exchange: Exchange) -> bool:
+    return exchange.method == "GET" and problems.is_a_persons(exchange)
 
 
 def _reads(operation: Operation) -> bool:

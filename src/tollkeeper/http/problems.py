@@ -80,7 +80,7 @@ def answer(exchange: Exchange, error: Exception) -> Answer:
     # A disk without room is told once, by who watches it: a line for each request would fill it further.
     if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(told, NoRoom):
         _log(told, error, exchange)
-    if told.status != HTTPStatus.INTERNAL_SERVER_ERROR and _is_a_persons(exchange):
+    if told.status != HTTPStatus.INTERNAL_SERVER_ERROR and is_a_persons(exchange):
         return problem_page(told, _detail(told), headers=_headers(told))
     return Answer(
         document(told, exchange.path, exchange.trace_id), status=int(told.status), headers=(PROBLEM, *_headers(told))
@@ -109,7 +109,7 @@ def _detail(error: TollkeeperError) -> str:
     return error.detail
 
 
-def _is_a_persons(exchange: Exchange) -> bool:
+def is_a_persons(exchange: Exchange) -> bool:
     """Whether a browser shows it as a page. What scripts fetch, and all of the API, stays a problem document."""
     if exchange.path.startswith("/api/"):
         return False

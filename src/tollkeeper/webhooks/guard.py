@@ -83,8 +83,8 @@ async def resolved(name: str) -> list[str]:
         try:
             found = [str(row[4][0]) for row in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
             told: tuple[Callable[[Any], None], object] = (answer.set_result, found)
-        except (OSError, UnicodeError) as error:
-            told = (answer.set_exception, Unknown(f"no address is known for {name} ({type(error).__name__})"))
+        except (OSError, UnicodeError):
+            told = (answer.set_exception, Unknown(f"no address is known for {name}"))
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(tell, *told)
 

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import type { AnyAlert, Whose } from "@/api/alerts";
 import type { Alert } from "@/api/types";
 import { count, money, percent } from "@/shared/format";
-import { dateOf, day, shortTime } from "@/shared/times";
+import { dateOf, dayOrDate, shortTime } from "@/shared/times";
 
 /** An alert in words: what it is, and the rest. They are read later than mails, so they name days and do not say "now". */
 export interface Told {
@@ -161,7 +161,7 @@ function unpriced({ model }: { model: string | null }, { isOwn }: Reader): Told 
           The model <bdi>{model}</bdi> has no price
         </>
       ),
-    rest: `What they cost is missing in ${isOwn ? "your" : "the"} spend; it is not free.`,
+    rest: `What ${model === null ? "they cost" : "its requests cost"} is missing in ${isOwn ? "your" : "the"} spend; ${model === null ? "they are" : "it is"} not free.`,
   };
 }
 
@@ -171,7 +171,9 @@ function unusual(
 ): Told {
   const days = isOwn ? "On days on which you spend at all" : "On days with any spend";
   return {
-    title: isOwn ? `You spent more than usual on ${day(on)}` : `More than usual was spent on ${day(on)}`,
+    title: isOwn
+      ? `You spent more than usual on ${dayOrDate(on)}`
+      : `More than usual was spent on ${dayOrDate(on)}`,
     rest: `It was ${money(cost)} by then. ${days} it is about ${money(usual)}.`,
   };
 }

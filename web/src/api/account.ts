@@ -16,6 +16,9 @@ export const accountQuery = queryOptions({
 /** Who is signed in here. */
 export const useAccount = () => useQuery(accountQuery);
 
+/** Whether an operator acts as who is signed in: what signs in, and what takes all along, is not theirs to do. */
+export const useIsActing = (): boolean => useAccount().data?.actingAs != null;
+
 /** Change one's name or picture; null takes it away. */
 export function useChangeAccount() {
   const client = useQueryClient();

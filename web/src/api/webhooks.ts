@@ -79,9 +79,7 @@ export function useRevealWebhook(id: string) {
 
 /** Send a message now, and hear what came back. */
 export function useTestWebhook(id: string) {
-  return useAct({
-    mutationFn: () => call<WebhookTested>(`${at(id)}/test`, { method: "POST", body: {} }),
-  });
+  return useChange(() => call<WebhookTested>(`${at(id)}/test`, { method: "POST", body: {} }));
 }
 
 export function useReplay(id: string) {

@@ -1,5 +1,6 @@
 import { Button, Switch } from "@mantine/core";
 import { useState } from "react";
+import { useIsActing } from "@/api/account";
 import { useKeys, type Whose } from "@/api/keys";
 import { EmptyState } from "@/shared/EmptyState";
 import { IconPlus } from "@/shared/icons";
@@ -19,10 +20,16 @@ interface KeysPanelProps {
 /** Keys: made, rotated and revoked. Those that have ended are out of the way. */
 export function KeysPanel({ whose, empty }: KeysPanelProps) {
   const keys = useKeys(whose);
+  const isActing = useIsActing();
   const [isAdding, setIsAdding] = useState(false);
   const [withEnded, setWithEnded] = useState(false);
   const add = (
-    <Button size="xs" leftSection={<IconPlus size={14} />} onClick={() => setIsAdding(true)}>
+    <Button
+      size="xs"
+      leftSection={<IconPlus size={14} />}
+      disabled={isActing}
+      onClick={() => setIsAdding(true)}
+    >
       New key
     </Button>
   );
@@ -40,13 +47,18 @@ export function KeysPanel({ whose, empty }: KeysPanelProps) {
   const shown = withEnded ? all : working;
   return (
     <>
-      <Panel title={whose === "own" ? "API keys" : "Service keys"} flush actions={[toggle, add]}>
+      <Panel
+        title={whose === "own" ? "API keys" : "Service keys"}
+        note={isActing ? "for the user alone to make and end" : undefined}
+        flush
+        actions={[toggle, add]}
+      >
         <Loaded query={keys} skeleton={<SkeletonRows rows={3} />}>
           {() =>
             shown.length === 0 ? (
               <EmptyState title={empty.title}>{empty.about}</EmptyState>
             ) : (
-              <KeysTable whose={whose} keys={shown} />
+              <KeysTable whose={whose} keys={shown} isReadOnly={isActing} />
             )
           }
         </Loaded>

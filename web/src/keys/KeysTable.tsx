@@ -16,17 +16,22 @@ import { scopeWords } from "./scopes";
 interface KeysTableProps {
   whose: Whose;
   keys: ApiKey[];
+  isReadOnly: boolean;
 }
 
 type Doing = { what: "rotate" | "revoke"; key: ApiKey } | null;
 
 /** Keys, one a row. */
-export function KeysTable({ whose, keys }: KeysTableProps) {
+export function KeysTable({ whose, keys, isReadOnly }: KeysTableProps) {
   const [doing, setDoing] = useState<Doing>(null);
   const close = () => setDoing(null);
   return (
     <>
-      <Table rows={keys} columns={columns(setDoing)} keyOf={({ id }) => id} />
+      <Table
+        rows={keys}
+        columns={isReadOnly ? COLUMNS : [...COLUMNS, actions(setDoing)]}
+        keyOf={({ id }) => id}
+      />
       {doing?.what === "rotate" && <RotateKeyDialog whose={whose} of={doing.key} onClose={close} />}
       {doing?.what === "revoke" && <RevokeKeyDialog whose={whose} of={doing.key} onClose={close} />}
     </>
@@ -35,7 +40,7 @@ export function KeysTable({ whose, keys }: KeysTableProps) {
 
 const isOver = ({ status }: ApiKey): boolean => status === "revoked" || status === "expired";
 
-const columns = (act: (doing: Doing) => void): Column<ApiKey>[] => [
+const COLUMNS: Column<ApiKey>[] = [
   { label: "Name", kind: "wide", title: ({ name }) => name, of: (key) => <Name of={key} /> },
   { label: "Status", of: (key) => <Status of={key} /> },
   {
@@ -59,12 +64,13 @@ const columns = (act: (doing: Doing) => void): Column<ApiKey>[] => [
     isNone: true,
     of: ({ createdAt }) => <TimeAgo at={createdAt} />,
   },
-  {
-    label: "Actions",
-    heading: <span className="visually-hidden">Actions</span>,
-    of: (key) => !isOver(key) && <Actions of={key} act={act} />,
-  },
 ];
+
+const actions = (act: (doing: Doing) => void): Column<ApiKey> => ({
+  label: "Actions",
+  heading: <span className="visually-hidden">Actions</span>,
+  of: (key) => !isOver(key) && <Actions of={key} act={act} />,
+});
 
 function Name({ of: { name, shownAs, scopes, addresses } }: { of: ApiKey }) {
   const where = addresses.length === 0 ? "" : ` · only from ${addresses.join(", ")}`;

@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import { useAccount, useDeleteAccount } from "@/api/account";
+import { useAccount, useDeleteAccount, useIsActing } from "@/api/account";
 import { Panel } from "@/shared/Panel";
 import { TypedConfirmation } from "@/shared/TypedConfirmation";
 import styles from "./leaving.module.css";
@@ -8,9 +8,10 @@ import styles from "./leaving.module.css";
 /** Deleting one's account: what it means, and the way to it. */
 export function DeleteAccount() {
   const email = useAccount().data?.email;
+  const isActing = useIsActing();
   const [isAsking, setIsAsking] = useState(false);
   return (
-    <Panel title="Delete your account">
+    <Panel title="Delete your account" note={isActing ? "for the user alone" : undefined}>
       <div className={styles.part}>
         <div>
           <p>All that is yours goes at once, and nobody can bring it back:</p>
@@ -24,7 +25,12 @@ export function DeleteAccount() {
             Backups of whoever runs this service keep what they have until they expire.
           </p>
         </div>
-        <Button size="xs" color="red" disabled={email === undefined} onClick={() => setIsAsking(true)}>
+        <Button
+          size="xs"
+          color="red"
+          disabled={isActing || email === undefined}
+          onClick={() => setIsAsking(true)}
+        >
           Delete account …
         </Button>
       </div>

@@ -1,4 +1,4 @@
-import { everything } from "@/api/account";
+import { everything, useIsActing } from "@/api/account";
 import { useAct } from "@/api/act";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
@@ -9,12 +9,13 @@ import styles from "./leaving.module.css";
 
 /** Everything about oneself, to take along. */
 export function TakeAlong() {
+  const isActing = useIsActing();
   const take = useAct({
     mutationFn: everything,
     onSuccess: (archive) => saved(archive, "tollkeeper-account.zip"),
   });
   return (
-    <Panel title="Download everything">
+    <Panel title="Download everything" note={isActing ? "for the user alone" : undefined}>
       <div className={styles.part}>
         <div>
           <p>
@@ -28,6 +29,7 @@ export function TakeAlong() {
           size="xs"
           variant="default"
           leftSection={<IconDownload />}
+          disabled={isActing}
           loading={take.isPending}
           onClick={() => take.mutate()}
         >

@@ -11,6 +11,7 @@ import { LimitMeters, LimitMetersSkeleton } from "./LimitMeters";
 import { NewestRequests } from "./NewestRequests";
 import styles from "./overview.module.css";
 import { Refusal } from "./Refusal";
+import { isRefused } from "./reached";
 
 /** One's own usage at a glance. */
 export function OverviewPage() {
@@ -25,7 +26,7 @@ export function OverviewPage() {
         <Loaded query={dashboard} skeleton={<LimitMetersSkeleton />}>
           {({ limits }) => (
             <>
-              {!limits.canMakeRequest && <Refusal limits={limits} />}
+              {isRefused(limits) && <Refusal limits={limits} />}
               <LimitMeters limits={limits} />
             </>
           )}

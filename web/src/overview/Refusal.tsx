@@ -5,7 +5,7 @@ import { useOwnPlan, usePlans } from "@/api/plans";
 import type { Limits, Terms } from "@/api/types";
 import { TimeAgo } from "@/shared/TimeAgo";
 import styles from "./overview.module.css";
-import { type Reached, reachedIn, upgradeFrom } from "./reached";
+import { isExcepted, type Reached, reachedIn, upgradeFrom } from "./reached";
 
 /** Why no request is let through now, until when, and what would change it. */
 export function Refusal({ limits, isOnPlan = false }: { limits: Limits; isOnPlan?: boolean }) {
@@ -57,9 +57,12 @@ function UsedUp({ limits, isOnPlan }: { limits: Limits; isOnPlan: boolean }) {
           {reached.length === 1 ? "the limit" : "the last of these limits"} resets{" "}
           <TimeAgo at={lasts[0] ?? limits.resetsAt.monthly} />.
           {better !== undefined && <Better plan={better} reached={reached} />}
+          {own !== undefined && isExcepted(limits, own) && (
+            <> An exception of whoever runs this service holds in place of the plan: ask there for more.</>
+          )}
         </p>
       </div>
-      {!isOnPlan && (
+      {!isOnPlan && better !== undefined && (
         <Button component={Link} to="/plan" variant="default" size="xs">
           Compare plans
         </Button>

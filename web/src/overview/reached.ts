@@ -67,6 +67,10 @@ const COUNTED: Counted[] = [
   },
 ];
 
+/** Whether requests are refused until something else than the next end of one changes it: that may come at any moment. */
+export const isRefused = ({ canMakeRequest, reason, concurrentLimit }: Limits): boolean =>
+  !canMakeRequest && (reason !== "concurrent" || concurrentLimit === 0);
+
 /** Every limit that is reached; the one that the service names is, whatever else. */
 export const reachedIn = (limits: Limits): Reached[] =>
   COUNTED.filter((each) => each.reason === limits.reason || isUsedUp(each, limits)).map((each) =>
@@ -101,12 +105,24 @@ function told(counted: Counted, limits: Limits): Reached {
  * in place of a limit or beside it: where there is one of a limit that is reached, nobody can say.
  */
 export function upgradeFrom(plans: Terms[], limits: Limits, own: OwnPlan["plan"]): Terms | undefined {
-  if (own.name !== limits.planName) return undefined;
-  if (COUNTED.some((each) => isUsedUp(each, limits) && each.limit(limits) !== each.of(own))) return undefined;
+  if (own.name !== limits.planName || isExcepted(limits, own)) return undefined;
   const admits = (terms: Terms) =>
     COUNTED.every((each) => isAbove(each.of(terms), each.used(limits))) &&
     isAbove(terms.concurrentRequests, limits.concurrentUsed ?? 0);
   return plans.find((terms) => terms.rank > own.rank && admits(terms));
 }
+
+/** Whether a limit that is reached is not the plan's. */
+export const isExcepted = (limits: Limits, own: OwnPlan["plan"]): boolean =>
+  own.name === limits.planName &&
+  COUNTED.some((each) => isUsedUp(each, limits) && each.limit(limits) !== each.of(own));
+
+/** Whether any limit is not the plan's. */
+export const hasException = ({ plan, limits, maxTokensPerRequest }: OwnPlan): boolean =>
+  plan.name === limits.planName &&
+  (COUNTED.some((each) => each.limit(limits) !== each.of(plan)) ||
+    (limits.concurrentLimit ?? null) !== plan.concurrentRequests ||
+    (limits.perMinuteLimit ?? null) !== plan.requestsPerMinute ||
+    maxTokensPerRequest !== plan.maxTokensPerRequest);
 
 const isAbove = (limit: number | null, used: number): boolean => limit === null || limit > used;

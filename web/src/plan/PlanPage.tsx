@@ -1,9 +1,10 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import { useAccount } from "@/api/account";
+import { useIsActing } from "@/api/account";
 import { useOwnPlan, usePlans } from "@/api/plans";
 import type { Offer, OwnPlan, Terms } from "@/api/types";
 import { Refusal } from "@/overview/Refusal";
+import { isRefused } from "@/overview/reached";
 import { headOf } from "@/places";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
@@ -23,7 +24,7 @@ export function PlanPage() {
   const plans = usePlans();
   // Once it is known which of them is one's own, so that nothing moves.
   const catalogue = { ...plans, data: own.isPending ? undefined : plans.data };
-  const isActing = useAccount().data?.actingAs != null;
+  const isActing = useIsActing();
   const [wished, setWished] = useState<{ plan: Terms; isKept: boolean }>();
   const [bought, setBought] = useState<Offer>();
   return (
@@ -40,7 +41,7 @@ export function PlanPage() {
         >
           {(found) => (
             <>
-              {!found.limits.canMakeRequest && <Refusal limits={found.limits} isOnPlan />}
+              {isRefused(found.limits) && <Refusal limits={found.limits} isOnPlan />}
               <Panel>
                 <PlanSummary title="Your plan" of={found}>
                   <Ending of={found} keep={() => setWished({ plan: found.plan, isKept: true })} />

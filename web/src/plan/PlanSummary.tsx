@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { OwnPlan } from "@/api/types";
 import { Meters, MetersOutline } from "@/overview/LimitMeters";
+import { hasException } from "@/overview/reached";
 import { counted } from "@/shared/format";
 import styles from "./plan.module.css";
 import { priceOf, textsOf } from "./terms";
@@ -24,6 +25,11 @@ export function PlanSummary({ of, title, children }: PlanSummaryProps) {
         {children}
         {tokens != null && <p className={styles.soft}>Up to {counted(tokens, "token")} a request</p>}
         <p className={styles.texts}>{textsOf(plan)}</p>
+        {hasException(of) && (
+          <p className={styles.texts}>
+            An exception of whoever runs this service holds: not all limits are the plan's.
+          </p>
+        )}
       </div>
       <div className={styles.meters}>
         <Meters limits={limits} />

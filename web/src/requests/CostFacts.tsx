@@ -5,7 +5,6 @@ import styles from "./RequestDrawer.module.css";
 const SOURCES: Record<string, string> = {
   computed: "Computed from the tokens and the prices at the start",
   reported: "As the app reported it",
-  unpriced: "Unknown: no price, or no tokens, were told",
 };
 const KINDS = [
   { label: "Input", tokens: "tokensInput", price: "input" },
@@ -14,6 +13,24 @@ const KINDS = [
   { label: "Output", tokens: "tokensOutput", price: "output" },
   { label: "of it reasoning", tokens: "tokensReasoning", price: "reasoning" },
 ] as const;
+
+/** What is missing of what a cost is made of. */
+function missing({ unitPrices, tokensUsed, model }: WholeRequest): string {
+  if (model === null) return "no model was named, so it has no price";
+  if (unitPrices === null) return "its model had no price";
+  return tokensUsed === null
+    ? "its tokens were not told"
+    : "how many of its tokens came in and went out was not told";
+}
+
+/** Where a cost comes from, or why there is none. */
+function sourceOf(request: WholeRequest): string {
+  const { costSource } = request;
+  if (costSource == null) return "";
+  return costSource === "unpriced"
+    ? `The cost is not known: ${missing(request)}. `
+    : `${SOURCES[costSource] ?? costSource}. `;
+}
 
 /** What was used, at which price, and where the cost comes from. */
 export function CostFacts({ request }: { request: WholeRequest }) {
@@ -48,7 +65,7 @@ export function CostFacts({ request }: { request: WholeRequest }) {
         </tfoot>
       </table>
       <p className={styles.note}>
-        {request.costSource != null && `${SOURCES[request.costSource] ?? request.costSource}. `}
+        {sourceOf(request)}
         {prices.perRequest !== undefined &&
           `Each request costs ${money(inCents(prices.perRequest))} besides. `}
         {prices.source !== undefined &&

@@ -92,7 +92,7 @@ function About({ request, isOwn }: { request: WholeRequest; isOwn: boolean }) {
         <Fact label="Category">{request.category ?? NO_CATEGORY}</Fact>
         <Fact label="Complexity">{request.complexity ?? NONE}</Fact>
         <Fact label="Plan">{request.planName}</Fact>
-        <Fact label="Must end by">{exactTime(request.expiresAt)}</Fact>
+        {request.status === "pending" && <Fact label="Must end by">{exactTime(request.expiresAt)}</Fact>}
         <Fact label="From">{request.ipAddress ?? NONE}</Fact>
         <Fact label="By">{request.userAgent ?? NONE}</Fact>
       </dl>

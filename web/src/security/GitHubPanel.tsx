@@ -20,7 +20,10 @@ export function GitHubPanel() {
   const [isAsking, setIsAsking] = useState(false);
   if (account === undefined || ways === undefined || !(ways.github || account.hasGithub)) return null;
   return (
-    <Panel title="GitHub">
+    <Panel
+      title="GitHub"
+      note={account.actingAs === null ? undefined : "for the user alone to connect and part"}
+    >
       <div className={styles.way}>
         <p>
           {account.hasGithub
@@ -28,7 +31,12 @@ export function GitHubPanel() {
             : "Let your GitHub account sign you in here, too. Of it we keep its number and nothing else."}
         </p>
         {account.hasGithub ? (
-          <Button size="xs" variant="default" onClick={() => setIsAsking(true)}>
+          <Button
+            size="xs"
+            variant="default"
+            disabled={account.actingAs !== null}
+            onClick={() => setIsAsking(true)}
+          >
             Disconnect …
           </Button>
         ) : (

@@ -1,9 +1,11 @@
 import { useState } from "react";
+import { useIsActing } from "@/api/account";
 import { useEndLogin, useEndOtherLogins, useLogins } from "@/api/logins";
 import type { LoginSession } from "@/api/types";
 import { AskFirst } from "@/shared/AskFirst";
 import { Button } from "@/shared/Button";
 import { Tag } from "@/shared/badges";
+import { EmptyState } from "@/shared/EmptyState";
 import { ErrorState } from "@/shared/ErrorState";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
@@ -26,25 +28,41 @@ const WAYS: Record<LoginSession["signedInBy"], string> = {
 export function LoginsPanel() {
   const logins = useLogins();
   const end = useEndLogin();
+  const isActing = useIsActing();
   const [isAsking, setIsAsking] = useState(false);
   const all = logins.data?.pages.flatMap(({ items }) => items) ?? [];
-  const endAll = all.length > 1 && (
+  const endAll = all.length > 1 && !isActing && (
     <Button size="xs" variant="default" onClick={() => setIsAsking(true)}>
       Sign out all others …
     </Button>
   );
   return (
     <>
-      <Panel title="Where you are signed in" flush actions={endAll}>
+      <Panel
+        title={isActing ? "Where they are signed in" : "Where you are signed in"}
+        note={isActing ? "for the user alone to end" : undefined}
+        flush
+        actions={endAll}
+      >
         {end.error !== null && <ErrorState problem={end.error} />}
         <Loaded query={logins} skeleton={<SkeletonRows rows={3} />}>
-          {() => (
-            <Table
-              rows={all}
-              columns={columns(end.mutate, end.isPending ? end.variables : undefined)}
-              keyOf={({ id }) => id}
-            />
-          )}
+          {() =>
+            all.length === 0 ? (
+              <EmptyState title="In no browser">
+                The user is signed in nowhere. An operator who acts as them is not listed.
+              </EmptyState>
+            ) : (
+              <Table
+                rows={all}
+                columns={
+                  isActing
+                    ? COLUMNS
+                    : [...COLUMNS, actions(end.mutate, end.isPending ? end.variables : undefined)]
+                }
+                keyOf={({ id }) => id}
+              />
+            )
+          }
         </Loaded>
         <MoreRows {...logins} />
       </Panel>
@@ -53,7 +71,7 @@ export function LoginsPanel() {
   );
 }
 
-const columns = (end: (id: string) => void, ending: string | undefined): Column<LoginSession>[] => [
+const COLUMNS: Column<LoginSession>[] = [
   {
     label: "Browser",
     kind: "wide",
@@ -83,26 +101,27 @@ const columns = (end: (id: string) => void, ending: string | undefined): Column<
     isNone: true,
     of: ({ lastSeenAt }) => <TimeAgo at={lastSeenAt} />,
   },
-  {
-    label: "Actions",
-    heading: <span className="visually-hidden">Actions</span>,
-    of: ({ id, device, isCurrent }) => (
-      <RowActions>
-        {!isCurrent && (
-          <Button
-            size="compact-xs"
-            variant="default"
-            aria-label={`Sign out ${device}`}
-            loading={ending === id}
-            onClick={() => end(id)}
-          >
-            Sign out
-          </Button>
-        )}
-      </RowActions>
-    ),
-  },
 ];
+
+const actions = (end: (id: string) => void, ending: string | undefined): Column<LoginSession> => ({
+  label: "Actions",
+  heading: <span className="visually-hidden">Actions</span>,
+  of: ({ id, device, isCurrent }) => (
+    <RowActions>
+      {!isCurrent && (
+        <Button
+          size="compact-xs"
+          variant="default"
+          aria-label={`Sign out ${device}`}
+          loading={ending === id}
+          onClick={() => end(id)}
+        >
+          Sign out
+        </Button>
+      )}
+    </RowActions>
+  ),
+});
 
 function EndOthers({ onClose }: { onClose: () => void }) {
   const end = useEndOtherLogins();

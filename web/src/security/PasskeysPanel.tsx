@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import { useAccount } from "@/api/account";
+import { useAccount, useIsActing } from "@/api/account";
 import { knowsPasskeys, usePasskeys } from "@/api/passkeys";
 import type { Passkey } from "@/api/types";
 import { Tag } from "@/shared/badges";
@@ -20,13 +20,14 @@ type Doing = { what: "add" } | { what: "rename" | "remove"; passkey: Passkey } |
 /** Passkeys: one's devices that sign in without a mail. */
 export function PasskeysPanel() {
   const passkeys = usePasskeys();
+  const isActing = useIsActing();
   const [doing, setDoing] = useState<Doing>(null);
   const close = () => setDoing(null);
   const add = knowsPasskeys() && (
     <Button
       size="xs"
       leftSection={<IconPlus size={14} />}
-      disabled={passkeys.data === undefined}
+      disabled={isActing || passkeys.data === undefined}
       onClick={() => setDoing({ what: "add" })}
     >
       Add a passkey
@@ -34,9 +35,14 @@ export function PasskeysPanel() {
   );
   return (
     <>
-      <Panel title="Passkeys" flush actions={add}>
+      <Panel
+        title="Passkeys"
+        note={isActing ? "for the user alone to add and remove" : undefined}
+        flush
+        actions={add}
+      >
         <Loaded query={passkeys} skeleton={<Outline />}>
-          {(found) => <Passkeys found={found} act={setDoing} />}
+          {(found) => <Passkeys found={found} act={isActing ? undefined : setDoing} />}
         </Loaded>
       </Panel>
       {doing?.what === "add" && <AddPasskey onClose={close} />}
@@ -46,8 +52,15 @@ export function PasskeysPanel() {
   );
 }
 
-function Passkeys({ found, act }: { found: Passkey[]; act: (doing: Doing) => void }) {
-  if (found.length > 0) return <Table rows={found} columns={columns(act)} keyOf={({ id }) => id} />;
+interface PasskeysProps {
+  found: Passkey[];
+  /** Left out: nothing can be done with them. */
+  act?: ((doing: Doing) => void) | undefined;
+}
+
+function Passkeys({ found, act }: PasskeysProps) {
+  const columns = act === undefined ? COLUMNS : [...COLUMNS, actions(act)];
+  if (found.length > 0) return <Table rows={found} columns={columns} keyOf={({ id }) => id} />;
   return (
     <EmptyState title="No passkeys">
       {knowsPasskeys()
@@ -79,7 +92,7 @@ function Outline() {
   );
 }
 
-const columns = (act: (doing: Doing) => void): Column<Passkey>[] => [
+const COLUMNS: Column<Passkey>[] = [
   {
     label: "Name",
     kind: "wide",
@@ -102,26 +115,27 @@ const columns = (act: (doing: Doing) => void): Column<Passkey>[] => [
     isNone: true,
     of: ({ createdAt }) => <TimeAgo at={createdAt} />,
   },
-  {
-    label: "Actions",
-    heading: <span className="visually-hidden">Actions</span>,
-    of: (passkey) => (
-      <RowActions>
-        <RowAction
-          does="Rename"
-          label={`Rename ${passkey.name}`}
-          onClick={() => act({ what: "rename", passkey })}
-        >
-          <IconEdit />
-        </RowAction>
-        <RowAction
-          does="Remove"
-          label={`Remove ${passkey.name}`}
-          onClick={() => act({ what: "remove", passkey })}
-        >
-          <IconTrash />
-        </RowAction>
-      </RowActions>
-    ),
-  },
 ];
+
+const actions = (act: (doing: Doing) => void): Column<Passkey> => ({
+  label: "Actions",
+  heading: <span className="visually-hidden">Actions</span>,
+  of: (passkey) => (
+    <RowActions>
+      <RowAction
+        does="Rename"
+        label={`Rename ${passkey.name}`}
+        onClick={() => act({ what: "rename", passkey })}
+      >
+        <IconEdit />
+      </RowAction>
+      <RowAction
+        does="Remove"
+        label={`Remove ${passkey.name}`}
+        onClick={() => act({ what: "remove", passkey })}
+      >
+        <IconTrash />
+      </RowAction>
+    </RowActions>
+  ),
+});

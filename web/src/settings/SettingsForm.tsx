@@ -10,6 +10,7 @@ import { Mails } from "./Mails";
 import { Row } from "./Row";
 import styles from "./settings.module.css";
 import { WarnAt } from "./WarnAt";
+import { meant, ZONES } from "./zones";
 
 interface Changeable extends Pick<Settings, "timeZone" | "theme" | "daysShown" | "emailAlerts"> {
   /** As it is typed. */
@@ -21,7 +22,6 @@ const THEMES = [
   { value: "light", label: "Light" },
   { value: "dark", label: "Dark" },
 ];
-const ZONES = [...new Set(["UTC", ...Intl.supportedValuesOf("timeZone")])];
 
 /** What can be set, kept together by one button. */
 export function SettingsForm({ kept }: { kept: Settings }) {
@@ -57,6 +57,8 @@ export function SettingsForm({ kept }: { kept: Settings }) {
         <Select
           aria-label="Time zone"
           searchable
+          filter={meant}
+          nothingFoundMessage="No zone matches"
           data={ZONES.includes(shown.timeZone) ? ZONES : [shown.timeZone, ...ZONES]}
           value={shown.timeZone}
           allowDeselect={false}

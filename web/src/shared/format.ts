@@ -110,6 +110,19 @@ const HOUR_MS = 3_600_000;
 // 36h is sooner understood than 1.5d.
 const DAYS_FROM_MS = 48 * HOUR_MS;
 
+/** What durations are written in, the longest first. */
+export const UNITS_MS = [
+  ["d", 24 * HOUR_MS],
+  ["h", HOUR_MS],
+  ["min", 60_000],
+  ["s", 1_000],
+  ["ms", 1],
+] as const satisfies readonly (readonly [keyof typeof inUnits, number])[];
+
+/** 0.5s: in a unit that others beside it are written in, too. */
+export const durationIn = (unit: (typeof UNITS_MS)[number][0], ms: number): string =>
+  inUnits[unit].format(ms / (UNITS_MS.find(([name]) => name === unit)?.[1] ?? 1));
+
 /** 850ms, 12.4s, 2.1m, 36h, 11.6d */
 export const duration = orNone((ms) => {
   if (ms < 1_000) return inUnits.ms.format(ms);

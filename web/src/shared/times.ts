@@ -24,6 +24,8 @@ function formatsOf(timeZone: string) {
     // The long style of times names the zone.
     exactly: format({ dateStyle: "medium", timeStyle: "long" }),
     shortly: format({ month: "short", day: "numeric", hour: "numeric", minute: "2-digit" }),
+    shortlyInYear: format({ dateStyle: "medium", timeStyle: "short" }),
+    year: format({ year: "numeric" }),
     date: format({ dateStyle: "medium" }),
     hour: format({ hour: "numeric", minute: "2-digit" }),
     hours: format({
@@ -38,15 +40,24 @@ function formatsOf(timeZone: string) {
 }
 
 const onDay = new Intl.DateTimeFormat(DATES, { month: "short", day: "numeric", timeZone: "UTC" });
-const onWholeDay = new Intl.DateTimeFormat(DATES, { dateStyle: "full", timeZone: "UTC" });
+const onWeekday = new Intl.DateTimeFormat(DATES, {
+  weekday: "short",
+  month: "short",
+  day: "numeric",
+  timeZone: "UTC",
+});
 const onDate = new Intl.DateTimeFormat(DATES, { dateStyle: "medium", timeZone: "UTC" });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "long" });
 
 /** An instant, to the second, and by the clocks of which zone. */
 export const exactTime = (at: string | Date): string => formats().exactly.format(new Date(at));
 
-/** An instant, to the minute, without its year. */
-export const shortTime = (at: string | Date): string => formats().shortly.format(new Date(at));
+/** An instant, to the minute; its year where that is not this one. */
+export function shortTime(at: string | Date): string {
+  const { shortly, shortlyInYear, year } = formats();
+  const isThisYear = year.format(new Date(at)) === year.format();
+  return (isThisYear ? shortly : shortlyInYear).format(new Date(at));
+}
 
 /** The date of an instant. */
 export const dateOf = (at: string | Date): string => formats().date.format(new Date(at));
@@ -57,8 +68,12 @@ export const hour = (at: string | number): string => formats().hour.format(new D
 /** A day as YYYY-MM-DD, shortly. */
 export const day = (on: string): string => onDay.format(new Date(on));
 
-/** A day as YYYY-MM-DD, with its weekday and year. */
-export const wholeDay = (on: string): string => onWholeDay.format(new Date(on));
+/** A day as YYYY-MM-DD, with its weekday: Fri, Oct 30. */
+export const weekday = (on: string): string => onWeekday.format(new Date(on));
+
+/** A day as YYYY-MM-DD; its year where that is not this one. */
+export const dayOrDate = (on: string): string =>
+  on.slice(0, 4) === formats().year.format() ? day(on) : dateInUtc(on);
 
 /** A day as YYYY-MM-DD, or the day of UTC on which an instant is, with its year. */
 export const dateInUtc = (on: string): string => onDate.format(new Date(on));

@@ -34,12 +34,14 @@ export function hundredthsIn(typed: string): number | null {
 /** Dollars in cents. */
 export const centsIn = (typed: string): number | null => hundredthsIn(typed.trim().replace(DOLLARS, ""));
 
-/** How to write what is read as no number. */
-export function howToWrite(typed: string): string {
+/** How to write what is read as no number; a whole one is not proposed as a fraction. */
+export function howToWrite(typed: string, isWhole = false): string {
   const text = typed.trim().replace(DOLLARS, "");
   const [, whole, thousandth = ""] = OF_TWO_MEANINGS.exec(text) ?? [];
+  if (isWhole && whole !== undefined) return `write it without a point, as ${whole}${thousandth}`;
   if (whole !== undefined) return `can be read in two ways: write ${whole}${thousandth} or ${fraction(text)}`;
   const [, units, part = ""] = WITH_A_COMMA.exec(text) ?? [];
+  if (isWhole && units !== undefined) return "write it as a whole number, without a comma";
   if (units !== undefined) return `can be read in two ways: write ${units}${part} or ${units}.${part}`;
   return "write it as a number";
 }

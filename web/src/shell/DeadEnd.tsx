@@ -11,20 +11,24 @@ interface DeadEndProps {
   /** Where one goes back to. */
   to?: "/" | "/sessions" | "/admin/users" | "/admin/webhooks";
   way?: string;
+  /** What else can be done than to go there. */
+  action?: ReactNode;
   children: ReactNode;
 }
 
 /** A page from which one only goes back. */
-export function DeadEnd({ title, said, to = "/", way = "To the overview", children }: DeadEndProps) {
+export function DeadEnd({ title, said, to = "/", way = "To the overview", action, children }: DeadEndProps) {
   return (
     <>
       <PageHeader title={title} />
       <EmptyState
         title={said}
         action={
-          <Button component={Link} to={to} variant="default" size="xs">
-            {way}
-          </Button>
+          action ?? (
+            <Button component={Link} to={to} variant="default" size="xs">
+              {way}
+            </Button>
+          )
         }
       >
         {children}

@@ -15,7 +15,7 @@ export function LiveSign({ status }: { status: Status }) {
   return (
     <Tooltip label={TOLD[status]}>
       <span className={styles.live} data-live={isLive} role="status">
-        {isLive ? "Live" : status === "reconnecting" ? "Reconnecting" : ""}
+        {isLive ? "Live" : status === "reconnecting" ? "Offline" : ""}
       </span>
     </Tooltip>
   );

@@ -93,6 +93,7 @@ export const variables: CSSVariablesResolver = () => {
     "--mantine-color-default-border": "var(--edge)",
     "--mantine-color-error": "var(--bad)",
     "--mantine-color-anchor": "var(--accent)",
+    "--mantine-color-disabled": "var(--line)",
   };
   return { variables: {}, light: both, dark: both };
 };

@@ -1,7 +1,8 @@
 import { BarChart } from "@mantine/charts";
 import "@mantine/charts/styles.css";
+import { useMediaQuery } from "@mantine/hooks";
 import { type BarShapeProps, Rectangle } from "recharts";
-import { Y_AXIS } from "./axis";
+import { NARROW, xAxis, Y_AXIS } from "./axis";
 import type { BarRow } from "./bars";
 import { ChartTip } from "./ChartTip";
 import "./charts.css";
@@ -15,6 +16,7 @@ interface BarsProps {
 
 /** Bars over time, on top of each other where there are several kinds; one that may still grow is lighter. */
 export default function Bars({ rows, series, write, axis }: BarsProps) {
+  const isNarrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   return (
     <BarChart
       h="100%"
@@ -29,7 +31,7 @@ export default function Bars({ rows, series, write, axis }: BarsProps) {
       maxBarWidth={40}
       barProps={{ isAnimationActive: false, shape: drawn }}
       barChartProps={{ margin: { top: 14 }, barCategoryGap: "22%", accessibilityLayer: false }}
-      xAxisProps={{ interval: "equidistantPreserveStart", minTickGap: 28, tickMargin: 8 }}
+      xAxisProps={xAxis(rows.length, isNarrow)}
       yAxisProps={{ ...Y_AXIS, tickFormatter: axis, tickCount: 4, allowDecimals: false }}
       tooltipProps={{
         content: ({ payload }) => <ChartTip row={payload[0]?.payload} series={series} write={write} />,

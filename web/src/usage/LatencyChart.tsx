@@ -4,7 +4,7 @@ import { ChartFrame } from "@/shared/ChartFrame";
 import { EmptyState } from "@/shared/EmptyState";
 import { duration } from "@/shared/format";
 import { Panel } from "@/shared/Panel";
-import { day, hour, shortTime, wholeDay } from "@/shared/times";
+import { day, hour, shortTime, weekday } from "@/shared/times";
 import styles from "./usage.module.css";
 
 const Lines = lazy(() => import("./Lines"));
@@ -16,7 +16,7 @@ export const PERCENTILES = [
 ] as const;
 
 const columnsOf = (isHour: boolean) => [
-  { label: isHour ? "Hour" : "Day", of: (row: Bucket) => (isHour ? shortTime : wholeDay)(row.start) },
+  { label: isHour ? "Hour" : "Day", of: (row: Bucket) => (isHour ? shortTime : weekday)(row.start) },
   ...PERCENTILES.map(({ name, label }) => ({ label, of: (row: Bucket) => duration(row[name]) })),
 ];
 

@@ -1,6 +1,7 @@
 import { LineChart } from "@mantine/charts";
 import "@mantine/charts/styles.css";
-import { Y_AXIS } from "./axis";
+import { useMediaQuery } from "@mantine/hooks";
+import { durationAxis, NARROW, xAxis, Y_AXIS } from "./axis";
 import { ChartTip } from "./ChartTip";
 import "./charts.css";
 
@@ -10,8 +11,11 @@ interface LinesProps {
   write: (value: number | null) => string;
 }
 
-/** Lines over time. Where nothing is known there is a gap, and a lonely day is a dot. */
+/** Durations over time. Where nothing is known there is a gap, and a lonely day is a dot. */
 export default function Lines({ rows, series, write }: LinesProps) {
+  const isNarrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
+  const longest = Math.max(0, ...rows.flatMap((row) => series.map(({ name }) => Number(row[name] ?? 0))));
+  const axis = durationAxis(longest);
   return (
     <LineChart
       h="100%"
@@ -28,8 +32,14 @@ export default function Lines({ rows, series, write }: LinesProps) {
       activeDotProps={{ r: 4, strokeWidth: 0 }}
       lineProps={{ isAnimationActive: false }}
       lineChartProps={{ margin: { top: 8 }, accessibilityLayer: false }}
-      xAxisProps={{ interval: "equidistantPreserveStart", minTickGap: 28, tickMargin: 8 }}
-      yAxisProps={{ ...Y_AXIS, tickFormatter: write, tickCount: 4 }}
+      xAxisProps={{ ...xAxis(rows.length, isNarrow), padding: { left: 20, right: 20 } }}
+      yAxisProps={{
+        ...Y_AXIS,
+        tickFormatter: axis.write,
+        ticks: axis.ticks,
+        domain: [0, axis.ticks.at(-1) ?? "auto"],
+        interval: 0,
+      }}
       tooltipProps={{
         content: ({ payload }) => <ChartTip row={payload[0]?.payload} series={series} write={write} />,
       }}

@@ -2,7 +2,7 @@ import { lazy, useMemo } from "react";
 import type { Analytics, Bucket } from "@/api/types";
 import { ChartFrame } from "@/shared/ChartFrame";
 import { costOf, count } from "@/shared/format";
-import { shortTime, wholeDay } from "@/shared/times";
+import { shortTime, weekday } from "@/shared/times";
 import { barOf, isCostUnknown } from "./bars";
 import { MeasureChoice } from "./MeasureChoice";
 import { MEASURES, type Measure } from "./measure";
@@ -26,7 +26,7 @@ export function UsageChart({ analytics, measure, onMeasure }: UsageChartProps) {
     [buckets, measure, granularity, timeZone],
   );
   const columns = [
-    { label: isHour ? "Hour" : "Day", of: (row: Bucket) => (isHour ? shortTime : wholeDay)(row.start) },
+    { label: isHour ? "Hour" : "Day", of: (row: Bucket) => (isHour ? shortTime : weekday)(row.start) },
     { label: "Requests", of: (row: Bucket) => count(row.requests) },
     { label: "Failed", of: (row: Bucket) => count(row.failed) },
     { label: "Tokens", of: (row: Bucket) => count(row.tokensUsed) },

@@ -63,14 +63,22 @@ export function VariableEditor({ variable, onDone }: VariableEditorProps) {
             readOnly={variable !== undefined}
             value={key}
             error={misnamed ?? faultAt(put.error, "key")}
-            onChange={({ currentTarget }) => setKey(currentTarget.value)}
+            onChange={({ currentTarget }) => {
+              setKey(currentTarget.value);
+              setMisnamed(undefined);
+              put.reset();
+            }}
           />
           <Select
             label="Type"
             data={TYPES}
             allowDeselect={false}
             value={type}
-            onChange={(chosen) => setType((chosen ?? "string") as VariableType)}
+            onChange={(chosen) => {
+              setType((chosen ?? "string") as VariableType);
+              setMisread(null);
+              put.reset();
+            }}
           />
         </div>
         <Textarea
@@ -83,14 +91,21 @@ export function VariableEditor({ variable, onDone }: VariableEditorProps) {
           classNames={{ input: styles.mono ?? "" }}
           value={text}
           error={misread ?? faultAt(put.error, "value")}
-          onChange={({ currentTarget }) => setText(currentTarget.value)}
+          onChange={({ currentTarget }) => {
+            setText(currentTarget.value);
+            setMisread(null);
+            put.reset();
+          }}
         />
         <TextInput
           label="Description"
           maxLength={2000}
           value={description}
           error={faultAt(put.error, "description")}
-          onChange={({ currentTarget }) => setDescription(currentTarget.value)}
+          onChange={({ currentTarget }) => {
+            setDescription(currentTarget.value);
+            put.reset();
+          }}
         />
         {put.error !== null && put.error.faults.length === 0 && <ErrorState problem={put.error} />}
         <div className={styles.buttons}>

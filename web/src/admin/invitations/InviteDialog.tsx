@@ -80,7 +80,7 @@ function InviteForm({ again, onMade, onClose }: InviteDialogProps & { onMade: (m
 function Told({ made: { invitation, isMailed, url }, onClose }: { made: Invited; onClose: () => void }) {
   return (
     <>
-      <p>
+      <p className={styles.whom}>
         <strong>{invitation.email}</strong> may sign up until {exactTime(invitation.expiresAt)}.{" "}
         {isMailed ? "A mail that says so is on its way." : "There is no mail server: send them this address."}
       </p>

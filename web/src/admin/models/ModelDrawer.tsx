@@ -1,6 +1,7 @@
-import { Drawer } from "@mantine/core";
+import { Button, Drawer } from "@mantine/core";
 import type { SeenModel } from "@/api/types";
 import { Tag } from "@/shared/badges";
+import { EmptyState } from "@/shared/EmptyState";
 import { nameOf } from "@/usage/measure";
 import styles from "./models.module.css";
 import { OwnPrices } from "./OwnPrices";
@@ -10,21 +11,35 @@ import { Reprice } from "./Reprice";
 
 interface ModelDrawerProps {
   model: SeenModel | undefined;
+  /** One was asked for that is not there. */
+  isMissing: boolean;
   onClose: () => void;
 }
 
 /** One model's prices, and what can be done about them. */
-export function ModelDrawer({ model, onClose }: ModelDrawerProps) {
+export function ModelDrawer({ model, isMissing, onClose }: ModelDrawerProps) {
   return (
     <Drawer
-      opened={model !== undefined}
+      opened={model !== undefined || isMissing}
       onClose={onClose}
       position="right"
       size="min(560px, 100%)"
       padding="lg"
-      title={model === undefined ? "" : nameOf(model.model, "model")}
+      title={model === undefined ? "Model" : nameOf(model.model, "model")}
       closeButtonProps={{ "aria-label": "Close the model" }}
     >
+      {isMissing && (
+        <EmptyState
+          title="There is no such model"
+          action={
+            <Button variant="default" size="xs" onClick={onClose}>
+              To the list
+            </Button>
+          }
+        >
+          The address may be mistyped: no request named it, and it has no price of your own.
+        </EmptyState>
+      )}
       {model !== undefined && (
         <div className={styles.drawer} key={model.model}>
           <Current model={model} />

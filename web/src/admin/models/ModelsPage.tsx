@@ -55,7 +55,11 @@ export function ModelsPage() {
           }}
         </Loaded>
       </Panel>
-      <ModelDrawer model={opened} onClose={() => show({ open: "" })} />
+      <ModelDrawer
+        model={opened}
+        isMissing={open !== undefined && models.data !== undefined && opened === undefined}
+        onClose={() => show({ open: "" })}
+      />
     </>
   );
 }

@@ -1,6 +1,7 @@
+import { useState } from "react";
 import { useDeletePrice, useOwnPrices } from "@/api/admin";
+import { AskFirst } from "@/shared/AskFirst";
 import { Button } from "@/shared/Button";
-import { ErrorState } from "@/shared/ErrorState";
 import { Loaded } from "@/shared/Loaded";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { dateOf } from "@/shared/times";
@@ -10,7 +11,7 @@ import { priceText } from "./prices";
 /** One's own prices of a model over time. */
 export function OwnPrices({ model }: { model: string }) {
   const prices = useOwnPrices(model);
-  const remove = useDeletePrice(model);
+  const [asked, setAsked] = useState<string>();
   return (
     <section>
       <h3>Own prices</h3>
@@ -23,17 +24,12 @@ export function OwnPrices({ model }: { model: string }) {
               {found.map(({ effectiveFrom, prices: each }) => (
                 <li key={effectiveFrom}>
                   <span>
-                    from {dateOf(effectiveFrom)}{" "}
+                    {since(effectiveFrom)}{" "}
                     <span className={styles.soft}>
                       in {priceText(each.input)}, out {priceText(each.output)}
                     </span>
                   </span>
-                  <Button
-                    size="compact-xs"
-                    variant="default"
-                    loading={remove.isPending && remove.variables === effectiveFrom}
-                    onClick={() => remove.mutate(effectiveFrom)}
-                  >
+                  <Button size="compact-xs" variant="default" onClick={() => setAsked(effectiveFrom)}>
                     Take away
                   </Button>
                 </li>
@@ -42,7 +38,41 @@ export function OwnPrices({ model }: { model: string }) {
           )
         }
       </Loaded>
-      {remove.error !== null && <ErrorState problem={remove.error} />}
+      {asked !== undefined && (
+        <TakeAway model={model} effectiveFrom={asked} onClose={() => setAsked(undefined)} />
+      )}
     </section>
+  );
+}
+
+/** From when a price holds; one without a beginning comes as from the first instant that there is. */
+const since = (effectiveFrom: string): string =>
+  Date.parse(effectiveFrom) === 0 ? "for all time" : `from ${dateOf(effectiveFrom)}`;
+
+interface TakeAwayProps {
+  model: string;
+  effectiveFrom: string;
+  onClose: () => void;
+}
+
+/** Asks first. */
+function TakeAway({ model, effectiveFrom, onClose }: TakeAwayProps) {
+  const remove = useDeletePrice(model);
+  const act = {
+    ...remove,
+    mutate: (_: undefined, then: { onSuccess: () => void }) => remove.mutate(effectiveFrom, then),
+  };
+  return (
+    <AskFirst
+      title={`Take away the price that holds ${since(effectiveFrom)}?`}
+      verb="Take away"
+      act={act}
+      onClose={onClose}
+    >
+      <p>
+        From now on the price before it counts, or the public list. Past requests keep what they cost until
+        they are priced anew.
+      </p>
+    </AskFirst>
   );
 }

@@ -3,7 +3,7 @@ import type { Repriced } from "@/api/types";
 import { Button } from "@/shared/Button";
 import difference from "@/shared/Difference.module.css";
 import { ErrorState } from "@/shared/ErrorState";
-import { count, counted, money } from "@/shared/format";
+import { costOf, count, counted, isUnknown, money, NONE } from "@/shared/format";
 import styles from "./models.module.css";
 
 /** Prices what is past anew; first it shows what that would change. */
@@ -42,6 +42,7 @@ export function Reprice({ model }: { model: string }) {
 
 function Difference({ of }: { of: Repriced }) {
   const by = of.costAfter - of.costBefore;
+  const isKnown = !isUnknown(of.costBefore, of.unpricedBefore) && !isUnknown(of.costAfter, of.unpricedAfter);
   return (
     <table className={difference.table}>
       <caption>
@@ -60,12 +61,9 @@ function Difference({ of }: { of: Repriced }) {
       <tbody>
         <tr>
           <th scope="row">Cost</th>
-          <td>{money(of.costBefore)}</td>
-          <td>{money(of.costAfter)}</td>
-          <td>
-            {by > 0 ? "+" : ""}
-            {money(by)}
-          </td>
+          <td>{costOf(of.costBefore, of.unpricedBefore)}</td>
+          <td>{costOf(of.costAfter, of.unpricedAfter)}</td>
+          <td>{isKnown ? `${by > 0 ? "+" : ""}${money(by)}` : NONE}</td>
         </tr>
         <tr>
           <th scope="row">Without a price</th>

@@ -18,7 +18,7 @@ export function TodayStats({ overview: { today, yesterday, activeUsers, users } 
         label="Failed today"
         value={brief(today.failed)}
         whole={count(today.failed)}
-        note={`${percent(today.successRate)} succeed`}
+        note={today.successRate == null ? "none finished yet" : `${percent(today.successRate)} succeed`}
       />
       <Stat
         label="Tokens today"

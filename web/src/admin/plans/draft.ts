@@ -95,11 +95,11 @@ interface Read {
 export function planIn(draft: Draft): Read {
   const { period, refund, onUnavailable, billingCycle, textPolicy, selfService } = draft;
   const faults: Read["faults"] = {};
-  const read = (name: Numbers, value: number | null) => {
-    if (Number.isNaN(value)) faults[name] = howToWrite(draft[name]);
+  const read = (name: Numbers, value: number | null, isWhole = false) => {
+    if (Number.isNaN(value)) faults[name] = howToWrite(draft[name], isWhole);
     return value;
   };
-  const number = (name: Numbers) => read(name, numberIn(draft[name]));
+  const number = (name: Numbers) => read(name, numberIn(draft[name]), true);
   const inUnits = draft.currency.trim().toLowerCase() === "usd" ? centsIn : hundredthsIn;
   const price = (name: "pricePerMonth" | "pricePerYear") => read(name, inUnits(draft[name]));
   const entitlements = entitlementsIn(draft.entitlements);

@@ -12,6 +12,7 @@ import {
 import { AskFirst } from "@/shared/AskFirst";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
+import { duration } from "@/shared/format";
 import { IconMore } from "@/shared/icons";
 import { SecretShown } from "./SecretShown";
 import { WebhookForm } from "./WebhookForm";
@@ -32,7 +33,11 @@ export function WebhookControls({ of: webhook }: { of: Webhook }) {
     <div className={styles.controls}>
       <Test of={webhook} />
       {!webhook.isActive && (
-        <Button size="xs" loading={switched.isPending} onClick={() => switched.mutate({ isActive: true })}>
+        <Button
+          size="xs"
+          loading={switched.isPending}
+          onClick={() => switched.mutate({ isActive: true }, { onSuccess: reveal.reset })}
+        >
           Switch on
         </Button>
       )}
@@ -44,7 +49,9 @@ export function WebhookControls({ of: webhook }: { of: Webhook }) {
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Item onClick={() => setDoing("change")}>Change</Menu.Item>
-          <Menu.Item onClick={() => reveal.mutate()}>Show the secret</Menu.Item>
+          <Menu.Item onClick={() => reveal.mutate(undefined, { onSuccess: switched.reset })}>
+            Show the secret
+          </Menu.Item>
           <Menu.Item onClick={() => setDoing("rotate")}>Rotate the secret</Menu.Item>
           {webhook.isActive && <Menu.Item onClick={() => setDoing("off")}>Switch off</Menu.Item>}
           <Menu.Item color="red" onClick={() => setDoing("remove")}>
@@ -71,13 +78,21 @@ export function WebhookControls({ of: webhook }: { of: Webhook }) {
   );
 }
 
-/** Sends a message now; what came back stands beside it. */
+/** Sends a message now; what came back stands beside it, and what went wrong below. */
 function Test({ of: { id } }: { of: Webhook }) {
   const test = useTestWebhook(id);
+  const told = test.data && `${outcomeOf(test.data)}, after ${duration(test.data.durationMs)}`;
+  const isTaken =
+    test.data !== undefined && test.data.error === null && Math.floor((test.data.status ?? 0) / 100) === 2;
   return (
     <>
-      <output className={styles.tested} aria-label="What came back">
-        {test.data && `${outcomeOf(test.data)}, after ${test.data.durationMs} ms`}
+      <output
+        className={styles.tested}
+        aria-label="What came back"
+        data-refused={(told && !isTaken) || undefined}
+      >
+        {told && !isTaken && <strong>The test was not taken</strong>}
+        {told && <span>{told}</span>}
       </output>
       <Button size="xs" variant="default" loading={test.isPending} onClick={() => test.mutate()}>
         Send a test

@@ -54,7 +54,7 @@ export function GrantDialog({ userId, onClose }: GrantDialogProps) {
           data-autofocus
           leftSection={unit === "cost" ? "$" : undefined}
           value={amount}
-          error={Number.isNaN(units) ? howToWrite(amount) : faultAt(add.error, "amount")}
+          error={Number.isNaN(units) ? howToWrite(amount, unit !== "cost") : faultAt(add.error, "amount")}
           onChange={({ currentTarget }) => setAmount(currentTarget.value)}
         />
         <Textarea
@@ -82,7 +82,7 @@ export function GrantDialog({ userId, onClose }: GrantDialogProps) {
             description="Lower ones are used first."
             inputMode="numeric"
             value={priority}
-            error={Number.isNaN(order) ? howToWrite(priority) : faultAt(add.error, "priority")}
+            error={Number.isNaN(order) ? howToWrite(priority, true) : faultAt(add.error, "priority")}
             onChange={({ currentTarget }) => setPriority(currentTarget.value)}
           />
         </div>

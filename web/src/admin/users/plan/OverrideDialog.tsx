@@ -50,7 +50,7 @@ export function OverrideDialog({ userId, onClose }: OverrideDialogProps) {
               value={typed[name]}
               fault={
                 Number.isNaN(limits[name])
-                  ? howToWrite(typed[name] ?? "")
+                  ? howToWrite(typed[name] ?? "", name !== "monthlyCost")
                   : faultAt(add.error, `limits.${name}`)
               }
               onType={(value) => setTyped((before) => ({ ...before, [name]: value }))}
