@@ -125,9 +125,7 @@ async def test_a_page_outlives_a_crash_of_the_service_without_a_reload(chromium:
     shows = crashing.site.nodes[0]
     async with visiting(chromium, crashing) as visitor:
         await visitor.sign_in(email)
-        live, lost = (
-            visitor.page.locator(f"[role=status]:visible:text-is('{told}')") for told in ("Live", "Offline")
-        )
+        live, lost = (visitor.page.locator(f"[role=status]:visible:text-is('{told}')") for told in ("Live", "Offline"))
         await live.wait_for()
         await visitor.page.evaluate("window.isTheSame = true")
         await _track(crashing, email, node=1)
