@@ -94,10 +94,10 @@ def _rights(data: Path) -> Found:
 
 def _space(data: Path, settings: Settings) -> Found:
     room = Room.below(data, settings.disk_reserve_mib)
-    text = f"{room.free / _GIB:.1f} of {disk_bytes(data) / _GIB:.1f} GiB are free at {data}"
+    text = f"{(room.free or 0) / _GIB:.1f} of {disk_bytes(data) / _GIB:.1f} GiB are free at {data}"
     if room.is_scarce:
         return "fail", f"{text}: below {room.least // MIB} MiB nothing new is taken in"
-    return ("warn" if room.free < _LITTLE_BYTES else "ok"), text
+    return ("warn" if room.has_less_than(_LITTLE_BYTES) else "ok"), text
 
 
 def _key(settings: Settings) -> Found:

@@ -15,7 +15,6 @@ from prometheus_client.registry import Collector
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.streams import Streams
 from tollkeeper.metering.lane import Lane
-from tollkeeper.store.room import Room
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _UNKNOWN: Final = "unknown"
@@ -75,8 +74,9 @@ class _Everything(Collector):
         lanes = {"start": self._backend.ledger.starts, "finish": self._backend.ledger.finishes}
         yield from _lanes(lanes)
         yield from _streams(self._streams)
-        if self._backend.room is not None:
-            yield from _disk(self._backend.room)
+        if (room := self._backend.room) and (free := room.free) is not None:
+            yield GaugeMetricFamily("tollkeeper_disk_free_bytes", "Free on the disk of the database", value=free)
+            yield GaugeMetricFamily("tollkeeper_disk_least_bytes", "Below it nothing new is taken in", value=room.least)
 
 
 def exposition(measures: Measures, backend: Backend, streams: Streams) -> bytes:
@@ -103,11 +103,6 @@ def _streams(streams: Streams) -> Iterator[Metric]:
     yield GaugeMetricFamily("tollkeeper_streams_open", "Readers who follow a dashboard", value=streams.count)
     yield CounterMetricFamily("tollkeeper_stream_rounds", "Looks at who has news for them", value=streams.rounds)
     yield GaugeMetricFamily("tollkeeper_stream_round_seconds", "How long the last took", value=streams.round_seconds)
-
-
-def _disk(room: Room) -> Iterator[Metric]:
-    yield GaugeMetricFamily("tollkeeper_disk_free_bytes", "Free on the disk of the database", value=room.free)
-    yield GaugeMetricFamily("tollkeeper_disk_least_bytes", "Below it nothing new is taken in", value=room.least)
 
 
 def _cumulative(counts: list[int]) -> Iterator[tuple[str, float]]:

@@ -147,12 +147,12 @@ async def _watch(where: Place, cluster: Cluster, spare: Spare) -> None:
 
 def _told_of(room: Room, *, was_scarce: bool) -> bool:
     """Log when room gets scarce and when it no longer is."""
-    free, is_scarce = room.free, room.is_scarce
+    is_scarce = room.is_scarce
     if is_scarce and not was_scarce:
         least = room.least // MIB
-        log.warning("%d MiB are free in %s: below %d nothing new is taken in", free // MIB, room.directory, least)
+        log.warning("less than %d MiB are free in %s: nothing new is taken in", least, room.directory)
     if was_scarce and not is_scarce:
-        log.warning("there is room in %s again: %d MiB", room.directory, free // MIB)
+        log.warning("there is room in %s again", room.directory)
     return is_scarce
 
 

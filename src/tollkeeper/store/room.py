@@ -40,15 +40,22 @@ class Room:
         return cls(str(directory), least_mib * MIB)
 
     @property
-    def free(self) -> int:
-        """How many bytes PostgreSQL can still write, which is not root."""
-        disk = os.statvfs(self.directory)
+    def free(self) -> int | None:
+        """How many bytes PostgreSQL can still write, which is not root; ``None`` where the directory was moved away."""
+        try:
+            disk = os.statvfs(self.directory)
+        except OSError:
+            return None
         return disk.f_bavail * disk.f_frsize
+
+    def has_less_than(self, wanted: int) -> bool:
+        """Whether fewer bytes are free; where that is not known, no."""
+        return (free := self.free) is not None and free < wanted
 
     @property
     def is_scarce(self) -> bool:
         """Whether there is less than what is to stay free."""
-        return self.free < self.least
+        return self.has_less_than(self.least)
 
     def refuse_when_scarce(self) -> None:
         """``NoRoom`` where nothing new is to be taken in."""
@@ -65,25 +72,33 @@ class Spare:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether there is none, and room for it twice: it goes before whatever is new."""
-        return not self.path.exists() and self.room.free >= 2 * _SPARE_BYTES
+        """Whether there is none that is whole, and room for it twice: it goes before whatever is new."""
+        return not (self._size() >= _SPARE_BYTES or self.room.has_less_than(2 * _SPARE_BYTES))
 
     def keep(self) -> None:
-        """Make it if it is wanted, whole or not at all."""
+        """Make it if it is wanted; one that a full disk or a kill cut off is made whole later."""
         if not self.is_wanted:
             return
         try:
             with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
                 file.write(bytes(_SPARE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
         except OSError:
             self.path.unlink(missing_ok=True)
 
     def give_up_where_full(self) -> bool:
         """Take it away where a recovery would find no place; tells whether it did."""
-        if not self.path.exists() or self.room.free >= _SPARE_BYTES:
-            return False
-        self.path.unlink()
-        return True
+        if self._size() and self.room.has_less_than(_SPARE_BYTES):
+            self.path.unlink()
+            return True
+        return False
+
+    def _size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
 
 
 def disk_bytes(directory: Path) -> int:
