@@ -67,7 +67,7 @@ const COUNTED: Counted[] = [
   },
 ];
 
-/** Whether requests are refused until something else than the next end of one changes it: that may come at any moment. */
+/** Whether requests are refused for longer than until one that is under way ends, which it may at any moment. */
 export const isRefused = ({ canMakeRequest, reason, concurrentLimit }: Limits): boolean =>
   !canMakeRequest && (reason !== "concurrent" || concurrentLimit === 0);
 
