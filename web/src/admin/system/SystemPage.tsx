@@ -53,19 +53,13 @@ function Summary({ system: { version, startedAt, database, nodes, lanes } }: { s
       <Stat
         label="Database"
         value={bytes(database.sizeBytes)}
-        note={`PostgreSQL ${database.version.split(" ")[0]}, ${database.embedded ? "embedded" : "your own"}`}
+        note={
+          <>
+            PostgreSQL {database.version.split(" ")[0]}, {database.embedded ? "embedded" : "your own"}
+            <Room of={database} />
+          </>
+        }
       />
-      {database.freeBytes != null && database.reserveBytes != null && (
-        <Stat
-          label="Free on its disk"
-          value={bytes(database.freeBytes)}
-          note={
-            database.freeBytes < database.reserveBytes
-              ? `below ${bytes(database.reserveBytes)}: nothing new is taken in`
-              : `new requests are refused below ${bytes(database.reserveBytes)}`
-          }
-        />
-      )}
       <Stat label="Connections" value={count(database.connections)} note="to the database" />
       <Stat label="Nodes" value={count(nodes.length)} note="serving now" />
       <Stat label="Waiting" value={count(waiting)} note="for their verdict, on this node" />
@@ -75,6 +69,17 @@ function Summary({ system: { version, startedAt, database, nodes, lanes } }: { s
         note={`in ${counted(lanes.starts.sets + lanes.finishes.sets, "set")}, on this node`}
       />
     </Stats>
+  );
+}
+
+/** What is left on the disk of the PostgreSQL that came along. */
+function Room({ of: { freeBytes, reserveBytes } }: { of: System["database"] }) {
+  if (freeBytes === null || reserveBytes === null) return null;
+  const isScarce = freeBytes < reserveBytes;
+  return (
+    <div className={isScarce ? styles.scarce : undefined}>
+      {bytes(freeBytes)} free{isScarce && `, of ${bytes(reserveBytes)} to keep: nothing new is taken in`}
+    </div>
   );
 }
 
