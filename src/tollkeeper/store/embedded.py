@@ -128,8 +128,8 @@ async def _watch(where: Place, cluster: Cluster, spare: Spare) -> None:
     while True:
         await asyncio.sleep(pause)
         if cluster.is_running():
-            # A directory that is gone is told of by whoever needs it.
-            with suppress(OSError):
+            # A directory that is gone, or a gate that stays shut, is told of by whoever needs it.
+            with suppress(OSError, TollkeeperError):
                 was_scarce = _told_of(spare.room, was_scarce=was_scarce)
                 if spare.is_wanted:
                     async with _gate(where):

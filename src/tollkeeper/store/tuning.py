@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_MIB: Final = 1024 * 1024
+from tollkeeper.store.room import MIB
+
 _CONTAINER_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 
 # On the command line, so that nothing written into the cluster can weaken them.
@@ -49,8 +50,8 @@ _FIXED: Final = {
 
 def server_settings(memory_bytes: int, disk_bytes: int) -> dict[str, str]:
     """Settings for a server that shares a machine of so much memory, and so large a disk, with the service itself."""
-    mib = memory_bytes // _MIB
-    log_mib = _between(64, disk_bytes // _MIB // 8, 4096)
+    mib = memory_bytes // MIB
+    log_mib = _between(64, disk_bytes // MIB // 8, 4096)
     return _FIXED | {
         "max_wal_size": f"{log_mib}MB",
         "min_wal_size": f"{min(log_mib, 256)}MB",
