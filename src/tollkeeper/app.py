@@ -136,6 +136,7 @@ async def working(settings: Settings, addresses: Addresses) -> AsyncGenerator[No
             owner_dsn=addresses.owner,
             sweep_seconds=settings.sweep_seconds,
             keep=jobs.Keep(settings.retain_rows_days, settings.retain_text_days),
+            prove_every=timedelta(hours=settings.prove_hours) if settings.prove_hours else None,
             # Nobody asked for alerts on the console.
             post=None if settings.smtp_url is None else Post(courier(settings), public_url_of(settings)),
             webhooks=webhooks_of(settings, await _master_keys(settings, database), public_url_of(settings)),

@@ -12,14 +12,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
-from tollkeeper.accounts import alerts, asks, logins, notices
+from tollkeeper.accounts import alarms, alerts, asks, logins, notices
 from tollkeeper.accounts.alerts import Post
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
-from tollkeeper.metering import events, leaving, nodes, retention
+from tollkeeper.metering import events, leaving, nodes, proving, retention
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.selling import door, subscriptions
@@ -43,7 +44,7 @@ _JITTER: Final = 0.2
 _AGAIN_SECONDS: Final = 10.0
 _ROWS: Final = 5_000
 _USERS: Final = 200
-_ACTOR: Final = Actor("retention")
+PRUNING: Final = Actor("retention")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,20 @@ async def at_work(
     owner_dsn: str,
     sweep_seconds: float,
     keep: Keep | None = None,
+    prove_every: timedelta | None = None,
     post: Post | None = None,
     webhooks: Webhooks | None = None,
 ) -> AsyncGenerator[tuple[Job, ...]]:
     """Do all jobs for as long as the block lasts. Without ``webhooks`` none is sent."""
-    jobs = all_jobs(database, ledger, owner_dsn=owner_dsn, sweep_seconds=sweep_seconds, keep=keep, post=post)
+    jobs = all_jobs(
+        database,
+        ledger,
+        owner_dsn=owner_dsn,
+        sweep_seconds=sweep_seconds,
+        keep=keep,
+        prove_every=prove_every,
+        post=post,
+    )
     async with AsyncExitStack() as held:
         if webhooks is not None:
             messenger = await held.enter_async_context(Messenger(database, webhooks))
@@ -121,9 +131,10 @@ def all_jobs(
     owner_dsn: str,
     sweep_seconds: float,
     keep: Keep | None = None,
+    prove_every: timedelta | None = None,
     post: Post | None = None,
 ) -> tuple[Job, ...]:
-    """List what there is to do. Without ``post`` nothing is mailed."""
+    """List what there is to do. Without ``post`` nothing is mailed, without ``prove_every`` nothing is proved."""
     jobs: tuple[Job, ...] = (
         Job("expire what is past its deadline", sweep_seconds, lambda: _expire(ledger)),
         Job("make partitions ahead", _A_DAY, lambda: ensure_partitions(owner_dsn, ahead=AHEAD)),
@@ -143,6 +154,9 @@ def all_jobs(
             Job("tell people what was done with their accounts", _ALERT_SECONDS, lambda: alerts.tell(database, post)),
             Job("tell people of their plans and limits", _ALERT_SECONDS, lambda: notices.tell(database, post)),
         )
+    if prove_every is not None:
+        prove = partial(_prove, database, owner_dsn, prove_every, post)
+        jobs = (*jobs, Job("prove every number", _A_MINUTE, prove))
     if keep is None or keep == Keep():
         return jobs
     return (*jobs, Job("prune what is old", _AN_HOUR, lambda: _prune(ledger, owner_dsn, keep)))
@@ -191,7 +205,7 @@ async def _clear_by_plan(database: Database, owner_dsn: str) -> None:
         return
     async with Database.open(owner_dsn, size=1, statement_timeout=_A_DAY, lock_timeout=retention.LOCK_SECONDS) as owner:
         for plan, before in due:
-            if texts := await retention.prune_texts(owner, before, actor=_ACTOR, plan=plan):
+            if texts := await retention.prune_texts(owner, before, actor=PRUNING, plan=plan):
                 log.info("texts of %d requests under the plan %s cleared", texts, plan)
 
 
@@ -203,13 +217,23 @@ async def _prune(ledger: Ledger, owner_dsn: str, keep: Keep) -> None:
         ) as owner:
             where = await retention.boundaries(owner, rows_days=keep.rows_days, texts_days=keep.texts_days)
             if where.rows_before is not None:
-                rows = await retention.prune_rows(owner, ledger, where.rows_before, actor=_ACTOR)
+                rows = await retention.prune_rows(owner, ledger, where.rows_before, actor=PRUNING)
                 if rows.requests:
                     log.info("%d requests pruned", rows.requests)
             if where.texts_before is not None:
-                texts = await retention.prune_texts(owner, where.texts_before, actor=_ACTOR)
+                texts = await retention.prune_texts(owner, where.texts_before, actor=PRUNING)
                 if texts:
                     log.info("texts of %d requests cleared", texts)
     except Unavailable as error:
         # As while a backup is made: it asked often enough, and others waited for it each time.
         log.warning("pruning: %s; the rest within an hour", error.detail)
+
+
+async def _prove(database: Database, owner_dsn: str, every: timedelta, post: Post | None) -> None:
+    """Prove every number, if nobody did for so long, and tell operators if they are not what the requests say."""
+    if not await proving.is_due(database, every):
+        return
+    async with Database.open(owner_dsn, size=1, statement_timeout=_A_DAY, lock_timeout=_A_MINUTE) as owner:
+        proof = await proving.prove(owner, every)
+    if proof is not None and post is not None and (alarm := proof.alarm()):
+        await alarms.raise_alarm(database, post, what=alarm[0], rest=alarm[1])

@@ -210,6 +210,11 @@ class Settings:
     sweep_seconds: float = _setting(
         "How often requests past their deadline are looked for.", _seconds(0.1, 3600), default=5.0
     )
+    prove_hours: int = _setting(
+        "How often a node proves every number from the requests ([more](operating.md#proving-the-numbers)). 0: never.",
+        _whole(0, 8_760),
+        default=24,
+    )
     retain_rows_days: int | None = _setting(
         "How old a month of requests gets before it is dropped whole; its sums stay. Not set: for ever.",
         _whole(_FEWEST_DAYS, 36_500),

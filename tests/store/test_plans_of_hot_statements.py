@@ -155,7 +155,7 @@ async def test_a_users_numbers_are_proved_from_their_own_rows(settled: tuple[str
     async with _a_session(dsn) as connection:
         reader = Reader(connection)
         async with reader.reading() as read:
-            assert await verify._differences(_of(reader), marks.people.short) == []
+            assert await verify.differences_of(_of(reader), marks.people.short) == []
     assert read.rows.total() <= 20 * SHORT, read
 
 

@@ -69,6 +69,8 @@ WITHOUT_USER: dict[str, str] = {
     "activity_of_all": "operators see all that was noted",
     "tk_forget_activity": "an operator who is deleted may have acted on others",
     "verified": "a verification covers all users",
+    "users_to_prove": "a node proves the numbers of every user in turn",
+    "operators_addresses": "all operators are told when the numbers are wrong",
 }
 
 # Files that may build SQL from parts, each with its reason.

@@ -60,6 +60,13 @@ def notice(to: str, *, what: str, rest: str, written_at: datetime, site: str) ->
     return Letter(to, subject, text, hypertext, f"{to}: {what}", written_at)
 
 
+def alarm(to: str, *, what: str, rest: str, written_at: datetime, site: str) -> Letter:
+    """Tell an operator what is wrong with the service: ``rest`` says more of it."""
+    words = {"what": what, "rest": rest, "link": f"{site}/admin/system", "site": site}
+    text, hypertext = _written("alarm", subject := f"tollkeeper: {what}", words)
+    return Letter(to, subject, text, hypertext, f"{to}: {what}", written_at)
+
+
 def _written(name: str, subject: str, words: dict[str, str]) -> tuple[str, str]:
     escaped = {each: html.escape(word) for each, word in words.items()}
     body = _template(f"{name}.html").substitute(escaped)

@@ -16,6 +16,7 @@ from tollkeeper.cli.house import settings_of
 from tollkeeper.errors import TollkeeperError
 from tollkeeper.location import exposed_by, forgotten_at, located, master_keys, site_of
 from tollkeeper.metering.retention import retained
+from tollkeeper.metering.system import last_verification
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_old
 from tollkeeper.store.migrate import MIGRATIONS, ROUTINES, Kind, Script
@@ -204,6 +205,18 @@ async def _retention(database: Database, _: Settings) -> Found:
     return "ok", f"there are rows since {rows}, texts since {texts}"
 
 
+async def _numbers(database: Database, _: Settings) -> Found:
+    last = await last_verification(database)
+    if last is None:
+        return "ok", "nothing was proved yet: `tollkeeper verify` does, and `serve` by itself"
+    at = told_at(last.at)
+    if last.unreadable:
+        return "fail", f"the requests of {last.unreadable} users or months could not be read at {at}"
+    if last.differences:
+        return "fail", f"{last.differences} were not what the requests say at {at}: `tollkeeper verify` names them"
+    return "ok", f"all were what the requests say at {at}"
+
+
 async def _secrets(database: Database, settings: Settings) -> Found:
     if not await keyring.known(database) and not await keyring.needed(database):
         return "ok", "none is kept yet"
@@ -218,6 +231,7 @@ _CHECKS: Final[dict[str, Callable[[Database, Settings], Awaitable[Found]]]] = {
     "clock": _clock,
     "partitions": _partitions,
     "retention": _retention,
+    "numbers": _numbers,
     "secrets": _secrets,
 }
 _CHECKS_BEFORE: Final = {"server": _server, "role": _role, "migrations": _no_migrations}

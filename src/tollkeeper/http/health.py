@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from tollkeeper.errors import NobodyKnown, NotAllowed, Unavailable
@@ -11,8 +12,11 @@ from tollkeeper.http.measures import exposition
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.wire import Heard
+from tollkeeper.metering.system import last_verification
 
 _READY_WITHIN_SECONDS: Final = 1.0
+# A database that is away hides no other number.
+_SAID_WITHIN_SECONDS: Final = 1.0
 
 
 class Alive(Heard, frozen=True, kw_only=True):
@@ -55,5 +59,12 @@ async def readyz(request: Exchange) -> Answer:
 async def metrics(request: Exchange) -> Answer:
     """For this machine itself, service keys with the scope `metrics`, or the configured token."""
     parts = request.parts
+    verification = None
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(_SAID_WITHIN_SECONDS):
+            verification = await last_verification(parts.backend.database)
     content_type = b"text/plain; version=0.0.4; charset=utf-8"
-    return Answer(exposition(parts.measures, parts.backend, parts.streams), headers=((b"content-type", content_type),))
+    return Answer(
+        exposition(parts.measures, parts.backend, parts.streams, verification),
+        headers=((b"content-type", content_type),),
+    )

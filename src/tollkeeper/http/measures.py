@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.streams import Streams
 from tollkeeper.metering.lane import Lane
+from tollkeeper.metering.system import LastVerification
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _UNKNOWN: Final = "unknown"
@@ -63,8 +64,11 @@ class Measures:
 
 
 class _Everything(Collector):
-    def __init__(self, measures: Measures, backend: Backend, streams: Streams) -> None:
+    def __init__(
+        self, measures: Measures, backend: Backend, streams: Streams, verification: LastVerification | None
+    ) -> None:
         self._measures = measures
+        self._verification = verification
         self._backend = backend
         self._streams = streams
 
@@ -77,12 +81,14 @@ class _Everything(Collector):
         if (room := self._backend.room) and (free := room.free) is not None:
             yield GaugeMetricFamily("tollkeeper_disk_free_bytes", "Free on the disk of the database", value=free)
             yield GaugeMetricFamily("tollkeeper_disk_least_bytes", "Below it nothing new is taken in", value=room.least)
+        if self._verification is not None:
+            yield from _proved(self._verification)
 
 
-def exposition(measures: Measures, backend: Backend, streams: Streams) -> bytes:
-    """Write it in Prometheus' text format."""
+def exposition(measures: Measures, backend: Backend, streams: Streams, verification: LastVerification | None) -> bytes:
+    """Write it in Prometheus' text format. Without a ``verification`` nothing is said of any."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Everything(measures, backend, streams))
+    registry.register(_Everything(measures, backend, streams, verification))
     return generate_latest(registry)
 
 
@@ -103,6 +109,15 @@ def _streams(streams: Streams) -> Iterator[Metric]:
     yield GaugeMetricFamily("tollkeeper_streams_open", "Readers who follow a dashboard", value=streams.count)
     yield CounterMetricFamily("tollkeeper_stream_rounds", "Looks at who has news for them", value=streams.rounds)
     yield GaugeMetricFamily("tollkeeper_stream_round_seconds", "How long the last took", value=streams.round_seconds)
+
+
+def _proved(last: LastVerification) -> Iterator[Metric]:
+    at, wrong, unreadable = last.at.timestamp(), last.differences, last.unreadable
+    yield GaugeMetricFamily("tollkeeper_proved_timestamp_seconds", "When all numbers were proved last", value=at)
+    yield GaugeMetricFamily("tollkeeper_proved_wrong", "Numbers that the requests did not say then", value=wrong)
+    yield GaugeMetricFamily(
+        "tollkeeper_proved_unreadable", "Users and months that could not be read then", value=unreadable
+    )
 
 
 def _cumulative(counts: list[int]) -> Iterator[tuple[str, float]]:

@@ -33,11 +33,20 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class LastVerification:
-    """When every number was recomputed last, how long that took, and how many disagreed."""
+    """When every number was recomputed last, how long that took, and how many disagreed.
+
+    Of ``unreadable`` users and months nothing could be recomputed: the disk does not give their requests.
+    """
 
     at: datetime
     seconds: float
     differences: int
+    unreadable: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Everything could be read, and every number agreed."""
+        return self.differences == self.unreadable == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,6 @@ async def read(database: Statements) -> System:
     row = await database.one("system")
     if row is None:
         raise Unavailable("the database did not say how it stands")
-    verified = row["verified_at"]
     return System(
         version=row["version"],
         size_bytes=row["size_bytes"],
@@ -69,6 +77,14 @@ async def read(database: Statements) -> System:
         texts_from=row["texts_from"],
         tables=[Table(**each) for each in await database.all("table_sizes")],
         partitions=[Partition(**each) for each in await database.all("partition_sizes")],
-        last_verification=verified and LastVerification(verified, float(row["seconds"]), row["differences"]),
+        last_verification=await last_verification(database),
         nodes=await nodes.seen(database),
     )
+
+
+async def last_verification(database: Statements) -> LastVerification | None:
+    """Say what was found when everything was proved last, by whomever; ``None``: it never was."""
+    row = await database.one("last_verification")
+    if row is None:
+        return None
+    return LastVerification(row["at"], float(row["seconds"]), row["differences"], row["unreadable"])

@@ -53,12 +53,12 @@ async def verify(database: Database) -> Verification:
         covered = await tx.one("verified")
         if covered is None:
             raise Unavailable("the database did not say what it holds")
-        return Verification(**dict(covered.items()), differences=await _differences(tx, None))
+        return Verification(**dict(covered.items()), differences=await differences_of(tx))
 
 
 async def note(database: Statements, found: Verification) -> None:
     """Keep what a verification found, for those who look at the system later."""
-    await database.run("note_verification", at=found.at, differences=len(found.differences))
+    await database.run("note_verification", at=found.at, differences=len(found.differences), unreadable=0)
 
 
 async def rebuild(database: Database, user_id: UUID) -> list[Difference]:
@@ -75,7 +75,7 @@ async def rebuild(database: Database, user_id: UUID) -> list[Difference]:
                 raise NotFound("no such user")
             if seen["is_too_soon"]:
                 raise RebuiltJustNow("the numbers were rebuilt within the last 10 seconds")
-            found = [each for each in await _differences(tx, user_id) if each.place != _NOT_MENDED]
+            found = [each for each in await differences_of(tx, user_id) if each.place != _NOT_MENDED]
         mended = await database.value(
             "mend",
             user_id=user_id,
@@ -92,12 +92,21 @@ async def rebuild(database: Database, user_id: UUID) -> list[Difference]:
     raise Unavailable("the user's windows kept ending while their numbers were rebuilt")
 
 
-async def _differences(database: Statements, user_id: UUID | None) -> list[Difference]:
-    await database.value("plan_for_these_values")
-    rows = await database.all("differences", user_id=user_id)
+async def differences_of(tx: Statements, user_id: UUID | None = None) -> list[Difference]:
+    """Say which derived numbers disagree, within a snapshot: a user's, or those of all users and over all."""
+    await tx.value("plan_for_these_values")
     return [
         Difference(
             row["user_id"], row["email"], row["place"], row["key"], row["field"], int(row["stored"]), int(row["actual"])
         )
-        for row in rows
+        for row in await tx.all("differences", user_id=user_id)
+    ]
+
+
+async def overall_differences(tx: Statements, *, since: datetime | None, until: datetime | None) -> list[Difference]:
+    """Say which sums over all users disagree, within a snapshot, of the hours from one instant to another."""
+    await tx.run("plan_by_month")
+    return [
+        Difference(None, None, "overall_rollups", row["key"], row["field"], int(row["stored"]), int(row["actual"]))
+        for row in await tx.all("overall_differences", since=since, until=until)
     ]

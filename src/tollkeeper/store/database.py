@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -13,6 +14,8 @@ import asyncpg
 from tollkeeper.errors import Misconfigured, NotFound, TollkeeperError, Unavailable
 from tollkeeper.store.connections import Connections, Session, unreachable
 from tollkeeper.store.queries import Statement, statements
+
+log = logging.getLogger(__name__)
 
 Record = asyncpg.Record
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
@@ -144,6 +147,11 @@ class Database(Statements):
             self._connections.give_back(connection)
 
 
+def is_damaged(error: Unavailable) -> bool:
+    """Tell whether the disk did not give what was written to it, rather than that the server is away or busy."""
+    return error.fields.get("sqlstate") in _DAMAGED
+
+
 async def refuse_old(database: Database) -> None:
     """Refuse a server that is too old."""
     if await database.value("server_version") < OLDEST_SERVER * 10_000:
@@ -202,6 +210,8 @@ def _told(connection: asyncpg.Connection, error: asyncpg.PostgresError) -> Tollk
     sqlstate, message = error.sqlstate or "", error.args[0]
     if error.severity_en in _LAST_WORDS or sqlstate.startswith(_SERVER_IS_ILL) or not sqlstate:
         connection.terminate()
+        if sqlstate in _DAMAGED:
+            log.error("the database is damaged: %s", message)
         return Unavailable(f"the database is not available: {message}", sqlstate=sqlstate)
     if sqlstate in _CONFLICTS or isinstance(error, asyncpg.InvalidCachedStatementError):
         return TryAgain(f"another transaction came between: {message}", sqlstate=sqlstate)
@@ -227,6 +237,8 @@ _LAST_WORDS: Final = frozenset({"FATAL", "PANIC"})
 # A lost connection (08), no room (53), going down (57P), a disk or a page that fails (58, XX), a primary that has
 # become a standby (25006).
 _SERVER_IS_ILL: Final = ("08", "53", "57P", "58", "XX", "25006")
+# A page or an index that is corrupt, a file that is gone or that the disk does not read.
+_DAMAGED: Final = frozenset({"XX001", "XX002", "58P01", "58030"})
 _BEGIN: Final[dict[tuple[Isolation, bool], str]] = {
     ("read_committed", False): "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     ("read_committed", True): "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY",

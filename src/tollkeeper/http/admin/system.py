@@ -87,17 +87,27 @@ class LanesShown(Heard, frozen=True, kw_only=True):
 
 
 class VerificationShown(Heard, frozen=True, kw_only=True):
-    """What `tollkeeper verify` found last; ok, if no number disagreed with the requests."""
+    """What the last proof of all numbers found, a node's own or `tollkeeper verify`.
+
+    It is ok if no number disagreed with the requests, and none of these were unreadable: of so many users and months.
+    """
 
     at: Instant
     ok: bool
     differences: int
+    unreadable: int
     seconds: float
 
     @classmethod
     def of(cls, last: LastVerification) -> VerificationShown:
         """Show a verification."""
-        return cls(at=instant(last.at), ok=last.differences == 0, differences=last.differences, seconds=last.seconds)
+        return cls(
+            at=instant(last.at),
+            ok=last.is_clean,
+            differences=last.differences,
+            unreadable=last.unreadable,
+            seconds=last.seconds,
+        )
 
 
 class NodeShown(Heard, frozen=True, kw_only=True):
@@ -182,6 +192,6 @@ SHOW: Final = Operation("admin", summary="Show how the service stands", query=Sa
 
 @get("/api/admin/system", SHOW)
 async def show_system(request: Exchange) -> Answer:
-    """Version, database, partitions, lanes, nodes, and what `tollkeeper verify` found last."""
+    """Version, database, partitions, lanes, nodes, and what the last proof of all numbers found."""
     request.asked(Said)
     return Answer.of(SystemShown.of(await system.read(request.backend.patient), request.backend))

@@ -38,6 +38,75 @@ SELECT r.rows_from,
   FROM (SELECT coalesce(max(k.rows_from), '-infinity') AS rows_from FROM retention AS k) AS r;
 COMMENT ON VIEW provable IS 'Since when sums of days and hours can be proved. What is older stands as the record.';
 
+CREATE OR REPLACE FUNCTION tk_overall_differences(
+    p_from  timestamptz,   -- the start of an hour; null: since the beginning
+    p_until timestamptz    -- the start of an hour; null: without end
+) RETURNS TABLE (
+    key     jsonb,    -- the row of overall_rollups
+    field   text,
+    stored  numeric,
+    actual  numeric
+)
+    LANGUAGE sql STABLE
+    AS $$
+    WITH fact AS (
+        -- Ids are in the order of time, and tell in which partitions there is nothing to look for.
+        SELECT f.* FROM request_facts AS f
+         WHERE (p_from IS NULL OR f.id >= tk_first_uuid7(p_from)) AND (p_until IS NULL OR f.id < tk_first_uuid7(p_until))
+    ), kept AS MATERIALIZED (
+        SELECT greatest(k.rows_from, p_from) AS since, coalesce(p_until, 'infinity') AS until FROM provable AS k
+    ), overall_pairs AS (
+        SELECT s, o, jsonb_build_object('hour_at', hour_at, 'plan_name', plan_name, 'model', model, 'category', category,
+                                        'request_type', request_type) AS key
+          FROM (SELECT t.hour_at, t.plan_name, t.model, t.category, t.request_type,
+                       sum(t.completed) AS completed, sum(t.failed) AS failed, sum(t.tokens_used) AS tokens_used, sum(t.tokens_input) AS tokens_input,
+                       sum(t.tokens_output) AS tokens_output, sum(t.tokens_cached) AS tokens_cached, sum(t.tokens_cache_write) AS tokens_cache_write, sum(t.tokens_reasoning) AS tokens_reasoning,
+                       sum(t.cost_nanos) AS cost_nanos, sum(t.unpriced) AS unpriced, sum(t.timed) AS timed, sum(t.duration_ms) AS duration_ms,
+                       sum(t.rated) AS rated, sum(t.rating) AS rating,
+                       tk_latencies_total(t.latencies) AS latencies
+                  FROM (SELECT date_trunc('hour', f.started_at, 'UTC') AS hour_at, f.plan_name::text AS plan_name, f.model::text AS model, f.category::text AS category, f.request_type::text AS request_type,
+                               sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used, sum(f.tokens_input) AS tokens_input,
+                               sum(f.tokens_output) AS tokens_output, sum(f.tokens_cached) AS tokens_cached, sum(f.tokens_cache_write) AS tokens_cache_write, sum(f.tokens_reasoning) AS tokens_reasoning,
+                               sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed, sum(f.duration_ms) AS duration_ms,
+                               sum(f.rated) AS rated, sum(f.rating) AS rating,
+                               tk_latencies(array_agg(tk_latency_bucket(f.duration_ms)) FILTER (WHERE f.timed = 1)) AS latencies
+                          FROM fact AS f WHERE f.status <> 'pending' GROUP BY 1, 2, 3, 4, 5
+                         UNION ALL
+                        SELECT * FROM left_rollups) AS t
+                 WHERE t.hour_at >= (SELECT k.since FROM kept AS k) AND t.hour_at < (SELECT k.until FROM kept AS k)
+                 GROUP BY 1, 2, 3, 4, 5) AS s
+          FULL JOIN (SELECT o.hour_at, o.plan_name, o.model, o.category, o.request_type,
+                       sum(o.completed) AS completed, sum(o.failed) AS failed, sum(o.tokens_used) AS tokens_used, sum(o.tokens_input) AS tokens_input,
+                       sum(o.tokens_output) AS tokens_output, sum(o.tokens_cached) AS tokens_cached, sum(o.tokens_cache_write) AS tokens_cache_write, sum(o.tokens_reasoning) AS tokens_reasoning,
+                       sum(o.cost_nanos) AS cost_nanos, sum(o.unpriced) AS unpriced, sum(o.timed) AS timed, sum(o.duration_ms) AS duration_ms,
+                       sum(o.rated) AS rated, sum(o.rating) AS rating,
+                       tk_latencies_total(o.latencies) AS latencies
+                  FROM overall_rollups AS o
+                 WHERE o.hour_at >= (SELECT k.since FROM kept AS k) AND o.hour_at < (SELECT k.until FROM kept AS k)
+                 GROUP BY 1, 2, 3, 4, 5) AS o
+         USING (hour_at, plan_name, model, category, request_type)
+    ), overall_fields AS (
+        SELECT p.key, v.*
+          FROM overall_pairs AS p
+          CROSS JOIN LATERAL (VALUES
+              ('completed', (p.o).completed, (p.s).completed), ('failed', (p.o).failed, (p.s).failed),
+              ('tokens_used', (p.o).tokens_used, (p.s).tokens_used), ('tokens_input', (p.o).tokens_input, (p.s).tokens_input),
+              ('tokens_output', (p.o).tokens_output, (p.s).tokens_output), ('tokens_cached', (p.o).tokens_cached, (p.s).tokens_cached),
+              ('tokens_cache_write', (p.o).tokens_cache_write, (p.s).tokens_cache_write), ('tokens_reasoning', (p.o).tokens_reasoning, (p.s).tokens_reasoning),
+              ('cost_nanos', (p.o).cost_nanos, (p.s).cost_nanos), ('unpriced', (p.o).unpriced, (p.s).unpriced),
+              ('timed', (p.o).timed, (p.s).timed), ('duration_ms', (p.o).duration_ms, (p.s).duration_ms),
+              ('rated', (p.o).rated, (p.s).rated), ('rating', (p.o).rating, (p.s).rating)) AS v (field, stored, actual)
+         UNION ALL
+        SELECT p.key, 'latency:' || b.bucket, (p.o).latencies[b.bucket], (p.s).latencies[b.bucket]
+          FROM overall_pairs AS p
+          CROSS JOIN LATERAL (SELECT generate_subscripts((p.o).latencies, 1) UNION
+                              SELECT generate_subscripts((p.s).latencies, 1)) AS b (bucket)
+    )
+    SELECT o.key, o.field, coalesce(o.stored, 0), coalesce(o.actual, 0)
+      FROM overall_fields AS o
+     WHERE coalesce(o.stored, 0) <> coalesce(o.actual, 0)
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     user_id uuid,     -- null: a number over all users
     place   text,     -- the table that holds the derived number
@@ -225,53 +294,6 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                                  coalesce(a.tokens_cached, 0), coalesce(a.tokens_cache_write, 0),
                                  coalesce(a.tokens_reasoning, 0)) END)) AS v (field, stored, actual)
          WHERE p_user IS NULL OR r.user_id = p_user
-    ),
-
-    -- over all users
-    overall_pairs AS (
-        SELECT s, o, jsonb_build_object('hour_at', hour_at, 'plan_name', plan_name, 'model', model, 'category', category,
-                                        'request_type', request_type) AS key
-          FROM (SELECT t.hour_at, t.plan_name, t.model, t.category, t.request_type,
-                       sum(t.completed) AS completed, sum(t.failed) AS failed, sum(t.tokens_used) AS tokens_used, sum(t.tokens_input) AS tokens_input,
-                       sum(t.tokens_output) AS tokens_output, sum(t.tokens_cached) AS tokens_cached, sum(t.tokens_cache_write) AS tokens_cache_write, sum(t.tokens_reasoning) AS tokens_reasoning,
-                       sum(t.cost_nanos) AS cost_nanos, sum(t.unpriced) AS unpriced, sum(t.timed) AS timed, sum(t.duration_ms) AS duration_ms,
-                       sum(t.rated) AS rated, sum(t.rating) AS rating,
-                       tk_latencies_total(t.latencies) AS latencies
-                  FROM (SELECT date_trunc('hour', f.started_at, 'UTC') AS hour_at, f.plan_name::text AS plan_name, f.model::text AS model, f.category::text AS category, f.request_type::text AS request_type,
-                               sum(f.completed) AS completed, sum(f.failed) AS failed, sum(f.tokens_used) AS tokens_used, sum(f.tokens_input) AS tokens_input,
-                               sum(f.tokens_output) AS tokens_output, sum(f.tokens_cached) AS tokens_cached, sum(f.tokens_cache_write) AS tokens_cache_write, sum(f.tokens_reasoning) AS tokens_reasoning,
-                               sum(f.cost_nanos) AS cost_nanos, sum(f.unpriced) AS unpriced, sum(f.timed) AS timed, sum(f.duration_ms) AS duration_ms,
-                               sum(f.rated) AS rated, sum(f.rating) AS rating,
-                               tk_latencies(array_agg(tk_latency_bucket(f.duration_ms)) FILTER (WHERE f.timed = 1)) AS latencies
-                          FROM fact AS f WHERE f.status <> 'pending' GROUP BY 1, 2, 3, 4, 5
-                         UNION ALL
-                        SELECT * FROM left_rollups) AS t
-                 WHERE t.hour_at >= (SELECT k.rows_from FROM kept AS k) GROUP BY 1, 2, 3, 4, 5) AS s
-          FULL JOIN (SELECT o.hour_at, o.plan_name, o.model, o.category, o.request_type,
-                       sum(o.completed) AS completed, sum(o.failed) AS failed, sum(o.tokens_used) AS tokens_used, sum(o.tokens_input) AS tokens_input,
-                       sum(o.tokens_output) AS tokens_output, sum(o.tokens_cached) AS tokens_cached, sum(o.tokens_cache_write) AS tokens_cache_write, sum(o.tokens_reasoning) AS tokens_reasoning,
-                       sum(o.cost_nanos) AS cost_nanos, sum(o.unpriced) AS unpriced, sum(o.timed) AS timed, sum(o.duration_ms) AS duration_ms,
-                       sum(o.rated) AS rated, sum(o.rating) AS rating,
-                       tk_latencies_total(o.latencies) AS latencies
-                       FROM overall_rollups AS o WHERE o.hour_at >= (SELECT k.rows_from FROM kept AS k) GROUP BY 1, 2, 3, 4, 5) AS o
-         USING (hour_at, plan_name, model, category, request_type)
-         WHERE p_user IS NULL
-    ), overall_fields AS (
-        SELECT p.key, v.*
-          FROM overall_pairs AS p
-          CROSS JOIN LATERAL (VALUES
-              ('completed', (p.o).completed, (p.s).completed), ('failed', (p.o).failed, (p.s).failed),
-              ('tokens_used', (p.o).tokens_used, (p.s).tokens_used), ('tokens_input', (p.o).tokens_input, (p.s).tokens_input),
-              ('tokens_output', (p.o).tokens_output, (p.s).tokens_output), ('tokens_cached', (p.o).tokens_cached, (p.s).tokens_cached),
-              ('tokens_cache_write', (p.o).tokens_cache_write, (p.s).tokens_cache_write), ('tokens_reasoning', (p.o).tokens_reasoning, (p.s).tokens_reasoning),
-              ('cost_nanos', (p.o).cost_nanos, (p.s).cost_nanos), ('unpriced', (p.o).unpriced, (p.s).unpriced),
-              ('timed', (p.o).timed, (p.s).timed), ('duration_ms', (p.o).duration_ms, (p.s).duration_ms),
-              ('rated', (p.o).rated, (p.s).rated), ('rating', (p.o).rating, (p.s).rating)) AS v (field, stored, actual)
-         UNION ALL
-        SELECT p.key, 'latency:' || b.bucket, (p.o).latencies[b.bucket], (p.s).latencies[b.bucket]
-          FROM overall_pairs AS p
-          CROSS JOIN LATERAL (SELECT generate_subscripts((p.o).latencies, 1) UNION
-                              SELECT generate_subscripts((p.s).latencies, 1)) AS b (bucket)
     )
     SELECT d.user_id, d.place, d.key, d.field, coalesce(d.stored, 0), coalesce(d.actual, 0)
       FROM (SELECT u.user_id, 'usage' AS place, '{}'::jsonb AS key, u.field, u.stored::numeric AS stored, u.actual::numeric AS actual
@@ -283,7 +305,9 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
              UNION ALL
             SELECT q.user_id, 'request_analytics', q.key, q.field, q.stored, q.actual FROM request_fields AS q
              UNION ALL
-            SELECT NULL, 'overall_rollups', o.key, o.field, o.stored, o.actual FROM overall_fields AS o) AS d
+            SELECT NULL, 'overall_rollups', o.key, o.field, o.stored, o.actual
+              FROM tk_overall_differences(NULL, NULL) AS o
+             WHERE p_user IS NULL) AS d
      WHERE coalesce(d.stored, 0) <> coalesce(d.actual, 0)
        -- Of who is on the way out nothing is proved but that the sums over all stay right.
        AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.id = d.user_id AND a.leaving_since IS NOT NULL)

@@ -77,3 +77,12 @@ UPDATE alerts AS l
 -- name: forget_alerts!
 -- Delete what was told or given up more than a day ago. Of all users: the job.
 DELETE FROM alerts AS l WHERE l.act_at < tk_now() - interval '2 days';
+
+-- name: operators_addresses
+-- Where operators get mail, and what time it is.
+SELECT i.shown_as AS email, tk_now() AS written_at
+  FROM accounts AS a
+  JOIN usage AS u ON u.user_id = a.id
+  JOIN user_identities AS i ON i.user_id = a.id AND i.kind = 'email'
+ WHERE a.role = 'admin' AND u.is_active AND a.leaving_since IS NULL
+ ORDER BY a.id;

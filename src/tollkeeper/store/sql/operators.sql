@@ -68,16 +68,15 @@ SELECT * FROM tk_reprice(:model, :user_ids::uuid[], :ids::uuid[], :listed::jsonb
 WITH forgotten AS (
     DELETE FROM verifications AS v WHERE v.at < tk_now() - interval '90 days'
 )
-INSERT INTO verifications (at, seconds, differences)
-VALUES (:at::timestamptz, greatest(0, extract(epoch FROM tk_now() - :at)), :differences);
+INSERT INTO verifications (at, seconds, differences, unreadable)
+VALUES (:at::timestamptz, greatest(0, extract(epoch FROM tk_now() - :at)), :differences, :unreadable);
 
 -- name: system^
--- The database as it stands, and what the last verification found.
+-- The database as it stands.
 SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS size_bytes,
        (SELECT count(*) FROM pg_stat_activity AS a WHERE a.datname = current_database()) AS connections,
-       v.at AS verified_at, v.seconds, v.differences, r.rows_from, r.texts_from
-  FROM retention AS r
-  LEFT JOIN (SELECT l.at, l.seconds, l.differences FROM verifications AS l ORDER BY l.at DESC LIMIT 1) AS v ON true;
+       r.rows_from, r.texts_from
+  FROM retention AS r;
 
 -- name: table_sizes
 -- Every table with its indexes and long texts; a partitioned one is the sum of its partitions. Rows are estimates.

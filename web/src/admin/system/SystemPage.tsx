@@ -83,20 +83,25 @@ function Room({ of: { freeBytes, reserveBytes } }: { of: System["database"] }) {
   );
 }
 
+function found({ ok, differences, unreadable }: NonNullable<System["lastVerify"]>): string {
+  if (ok) return "Every number agrees";
+  const wrong = `${counted(differences, "number")} ${differences === 1 ? "disagrees" : "disagree"}`;
+  return unreadable === 0
+    ? wrong
+    : `${wrong}; of ${count(unreadable)} users or months requests cannot be read`;
+}
+
 function Verification({ last }: { last: System["lastVerify"] }) {
   return (
     <Panel title="Last verification">
       {last === null ? (
         <p className={styles.soft}>
-          Never yet. It recomputes every number from the requests: <code>tollkeeper verify</code>
+          Never yet. It recomputes every number from the requests, by itself or by{" "}
+          <code>tollkeeper verify</code>.
         </p>
       ) : (
         <p>
-          <OkBadge ok={last.ok}>
-            {last.ok
-              ? "Every number agrees"
-              : `${counted(last.differences, "number")} ${last.differences === 1 ? "disagrees" : "disagree"}`}
-          </OkBadge>{" "}
+          <OkBadge ok={last.ok}>{found(last)}</OkBadge>{" "}
           <span className={styles.soft}>
             <TimeAgo at={last.at} />, in {duration(1_000 * last.seconds)}
           </span>

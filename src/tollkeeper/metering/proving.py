@@ -1,0 +1,121 @@
+"""Every number proved again and again beside the service, little by little.
+
+``verify`` shows all at one instant, and until it has read everything PostgreSQL keeps each old state of the rows that
+others write meanwhile. Here each user is proved at an instant of their own, the sums over all users month by month, and
+between two of them nothing is done for as long as the last one took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from typing import Final
+from uuid import UUID
+
+from tollkeeper.errors import Unavailable
+from tollkeeper.metering.verify import Difference, differences_of, overall_differences
+from tollkeeper.store.database import Database, Statements, is_damaged
+
+log = logging.getLogger(__name__)
+
+_USERS: Final = 1_000
+# Of what is wrong everywhere a beginning will do.
+_MOST_KEPT: Final = 100
+
+Rest = Callable[[float], Awaitable[object]]
+_Ask = Callable[[Statements], Awaitable[list[Difference]]]
+
+
+@dataclass(slots=True)
+class Proof:
+    """What was found since ``at``: how many numbers are wrong, the first of them, and what could not be read."""
+
+    at: datetime
+    users: int = 0
+    wrong: int = 0
+    differences: list[Difference] = field(default_factory=list[Difference])
+    unreadable: list[str] = field(default_factory=list[str])
+
+    def alarm(self) -> tuple[str, str] | None:
+        """Say what is wrong, as the subject of a mail to operators and as the rest of it; ``None``: nothing is."""
+        if self.unreadable:
+            rest = (
+                f"Its disk does not give back the requests of {len(self.unreadable)} users or months; the log names "
+                "them. Look to the disk, and restore the latest backup before there is no good one any more."
+            )
+            return "Part of the database cannot be read", rest
+        if self.wrong:
+            rest = (
+                f"Of {self.users} users, or over all of them, {self.wrong} numbers were wrong; the log names the "
+                "first. `tollkeeper verify` names all, and a POST to a user's dashboard mends theirs."
+            )
+            return "Numbers are not what the requests say", rest
+        return None
+
+
+async def is_due(database: Statements, every: timedelta) -> bool:
+    """Tell whether everything was proved longer ago than that, by whomever."""
+    return await database.value("proof_is_due", every=every)
+
+
+async def prove(owner: Database, every: timedelta, *, rest: Rest = asyncio.sleep) -> Proof | None:
+    """Prove every number and note what was found; ``None`` if it is not due, or another node is at it.
+
+    ``owner`` has one connection, which holds the lock. If that is lost another node may begin: it does no harm.
+    """
+    if not (await owner.value("hold_proof") and await is_due(owner, every)):
+        return None
+    proof = Proof(await owner.value("database_instant"))
+    async for user_id in _users(owner):
+        await _prove(owner, proof, f"user {user_id}", partial(differences_of, user_id=user_id), rest)
+        proof.users += 1
+    edges = [None, *(row["at"] for row in await owner.all("edges_of_months")), None]
+    for since, until in pairwise(edges):
+        part = f"sums from {since or 'the beginning'} to {until or 'the end'}"
+        await _prove(owner, proof, part, partial(overall_differences, since=since, until=until), rest)
+    await owner.run("note_verification", at=proof.at, differences=proof.wrong, unreadable=len(proof.unreadable))
+    _log(proof)
+    return proof
+
+
+def _log(proof: Proof) -> None:
+    for part in proof.unreadable:
+        log.error("not proved, for it cannot be read: %s", part)
+    for each in proof.differences:
+        whose = f"user {each.user_id}" if each.user_id else "all users"
+        place = f"{each.place} {each.key or ''}".rstrip()
+        log.error(
+            "wrong: %s of %s in %s is %d, the requests say %d", each.field, whose, place, each.stored, each.actual
+        )
+    log.info("the numbers of %d users were proved, %d are wrong", proof.users, proof.wrong)
+
+
+async def _users(owner: Database) -> AsyncGenerator[UUID]:
+    last = UUID(int=0)
+    while rows := await owner.all("users_to_prove", after=last, most=_USERS):
+        for row in rows:
+            yield row["user_id"]
+        last = rows[-1]["user_id"]
+
+
+async def _prove(owner: Database, proof: Proof, part: str, ask: _Ask, rest: Rest) -> None:
+    """Prove one part at an instant of its own; what is damaged in it hides nothing of the others."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    try:
+        async with owner.transaction(isolation="repeatable_read", read_only=True) as tx:
+            await tx.run("hold_partitions")
+            found = await ask(tx)
+    except Unavailable as error:
+        if not is_damaged(error):
+            raise
+        proof.unreadable.append(f"{part}: {error.detail}")
+    else:
+        proof.wrong += len(found)
+        proof.differences += found[: _MOST_KEPT - len(proof.differences)]
+    await rest(clock() - began)

@@ -1,0 +1,185 @@
+"""A node proves every number by itself: part by part, beside those who write, and so that somebody hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tests.mailbox import mailbox
+from tests.metering.making import OWN_MODEL, Clock, a_user, an_outcome, started
+from tests.metering.pruning import FEBRUARY, NOW, a_history
+from tollkeeper import jobs
+from tollkeeper.accounts import users
+from tollkeeper.accounts.alerts import Post
+from tollkeeper.accounts.mail import Smtp
+from tollkeeper.metering import retention, system
+from tollkeeper.metering.importing import Importer
+from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.proving import Proof, prove
+from tollkeeper.metering.verify import verify
+from tollkeeper.store.database import Database
+from tollkeeper.store.embedded import Addresses
+
+pytestmark = pytest.mark.usefixtures("own_model")
+
+A_DAY = timedelta(days=1)
+SITE = "https://usage.example"
+
+
+@pytest.fixture
+async def keeper(dsns: Addresses) -> AsyncGenerator[Database]:
+    async with Database.open(dsns.owner, size=1) as keeper:
+        yield keeper
+
+
+async def no_rest(_: float) -> None:
+    """Go on at once."""
+
+
+async def proved(keeper: Database) -> Proof:
+    proof = await prove(keeper, timedelta(), rest=no_rest)
+    assert proof is not None
+    return proof
+
+
+async def the_past(db: Database, ledger: Ledger, keeper: Database, clock: Clock, *, seed: int) -> None:
+    """Let there be requests of some months, of which the oldest is sealed."""
+    await clock.hold(NOW)
+    await Importer(ledger, keeper).book((await a_history(db, seed)).rows(150, FEBRUARY, NOW))
+    where = await retention.boundaries(keeper, rows_days=62, texts_days=None)
+    assert where.rows_before is not None
+    assert (await retention.prune_rows(keeper, ledger, where.rows_before, actor=jobs.PRUNING)).requests
+
+
+async def test_what_is_right_is_proved_once_a_day(db: Database, ledger: Ledger, keeper: Database, clock: Clock) -> None:
+    await the_past(db, ledger, keeper, clock, seed=51)
+    proof = await prove(keeper, A_DAY, rest=no_rest)
+    assert proof is not None
+    assert (proof.at, proof.users, proof.wrong, proof.unreadable, proof.alarm()) == (NOW, 5, 0, [], None)
+    last = await system.last_verification(db)
+    assert last is not None
+    assert (last.at, last.is_clean) == (NOW, True)
+    await clock.step(A_DAY - timedelta(seconds=1))
+    assert await prove(keeper, A_DAY, rest=no_rest) is None
+    await clock.step(timedelta(seconds=1))
+    assert await prove(keeper, A_DAY, rest=no_rest) is not None
+
+
+async def test_part_by_part_it_finds_what_one_snapshot_of_all_finds(
+    *, db: Database, ledger: Ledger, keeper: Database, clock: Clock, owner: asyncpg.Connection
+) -> None:
+    await the_past(db, ledger, keeper, clock, seed=52)
+    for table in ("usage", "usage_rollups", "overall_rollups", "chat_sessions"):
+        counted = "total_completed" if table == "usage" else "completed"
+        await owner.execute(f"UPDATE {table} SET {counted} = {counted} + 7")  # noqa: S608 - our own names
+    # One sum stands where no month is.
+    await owner.execute(
+        "UPDATE overall_rollups SET hour_at = hour_at + interval '4000 days'"
+        " WHERE ctid = (SELECT ctid FROM overall_rollups ORDER BY hour_at DESC LIMIT 1)"
+    )
+    whole = (await verify(db)).differences
+    by_place = {each.place for each in whole}
+    assert by_place == {"usage", "usage_rollups", "overall_rollups", "chat_sessions"}
+    proof = await proved(keeper)
+    assert proof.wrong == len(whole) > len(proof.differences) == 100
+    named = {(each.user_id, each.place, str(each.key), each.field) for each in whole}
+    assert {(each.user_id, each.place, str(each.key), each.field) for each in proof.differences} < named
+    last = await system.last_verification(db)
+    assert last is not None
+    assert (last.differences, last.is_clean) == (len(whole), False)
+
+
+async def test_sums_of_each_month_are_proved_apart(
+    *, db: Database, ledger: Ledger, keeper: Database, clock: Clock, owner: asyncpg.Connection
+) -> None:
+    await the_past(db, ledger, keeper, clock, seed=53)
+    hours = [
+        row[0]
+        for row in await owner.fetch("SELECT DISTINCT hour_at FROM overall_rollups WHERE hour_at >= '2026-03-01'")
+    ]
+    assert len({f"{hour:%m}" for hour in hours}) == 3
+    for hour in (min(hours), max(hours)):
+        await owner.execute("UPDATE overall_rollups SET failed = failed + 1 WHERE hour_at = $1", hour)
+    proof = await proved(keeper)
+    assert {each.key["hour_at"] for each in proof.differences} == {
+        f"{hour:%Y-%m-%dT%H:%M:%S+00:00}" for hour in (min(hours), max(hours))
+    }
+    assert {(each.user_id, each.place, each.field) for each in proof.differences} == {
+        (None, "overall_rollups", "failed")
+    }
+
+
+async def test_of_many_nodes_one_proves(
+    db: Database, dsns: Addresses, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    await started(ledger, await a_user(db))
+    every = partial(jobs.all_jobs, db, ledger, owner_dsn=dsns.owner, sweep_seconds=1)
+    assert not [job for job in every() if "prove" in job.name]
+    (job,) = [job for job in every(prove_every=A_DAY) if "prove" in job.name]
+    await asyncio.gather(*(job.do() for _ in range(4)))
+    await job.do()
+    assert caplog.text.count("the numbers of 1 users were proved, 0 are wrong") == 1
+
+
+async def test_nothing_is_wrong_while_others_write(db: Database, ledger: Ledger, keeper: Database) -> None:
+    people = [await a_user(db, "enterprise", email=f"{n}@example.com") for n in range(4)]
+    over = asyncio.Event()
+
+    async def track(user: UUID) -> int:
+        done = 0
+        while not over.is_set():
+            begun = await started(ledger, user, model=OWN_MODEL, max_tokens=9, session_id="s")
+            await ledger.finish(an_outcome(user, begun.id, tokens_input=1, tokens_output=2))
+            done += 1
+        return done
+
+    tracking = [asyncio.create_task(track(each)) for each in people]
+    proofs = [await proved(keeper) for _ in range(8)]
+    over.set()
+    assert min(await asyncio.gather(*tracking)) > 8
+    assert {(proof.users, proof.wrong) for proof in proofs} == {(4, 0)}
+
+
+async def test_it_rests_after_each_part_for_as_long_as_that_took(db: Database, keeper: Database) -> None:
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    for n in range(3):
+        await a_user(db, email=f"{n}@example.com")
+    began = asyncio.get_running_loop().time()
+    assert await prove(keeper, A_DAY, rest=rest) is not None
+    took = asyncio.get_running_loop().time() - began
+    months = await keeper.all("edges_of_months")
+    assert len(rests) == 3 + len(months) + 1
+    assert 0 < min(rests) < sum(rests) < took
+
+
+async def test_who_runs_the_service_hears_of_it(
+    *, db: Database, ledger: Ledger, dsns: Addresses, owner: asyncpg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    await users.add(db, "operator@example.com", admin=True)
+    await users.add(db, "ada@example.com")
+    user = await a_user(db, email="eve@example.com")
+    await owner.execute("UPDATE usage SET total_rated = 7 WHERE user_id = $1", user)
+    async with mailbox() as box:
+        post = Post(Smtp("127.0.0.1", box.port, "if-offered", "no-reply@usage.example"), SITE)
+        every = jobs.all_jobs(db, ledger, owner_dsn=dsns.owner, sweep_seconds=1, prove_every=A_DAY, post=post)
+        (job,) = [job for job in every if "prove" in job.name]
+        await job.do()
+        got = await box.next("operator@example.com")
+        assert not box.got
+    assert got.message["Subject"] == "tollkeeper: Numbers are not what the requests say"
+    for part in (got.part("plain"), got.part("html")):
+        assert "Of 3 users, or over all of them, 1 numbers were wrong" in part
+        assert f"{SITE}/admin/system" in part
+    assert f"wrong: total_rated of user {user} in usage is 7, the requests say 0" in caplog.text
+    assert "eve@example.com" not in caplog.text
