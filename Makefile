@@ -59,8 +59,9 @@ test: .venv/dev .venv/web browser $(if $(CI),debian-postgresql debian-pgbouncer)
 	$(if $(ARGS),,$(STORE_ON_15))
 	$(PYTEST) $(ARGS)
 
-torture: .venv/dev ## The ledger against its oracles, long and many times: an hour (ARGS="-k machine" picks one)
-	TORTURE=1 $(PYTEST) -q tests/metering/test_machine.py tests/metering/test_plan_histories.py $(ARGS)
+torture: .venv/dev ## The ledger against its oracles and under faults, long and many times: an hour (ARGS="-k machine" picks one)
+	TORTURE=1 $(PYTEST) -q tests/metering/test_machine.py tests/metering/test_plan_histories.py \
+		tests/faults/test_lost_answers.py tests/faults/test_sleeping_nodes.py $(ARGS)
 
 bench: .venv/dev .venv/web browser ## Measure everything that docs/performance.md shows, 40 minutes (ARGS="--rows 10000000 growth")
 	$(BIN)/python -m bench --write $(ARGS)

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -46,22 +47,28 @@ class Caller:
     async def start(self, url: str, user: str, request_id: str, *, prompt: str = "four", **said: Any) -> Reply:
         return await self._send("POST", url, user, {"requestId": request_id, "prompt": prompt, **said})
 
+    async def start_unnamed(self, url: str, user: str, *, key: str = "", prompt: str = "four", **said: Any) -> Reply:
+        """Start what gets an id of ours, under an ``Idempotency-Key`` if there is one."""
+        return await self._send("POST", url, user, {"prompt": prompt, **said}, {"Idempotency-Key": key} if key else {})
+
     async def finish(self, url: str, user: str, request_id: str, **said: Any) -> Reply:
         told = {"status": "completed", "tokensInput": 3, "tokensOutput": 4, "duration": 5, "response": "yes"}
         return await self._send("PUT", url, user, {"requestId": request_id, **told, **said})
 
-    async def _send(self, method: str, url: str, user: str, body: Any) -> Reply:
+    async def _send(
+        self, method: str, url: str, user: str, body: Any, more: Mapping[str, str] = MappingProxyType({})
+    ) -> Reply:
         called = time.monotonic()
-        headers = {"Authorization": f"Bearer {self.key}", "Tollkeeper-User": user}
+        headers = {"Authorization": f"Bearer {self.key}", "Tollkeeper-User": user, **more}
         async with self.session.request(method, f"{url}/api/chat/track", json=body, headers=headers) as response:
             told = await response.read()
             return Reply(response.status, told, response.headers, called, time.monotonic())
 
 
 @asynccontextmanager
-async def calling(key: str) -> AsyncGenerator[Caller]:
+async def calling(key: str, *, patience: float = LONGEST_ANSWER) -> AsyncGenerator[Caller]:
     """Call over as many connections as there are calls."""
-    timeout = aiohttp.ClientTimeout(total=LONGEST_ANSWER)
+    timeout = aiohttp.ClientTimeout(total=patience)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
         # Else it sends a PUT again by itself when a connection ends, and we would not see that.
         session._retry_connection = False
@@ -86,6 +93,7 @@ class Load:
     lost: Counter[str] = field(default_factory=Counter[str])
     heard_late: int = 0
     most_tries: int = 0
+    slowest: float = 0.0
     wrong: list[str] = field(default_factory=list[str])
     last: Reply | None = None
     _stopping: bool = False
@@ -139,14 +147,15 @@ class Load:
                 return
             request_id = f"{self.name}-{n}-{k}"
             user = self.user_of(request_id)
-            self.starts[request_id] = await self._until_told(
+            self.starts[request_id] = await self.until_told(
                 lambda user=user, request_id=request_id: self.caller.start(self.where(), user, request_id)
             )
-            self.finishes[request_id] = await self._until_told(
+            self.finishes[request_id] = await self.until_told(
                 lambda user=user, request_id=request_id: self.caller.finish(self.where(), user, request_id)
             )
 
-    async def _until_told(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
+    async def until_told(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Ask again and again until there is a success."""
         for tries in itertools.count(1):
             self.most_tries = max(self.most_tries, tries)
             try:
@@ -164,6 +173,7 @@ class Load:
 
     def _note(self, reply: Reply) -> None:
         self.statuses[reply.status] += 1
+        self.slowest = max(self.slowest, reply.returned - reply.called)
         if reply.status in {200, 201}:
             self.heard_late += "Idempotent-Replayed" in reply.headers
             self.last = reply
