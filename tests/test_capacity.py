@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from tollkeeper.capacity import TURNED_AWAY, descriptors, most_bytes_of_texts, most_connections
+from tollkeeper.capacity import TURNED_AWAY, descriptors, most_at_once, most_bytes_of_texts, most_connections
 
 _MIB = 2**20
 
@@ -34,3 +34,7 @@ def test_the_limit_is_raised_to_what_it_may_be() -> None:
         assert raised == resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(hard, 2**20)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_core_is_left_to_those_who_track() -> None:
+    assert [most_at_once(cores) for cores in (1, 2, 3, 64)] == [1, 1, 2, 2]

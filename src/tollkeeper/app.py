@@ -21,11 +21,12 @@ from tollkeeper.accounts.github import GitHub
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
-from tollkeeper.capacity import descriptors, most_bytes_of_texts, most_connections
+from tollkeeper.capacity import descriptors, most_at_once, most_bytes_of_texts, most_connections
 from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Held, Readiness
 from tollkeeper.http.front import Front
 from tollkeeper.http.routes import answering
+from tollkeeper.http.turns import Turns
 from tollkeeper.location import courier, located, master_keys, webhooks_of
 from tollkeeper.metering.keeping import Keeping
 from tollkeeper.metering.lane import Bounds
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 _PATIENT_SECONDS: Final = 300.0
 # More than one: a rebuild may take minutes, and operators should not wait for it.
 _PATIENT_CONNECTIONS: Final = 3
+_WIDE_SECONDS: Final = 30.0
 _JOBS_CONNECTIONS: Final = 3
 # Partitions are made, and what is old is pruned, by connections of the owner's.
 _OWNERS_CONNECTIONS: Final = 2
@@ -77,6 +79,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
     async with (
         opened(settings, addresses) as (database, ledger),
         _patient(settings, addresses) as patient,
+        _wide(settings, addresses) as wide,
         Postman(courier(settings)) as postman,
     ):
         keys = await _master_keys(settings, database)
@@ -86,6 +89,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         backend = Backend(
             database=database,
             patient=patient,
+            turns=Turns(wide, _at_once()),
             ledger=ledger,
             sealer=sealer,
             pepper=masterkey.pepper_of(keys),
@@ -191,7 +195,21 @@ def _stripe(settings: Settings, public_url: str) -> Stripe | None:
 
 def _connections(settings: Settings) -> int:
     """Say how many connections to the database one process may have."""
-    return settings.database_connections + _PATIENT_CONNECTIONS + _JOBS_CONNECTIONS + _OWNERS_CONNECTIONS
+    others = _PATIENT_CONNECTIONS + _at_once() + _JOBS_CONNECTIONS + _OWNERS_CONNECTIONS
+    return settings.database_connections + others
+
+
+def _at_once() -> int:
+    return most_at_once(os.cpu_count() or 1)
+
+
+def _wide(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:
+    return Database.open(
+        addresses.service,
+        size=_at_once(),
+        statement_timeout=_WIDE_SECONDS,
+        transaction_pooler=settings.transaction_pooler,
+    )
 
 
 def _patient(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:

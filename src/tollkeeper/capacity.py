@@ -6,8 +6,6 @@ import resource
 from contextlib import suppress
 from typing import Final
 
-__all__ = ["MOST_BYTES_OF_TEXTS", "TURNED_AWAY", "descriptors", "most_bytes_of_texts", "most_connections"]
-
 TURNED_AWAY: Final = 8
 """So many are told at the same time that there are too many; whoever comes then waits until one of them is gone."""
 MOST_BYTES_OF_TEXTS: Final = 256 * 2**20
@@ -18,6 +16,7 @@ _OWN: Final = 28
 # More than any process serves; a kernel may allow billions.
 _ENOUGH: Final = 2**20
 _FEWEST_CONNECTIONS: Final = 4
+_FEW_CORES: Final = 2
 # The largest batch, alone.
 _FEWEST_BYTES: Final = 64 * 2**20
 
@@ -37,6 +36,11 @@ def descriptors() -> int:
 def most_connections(descriptors: int, *, of_database: int) -> int:
     """Say how many clients' connections leave enough for the database's, for what else is opened, and to turn away."""
     return max(_FEWEST_CONNECTIONS, descriptors - of_database - _OWN - TURNED_AWAY)
+
+
+def most_at_once(cores: int) -> int:
+    """Say how many statements that look at much may run at a time, and leave a core to those that track."""
+    return 1 if cores <= _FEW_CORES else 2
 
 
 def most_bytes_of_texts(memory: int) -> int:

@@ -11,6 +11,7 @@ from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
 from tollkeeper.capacity import MOST_BYTES_OF_TEXTS
+from tollkeeper.http.turns import Turns
 from tollkeeper.metering.changes import Shop
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
@@ -46,6 +47,7 @@ class Backend:
 
     ``patient``: the same database for what may take minutes, as a rebuild of a long history, on connections of its own,
     so that it keeps nobody from the other.
+    ``turns``: the same database for what looks at much and is asked by many, as searches, a few statements at a time.
     ``insecure_cookies``: served over plain HTTP on an address that browsers do not take for secure.
     ``trusted_proxies``: whose ``X-Forwarded-For`` counts.
     ``public_url``: where people reach the service, never taken from a request, whose sender may lie about it.
@@ -62,6 +64,7 @@ class Backend:
 
     database: Database
     patient: Database
+    turns: Turns
     ledger: Ledger
     sealer: Sealer
     pepper: bytes

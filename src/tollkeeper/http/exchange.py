@@ -21,6 +21,7 @@ from tollkeeper.http.packing import is_packed, pack
 from tollkeeper.http.routing import normal
 from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import LONGEST_USER_AGENT, encode
+from tollkeeper.store.database import Statements
 
 if TYPE_CHECKING:
     from tollkeeper.http.admin.overview import Overviews
@@ -138,6 +139,11 @@ class Exchange:
     def backend(self) -> Backend:
         """What the application runs on."""
         return self.parts.backend
+
+    @property
+    def wide(self) -> Statements:
+        """The same database for what looks at much: each statement waits for its turn, while the caller does."""
+        return self.backend.turns.of(self.call)
 
     @property
     def caller(self) -> Caller:

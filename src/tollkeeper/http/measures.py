@@ -73,6 +73,8 @@ class _Everything(Collector):
         yield from self._measures.metrics()
         lanes = {"start": self._backend.ledger.starts, "finish": self._backend.ledger.finishes}
         yield from _lanes(lanes)
+        waiting = self._backend.turns.waiting
+        yield GaugeMetricFamily("tollkeeper_turns_waiting", "Statements that wait to look at much", value=waiting)
         yield from _streams(self._streams)
         yield from _connections(self._backend.held)
         if (room := self._backend.room) and (free := room.free) is not None:
