@@ -21,12 +21,15 @@ from tollkeeper.accounts.github import GitHub
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
+from tollkeeper.capacity import descriptors, most_at_once, most_bytes_of_texts, most_connections
 from tollkeeper.errors import Unavailable
-from tollkeeper.http.backend import Backend, Readiness
+from tollkeeper.http.backend import Backend, Held, Readiness
 from tollkeeper.http.front import Front
 from tollkeeper.http.routes import answering
+from tollkeeper.http.turns import Turns
 from tollkeeper.location import courier, located, master_keys, webhooks_of
 from tollkeeper.metering.keeping import Keeping
+from tollkeeper.metering.lane import Bounds
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
 from tollkeeper.settings import Settings
@@ -34,11 +37,18 @@ from tollkeeper.store.database import Database, refuse_old
 from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import migrate
 from tollkeeper.store.partitions import ensure_partitions
+from tollkeeper.store.tuning import memory_bytes
 
 if TYPE_CHECKING:
     from tollkeeper.selling.stripe_api import Stripe
 
 _PATIENT_SECONDS: Final = 300.0
+# More than one: a rebuild may take minutes, and operators should not wait for it.
+_PATIENT_CONNECTIONS: Final = 3
+_WIDE_SECONDS: Final = 30.0
+_JOBS_CONNECTIONS: Final = 3
+# Partitions are made, what is old is pruned, and the numbers are proved by connections of the owner's.
+_OWNERS_CONNECTIONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
     async with (
         opened(settings, addresses) as (database, ledger),
         _patient(settings, addresses) as patient,
+        _wide(settings, addresses) as wide,
         Postman(courier(settings)) as postman,
     ):
         keys = await _master_keys(settings, database)
@@ -78,6 +89,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         backend = Backend(
             database=database,
             patient=patient,
+            turns=Turns(wide, _at_once()),
             ledger=ledger,
             sealer=sealer,
             pepper=masterkey.pepper_of(keys),
@@ -100,6 +112,8 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             public_url=public_url,
             readiness=readiness,
             webhooks=webhooks_of(settings, keys, public_url),
+            most_bytes_of_bodies=most_bytes_of_texts(memory_bytes()),
+            held=Held(most_connections(descriptors(), of_database=_connections(settings))),
         )
         async with jobs.beating(database, backend.node, backend.pulse, sealer), answering(backend) as front:
             yield Application(front, backend, readiness)
@@ -129,7 +143,7 @@ def public_url_of(settings: Settings) -> str:
 async def working(settings: Settings, addresses: Addresses) -> AsyncGenerator[None]:
     """Do what happens without a caller for as long as the block lasts."""
     async with (
-        opened(settings, addresses, connections=3) as (database, ledger),
+        opened(settings, addresses, connections=_JOBS_CONNECTIONS) as (database, ledger),
         jobs.at_work(
             database,
             ledger,
@@ -159,6 +173,7 @@ async def opened(
         Ledger(
             database,
             pending_for=timedelta(seconds=settings.pending_seconds),
+            bounds=Bounds(waiting_bytes=most_bytes_of_texts(memory_bytes())),
             keeping=Keeping.of(settings.text_policy, settings.redact_patterns),
         ) as ledger,
     ):
@@ -179,11 +194,29 @@ def _stripe(settings: Settings, public_url: str) -> Stripe | None:
     return Stripe(settings.stripe_secret_key, settings.stripe_webhook_secrets, settings.stripe_url, public_url)
 
 
+def _connections(settings: Settings) -> int:
+    """Say how many connections to the database one process may have."""
+    others = _PATIENT_CONNECTIONS + _at_once() + _JOBS_CONNECTIONS + _OWNERS_CONNECTIONS
+    return settings.database_connections + others
+
+
+def _at_once() -> int:
+    return most_at_once(os.cpu_count() or 1)
+
+
+def _wide(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:
+    return Database.open(
+        addresses.service,
+        size=_at_once(),
+        statement_timeout=_WIDE_SECONDS,
+        transaction_pooler=settings.transaction_pooler,
+    )
+
+
 def _patient(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:
     return Database.open(
         addresses.service,
-        # More than one: a rebuild may take minutes, and operators should not wait for it.
-        size=3,
+        size=_PATIENT_CONNECTIONS,
         statement_timeout=_PATIENT_SECONDS,
         transaction_pooler=settings.transaction_pooler,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -14,9 +13,9 @@ from typing import Any, Final, Literal, Protocol, cast
 import httptools
 
 from tollkeeper.errors import NotUnderstood, TollkeeperError
-from tollkeeper.http.call import CLOSE, STATUS_LINES, Call, Header, lines_of
-from tollkeeper.http.front import GUARDS
-from tollkeeper.http.problems import HeadersTooLarge, TooSlow, document
+from tollkeeper.http.call import STATUS_LINES, Call, Header, lines_of
+from tollkeeper.http.problems import HeadersTooLarge, TooSlow, foreseen
+from tollkeeper.http.refusal import refusal
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +114,9 @@ class Connection(asyncio.Protocol):
         self._is_mixed = False
         try:
             self._feed(data)
-        except httptools.HttpParserError:
-            self.end_with(NotUnderstood("Invalid HTTP request received."))
+        except httptools.HttpParserError as error:
+            # What a callback raises is no fault of the client's.
+            self.end_with(foreseen(error.__context__) or NotUnderstood("Invalid HTTP request received."))
             return
         self._bare_bytes = 0 if self._is_mixed else self._bare_bytes + len(data)
         if self._bare_bytes > MOST_HEADER_BYTES:
@@ -385,13 +385,5 @@ def _give_up_on_those_who_take_nothing(transport: asyncio.Transport) -> None:
 
 
 def _refusal(error: TollkeeperError) -> bytes:
-    trace_id = f"{random.getrandbits(128):032x}"
-    body = document(error, "", trace_id)
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", b"%d" % len(body)),
-        CLOSE,
-        (b"x-trace-id", trace_id.encode()),
-        *GUARDS,
-    ]
+    headers, body = refusal(error)
     return STATUS_LINES[int(error.status)] + lines_of(headers) + b"\r\n" + body

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
-from typing import Any, Final
+from typing import Final
 
+from tollkeeper.accepting import Application, Holder, Room, TurningAway, accept
+from tollkeeper.capacity import TURNED_AWAY
 from tollkeeper.connection import Connection
-from tollkeeper.http.call import Call
+from tollkeeper.http.backend import Held
 
 log = logging.getLogger(__name__)
 
-_BACKLOG: Final = 2048
 _SWEEP_SECONDS: Final = 1.0
 _CANCELLED_SECONDS: Final = 1.0
 
@@ -24,29 +25,33 @@ _LAST_LOOKS: Final = 10
 _LAST_LOOK_SECONDS: Final = 0.01
 
 
-class Server:
-    """What all connections of a process share: the application, and who is connected and is being answered."""
+class Server(Holder):
+    """What all connections of a process share: the application, and who is connected and is being answered.
 
-    def __init__(self, application: Callable[[Call], Coroutine[Any, Any, None]]) -> None:
-        self._application = application
-        self._loop = asyncio.get_running_loop()
-        self._connections: set[Connection] = set()
+    ``held`` says how many are held at most, and is told how many are.
+    """
+
+    def __init__(self, application: Application, held: Held | None = None) -> None:
+        super().__init__(Room(self._has_room), application)
+        self._held = held or Held()
+        self._away = TurningAway(self._room)
         self._one_left = asyncio.Event()
         self._is_finishing = False
-        self.date = b""
-        self._answering: set[asyncio.Task[None]] = set()
+        self._was_full = False
         self._tell_the_time()
 
     @asynccontextmanager
     async def accepting(self, listener: socket.socket, *, finish_seconds: float = 0.0) -> AsyncGenerator[None]:
         """Accept connections while the block lasts, then finish what has come by then, and cancel what takes longer."""
-        accepting = await self._loop.create_server(lambda: Connection(self), sock=listener, backlog=_BACKLOG)
+        accepting = asyncio.create_task(accept(listener, self._room, self.expect))
         sweeping = asyncio.create_task(self._sweep())
         try:
             yield
         finally:
             await self._take_what_has_come()
-            accepting.close()
+            accepting.cancel()
+            await asyncio.wait([accepting])
+            listener.close()
             await self._finish(finish_seconds)
             sweeping.cancel()
 
@@ -61,7 +66,7 @@ class Server:
             connection.finish()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._connections:
+                while len(self):
                     self._one_left.clear()
                     await self._one_left.wait()
                 while self._answering:
@@ -72,30 +77,41 @@ class Server:
                 task.cancel()
             await asyncio.wait(self._answering, timeout=_CANCELLED_SECONDS)
 
+    def expect(self) -> Connection:
+        """Make one more connection, to be served if there is room for it."""
+        if len(self) < self._held.most:
+            connection = super().expect()
+            self._held.open = len(self)
+            return connection
+        if not self._was_full:
+            log.warning("%d connections are open, as many as can be: more are turned away", self._held.most)
+            self._was_full = True
+        self._held.turned_away += 1
+        return self._away.expect()
+
     def joined(self, connection: Connection) -> None:
         """Be told of a new connection."""
-        self._connections.add(connection)
+        super().joined(connection)
         if self._is_finishing:
             connection.finish()
 
     def left(self, connection: Connection) -> None:
         """Be told of the end of a connection."""
-        self._connections.discard(connection)
+        super().left(connection)
+        self._held.open = len(self)
         self._one_left.set()
 
-    def answer(self, call: Call) -> asyncio.Task[None]:
-        """Begin to answer a call."""
-        task = self._loop.create_task(self._application(call))
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
-        return task
+    def _has_room(self) -> bool:
+        return len(self) < self._held.most or len(self._away) < TURNED_AWAY
 
     async def _sweep(self) -> None:
         """Look through all connections once a second, which costs a request nothing."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             self._tell_the_time()
+            self._was_full = self._was_full and 4 * len(self) > 3 * self._held.most
             now = self._loop.time()
+            self._away.end_if_too_slow(now)
             for connection in list(self._connections):
                 try:
                     connection.end_if_too_slow(now)
@@ -104,4 +120,4 @@ class Server:
                     connection.abort()
 
     def _tell_the_time(self) -> None:
-        self.date = b"date: " + formatdate(usegmt=True).encode() + b"\r\n"
+        self.date = self._away.date = b"date: " + formatdate(usegmt=True).encode() + b"\r\n"

@@ -32,6 +32,7 @@ from tollkeeper.store.embedded import Addresses
 log = logging.getLogger(__name__)
 
 _BACKLOG: Final = 2048
+_FEW_CONNECTIONS: Final = 200
 _PAUSE_BEFORE_RESTART_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 5.0
 _GARBAGE_THRESHOLDS: Final = (20_000, 10, 10)
@@ -109,7 +110,10 @@ async def serving(
     settings: Settings, application: Application, listener: socket.socket, stop: Stop
 ) -> AsyncGenerator[str]:
     """Answer requests for as long as the block lasts; at its end those in flight are finished. Gives the address."""
-    async with Server(application.front).accepting(listener, finish_seconds=settings.finish_seconds):
+    held = application.backend.held
+    if held.most < _FEW_CONNECTIONS:
+        log.warning("at most %d connections of clients are held: the limit on open files is low (ulimit -n)", held.most)
+    async with Server(application.front, held).accepting(listener, finish_seconds=settings.finish_seconds):
         try:
             yield address_of(listener)
         finally:

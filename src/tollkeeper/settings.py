@@ -191,7 +191,7 @@ class Settings:
         default=None,
     )
     database_connections: int = _setting(
-        "Database connections of each process for its callers, at most. Long reads take up to 3 more, jobs 3.",
+        "Database connections of each process for its callers, at most. Long reads take up to 5 more, jobs 3.",
         _whole(2, 500),
         default=8,
     )

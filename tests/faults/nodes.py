@@ -79,13 +79,16 @@ class Site:
     key: str = ""
     started: int = 0
 
-    async def start(self, *, port: int = 0, environment: Mapping[str, str] | None = None, **settings: object) -> Node:
-        """Start one more node and wait until it answers."""
+    async def start(
+        self, *, port: int = 0, environment: Mapping[str, str] | None = None, limit: str = "", **settings: object
+    ) -> Node:
+        """Start one more node, with a ``limit`` as options of the shell's ``ulimit``, and wait until it answers."""
         self.started += 1
         log = self.data.with_name(f"{self.data.name}-{self.started}.log")
         options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
+                *(_limited(limit) if limit else ()),
                 *(COMMAND, "serve", "--port", str(port), "--json", *options),
                 env=self._environment() | dict(environment or {}),
                 stdout=PIPE,
@@ -156,6 +159,10 @@ class Site:
     def _environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("TOLLKEEPER_")}
         return own | {"TOLLKEEPER_DATA": str(self.data), "TOLLKEEPER_LOG_FORMAT": "json"}
+
+
+def _limited(limit: str) -> tuple[str, ...]:
+    return ("sh", "-c", f'ulimit {limit} && exec "$@"', "sh")
 
 
 @asynccontextmanager

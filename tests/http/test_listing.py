@@ -257,7 +257,7 @@ async def test_only_the_head_of_a_file_is_told_without_reading_it(
     run = Database._run
 
     async def noted(self: Database, name: str, *args: Any) -> Any:
-        if self is service.application.backend.patient:
+        if self is service.application.backend.turns._database:
             asked.append(name)
         return await run(self, name, *args)
 

@@ -141,11 +141,11 @@ async def list_activity(request: Exchange) -> Answer:
 
     `from` and `to` are instants or dates of UTC. With `format` `csv` or `jsonl` all of it comes as one file.
     """
-    query, backend = request.asked(ActivityQuery), request.backend
+    query = request.asked(ActivityQuery)
     wanted = query.as_wanted(user_id=request.caller.user_id)
     if query.format_ != "json":
         kind = ActLine if query.format_ == "csv" else ActShown
-        pages = activity.every(backend.patient, wanted)
+        pages = activity.every(request.wide, wanted)
         return await as_download(request, pages, form=query.format_, name=NAME, kind=kind)
     found, following = await page_of(request, query, wanted)
     return Answer.of(ActivityPage(items=[ActShown.of(each) for each in found], next_cursor=following))

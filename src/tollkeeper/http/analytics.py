@@ -109,7 +109,7 @@ async def show_analytics(request: Exchange) -> Answer:
     """
     query, backend = request.asked(AnalyticsQuery), request.backend
     question = query.as_question(group_by=query.group_by)
-    told = await analytics.of_user(backend.database, backend.ledger, request.caller.user_id, question)
+    told = await analytics.of_user(request.wide, backend.ledger, request.caller.user_id, question)
     return Answer.of(AnalyticsAnswer.of(told, query.group_by))
 
 
@@ -123,9 +123,9 @@ async def show_overall_analytics(request: Exchange) -> Answer:
     query, backend = request.asked(OverallQuery), request.backend
     question = query.as_question(group_by=query.group_by, plan=query.plan)
     if query.user is None:
-        told = await analytics.over_all(backend.database, question)
+        told = await analytics.over_all(request.wide, question)
     else:
-        told = await analytics.of_user(backend.database, backend.ledger, await _user(request, query.user), question)
+        told = await analytics.of_user(request.wide, backend.ledger, await _user(request, query.user), question)
     return Answer.of(AnalyticsAnswer.of(told, query.group_by))
 
 
@@ -134,7 +134,7 @@ async def list_top_users(request: Exchange) -> Answer:
     """Who has most of one measure; each user's days are those of their own zone."""
     query = request.asked(TopUsersQuery)
     asked, found = await analytics.top_users(
-        request.backend.database, since=moment(query.from_), until=moment(query.to), by=query.by, limit=query.limit
+        request.wide, since=moment(query.from_), until=moment(query.to), by=query.by, limit=query.limit
     )
     return Answer.of(TopUsersAnswer.of(asked, found))
 

@@ -10,6 +10,8 @@ from tollkeeper.accounts.networks import Network
 from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
+from tollkeeper.capacity import MOST_BYTES_OF_TEXTS
+from tollkeeper.http.turns import Turns
 from tollkeeper.metering.changes import Shop
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.nodes import Node, Pulse
@@ -30,12 +32,22 @@ class Readiness:
     is_stopping: bool = False
 
 
+@dataclass(slots=True)
+class Held:
+    """How many connections of clients this process holds at most, and now; how many were turned away since it began."""
+
+    most: int = 2**20
+    open: int = 0
+    turned_away: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """The parts of the application and what the settings say about its outside.
 
     ``patient``: the same database for what may take minutes, as a rebuild of a long history, on connections of its own,
     so that it keeps nobody from the other.
+    ``turns``: the same database for what looks at much and is asked by many, as searches, a few statements at a time.
     ``insecure_cookies``: served over plain HTTP on an address that browsers do not take for secure.
     ``trusted_proxies``: whose ``X-Forwarded-For`` counts.
     ``public_url``: where people reach the service, never taken from a request, whose sender may lie about it.
@@ -47,10 +59,12 @@ class Backend:
     ``keep_rows_days``, ``keep_text_days``: how long requests and their texts are kept; ``None``: for ever.
     ``text_policy``: what is kept of texts, whatever plans say.
     ``webhooks``: what sending them needs.
+    ``held``: the connections of clients. ``most_bytes_of_bodies``: of those that are on their way.
     """
 
     database: Database
     patient: Database
+    turns: Turns
     ledger: Ledger
     sealer: Sealer
     pepper: bytes
@@ -73,6 +87,8 @@ class Backend:
     metrics_token: str | None = None
     public_url: str = "http://localhost"
     readiness: Readiness = field(default_factory=Readiness)
+    held: Held = field(default_factory=Held)
+    most_bytes_of_bodies: int = MOST_BYTES_OF_TEXTS
 
     @property
     def shop(self) -> Shop | None:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
+from tollkeeper.errors import NotUnderstood
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.wire import Heard, encode
 from tollkeeper.spreadsheets import csv_rows
@@ -59,6 +60,10 @@ class Download(Answer):
                         return
                     await call.send(chunk, is_last=False)
             await call.send(b"", is_last=True)
+        except NotUnderstood:
+            # Nothing is read for a reader who has gone.
+            if not call.is_gone:
+                raise
         finally:
             gone.cancel()
 

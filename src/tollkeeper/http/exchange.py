@@ -21,6 +21,7 @@ from tollkeeper.http.packing import is_packed, pack
 from tollkeeper.http.routing import normal
 from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import LONGEST_USER_AGENT, encode
+from tollkeeper.store.database import Statements
 
 if TYPE_CHECKING:
     from tollkeeper.http.admin.overview import Overviews
@@ -37,7 +38,6 @@ JSON: Final[Header] = (b"content-type", b"application/json")
 _AS_GZIP: Final[Header] = (b"content-encoding", b"gzip")
 _BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
 _LONGEST_COOKIE: Final = 200
-_ROOM_FOR_LARGE_BODIES: Final = 256 * 2**20
 _IDEMPOTENCY_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
 _MARKED_DOTS: Final = re.compile(r"~+\.\.?")
 
@@ -139,6 +139,11 @@ class Exchange:
     def backend(self) -> Backend:
         """What the application runs on."""
         return self.parts.backend
+
+    @property
+    def wide(self) -> Statements:
+        """The same database for what looks at much: each statement waits for its turn, while the caller does."""
+        return self.backend.turns.of(self.call)
 
     @property
     def caller(self) -> Caller:
@@ -245,7 +250,9 @@ class Exchange:
         piece = await _piece_of(self.call)
         if len(piece) > most:
             raise too_large(most)
-        return piece if self.call.is_whole else await _read_on(self.call, piece, most)
+        if self.call.is_whole:
+            return piece
+        return await _read_on(self.call, piece, most, room=self.backend.most_bytes_of_bodies)
 
 
 def path_text(request: Exchange, name: str) -> str:
@@ -292,7 +299,7 @@ async def _piece_of(call: Call) -> bytes:
     return piece
 
 
-async def _read_on(call: Call, piece: bytes, most: int) -> bytes:
+async def _read_on(call: Call, piece: bytes, most: int, *, room: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     try:
@@ -300,7 +307,7 @@ async def _read_on(call: Call, piece: bytes, most: int) -> bytes:
             size += len(piece)
             if size > most:
                 raise too_large(most)
-            _Room.take(len(piece))
+            _Room.take(len(piece), most=room)
             pieces.append(piece)
             piece = await _piece_of(call)
         return b"".join(pieces)
@@ -314,8 +321,8 @@ class _Room:
     taken = 0
 
     @classmethod
-    def take(cls, size: int) -> None:
-        if cls.taken + size > _ROOM_FOR_LARGE_BODIES:
+    def take(cls, size: int, *, most: int) -> None:
+        if cls.taken + size > most:
             raise Unavailable("too many large bodies are on their way")
         cls.taken += size
 

@@ -116,15 +116,15 @@ async def list_requests(request: Exchange) -> Answer:
 
 async def page_of(request: Exchange, user_id: UUID) -> Answer:
     """Answer what the query asks for of one user's requests: a page, or a file of all."""
-    query, backend = request.asked(RequestsQuery), request.backend
+    query = request.asked(RequestsQuery)
     wanted = query.as_wanted()
     if query.format_ != "json":
-        pages = searching.every(backend.patient, user_id, wanted)
+        pages = searching.every(request.wide, user_id, wanted)
         return await as_download(request, pages, form=query.format_, name="tollkeeper-requests", kind=RequestShown)
     before = position(query, UUID)
     if wanted == _ALL:
         return Answer.of(await _newest(request, user_id, limit=query.limit, before=before))
-    found = await searching.search(backend.database, user_id, wanted, limit=query.limit, before=before)
+    found = await searching.search(request.wide, user_id, wanted, limit=query.limit, before=before)
     return Answer.of(
         RequestsFound(
             items=[RequestShown.of(each) for each in found.items],

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from tollkeeper.http.backend import Backend
+from tollkeeper.http.backend import Backend, Held
 from tollkeeper.http.streams import Streams
 from tollkeeper.metering.lane import Lane
 from tollkeeper.metering.system import LastVerification
@@ -77,7 +77,10 @@ class _Everything(Collector):
         yield from self._measures.metrics()
         lanes = {"start": self._backend.ledger.starts, "finish": self._backend.ledger.finishes}
         yield from _lanes(lanes)
+        waiting = self._backend.turns.waiting
+        yield GaugeMetricFamily("tollkeeper_turns_waiting", "Statements that wait to look at much", value=waiting)
         yield from _streams(self._streams)
+        yield from _connections(self._backend.held)
         if (room := self._backend.room) and (free := room.free) is not None:
             yield GaugeMetricFamily("tollkeeper_disk_free_bytes", "Free on the disk of the database", value=free)
             yield GaugeMetricFamily("tollkeeper_disk_least_bytes", "Below it nothing new is taken in", value=room.least)
@@ -109,6 +112,12 @@ def _streams(streams: Streams) -> Iterator[Metric]:
     yield GaugeMetricFamily("tollkeeper_streams_open", "Readers who follow a dashboard", value=streams.count)
     yield CounterMetricFamily("tollkeeper_stream_rounds", "Looks at who has news for them", value=streams.rounds)
     yield GaugeMetricFamily("tollkeeper_stream_round_seconds", "How long the last took", value=streams.round_seconds)
+
+
+def _connections(held: Held) -> Iterator[Metric]:
+    yield GaugeMetricFamily("tollkeeper_connections_open", "Connections of clients", value=held.open)
+    yield GaugeMetricFamily("tollkeeper_connections_most", "So many are held at the same time", value=held.most)
+    yield CounterMetricFamily("tollkeeper_connections_turned_away", "Those beyond them", value=held.turned_away)
 
 
 def _proved(last: LastVerification) -> Iterator[Metric]:

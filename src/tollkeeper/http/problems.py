@@ -74,17 +74,24 @@ class TooSlow(TollkeeperError):
 
 def answer(exchange: Exchange, error: Exception) -> Answer:
     """Answer any exception. What we did not foresee is logged with its traceback and told without any detail."""
-    told = error if isinstance(error, TollkeeperError) else TollkeeperError("")
+    told = foreseen(error) or TollkeeperError("")
     if isinstance(told, LimitReached):
         exchange.parts.measures.note_refusal(told.fields["limit"])
     # A disk without room is told once, by who watches it: a line for each request would fill it further.
     if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(told, NoRoom):
         _log(told, error, exchange)
     if told.status != HTTPStatus.INTERNAL_SERVER_ERROR and is_a_persons(exchange):
-        return problem_page(told, _detail(told), headers=_headers(told))
+        return problem_page(told, _detail(told), headers=headers_of(told))
     return Answer(
-        document(told, exchange.path, exchange.trace_id), status=int(told.status), headers=(PROBLEM, *_headers(told))
+        document(told, exchange.path, exchange.trace_id), status=int(told.status), headers=(PROBLEM, *headers_of(told))
     )
+
+
+def foreseen(error: BaseException | None) -> TollkeeperError | None:
+    """Tell what is known of an error: that there is no memory left passes, when others have been answered."""
+    if isinstance(error, MemoryError):
+        return Unavailable("this node has no memory left for it")
+    return error if isinstance(error, TollkeeperError) else None
 
 
 def document(error: TollkeeperError, path: str, trace_id: str) -> bytes:
@@ -129,7 +136,8 @@ def _log(told: TollkeeperError, error: Exception, exchange: Exchange) -> None:
     )
 
 
-def _headers(told: TollkeeperError) -> Iterator[Header]:
+def headers_of(told: TollkeeperError) -> Iterator[Header]:
+    """Say what a client is to do next, as headers say it."""
     if isinstance(told, LimitReached):
         yield from _rate_limit_headers(told.fields)
     elif isinstance(told, Unavailable | TooManyAttempts):

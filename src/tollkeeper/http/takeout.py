@@ -55,7 +55,7 @@ async def export_account(request: Exchange) -> Answer:
 
 
 async def _files(request: Exchange) -> AsyncGenerator[File]:
-    database, user_id = request.backend.patient, request.caller.user_id
+    database, user_id = request.wide, request.caller.user_id
     yield "README.txt", _only(_readme())
     for part in PARTS:
         names, rows = await takeout.read(database, user_id, part)

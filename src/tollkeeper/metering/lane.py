@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Literal, TypeVar
 
+from tollkeeper.capacity import MOST_BYTES_OF_TEXTS
 from tollkeeper.errors import Unavailable
 from tollkeeper.store.database import StatementFailed, TryAgain
 
@@ -53,7 +54,7 @@ class Bounds:
     set_bytes: int = 8 * 2**20
     waiting_items: int = 20_000
     waiting_items_each: int = 2_000
-    waiting_bytes: int = 256 * 2**20
+    waiting_bytes: int = MOST_BYTES_OF_TEXTS
 
 
 @dataclass(slots=True, eq=False)

@@ -6,6 +6,7 @@ together, and verdicts become answers or errors.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, suppress
@@ -305,7 +306,8 @@ def _hash_if_named(request: NewRequest) -> bytes | None:
 
 
 def _size(text: str | None) -> int:
-    return _ITEM_BYTES + len(text or "")
+    """What it takes of memory: one emoji makes each character of its text four bytes large."""
+    return _ITEM_BYTES + sys.getsizeof(text)
 
 
 def _is_again(verdict: Record) -> bool:

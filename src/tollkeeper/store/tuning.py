@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -63,11 +64,12 @@ def server_settings(memory_bytes: int, disk_bytes: int) -> dict[str, str]:
 
 
 def memory_bytes() -> int:
-    """Memory of the machine, or of the container if that is less."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Memory of the machine, or of the container or the limit on each process (``ulimit -v``) if that is less."""
+    least = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError):
-        return min(total, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
-    return total
+        least = min(least, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return least if limit == resource.RLIM_INFINITY else min(least, limit)
 
 
 def _between(low: int, wanted: int, high: int) -> int:

@@ -123,11 +123,11 @@ async def list_all_activity(request: Exchange) -> Answer:
     With `format` `csv` or `jsonl` all of it comes as one file. Of users who were deleted there is what was done and
     when, without addresses.
     """
-    query, backend = request.asked(AllActivityQuery), request.backend
+    query = request.asked(AllActivityQuery)
     wanted = await _wanted(request, query)
     if query.format_ != "json":
         kind = ActOfAllLine if query.format_ == "csv" else ActOfAllShown
-        pages = activity.every(backend.patient, wanted)
+        pages = activity.every(request.wide, wanted)
         return await as_download(request, pages, form=query.format_, name=NAME, kind=kind)
     found, following = await page_of(request, query, wanted)
     return Answer.of(AllActivityPage(items=[ActOfAllShown.of(each) for each in found], next_cursor=following))

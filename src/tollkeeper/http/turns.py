@@ -1,0 +1,67 @@
+"""What looks at much (searches, files, usage over time) takes turns, so that those who track need not wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from tollkeeper.errors import NotUnderstood, Unavailable
+from tollkeeper.http.call import Call
+from tollkeeper.store.database import Database, Run, Statements
+
+MOST_WAITING: Final = 100
+WAIT_SECONDS: Final = 5.0
+
+_TRY_AGAIN_SECONDS: Final = 2
+
+
+class Turns:
+    """A database on which ``at_once`` statements run at a time. The others wait in their order, but not for long.
+
+    ``waiting``: how many do now.
+    """
+
+    def __init__(self, database: Database, at_once: int) -> None:
+        self._database = database
+        self._places = asyncio.Semaphore(at_once)
+        self.waiting = 0
+
+    def of(self, call: Call) -> Statements:
+        """Give statements that wait for their turn, each anew, for as long as the caller is there."""
+        return _InTurn(self, self._database, call)
+
+    @asynccontextmanager
+    async def taken(self, call: Call) -> AsyncGenerator[None]:
+        """Have a turn for as long as the block lasts; ``Unavailable`` if there is none to be had."""
+        await self._wait()
+        try:
+            if call.is_gone:
+                raise NotUnderstood("the connection was closed before its turn had come")
+            yield
+        finally:
+            self._places.release()
+
+    async def _wait(self) -> None:
+        if self._places.locked() and self.waiting >= MOST_WAITING:
+            raise Unavailable("too many wait to look at much already", retry_after_seconds=_TRY_AGAIN_SECONDS)
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise Unavailable("others look at much", retry_after_seconds=_TRY_AGAIN_SECONDS) from error
+        finally:
+            self.waiting -= 1
+
+
+class _InTurn(Statements):
+    def __init__(self, turns: Turns, database: Statements, call: Call) -> None:
+        self._turns = turns
+        self._database = database
+        self._call = call
+
+    async def _run(self, name: str, values: Mapping[str, Any], how: Run) -> Any:
+        async with self._turns.taken(self._call):
+            return await self._database._run(name, values, how)  # noqa: SLF001 - it is of the same kind
