@@ -93,13 +93,13 @@ lock: .venv/dev ## Write the locks anew from pyproject.toml (ARGS=--upgrade take
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --output-file requirements-dev.txt --group dev --constraint requirements.txt
 
-wheel: .venv/package .venv/web ## Build the wheel into dist/
-	$(PIP) wheel . --no-deps --no-build-isolation --wheel-dir dist
+wheel: .venv/package .venv/web ## Build the wheels of service and client into dist/
+	$(PIP) wheel . ./sdk/python --no-deps --no-build-isolation --wheel-dir dist
 	@ls dist/*.whl
 
 clean: ## Remove what was installed and built here; .data stays
 	rm -rf .venv dist src/tollkeeper/web web/node_modules web/src/api/schema.gen.ts .hypothesis .pytest_cache .ruff_cache .import_linter_cache
-	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find src sdk tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## "; print "tollkeeper" } \

@@ -1,0 +1,238 @@
+"""The two clients: ``Tollkeeper`` for threads, ``AsyncTollkeeper`` for a loop. They say the same."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeAlias, Unpack
+
+import httpx2
+
+from tollkeeper_client.delivery import Deliverer
+from tollkeeper_client.errors import Refused, Unavailable
+from tollkeeper_client.flows import Entry, Flow, ask_to_start, tell
+from tollkeeper_client.journal import Journal
+from tollkeeper_client.request import About, Outcome, Request
+from tollkeeper_client.wire import drive, drive_in_loop, headers_of
+
+WhenUnavailable = Literal["closed", "open"]
+Answer: TypeAlias = Mapping[str, Any] | None
+"""What the service said of a finish; ``None``: it could not be told yet, and will be."""
+
+_OF_SERVICES: Final = "tk_service_"
+
+
+class _Client(ABC):
+    """What both clients have: what to do without an answer, and a journal of what is not told yet.
+
+    ``key``: a service's, or a user's, for whom alone it asks then. ``journal``: a directory, for any number of
+    processes; without it what was not told yet ends with the process. ``when_unavailable``: whether a request may go
+    ahead when the service does not say so within ``patience`` seconds. ``timeout``: of one call, in seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        journal: str | Path | None = None,
+        when_unavailable: WhenUnavailable = "closed",
+        patience: float = 2.0,
+        timeout: float = 5.0,
+    ) -> None:
+        if when_unavailable == "open" and not key.startswith(_OF_SERVICES):
+            raise ValueError("when_unavailable='open' needs a service key: others cannot book what has ended")
+        self._goes_ahead: Final = when_unavailable == "open"
+        self._patience: Final = patience
+        self._settings: Final[dict[str, Any]] = {"base_url": url, "headers": headers_of(key), "timeout": timeout}
+        self._journal: Final = Journal(None if journal is None else Path(journal))
+        self._deliverer: Final = Deliverer(self._journal, httpx2.Client(**self._settings))
+        if journal is not None:
+            self._deliverer.start()
+        self._connect()
+
+    @abstractmethod
+    def _connect(self) -> None: ...
+
+    def _begin(self, request: Request) -> Flow[None]:
+        told = yield from ask_to_start(request.start, request.user, self._patience)
+        if told is None and not self._goes_ahead:
+            raise Unavailable(f"the service did not say within {self._patience:g} seconds whether it may go ahead")
+        request.goes_ahead(told)
+
+    def _finish(self, entry: Entry) -> Flow[Answer]:
+        number = self._journal.write(entry)
+        try:
+            told = yield from tell(entry)
+        except Refused:
+            self._journal.done(number)
+            raise
+        except BaseException:
+            self._keep(number)
+            raise
+        if told is None:
+            self._keep(number)
+        else:
+            self._journal.done(number)
+        return told
+
+    def _keep(self, number: int) -> None:
+        self._journal.keep(number)
+        self._deliverer.start()
+
+    def _end(self) -> None:
+        self._deliverer.close()
+        self._journal.close()
+
+
+class Tollkeeper(_Client):
+    """Asks and tells with calls that block. Threads may share it; after a fork make a new one.
+
+    ``with tollkeeper.track("...", user="ada@example.com") as request:`` asks whether the request may go ahead, and
+    ``request.complete(...)`` tells how it went.
+    """
+
+    def track(self, prompt: str, *, user: str | None = None, **about: Unpack[About]) -> Tracked:
+        """Track one request. Entering the block raises ``Refused`` where the plan says no, or ``Unavailable``.
+
+        A block that ends without a word of the outcome has completed it; one that raises has failed it.
+        """
+        request = Request(prompt, user, about)
+        return Tracked(
+            request,
+            begin=lambda: drive(self._begin(request), self._calls),
+            finish=lambda entry: drive(self._finish(entry), self._calls),
+        )
+
+    def flush(self, seconds: float = 10.0) -> int:
+        """Wait until all that could not be told at once is told; says how many requests still wait then."""
+        return self._deliverer.flush(seconds)
+
+    def close(self, *, flush_seconds: float = 2.0) -> None:
+        """Tell what can be told soon. The rest stays in the journal for whoever comes next."""
+        self.flush(flush_seconds)
+        self._end()
+        self._calls.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _connect(self) -> None:
+        self._calls = httpx2.Client(**self._settings)
+
+
+class AsyncTollkeeper(_Client):
+    """The same for a loop: ``async with tollkeeper.track(...) as request:``, ``await request.complete(...)``."""
+
+    def track(self, prompt: str, *, user: str | None = None, **about: Unpack[About]) -> AsyncTracked:
+        """Track one request, as ``Tollkeeper.track`` does."""
+        request = Request(prompt, user, about)
+        return AsyncTracked(
+            request,
+            begin=lambda: drive_in_loop(self._begin(request), self._calls),
+            finish=lambda entry: drive_in_loop(self._finish(entry), self._calls),
+        )
+
+    async def flush(self, seconds: float = 10.0) -> int:
+        """Wait until all that could not be told at once is told; says how many requests still wait then."""
+        return await asyncio.to_thread(self._deliverer.flush, seconds)
+
+    async def close(self, *, flush_seconds: float = 2.0) -> None:
+        """Tell what can be told soon. The rest stays in the journal for whoever comes next."""
+        await self.flush(flush_seconds)
+        await asyncio.to_thread(self._end)
+        await self._calls.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _connect(self) -> None:
+        self._calls = httpx2.AsyncClient(**self._settings)
+
+
+class _Tracked:
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    @property
+    def id(self) -> str:
+        """The id of the request, yours or one that was made."""
+        return self._request.id
+
+    @property
+    def limits(self) -> Mapping[str, Any] | None:
+        """What the plan allows and what of it was used, with this one; ``None``: it went ahead without an answer."""
+        return self._request.limits
+
+
+class Tracked(_Tracked):
+    """One request, from when it may go ahead until it has ended."""
+
+    def __init__(self, request: Request, *, begin: Callable[[], None], finish: Callable[[Entry], Answer]) -> None:
+        super().__init__(request)
+        self._begin = begin
+        self._finish = finish
+
+    def complete(self, response: str | None = None, **outcome: Unpack[Outcome]) -> Answer:
+        """Tell that it succeeded. ``Refused``: the service does not take it, which telling later would not mend."""
+        return self._finish(self._request.completed(response, **outcome))
+
+    def fail(self, error: str | BaseException, **outcome: Unpack[Outcome]) -> Answer:
+        """Tell that it failed; of an exception its kind is told."""
+        return self._finish(self._request.failed(error, **outcome))
+
+    def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._request.is_finished:
+            return
+        if error is None:
+            self.complete()
+        else:
+            self.fail(error)
+
+
+class AsyncTracked(_Tracked):
+    """One request, from when it may go ahead until it has ended."""
+
+    def __init__(
+        self, request: Request, *, begin: Callable[[], Awaitable[None]], finish: Callable[[Entry], Awaitable[Answer]]
+    ) -> None:
+        super().__init__(request)
+        self._begin = begin
+        self._finish = finish
+
+    async def complete(self, response: str | None = None, **outcome: Unpack[Outcome]) -> Answer:
+        """Tell that it succeeded. ``Refused``: the service does not take it, which telling later would not mend."""
+        return await self._finish(self._request.completed(response, **outcome))
+
+    async def fail(self, error: str | BaseException, **outcome: Unpack[Outcome]) -> Answer:
+        """Tell that it failed; of an exception its kind is told."""
+        return await self._finish(self._request.failed(error, **outcome))
+
+    async def __aenter__(self) -> Self:
+        await self._begin()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._request.is_finished:
+            return
+        if error is None:
+            await self.complete()
+        else:
+            await self.fail(error)

@@ -1,0 +1,87 @@
+"""Telling later what could not be told at once: a thread that is there as long as its client."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+import httpx2
+
+from tollkeeper_client.errors import Refused
+from tollkeeper_client.flows import Entry, tell
+from tollkeeper_client.journal import Journal
+from tollkeeper_client.wire import drive
+
+_FIRST_PAUSE: Final = 0.25
+_LONGEST_PAUSE: Final = 15.0
+# How often it looks for what other processes have left.
+_ADOPT_SECONDS: Final = 10.0
+# A key that is not taken is a matter of settings: what waits goes on waiting for the right one.
+_OF_KEYS: Final = frozenset({"not-signed-in", "not-allowed"})
+
+
+class Deliverer:
+    """Tells the service what waits in the journal, in order, as soon as it can be reached."""
+
+    def __init__(self, journal: Journal, client: httpx2.Client) -> None:
+        self._journal = journal
+        self._client = client
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="tollkeeper-client", daemon=True)
+
+    def start(self) -> None:
+        """Begin, if it has not begun."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def flush(self, seconds: float) -> int:
+        """Wait until nothing waits, or the time is over; says how many requests are still to be told."""
+        until = time.monotonic() + seconds
+        while (left := len(self._journal.waiting())) and (rest := until - time.monotonic()) > 0:
+            with self._journal.changed:
+                self._journal.changed.wait(min(rest, 0.1))
+        return left
+
+    def close(self) -> None:
+        """Stop after what is being told now."""
+        self._is_closing = True
+        with self._journal.changed:
+            self._journal.changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._client.close()
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._is_closing:
+            self._journal.adopt()
+            if all(self._tell(number, entry) for number, entry in self._journal.waiting()):
+                pause = _FIRST_PAUSE
+                self._rest(_ADOPT_SECONDS, until_changed=True)
+            else:
+                self._rest(pause, until_changed=False)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _tell(self, number: int, entry: Entry) -> bool:
+        """Tell one; false if nobody hears."""
+        if self._is_closing:
+            return False
+        try:
+            if drive(tell(entry), self._client) is None:
+                return False
+        except Refused as error:
+            if error.kind in _OF_KEYS:
+                return False
+            self._journal.reject(number, error.problem)
+        else:
+            self._journal.done(number)
+        return True
+
+    def _rest(self, seconds: float, *, until_changed: bool) -> None:
+        until = time.monotonic() + seconds
+        with self._journal.changed:
+            while not self._is_closing and (rest := until - time.monotonic()) > 0:
+                if until_changed and self._journal.has_waiting:
+                    return
+                self._journal.changed.wait(rest)

@@ -1,0 +1,173 @@
+"""What was not told yet, in a file that outlives this process, so that it is told once the service is there again.
+
+A request that has ended is written down before it is told. Each process has a file of its own in the directory and
+holds its lock; a file whose lock is free was left behind, and whoever comes first takes over what is in it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from tollkeeper_client.flows import Entry
+
+log = logging.getLogger(__name__)
+
+REJECTED: Final = "rejected.jsonl"
+_KIND: Final = ".journal"
+# When all that was written is told, it begins anew above this size.
+_LARGE_BYTES: Final = 2**20
+
+
+class Journal:
+    """The requests of this process that have ended and are not known to be told. Threads may share it.
+
+    Without a ``directory`` they are kept in memory, and end with the process.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._written: dict[int, Entry] = {}
+        self._waiting: dict[int, Entry] = {}
+        self._numbers = 0
+        self._size = 0
+        self._path, self._file = (None, None) if directory is None else _new_file(directory)
+        self.changed = threading.Condition(self._lock)
+
+    def write(self, entry: Entry) -> int:
+        """Write an entry down before it is told; gives its number. Who is killed after this has lost nothing."""
+        with self._lock:
+            self._numbers += 1
+            self._append({"put": self._numbers, "entry": asdict(entry)})
+            self._written[self._numbers] = entry
+            return self._numbers
+
+    def done(self, number: int) -> None:
+        """Cross it out: it was told, or will never be taken."""
+        with self._lock:
+            self._written.pop(number, None)
+            self._waiting.pop(number, None)
+            self._append({"done": number})
+            if not self._written and self._size > _LARGE_BYTES and self._file is not None:
+                os.ftruncate(self._file, 0)
+                self._size = 0
+            self.changed.notify_all()
+
+    def keep(self, number: int) -> None:
+        """Let it be told later. It is on the disk when this returns, for now nobody else has it."""
+        with self._lock:
+            self._waiting[number] = self._written[number]
+            if self._file is not None:
+                os.fsync(self._file)
+            self.changed.notify_all()
+
+    def reject(self, number: int, problem: Mapping[str, Any]) -> None:
+        """Put aside what the service will never take, with what it said, for a person to look at."""
+        entry = self._waiting[number]
+        log.error("the service does not take request %s: %s", entry.start.get("requestId"), problem.get("detail"))
+        if self._directory is not None:
+            line = json.dumps({"problem": dict(problem), "entry": asdict(entry)}) + "\n"
+            file = os.open(self._directory / REJECTED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(file, line.encode())
+                os.fsync(file)
+            finally:
+                os.close(file)
+        self.done(number)
+
+    def waiting(self) -> list[tuple[int, Entry]]:
+        """What is to be told, the oldest first."""
+        with self._lock:
+            return sorted(self._waiting.items(), key=lambda item: item[0])
+
+    @property
+    def has_waiting(self) -> bool:
+        """Tell whether there is anything to be told; for who holds ``changed``."""
+        return bool(self._waiting)
+
+    def adopt(self) -> None:
+        """Take over what processes that are gone have left in the directory."""
+        if self._directory is None:
+            return
+        for path in sorted(self._directory.glob(f"*{_KIND}")):
+            file = _locked(path)
+            if file is None:
+                continue
+            try:
+                for entry in _left_in(path):
+                    self.keep(self.write(entry))
+                path.unlink()
+            finally:
+                os.close(file)
+
+    def close(self) -> None:
+        """Let go of the file: what is in it is for whoever comes next. An empty one goes."""
+        with self._lock:
+            if self._file is None or self._path is None:
+                return
+            if not self._written:
+                self._path.unlink()
+            os.close(self._file)
+            self._file = None
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        if self._file is None:
+            return
+        data = json.dumps(line).encode() + b"\n"
+        os.write(self._file, data)
+        self._size += len(data)
+
+
+def _new_file(directory: Path) -> tuple[Path, int]:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    while True:
+        path = directory / f"{uuid.uuid4().hex}{_KIND}"
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # Somebody may have adopted it, empty, before it was locked.
+        if os.fstat(file).st_nlink:
+            return path, file
+        os.close(file)
+
+
+def _locked(path: Path) -> int | None:
+    """Open a file that nobody holds; ``None``: somebody does, or did until now."""
+    try:
+        file = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return None
+    if os.fstat(file).st_nlink:
+        return file
+    os.close(file)
+    return None
+
+
+def _left_in(path: Path) -> Iterator[Entry]:
+    """Read what was written and not crossed out. The last line may be torn: then its request was never told."""
+    left: dict[int, Any] = {}
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            log.error("a line of %s cannot be read", path)  # noqa: TRY400 - the line may quote a prompt
+            continue
+        if "done" in told:
+            left.pop(told["done"], None)
+        else:
+            left[told["put"]] = told["entry"]
+    for entry in left.values():
+        yield Entry(**entry)

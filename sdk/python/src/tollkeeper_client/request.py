@@ -1,0 +1,96 @@
+"""One request of an app's user: what is said of it when it starts, and when it ends."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, TypedDict, Unpack
+
+from tollkeeper_client.flows import Entry
+
+_LONGEST_ERROR: Final = 16_384
+
+
+class About(TypedDict, total=False):
+    """What may be said of a request when it starts (``POST /api/chat/track``).
+
+    ``max_tokens``: how long the answer may be, in tokens; they are reserved until the request ends.
+    """
+
+    request_id: str
+    model: str
+    session_id: str
+    request_type: str
+    category: str
+    complexity: Literal["low", "medium", "high"]
+    max_tokens: int
+    metadata: Mapping[str, Any]
+    ip_address: str
+    user_agent: str
+
+
+class Outcome(TypedDict, total=False):
+    """What may be said of a request when it ends (``PUT /api/chat/track``). ``cost`` in US dollars; rating 1 to 5."""
+
+    model: str
+    tokens_used: int
+    tokens_input: int
+    tokens_output: int
+    tokens_cached: int
+    tokens_cache_write: int
+    tokens_reasoning: int
+    cost: float
+    user_rating: int
+
+
+class Request:
+    """A request and its times. ``limits``: of its user, as the service told them; ``None``: it was not asked."""
+
+    def __init__(self, prompt: str, user: str | None, about: About) -> None:
+        self.id: Final = about.get("request_id") or f"c-{uuid.uuid4().hex}"
+        self.start: Final = {"prompt": prompt, **_in_json(about), "requestId": self.id}
+        self.user: Final = user
+        self.limits: Mapping[str, Any] | None = None
+        self.is_finished = False
+        self._began_at = datetime.now(UTC)
+        self._began = time.monotonic()
+
+    def goes_ahead(self, told: Mapping[str, Any] | None) -> None:
+        """Begin to count its time, with what the service said if it did."""
+        self.limits = None if told is None else told["limits"]
+        self._began_at = datetime.now(UTC)
+        self._began = time.monotonic()
+
+    def completed(self, response: str | None, **told: Unpack[Outcome]) -> Entry:
+        """Say that it succeeded."""
+        return self._ended("completed", {"response": response, **_in_json(told)})
+
+    def failed(self, error: str | BaseException, **told: Unpack[Outcome]) -> Entry:
+        """Say that it failed. Of an exception its kind is told, for its words may be anybody's."""
+        message = error if isinstance(error, str) else type(error).__name__
+        return self._ended("failed", {"errorMessage": message[:_LONGEST_ERROR], **_in_json(told)})
+
+    def _ended(self, status: str, told: Mapping[str, Any]) -> Entry:
+        self.is_finished = True
+        duration = round(1_000 * (time.monotonic() - self._began))
+        given = {name: value for name, value in told.items() if value is not None}
+        return Entry(
+            user=self.user,
+            start=self.start,
+            finish={"requestId": self.id, "status": status, "duration": duration, **given},
+            started_at=self._began_at.isoformat(),
+            completed_at=datetime.now(UTC).isoformat(),
+            was_admitted=self.limits is not None,
+        )
+
+
+def _in_json(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Name each as JSON does: ``tokens_input`` is ``tokensInput``."""
+    return {_camel(name): value for name, value in told.items() if value is not None}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -1,0 +1,103 @@
+"""The journal of the client: what was written and not crossed out is taken over whole, once, by whoever comes first."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from tollkeeper_client.flows import Entry
+from tollkeeper_client.journal import Journal
+
+
+def an_entry(name: str) -> Entry:
+    return Entry(
+        user="ada@example.com",
+        start={"requestId": name, "prompt": "four"},
+        finish={"requestId": name, "status": "completed"},
+        started_at="2026-05-13T12:00:00+00:00",
+        completed_at="2026-05-13T12:00:01+00:00",
+        was_admitted=True,
+    )
+
+
+def left_behind(directory: Path, *names: str) -> Path:
+    """Let a process be killed that had written these."""
+    journal = Journal(directory)
+    for name in names:
+        journal.write(an_entry(name))
+    assert journal._file is not None
+    assert journal._path is not None
+    os.close(journal._file)
+    return journal._path
+
+
+def names_in(journal: Journal) -> list[str]:
+    return [entry.start["requestId"] for _, entry in journal.waiting()]
+
+
+def test_what_is_crossed_out_or_torn_is_not_taken_over(tmp_path: Path) -> None:
+    first = Journal(tmp_path)
+    first.done(first.write(an_entry("told")))
+    first.keep(first.write(an_entry("kept")))
+    first.write(an_entry("being told"))
+    first.close()
+    (path,) = tmp_path.iterdir()
+    with path.open("ab") as file:
+        file.write(b'{"put": 4, "entry": {"us')
+    second = Journal(tmp_path)
+    second.adopt()
+    assert names_in(second) == ["kept", "being told"]
+    assert second.waiting()[0][1] == an_entry("kept")
+    assert not path.exists()
+
+
+def test_a_line_that_cannot_be_read_hides_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = left_behind(tmp_path, "one", "two")
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], b"\0\0\0", *lines[1:]]))
+    journal = Journal(tmp_path)
+    journal.adopt()
+    assert names_in(journal) == ["one", "two"]
+    assert f"a line of {path} cannot be read" in caplog.text
+
+
+def test_of_many_who_take_over_at_once_one_gets_each(tmp_path: Path) -> None:
+    for number in range(40):
+        left_behind(tmp_path, f"{number}-a", f"{number}-b")
+    ready = threading.Barrier(8)
+    journals: list[Journal] = []
+
+    def come() -> None:
+        ready.wait()
+        journal = Journal(tmp_path)
+        journals.append(journal)
+        journal.adopt()
+
+    comers = [threading.Thread(target=come) for _ in range(8)]
+    for each in comers:
+        each.start()
+    for each in comers:
+        each.join()
+    taken = [name for journal in journals for name in names_in(journal)]
+    assert sorted(taken) == sorted(f"{number}-{part}" for number in range(40) for part in "ab")
+    assert len(list(tmp_path.iterdir())) == 8
+
+
+def test_a_file_in_which_all_is_told_does_not_grow(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    assert journal._path is not None
+    large = Entry("ada@example.com", {"requestId": "large", "prompt": "x" * 100_000}, {}, "", "", was_admitted=True)
+    for _ in range(50):
+        journal.done(journal.write(large))
+    assert journal._path.stat().st_size < 1_200_000
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_its_owners_alone(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "new")
+    assert journal._path is not None
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+    assert journal._path.stat().st_mode & 0o077 == 0

@@ -1,0 +1,91 @@
+"""The client for Python: it asks before, tells after, and passes on what the service says."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from tollkeeper_client import AsyncTollkeeper, LimitReached, Refused, Tollkeeper
+
+from tests.sdk.conftest import OneNode
+
+
+async def test_a_request_is_asked_for_and_told(service: OneNode, user: str) -> None:
+    def app() -> None:
+        with (
+            Tollkeeper(service.url, service.key) as tollkeeper,
+            tollkeeper.track("four", user=user, model="house-1", max_tokens=50, request_id="mine-1") as request,
+        ):
+            assert request.id == "mine-1"
+            assert request.limits is not None
+            assert request.limits["dailyUsed"] == 1
+            answer = request.complete("yes", tokens_input=3, tokens_output=4, user_rating=5)
+            assert answer is not None
+            assert (answer["requestId"], answer["status"], answer["costNanos"]) == ("mine-1", "completed", 15_000)
+
+    await asyncio.to_thread(app)
+    (stored,) = await service.stored(user)
+    assert (stored["status"], stored["response"], stored["tokens_used"]) == ("completed", "yes", 7)
+    assert 0 <= stored["duration"] < 5_000
+
+
+async def test_the_same_within_a_loop_and_many_at_once(service: OneNode, user: str) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+
+        async def one(number: int) -> None:
+            async with tollkeeper.track(f"prompt {number}", user=user) as request:
+                assert await request.complete(f"response {number}", tokens_used=number) is not None
+
+        await asyncio.gather(*(one(number) for number in range(50)))
+    stored = await service.stored(user)
+    assert {(each["prompt"], each["response"], each["tokens_used"]) for each in stored} == {
+        (f"prompt {number}", f"response {number}", number) for number in range(50)
+    }
+
+
+async def test_a_limit_is_told_with_all_that_a_user_is_to_see(service: OneNode) -> None:
+    await service.site.add_users("two@example.com", plan="two")
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        for _ in range(2):
+            async with tollkeeper.track("four", user="two@example.com"):
+                pass
+        with pytest.raises(LimitReached, match="2 of 2") as caught:
+            async with tollkeeper.track("four", user="two@example.com"):
+                raise AssertionError
+    assert (caught.value.limit, caught.value.kind) == ("daily", "limit-reached")
+    assert caught.value.upgrade_to is None
+    assert caught.value.resets_at is not None
+    assert caught.value.resets_at > datetime.now(UTC)
+    assert [each["status"] for each in await service.stored("two@example.com")] == ["completed"] * 2
+
+
+async def test_a_block_that_raises_has_failed_and_its_words_stay_here(service: OneNode, user: str) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        with pytest.raises(ZeroDivisionError):
+            async with tollkeeper.track("four", user=user):
+                raise ZeroDivisionError("a secret")
+        async with tollkeeper.track("five", user=user) as request:
+            await request.fail("the model was away", tokens_input=3)
+    assert [(each["status"], each["error_message"]) for each in await service.stored(user)] == [
+        ("failed", "ZeroDivisionError"),
+        ("failed", "the model was away"),
+    ]
+
+
+async def test_what_the_service_does_not_take_is_raised_with_its_fields(service: OneNode, user: str) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        with pytest.raises(Refused) as caught:
+            async with tollkeeper.track("four", user=user, model="x" * 201):
+                raise AssertionError
+        assert caught.value.status == 422
+        assert [each["field"] for each in caught.value.problem["errors"]] == ["model"]
+        async with tollkeeper.track("four", user=user) as request:
+            with pytest.raises(Refused, match="tokensInput"):
+                await request.complete(tokens_input=-1)
+    assert [each["status"] for each in await service.stored(user)] == ["pending"]
+
+
+async def test_who_may_not_book_what_has_ended_cannot_go_on_without_an_answer() -> None:
+    with pytest.raises(ValueError, match="service key"):
+        Tollkeeper("http://localhost:1", "tk_user_x", when_unavailable="open")
