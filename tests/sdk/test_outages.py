@@ -94,6 +94,23 @@ async def test_what_is_never_taken_is_put_aside_and_holds_up_nothing(
     assert "/problems/" in rejected
 
 
+async def test_a_journal_that_cannot_be_used_for_a_while_loses_nothing(
+    service: OneNode, user: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "rejected.jsonl").mkdir()
+    await service.node.kill()
+    async with going_on(service, tmp_path) as tollkeeper:
+        for tokens in (-1, 1):
+            async with tollkeeper.track("four", user=user) as request:
+                assert await request.complete(tokens_used=tokens) is None
+        await service.again()
+        assert await tollkeeper.flush(3) == 2
+        (tmp_path / "rejected.jsonl").rmdir()
+        assert await tollkeeper.flush(30) == 0
+    assert "what waits could not be told" in caplog.text
+    assert [each["tokens_used"] for each in await service.stored(user)] == [1]
+
+
 async def test_who_is_cancelled_while_telling_has_told(service: OneNode, user: str, tmp_path: Path) -> None:
     async with AsyncTollkeeper(service.url, service.key, journal=tmp_path) as tollkeeper:
         request = await tollkeeper.track("four", user=user).__aenter__()

@@ -89,3 +89,24 @@ async def test_what_the_service_does_not_take_is_raised_with_its_fields(service:
 async def test_who_may_not_book_what_has_ended_cannot_go_on_without_an_answer() -> None:
     with pytest.raises(ValueError, match="service key"):
         Tollkeeper("http://localhost:1", "tk_user_x", when_unavailable="open")
+
+
+async def test_a_user_may_have_any_letters(service: OneNode) -> None:
+    await service.site.add_users("jörg@exämple.com", plan="enough")
+    async with (
+        AsyncTollkeeper(service.url, service.key) as tollkeeper,
+        tollkeeper.track("vier 🎈", user="jörg@exämple.com") as request,
+    ):
+        await request.complete("fünf")
+    assert [each["response"] for each in await service.stored("jörg@exämple.com")] == ["fünf"]
+
+
+async def test_what_cannot_be_told_is_refused_here_and_holds_up_nothing(service: OneNode, user: str) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        async with tollkeeper.track("four", user=user) as request:
+            with pytest.raises(ValueError, match="not JSON compliant"):
+                await request.complete(cost=float("nan"))
+            assert await tollkeeper.flush(0) == 0
+        async with tollkeeper.track("five", user=user):
+            pass
+    assert [each["status"] for each in await service.stored(user)] == ["pending", "completed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Final
@@ -12,6 +13,8 @@ from tollkeeper_client.errors import Refused
 from tollkeeper_client.flows import Entry, tell
 from tollkeeper_client.journal import Journal
 from tollkeeper_client.wire import drive
+
+log = logging.getLogger(__name__)
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 15.0
@@ -55,13 +58,22 @@ class Deliverer:
     def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._is_closing:
-            self._journal.adopt()
-            if all(self._tell(number, entry) for number, entry in self._journal.waiting()):
+            if self._tell_all():
                 pause = _FIRST_PAUSE
                 self._rest(_ADOPT_SECONDS, until_changed=True)
             else:
                 self._rest(pause, until_changed=False)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _tell_all(self) -> bool:
+        """Tell all there is, also of those who are gone; false if nobody hears, or the journal cannot be used."""
+        try:
+            self._journal.adopt()
+            return all(self._tell(number, entry) for number, entry in self._journal.waiting())
+        except Exception:
+            # What waits outlives whatever one try brings, such as a disk that is full.
+            log.exception("what waits could not be told")
+            return False
 
     def _tell(self, number: int, entry: Entry) -> bool:
         """Tell one; false if nobody hears."""

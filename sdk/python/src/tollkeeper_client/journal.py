@@ -120,9 +120,10 @@ class Journal:
             self._file = None
 
     def _append(self, line: Mapping[str, Any]) -> None:
+        # What JSON cannot say is refused here, also where no file is: it could never be told.
+        data = json.dumps(line, allow_nan=False).encode() + b"\n"
         if self._file is None:
             return
-        data = json.dumps(line).encode() + b"\n"
         os.write(self._file, data)
         self._size += len(data)
 

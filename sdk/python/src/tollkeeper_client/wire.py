@@ -70,7 +70,8 @@ def _failing(flow: Flow[Any]) -> Generator[None]:
 
 
 def _asked(ask: Ask) -> dict[str, Any]:
-    headers = {} if ask.user is None else {"Tollkeeper-User": ask.user}
+    # As bytes, for the library takes only ASCII in words.
+    headers = {} if ask.user is None else {b"Tollkeeper-User": ask.user.encode()}
     return {"method": ask.method, "url": ask.path, "json": ask.body, "headers": headers}
 
 
