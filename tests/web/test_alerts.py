@@ -52,7 +52,7 @@ async def test_what_is_new_is_counted_told_and_then_seen(served: Served, ada: Vi
 
     await ada.follow(_entry(ada, "Alerts 2 unseen"))
     eighty = _row(ada, "80% of your daily requests are used")
-    await expect(eighty).to_contain_text("8 of 10 on the plan free. The day ends on ")
+    await expect(eighty).to_contain_text("8 of 10 on the plan Free. The day ends on ")
     await expect(_rows(ada)).to_have_count(2)
     await expect(_rows(ada).get_by_text("New", exact=True)).to_have_count(2)
     await expect(_entry(ada, "Alerts")).to_be_visible()
@@ -80,7 +80,7 @@ async def test_a_change_of_plan_and_a_model_without_a_price_are_told(served: Ser
 
     # Those of other kinds were not shown, so they stay unseen.
     await ada.open("/alerts?kind=plan.changed")
-    await expect(_row(ada, "Your plan changed from free to pro")).to_contain_text("on.")
+    await expect(_row(ada, "Your plan changed from Free to Pro")).to_contain_text("on.")
     await expect(_rows(ada)).to_have_count(1)
     await expect(_entry(ada, "Alerts 2 unseen")).to_be_visible()
 

@@ -116,7 +116,7 @@ async def test_the_list_of_users_shows_what_the_api_says(operator: Visitor, crow
     (cells,) = await _rows(operator).evaluate_all(_CELLS)
     assert cells[:5] == [
         email,
-        "free",
+        "Free",
         f"{user['requestsThisMonth']} / {user['monthlyLimit']}",
         f"{user['totalRequests']}",
         "12.3K",
@@ -128,10 +128,10 @@ async def test_users_are_narrowed_to_a_plan_and_a_state(operator: Visitor, crowd
     page = operator.page
     await operator.open(f"/admin/users?q={_CROWD}")
     await page.get_by_role("combobox", name="Plan").click()
-    await page.get_by_role("option", name="enterprise").click()
+    await page.get_by_role("option", name="Enterprise").click()
     await page.get_by_role("heading", name="Nobody matches").wait_for()
     await page.get_by_role("combobox", name="Plan").click()
-    await page.get_by_role("option", name="free").click()
+    await page.get_by_role("option", name="Free").click()
     await page.get_by_role("combobox", name="State").click()
     await page.get_by_role("option", name="Active").click()
     await page.wait_for_url(f"**/admin/users?q={_CROWD}&plan=free&isActive=true")
@@ -146,9 +146,9 @@ async def test_another_plan_decides_the_users_very_next_start(operator: Visitor,
     await operator.follow(operator.page.get_by_role("link", name="Plan and exceptions"))
     await operator.page.get_by_role("button", name="Change plan").click()
     await operator.page.get_by_role("combobox", name="Plan", exact=True).click()
-    await operator.page.get_by_role("option", name="pro").click()
+    await operator.page.get_by_role("option", name="Pro").click()
     dialog = operator.page.get_by_role("dialog", name="Change the plan")
-    await dialog.get_by_text("They have pro from now on, for $20 a month.").wait_for()
+    await dialog.get_by_text("They have Pro from now on, for $20 a month.").wait_for()
     await dialog.get_by_role("button", name="Change plan").click()
     await expect(operator.page.get_by_role("region", name="Plan", exact=True)).to_contain_text("of 50")
     assert (await _one(operator, email))["plan"] == "pro"

@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import type { AnyAlert, Whose } from "@/api/alerts";
 import type { Alert } from "@/api/types";
 import { count, money, percent } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import { dateOf, dayOrDate, shortTime } from "@/shared/times";
 
 /** An alert in words: what it is, and the rest. They are read later than mails, so they name days and do not say "now". */
@@ -93,7 +94,7 @@ function sumsOf({ limit, plan, used, allowed, resetsAt }: OfLimit, now: number):
   const window = `The ${LIMITS[limit].window} ${ends} on ${shortTime(resetsAt)}.`;
   return (
     <>
-      {write(used)} of {write(allowed)} on the plan <bdi>{plan}</bdi>. {window}
+      {write(used)} of {write(allowed)} on the plan <bdi>{planTitle(plan)}</bdi>. {window}
     </>
   );
 }
@@ -103,11 +104,11 @@ function changed({ kind, from, to, at, expiresAt }: OfChange, { isOwn }: Reader)
   const title =
     from === to ? (
       <>
-        {plan} <bdi>{to}</bdi> has new terms
+        {plan} <bdi>{planTitle(to)}</bdi> has new terms
       </>
     ) : (
       <>
-        {plan} changed from <bdi>{from}</bdi> to <bdi>{to}</bdi>
+        {plan} changed from <bdi>{planTitle(from)}</bdi> to <bdi>{planTitle(to)}</bdi>
       </>
     );
   const until = expiresAt === null ? "" : `, until ${dateOf(expiresAt)}`;
@@ -123,12 +124,12 @@ function expiring(
   return {
     title: (
       <>
-        {isOwn ? "Your" : "The"} plan <bdi>{plan}</bdi> {isYet ? "is" : "was"} about to end
+        {isOwn ? "Your" : "The"} plan <bdi>{planTitle(plan)}</bdi> {isYet ? "is" : "was"} about to end
       </>
     ),
     rest: isYet ? (
       <>
-        It ends {end}, and <bdi>{nextPlan}</bdi> comes after it.
+        It ends {end}, and <bdi>{planTitle(nextPlan)}</bdi> comes after it.
       </>
     ) : (
       `It was to end ${end}.`
@@ -140,12 +141,12 @@ function expired({ plan, nextPlan, at }: OfEnd & { at: string }, { isOwn }: Read
   return {
     title: (
       <>
-        {isOwn ? "Your" : "The"} plan <bdi>{plan}</bdi> has ended
+        {isOwn ? "Your" : "The"} plan <bdi>{planTitle(plan)}</bdi> has ended
       </>
     ),
     rest: (
       <>
-        It ended on {shortTime(at)}, and <bdi>{nextPlan}</bdi> came after it.
+        It ended on {shortTime(at)}, and <bdi>{planTitle(nextPlan)}</bdi> came after it.
       </>
     ),
   };
