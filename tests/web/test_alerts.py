@@ -71,6 +71,27 @@ async def test_what_is_new_is_counted_told_and_then_seen(served: Served, ada: Vi
     assert (ada.troubles, ada.elsewhere) == ([], [])
 
 
+async def test_what_came_at_once_of_one_limit_is_one_alert_the_strongest(
+    served: Served, ada: Visitor, operator: Visitor
+) -> None:
+    email = await address_of(ada)
+    one = {"user": email, "prompt": "Hello", "model": "gpt-4o", "status": "completed", "tokensInput": 10}
+    await served.record([one] * 10)
+    assert (await ada.fetch(_UNSEEN))["unseen"] == 3
+    await ada.open("/alerts")
+    await expect(_rows(ada)).to_have_count(1)
+    await expect(_rows(ada)).to_contain_text("You have reached your limit: daily requests New")
+    await expect(_rows(ada)).to_contain_text("50% and 80% were passed at once.")
+    await _none_unseen(ada)
+
+    # Where the strongest is not looked for, it does not stand for the others.
+    await operator.open("/admin/alerts?kind=limit.threshold")
+    await expect(_row(operator, email)).to_have_count(1)
+    await expect(_row(operator, email)).to_contain_text("80% of the daily requests are used")
+    await expect(_row(operator, email)).to_contain_text("50% was passed at once.")
+    assert (ada.troubles, operator.troubles) == ([], [])
+
+
 async def test_a_change_of_plan_and_a_model_without_a_price_are_told(served: Served, ada: Visitor) -> None:
     email = await address_of(ada)
     await _ask(served, email, 1, model="of-our-own", requestId="first")
