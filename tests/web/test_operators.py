@@ -12,12 +12,16 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Locator, Route, expect
 
+from tests.faults.nodes import connected
 from tests.web.visitors import OPERATORS_PAGES, Served, Visitor, visiting
 
 _CROWD = "crowd.example"
 _MANY = 60
 _CELLS = "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
 _NONE = "\N{EN DASH}"
+# After whatever was found before.
+_FOUND = """INSERT INTO verifications (at, seconds, differences, unreadable)
+            SELECT greatest(tk_now(), max(v.at) + interval '1 ms'), 0.8, $1, $2 FROM verifications AS v"""
 
 
 @pytest.fixture(scope="module")
@@ -310,6 +314,32 @@ async def test_the_system_page_tells_how_the_service_stands(operator: Visitor, s
         if len(rows) > 8:
             await more.click()
             await expect(region.locator("tbody tr")).to_have_count(len(rows))
+
+
+@pytest.mark.parametrize(
+    ("differences", "unreadable", "told"),
+    [
+        (1, 0, ["1 number disagrees", "tollkeeper verify names each"]),
+        (0, 1, ["1 user or month cannot be read", "restore the latest backup"]),
+        (1_234, 12, ["1,234 numbers disagree", "12 users or months cannot be read"]),
+    ],
+)
+async def test_the_system_page_tells_what_a_proof_found_amiss(
+    operator: Visitor, served: Served, differences: int, unreadable: int, told: list[str]
+) -> None:
+    async with connected(served.site) as owner:
+        await owner.execute(_FOUND, differences, unreadable)
+        try:
+            await operator.open("/admin/system")
+            panel = operator.page.get_by_role("region", name="Last verification")
+            for words in told:
+                await expect(panel).to_contain_text(words)
+            for words, many in (("disagree", differences), ("cannot be read", unreadable)):
+                await expect(panel.get_by_text(words)).to_have_count(min(many, 1))
+            await expect(panel).not_to_contain_text("Every number")
+            assert await panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth")
+        finally:
+            await owner.execute("DELETE FROM verifications WHERE differences > 0 OR unreadable > 0")
 
 
 async def test_nothing_of_one_user_is_shown_as_anothers(operator: Visitor, crowd: list[str]) -> None:
