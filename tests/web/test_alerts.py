@@ -52,7 +52,7 @@ async def test_what_is_new_is_counted_told_and_then_seen(served: Served, ada: Vi
 
     await ada.follow(_entry(ada, "Alerts 2 unseen"))
     eighty = _row(ada, "80% of your daily requests are used")
-    await expect(eighty).to_contain_text("8 of 10 on the plan free. The day ends on ")
+    await expect(eighty).to_contain_text("8 of 10 on the plan Free. The day ends on ")
     await expect(_rows(ada)).to_have_count(2)
     await expect(_rows(ada).get_by_text("New", exact=True)).to_have_count(2)
     await expect(_entry(ada, "Alerts")).to_be_visible()
@@ -71,6 +71,27 @@ async def test_what_is_new_is_counted_told_and_then_seen(served: Served, ada: Vi
     assert (ada.troubles, ada.elsewhere) == ([], [])
 
 
+async def test_what_came_at_once_of_one_limit_is_one_alert_the_strongest(
+    served: Served, ada: Visitor, operator: Visitor
+) -> None:
+    email = await address_of(ada)
+    one = {"user": email, "prompt": "Hello", "model": "gpt-4o", "status": "completed", "tokensInput": 10}
+    await served.record([one] * 10)
+    assert (await ada.fetch(_UNSEEN))["unseen"] == 3
+    await ada.open("/alerts")
+    await expect(_rows(ada)).to_have_count(1)
+    await expect(_rows(ada)).to_contain_text("You have reached your limit: daily requests New")
+    await expect(_rows(ada)).to_contain_text("50% and 80% were passed at once.")
+    await _none_unseen(ada)
+
+    # Where the strongest is not looked for, it does not stand for the others.
+    await operator.open("/admin/alerts?kind=limit.threshold")
+    await expect(_row(operator, email)).to_have_count(1)
+    await expect(_row(operator, email)).to_contain_text("80% of the daily requests are used")
+    await expect(_row(operator, email)).to_contain_text("50% was passed at once.")
+    assert (ada.troubles, operator.troubles) == ([], [])
+
+
 async def test_a_change_of_plan_and_a_model_without_a_price_are_told(served: Served, ada: Visitor) -> None:
     email = await address_of(ada)
     await _ask(served, email, 1, model="of-our-own", requestId="first")
@@ -80,7 +101,7 @@ async def test_a_change_of_plan_and_a_model_without_a_price_are_told(served: Ser
 
     # Those of other kinds were not shown, so they stay unseen.
     await ada.open("/alerts?kind=plan.changed")
-    await expect(_row(ada, "Your plan changed from free to pro")).to_contain_text("on.")
+    await expect(_row(ada, "Your plan changed from Free to Pro")).to_contain_text("on.")
     await expect(_rows(ada)).to_have_count(1)
     await expect(_entry(ada, "Alerts 2 unseen")).to_be_visible()
 

@@ -78,8 +78,8 @@ async def test_a_plan_is_bought_managed_and_ended(chromium: Browser, shop: Serve
         await expect(page.get_by_role("button", name="Change to")).to_have_count(0)
         await expect(button(visitor, "See invoices")).to_have_count(0)
 
-        await button(visitor, "Buy studio").click()
-        asked = dialog(visitor, "Buy studio?")
+        await button(visitor, "Buy Studio").click()
+        asked = dialog(visitor, "Buy Studio?")
         await asked.get_by_text("It costs $20 a month. You pay at the checkout").wait_for()
         await asked.get_by_text("Yearly").click()
         await asked.get_by_text("Try it for 9 days first").click()
@@ -97,7 +97,7 @@ async def test_a_plan_is_bought_managed_and_ended(chromium: Browser, shop: Serve
         # Whoever is back before the service has heard of it sees it come.
         await page.goto(order["success_url"])
         await visitor.live()
-        await expect(button(visitor, "Buy studio")).to_be_visible()
+        await expect(button(visitor, "Buy Studio")).to_be_visible()
         await tell(shop, user_id, "created", status="active")
         await expect(button(visitor, "Manage subscription")).to_be_visible()
         await page.get_by_role("paragraph").filter(has_text="of 77").wait_for()
@@ -111,7 +111,7 @@ async def test_a_plan_is_bought_managed_and_ended(chromium: Browser, shop: Serve
         await visitor.live()
         await tell(shop, user_id, "deleted", at=NOW + 60)
         await expect(button(visitor, "See invoices")).to_be_visible()
-        await expect(button(visitor, "Buy studio")).to_be_visible()
+        await expect(button(visitor, "Buy Studio")).to_be_visible()
         assert (visitor.troubles, visitor.elsewhere) == ([], [])
 
 
@@ -122,8 +122,8 @@ async def test_a_checkout_that_is_away_is_told_and_another_try_works(
         await let_out(visitor)
         await visitor.sign_in(await shop.newcomer())
         await visitor.open("/plan")
-        await button(visitor, "Buy studio").click()
-        asked = dialog(visitor, "Buy studio?")
+        await button(visitor, "Buy Studio").click()
+        asked = dialog(visitor, "Buy Studio?")
         stripe.mood = "fails"
         try:
             await asked.get_by_role("button", name="Go to checkout").click()

@@ -66,7 +66,7 @@ async def test_what_is_wrong_with_a_plan_is_told_at_its_field(operator: Visitor)
         await drawer.get_by_label(field).fill(right)
     await refused(operator)
     await look.click()
-    await drawer.get_by_text("crew is new.").wait_for()
+    await drawer.get_by_text("Crew is new.").wait_for()
 
 
 async def test_a_plan_is_added_as_its_preview_says(operator: Visitor) -> None:
@@ -84,7 +84,7 @@ async def test_a_plan_is_added_as_its_preview_says(operator: Visitor) -> None:
     ):
         await drawer.get_by_label(field).fill(text)
     await drawer.get_by_role("button", name="See what changes").click()
-    await drawer.get_by_text("gang is new.").wait_for()
+    await drawer.get_by_text("Gang is new.").wait_for()
     assert await _listed(operator, "gang") is None
     told = await _changes(drawer)
     assert (told["Requests a day"], told["Tokens a month"], told["Price a month"]) == (["70"], ["No limit"], ["$9.90"])
@@ -94,7 +94,7 @@ async def test_a_plan_is_added_as_its_preview_says(operator: Visitor) -> None:
     made = await _listed(operator, "gang")
     assert (made["dailyRequests"], made["monthlyCost"], made["pricePerMonth"]) == (70, 1234, 990)
     assert made["entitlements"] == {"projects": 10, "regions": ["eu", "us"], "sso": True}
-    await page.get_by_role("button", name="Change gang").wait_for()
+    await page.get_by_role("button", name="Change Gang").wait_for()
 
 
 async def test_a_plan_is_changed_and_its_old_users_are_moved(operator: Visitor, shop: Served) -> None:
@@ -102,11 +102,11 @@ async def test_a_plan_is_changed_and_its_old_users_are_moved(operator: Visitor, 
     await apply(shop, "[plans.band]\nrank = 300\ndaily_requests = 70\n")
     users = [await shop.user("band") for _ in range(2)]
     await operator.open("/admin/plans")
-    await page.get_by_role("button", name="Change band").click()
-    drawer = page.get_by_role("dialog", name="Change band")
+    await page.get_by_role("button", name="Change Band").click()
+    drawer = page.get_by_role("dialog", name="Change Band")
     look = drawer.get_by_role("button", name="See what changes")
     await look.click()
-    await drawer.get_by_text("Nothing would change: band is so already.").wait_for()
+    await drawer.get_by_text("Nothing would change: Band is so already.").wait_for()
     await drawer.get_by_role("button", name="Back").click()
     await drawer.get_by_label("Requests a day").fill("90")
     await drawer.get_by_label("Trial, in days").fill("7")
@@ -115,15 +115,15 @@ async def test_a_plan_is_changed_and_its_old_users_are_moved(operator: Visitor, 
     assert await _changes(drawer) == {"Requests a day": ["70", "90"], "Trial": ["None", "7 days"]}
     await drawer.get_by_role("button", name="Save changes").click()
     await expect(drawer).to_have_count(0)
-    await page.get_by_role("link", name="band").get_by_text("2 on older terms").wait_for()
+    await page.get_by_role("link", name="Band").get_by_text("2 on older terms").wait_for()
 
-    await page.get_by_role("button", name="Move 2 users of band").click()
-    dialog = page.get_by_role("dialog", name="Move the users of band")
+    await page.get_by_role("button", name="Move 2 users of Band").click()
+    dialog = page.get_by_role("dialog", name="Move the users of Band")
     await dialog.get_by_text("Version 1: 2 users").wait_for()
     assert await _changes(dialog) == {"Requests a day": ["70", "90"]}
     assert (await _listed(operator, "band"))["outdatedUsers"] == 2
     await dialog.get_by_role("button", name="Move 2 users").click()
-    await dialog.get_by_text("Done: 2 users moved to band.").wait_for()
+    await dialog.get_by_text("Done: 2 users moved to Band.").wait_for()
     await dialog.get_by_role("button", name="Done").click()
     await expect(page.get_by_text("on older terms")).to_have_count(0)
     for email in users:
@@ -135,13 +135,13 @@ async def test_users_are_moved_to_another_plan(operator: Visitor, shop: Served) 
     email = await shop.user("leaving")
     page = operator.page
     await operator.open("/admin/plans")
-    await page.get_by_role("button", name="Move users of leaving").click()
-    dialog = page.get_by_role("dialog", name="Move the users of leaving")
-    await dialog.get_by_text("Nobody has other terms than leaving has now.").wait_for()
+    await page.get_by_role("button", name="Move users of Leaving").click()
+    dialog = page.get_by_role("dialog", name="Move the users of Leaving")
+    await dialog.get_by_text("Nobody has other terms than Leaving has now.").wait_for()
     await expect(dialog.get_by_role("button", name="Move", exact=True)).to_be_disabled()
     await dialog.get_by_role("combobox", name="To").click()
-    await page.get_by_role("option", name="enterprise").click()
+    await page.get_by_role("option", name="Enterprise").click()
     await dialog.get_by_text("Version 1: 1 user").wait_for()
     await dialog.get_by_role("button", name="Move 1 user").click()
-    await dialog.get_by_text("Done: 1 user moved to enterprise.").wait_for()
+    await dialog.get_by_text("Done: 1 user moved to Enterprise.").wait_for()
     assert (await shop.call("GET", "/api/user/plan", user=email))["plan"]["name"] == "enterprise"

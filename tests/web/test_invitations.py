@@ -41,7 +41,7 @@ async def test_somebody_is_invited_by_keyboard_told_where_and_signs_up(
     await expect(form.get_by_label("E-mail address")).to_be_focused()
     await page.keyboard.type(email)
     await form.get_by_role("combobox", name="Plan").click()
-    await page.get_by_role("option", name="pro").click()
+    await page.get_by_role("option", name="Pro").click()
     await form.get_by_label("E-mail address").focus()
     await page.keyboard.press("Enter")
     told = dialog(operator, "Invited")
@@ -54,7 +54,7 @@ async def test_somebody_is_invited_by_keyboard_told_where_and_signs_up(
     await told.wait_for(state="hidden")
     await expect(button(operator, "Invite somebody")).to_be_focused()
     await expect(row_with(operator, email)).to_contain_text("Open")
-    await expect(row_with(operator, email)).to_contain_text("pro")
+    await expect(row_with(operator, email)).to_contain_text("Pro")
     await page.evaluate("navigator.clipboard.writeText('')")
     await button(operator, f"Copy the link for {email}").click()
     assert await page.evaluate("navigator.clipboard.readText()") == served.url

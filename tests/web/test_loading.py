@@ -61,7 +61,7 @@ async def test_a_list_of_the_overview_waits_for_its_own_numbers(used: Visitor) -
         await is_asked.wait()
         await expect(_panel(used, "By model")).to_contain_text("gpt-4o")
         await _is_loading(_panel(used, "By plan"))
-    await expect(_panel(used, "By plan")).to_contain_text("free")
+    await expect(_panel(used, "By plan")).to_contain_text("Free")
     await used.settled()
 
 

@@ -126,8 +126,8 @@ async def _open_plan(operator: Visitor, name: str) -> Locator:
     rank = 1 + max(each["rank"] for each in (await operator.fetch("/api/admin/plans"))["plans"])
     await operator.put(f"/api/admin/plans/{name}", {"rank": rank, "dailyRequests": 10, "requestsPerMinute": 5})
     await operator.open("/admin/plans")
-    await button(operator, f"Change {name}").click()
-    return dialog(operator, f"Change {name}")
+    await button(operator, f"Change {name.capitalize()}").click()
+    return dialog(operator, f"Change {name.capitalize()}")
 
 
 async def test_of_two_operators_at_a_plan_the_second_sees_what_the_first_did(operator: Visitor) -> None:
@@ -137,7 +137,7 @@ async def test_of_two_operators_at_a_plan_the_second_sees_what_the_first_did(ope
     await button(editor, "Save changes").wait_for()
     await _change(operator, "shared", dailyRequests=77)
     await button(editor, "Save changes").click()
-    await editor.get_by_text("Somebody has changed shared meanwhile, so nothing was saved.").wait_for()
+    await editor.get_by_text("Somebody has changed Shared meanwhile, so nothing was saved.").wait_for()
     # What it would take back is shown, and nothing is lost of what was typed.
     await expect(editor.get_by_role("row").filter(has_text="Requests a day")).to_have_text("Requests a day7710")
     assert (await _plan(operator, "shared"))["dailyRequests"] == 77

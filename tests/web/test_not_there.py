@@ -7,6 +7,13 @@ from playwright.async_api import expect
 
 from tests.web.visitors import Visitor
 
+_HEADINGS = """(() => {
+  window.headings = [];
+  new MutationObserver(() => {
+    const said = document.querySelector("h1")?.innerText;
+    if (said && said !== headings.at(-1)) headings.push(said);
+  }).observe(document, { childList: true, subtree: true, characterData: true });
+})()"""
 _NOBODY = "01a223ee-dbaf-727a-8c4c-9e40209f82c9"
 
 
@@ -52,6 +59,24 @@ async def test_where_nothing_is_the_navigation_stays_and_one_goes_on_to_the_over
     await operator.page.get_by_role("link", name="Requests", exact=True).wait_for()
     await operator.page.get_by_role("link", name="To the overview").click()
     await operator.at_dashboard()
+
+
+@pytest.mark.parametrize("place", ["/admin/nope", "/admin/users/nope/deeper", "/admin/system"])
+async def test_who_is_no_operator_hears_at_every_address_of_operators_that_it_is_theirs(
+    ada: Visitor, operator: Visitor, place: str
+) -> None:
+    for visitor, heading in ((ada, "For operators"), (operator, "System" if place.endswith("system") else "Not found")):
+        await visitor.context.add_init_script(_HEADINGS)
+        await visitor.go(place)
+        await visitor.settled()
+        # From the first paint on: nothing is said that is taken back.
+        assert await visitor.page.evaluate("headings") == [heading]
+
+
+async def test_what_only_begins_like_an_address_of_operators_is_not_theirs(ada: Visitor) -> None:
+    assert await ada.go("/administration") == 404
+    await ada.settled()
+    await expect(ada.page.get_by_role("heading", level=1)).to_have_text("Not found")
 
 
 async def test_who_is_signed_in_nowhere_hears_of_nothing_without_the_app(visitor: Visitor) -> None:

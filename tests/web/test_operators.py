@@ -12,12 +12,16 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Locator, Route, expect
 
+from tests.faults.nodes import connected
 from tests.web.visitors import OPERATORS_PAGES, Served, Visitor, visiting
 
 _CROWD = "crowd.example"
 _MANY = 60
 _CELLS = "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim()))"
 _NONE = "\N{EN DASH}"
+# After whatever was found before.
+_FOUND = """INSERT INTO verifications (at, seconds, differences, unreadable)
+            SELECT greatest(tk_now(), max(v.at) + interval '1 ms'), 0.8, $1, $2 FROM verifications AS v"""
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +120,7 @@ async def test_the_list_of_users_shows_what_the_api_says(operator: Visitor, crow
     (cells,) = await _rows(operator).evaluate_all(_CELLS)
     assert cells[:5] == [
         email,
-        "free",
+        "Free",
         f"{user['requestsThisMonth']} / {user['monthlyLimit']}",
         f"{user['totalRequests']}",
         "12.3K",
@@ -128,10 +132,10 @@ async def test_users_are_narrowed_to_a_plan_and_a_state(operator: Visitor, crowd
     page = operator.page
     await operator.open(f"/admin/users?q={_CROWD}")
     await page.get_by_role("combobox", name="Plan").click()
-    await page.get_by_role("option", name="enterprise").click()
+    await page.get_by_role("option", name="Enterprise").click()
     await page.get_by_role("heading", name="Nobody matches").wait_for()
     await page.get_by_role("combobox", name="Plan").click()
-    await page.get_by_role("option", name="free").click()
+    await page.get_by_role("option", name="Free").click()
     await page.get_by_role("combobox", name="State").click()
     await page.get_by_role("option", name="Active").click()
     await page.wait_for_url(f"**/admin/users?q={_CROWD}&plan=free&isActive=true")
@@ -146,9 +150,9 @@ async def test_another_plan_decides_the_users_very_next_start(operator: Visitor,
     await operator.follow(operator.page.get_by_role("link", name="Plan and exceptions"))
     await operator.page.get_by_role("button", name="Change plan").click()
     await operator.page.get_by_role("combobox", name="Plan", exact=True).click()
-    await operator.page.get_by_role("option", name="pro").click()
+    await operator.page.get_by_role("option", name="Pro").click()
     dialog = operator.page.get_by_role("dialog", name="Change the plan")
-    await dialog.get_by_text("They have pro from now on, for $20 a month.").wait_for()
+    await dialog.get_by_text("They have Pro from now on, for $20 a month.").wait_for()
     await dialog.get_by_role("button", name="Change plan").click()
     await expect(operator.page.get_by_role("region", name="Plan", exact=True)).to_contain_text("of 50")
     assert (await _one(operator, email))["plan"] == "pro"
@@ -310,6 +314,32 @@ async def test_the_system_page_tells_how_the_service_stands(operator: Visitor, s
         if len(rows) > 8:
             await more.click()
             await expect(region.locator("tbody tr")).to_have_count(len(rows))
+
+
+@pytest.mark.parametrize(
+    ("differences", "unreadable", "told"),
+    [
+        (1, 0, ["1 number disagrees", "tollkeeper verify names each"]),
+        (0, 1, ["1 user or month cannot be read", "restore the latest backup"]),
+        (1_234, 12, ["1,234 numbers disagree", "12 users or months cannot be read"]),
+    ],
+)
+async def test_the_system_page_tells_what_a_proof_found_amiss(
+    operator: Visitor, served: Served, differences: int, unreadable: int, told: list[str]
+) -> None:
+    async with connected(served.site) as owner:
+        await owner.execute(_FOUND, differences, unreadable)
+        try:
+            await operator.open("/admin/system")
+            panel = operator.page.get_by_role("region", name="Last verification")
+            for words in told:
+                await expect(panel).to_contain_text(words)
+            for words, many in (("disagree", differences), ("cannot be read", unreadable)):
+                await expect(panel.get_by_text(words)).to_have_count(min(many, 1))
+            await expect(panel).not_to_contain_text("Every number")
+            assert await panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth")
+        finally:
+            await owner.execute("DELETE FROM verifications WHERE differences > 0 OR unreadable > 0")
 
 
 async def test_nothing_of_one_user_is_shown_as_anothers(operator: Visitor, crowd: list[str]) -> None:

@@ -209,7 +209,7 @@ async def test_the_page_follows_what_happens_and_says_why_it_goes_no_further(chr
         await visitor.page.get_by_role("heading", name="Today's requests are used up").wait_for()
         refusal = visitor.page.locator("section", has_text="Today's requests are used up").last
         # Which plan would do is known once plans have come.
-        for words in ("10 of 10", "resets", "The pro plan allows 50 a day"):
+        for words in ("10 of 10", "resets", "The Pro plan allows 50 a day"):
             await expect(refusal).to_contain_text(words)
 
 

@@ -97,19 +97,19 @@ async def test_a_plan_is_tried_left_and_kept_as_the_preview_says(operator: Visit
     page.on("request", lambda request: previews.append(request.url) if "/preview" in request.url else None)
 
     dialog = await choose(page, "team")
-    await dialog.get_by_text("They have team from now on, for €29 a month. What they have used stays used.").wait_for()
+    await dialog.get_by_text("They have Team from now on, for €29 a month. What they have used stays used.").wait_for()
     await dialog.get_by_text("Yearly").click()
-    await dialog.get_by_text("They have team from now on, for €290 a year.").wait_for()
+    await dialog.get_by_text("They have Team from now on, for €290 a year.").wait_for()
     await dialog.get_by_label("Try it for 14 days first").check()
-    await dialog.get_by_text("They have team from now until").wait_for()
+    await dialog.get_by_text("They have Team from now until").wait_for()
     assert len(previews) == 3
     await dialog.get_by_role("button", name="Change plan").click()
     await expect(dialog).to_have_count(0)
     await plan_of(page).get_by_text("On trial").wait_for()
-    await plan_of(page).get_by_text("Ends in 14 days, then free").wait_for()
+    await plan_of(page).get_by_text("Ends in 14 days, then Free").wait_for()
 
     dialog = await choose(page, "team")
-    await dialog.get_by_text("They have team from now on, for €290 a year.").wait_for()
+    await dialog.get_by_text("They have Team from now on, for €290 a year.").wait_for()
     await dialog.get_by_role("button", name="Change plan").click()
     await expect(dialog).to_have_count(0)
     await plan_of(page).get_by_text("paid by the year").wait_for()
@@ -118,10 +118,10 @@ async def test_a_plan_is_tried_left_and_kept_as_the_preview_says(operator: Visit
     await dialog.get_by_text("They keep what they have until").wait_for()
     await dialog.get_by_role("button", name="Change plan").click()
     await expect(dialog).to_have_count(0)
-    await plan_of(page).get_by_text("then free").wait_for()
+    await plan_of(page).get_by_text("then Free").wait_for()
 
     dialog = await choose(page, "team")
-    await dialog.get_by_text("They keep team; what was arranged is taken back.").wait_for()
+    await dialog.get_by_text("They keep Team; what was arranged is taken back.").wait_for()
     await dialog.get_by_role("button", name="Keep plan").click()
     await expect(dialog).to_have_count(0)
     await plan_of(page).get_by_text("Without an end").wait_for()
@@ -149,10 +149,10 @@ async def test_a_plan_is_given_at_once_until_a_day_is_over(operator: Visitor, sh
     await refused(operator)
     last = date.today() + timedelta(days=9)  # noqa: DTZ011 - the browser's zone is UTC
     await dialog.get_by_label("Last day").fill(last.isoformat())
-    await dialog.get_by_text("then free. What they have used stays used").wait_for()
+    await dialog.get_by_text("then Free. What they have used stays used").wait_for()
     await dialog.get_by_role("button", name="Change plan").click()
     await expect(dialog).to_have_count(0)
-    await plan_of(page).get_by_text("Ends in 10 days, then free").wait_for()
+    await plan_of(page).get_by_text("Ends in 10 days, then Free").wait_for()
     told = (await operator.fetch(f"{at}/plan"))["plan"]
     assert (told["name"], told["expiresAt"][:10]) == ("pro", (last + timedelta(days=1)).isoformat())
 
@@ -167,8 +167,8 @@ async def test_the_history_tells_each_plan_page_by_page(operator: Visitor, shop:
     await operator.page.get_by_role("button", name="Show more").click()
     await expect(rows).to_have_count(13)
     cells = await rows.evaluate_all(_CELLS)
-    assert cells[0][0] == "team version 1 now"
-    assert [row[0].split()[0] for row in cells] == ["team", "pro"] * 6 + ["free"]
+    assert cells[0][0] == "Team version 1 now"
+    assert [row[0].split()[0] for row in cells] == ["Team", "Pro"] * 6 + ["Free"]
 
 
 async def test_units_are_granted_used_and_ended(operator: Visitor, shop: Served) -> None:

@@ -133,7 +133,7 @@ async def test_operators_see_the_sum_of_all_users(chromium: Browser, traced: Ser
         assert shown["Tokens"].split("\n")[0] == await visitor.page.evaluate(_COMPACT, everybody["tokensUsed"])
         top = await _bars(visitor, "Top users")
         assert (top[_CAMPUS], top[_OPERATOR]) == (str(_EXPECTED["rows"]), str(own["requests"]))
-        assert await _bars(visitor, "By plan") == {"free": str(_EXPECTED["rows"]), "pro": str(own["requests"])}
+        assert await _bars(visitor, "By plan") == {"Free": str(_EXPECTED["rows"]), "Pro": str(own["requests"])}
         await visitor.page.get_by_role("combobox", name="By what").click()
         await visitor.page.get_by_role("option", name="Cost").click()
         spent = f"${float(_EXPECTED['total_cost_usd']):.2f}"

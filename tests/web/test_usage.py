@@ -184,9 +184,9 @@ async def _upgrade(served: Served, email: str) -> str:
 @pytest.mark.parametrize(
     ("many", "plan", "told"),
     [
-        (11, "pro", "The pro plan allows 50 a day."),
-        (60, "enterprise", "The enterprise plan has no such limit."),
-        (181, "enterprise", "The enterprise plan has no such limits."),
+        (11, "pro", "The Pro plan allows 50 a day."),
+        (60, "enterprise", "The Enterprise plan has no such limit."),
+        (181, "enterprise", "The Enterprise plan has no such limits."),
     ],
 )
 async def test_a_refusal_names_all_limits_that_are_reached_and_a_plan_that_would_admit(

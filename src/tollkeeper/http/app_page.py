@@ -86,7 +86,8 @@ async def _page(request: Exchange, caller: Caller, assets: Assets) -> Answer:
     account = AccountShown.of(user, passkeys=held)
     acting = await acting_as(database, caller)
     known = encode(Known(account=account, acting_as=acting, settings=settings, ways=WaysToSignIn.of(request.backend)))
-    return assets.page(request.place and request.place.template, role=user.role, known=known)
+    path = request.place and request.place.template
+    return assets.page(path, asked=request.path, role=user.role, known=known)
 
 
 def _welcome(request: Exchange) -> Answer:

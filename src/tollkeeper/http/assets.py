@@ -68,7 +68,7 @@ class Place(msgspec.Struct, frozen=True):
     styles: Sequence[str]
 
 
-# What stands in place of every page of operators for somebody who is none, as the app itself says it.
+# What stands at every address of operators for somebody who is none, be there a page or not, as the app itself says it.
 _FOR_OPERATORS: Final = Place("For operators", "", (), ())
 _NOT_FOUND: Final = Place("Not found", "", (), ())
 
@@ -98,11 +98,11 @@ class Assets:
         places = msgspec.json.decode((built / "pages.json").read_bytes(), type=Places)
         return cls(index.read_text(encoding="utf-8"), places, dict(_read(built / "assets")))
 
-    def page(self, path: str | None, *, role: Literal["user", "admin"], known: bytes) -> Answer:
+    def page(self, path: str | None, *, asked: str, role: Literal["user", "admin"], known: bytes) -> Answer:
         """The app's page. Only what carries this answer's nonce, or comes from here as a file, runs or styles.
 
-        ``path`` is that of the route (None: there is nothing); of pages of operators others are not told which it is.
-        ``known`` is JSON that the scripts need not ask for.
+        ``path`` is that of the route (None: there is nothing), ``asked`` as the client wrote it; of pages of operators
+        others are not told which it is. ``known`` is JSON that the scripts need not ask for.
         """
         nonce = secrets.token_urlsafe(16)
         policy = (
@@ -110,7 +110,7 @@ class Assets:
             "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"
         )
-        place = self._place(path, role)
+        place = self._place(path, asked, role)
         text = (
             self.index.replace(_EARLY, "".join(_links(place)))
             .replace(_NAVIGATION, "".join(_navigation(self.places.navigation[role], path or "")))
@@ -122,11 +122,10 @@ class Assets:
         status = HTTPStatus.NOT_FOUND if path is None else HTTPStatus.OK
         return Answer(text.encode(), status=status, headers=(_HTML, (b"content-security-policy", policy.encode())))
 
-    def _place(self, path: str | None, role: Literal["user", "admin"]) -> Place:
-        if path is None:
-            return _NOT_FOUND
-        is_for_others = role != "admin" and path.startswith("/admin")
-        return _FOR_OPERATORS if is_for_others else self.places.pages[PARAMETER.sub(r"$\1", path)]
+    def _place(self, path: str | None, asked: str, role: Literal["user", "admin"]) -> Place:
+        if role != "admin" and (asked + "/").startswith("/admin/"):
+            return _FOR_OPERATORS
+        return _NOT_FOUND if path is None else self.places.pages[PARAMETER.sub(r"$\1", path)]
 
 
 def _links(place: Place) -> Iterator[str]:

@@ -1,6 +1,7 @@
 import type { AnyAct } from "@/api/activity";
 import { scopeWords } from "@/keys/scopes";
 import { counted, duration } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import { dateOf } from "@/shared/times";
 
 type Detail = Record<string, unknown>;
@@ -58,22 +59,24 @@ const TOLD: Record<string, Told> = {
   "variable.deleted": { words: "Variable deleted", more: ({ key }) => text(key) },
   "plan.set": {
     words: "Plan changed",
-    more: ({ plan, expires_at: end }) => `to ${text(plan)}${text(end) && ` until ${dateOf(text(end))}`}`,
+    more: ({ plan, expires_at: end }) =>
+      `to ${planTitle(text(plan))}${text(end) && ` until ${dateOf(text(end))}`}`,
   },
   "plan.changed": {
     words: "Plan changed",
-    more: ({ plan, kind, at }) => `${text(kind)} to ${text(plan)}${text(at) && `, from ${dateOf(text(at))}`}`,
+    more: ({ plan, kind, at }) =>
+      `${text(kind)} to ${planTitle(text(plan))}${text(at) && `, from ${dateOf(text(at))}`}`,
   },
   "plan.superseded": {
     words: "Older change of plan left out",
-    more: ({ plan, occurred_at: at }) => `to ${text(plan)}, of ${dateOf(text(at))}`,
+    more: ({ plan, occurred_at: at }) => `to ${planTitle(text(plan))}, of ${dateOf(text(at))}`,
   },
   "override.added": { words: "Limits overridden", more: ({ reason }) => text(reason) },
   "override.ended": { words: "Override ended", more: ({ reason }) => text(reason) },
   "grant.added": { words: "Units granted beyond the plan", more: ({ reason }) => text(reason) },
   "grant.ended": { words: "Grant ended", more: ({ reason }) => text(reason) },
   "user.changed": { words: "Account changed", more: changes },
-  "user.added": { words: "Account added", more: ({ plan }) => `on the plan ${text(plan)}` },
+  "user.added": { words: "Account added", more: ({ plan }) => `on the plan ${planTitle(text(plan))}` },
   "alerts.off": { words: "Mails about security switched off" },
   "account.exported": { words: "Everything downloaded" },
   "acting.begun": { words: "An operator began to act as the user" },
@@ -102,7 +105,7 @@ const TOLD: Record<string, Told> = {
   "secrets.resealed": { words: "Secrets sealed anew", isOfService: true },
   "plans.applied": {
     words: "Plans applied",
-    more: (detail) => Object.keys(detail).join(", "),
+    more: (detail) => Object.keys(detail).map(planTitle).join(", "),
     isOfService: true,
   },
   "prices.set": { words: "Prices set", more: ({ models }) => list(models), isOfService: true },

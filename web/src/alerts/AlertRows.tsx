@@ -7,6 +7,7 @@ import { IconChart, IconMeter, IconModels, IconPlan, IconWarning } from "@/share
 import { useNow } from "@/shared/now";
 import { TimeAgo } from "@/shared/TimeAgo";
 import styles from "./alerts.module.css";
+import { together } from "./together";
 import { told } from "./words";
 
 type Look = { Icon: ComponentType; tone?: "warn" | "bad" };
@@ -27,14 +28,15 @@ interface AlertRowsProps {
   isNew: (alert: AnyAlert) => boolean;
 }
 
-/** Alerts, one a row; on a phone what stands beside one stands below it. */
+/** Alerts, one a row, but those of one limit that came at once in one; on a phone what stands beside one stands below it. */
 export function AlertRows({ whose, alerts, isNew }: AlertRowsProps) {
   const now = useNow();
   return (
     <ul className={styles.rows} aria-label="Alerts">
-      {alerts.map((alert) => {
+      {together(alerts).map((one) => {
+        const { alert } = one;
         const { Icon, tone } = LOOKS[alert.kind];
-        const { title, rest } = told(alert, whose, now);
+        const { title, rest } = told(one, whose, now);
         return (
           <li key={alert.id} className={styles.row}>
             <span className={styles.icon} data-tone={tone}>

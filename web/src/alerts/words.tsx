@@ -1,8 +1,10 @@
 import type { ReactNode } from "react";
-import type { AnyAlert, Whose } from "@/api/alerts";
+import type { Whose } from "@/api/alerts";
 import type { Alert } from "@/api/types";
 import { count, money, percent } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import { dateOf, dayOrDate, shortTime } from "@/shared/times";
+import type { Together } from "./together";
 
 /** An alert in words: what it is, and the rest. They are read later than mails, so they name days and do not say "now". */
 export interface Told {
@@ -14,6 +16,8 @@ interface Reader {
   isOwn: boolean;
   /** In milliseconds. */
   now: number;
+  /** Lesser percentages of the same limit that were told at the same instant. */
+  passed: number[];
 }
 
 /** What the database wrote down of a limit; `used` and `allowed` of `monthlyCost` in cents. */
@@ -64,17 +68,25 @@ const TELLING: Record<Alert["kind"], (data: never, reader: Reader) => Told> = {
 };
 
 /** Say an alert in words, to whom it is about or to operators. */
-export function told({ kind, data }: AnyAlert, whose: Whose, now: number): Told {
-  return TELLING[kind](data as never, { isOwn: whose === "own", now });
+export function told({ alert: { kind, data }, passed }: Together, whose: Whose, now: number): Told {
+  return TELLING[kind](data as never, { isOwn: whose === "own", now, passed });
 }
 
-function near(of: OfLimit, { isOwn, now }: Reader): Told {
+function near(of: OfLimit, { isOwn, now, passed }: Reader): Told {
   const { units, are } = LIMITS[of.limit];
   const share = percent(of.percent / 100);
-  return { title: `${share} of ${isOwn ? "your" : "the"} ${units} ${are} used`, rest: sumsOf(of, now) };
+  return {
+    title: `${share} of ${isOwn ? "your" : "the"} ${units} ${are} used`,
+    rest: (
+      <>
+        {sumsOf(of, now)}
+        {alsoOf(passed)}
+      </>
+    ),
+  };
 }
 
-function reached(of: OfLimit, { isOwn, now }: Reader): Told {
+function reached(of: OfLimit, { isOwn, now, passed }: Reader): Told {
   const { units } = LIMITS[of.limit];
   return {
     title: isOwn ? `You have reached your limit: ${units}` : `Limit reached: ${units}`,
@@ -82,9 +94,17 @@ function reached(of: OfLimit, { isOwn, now }: Reader): Told {
       <>
         {sumsOf(of, now)}
         {isAhead(of.resetsAt, now) && " Until then requests beyond it are refused."}
+        {alsoOf(passed)}
       </>
     ),
   };
+}
+
+const inWords = new Intl.ListFormat("en");
+
+function alsoOf(passed: number[]): string {
+  if (passed.length === 0) return "";
+  return ` ${inWords.format(passed.map((each) => percent(each / 100)))} ${passed.length === 1 ? "was" : "were"} passed at once.`;
 }
 
 function sumsOf({ limit, plan, used, allowed, resetsAt }: OfLimit, now: number): ReactNode {
@@ -93,7 +113,7 @@ function sumsOf({ limit, plan, used, allowed, resetsAt }: OfLimit, now: number):
   const window = `The ${LIMITS[limit].window} ${ends} on ${shortTime(resetsAt)}.`;
   return (
     <>
-      {write(used)} of {write(allowed)} on the plan <bdi>{plan}</bdi>. {window}
+      {write(used)} of {write(allowed)} on the plan <bdi>{planTitle(plan)}</bdi>. {window}
     </>
   );
 }
@@ -103,11 +123,11 @@ function changed({ kind, from, to, at, expiresAt }: OfChange, { isOwn }: Reader)
   const title =
     from === to ? (
       <>
-        {plan} <bdi>{to}</bdi> has new terms
+        {plan} <bdi>{planTitle(to)}</bdi> has new terms
       </>
     ) : (
       <>
-        {plan} changed from <bdi>{from}</bdi> to <bdi>{to}</bdi>
+        {plan} changed from <bdi>{planTitle(from)}</bdi> to <bdi>{planTitle(to)}</bdi>
       </>
     );
   const until = expiresAt === null ? "" : `, until ${dateOf(expiresAt)}`;
@@ -123,12 +143,12 @@ function expiring(
   return {
     title: (
       <>
-        {isOwn ? "Your" : "The"} plan <bdi>{plan}</bdi> {isYet ? "is" : "was"} about to end
+        {isOwn ? "Your" : "The"} plan <bdi>{planTitle(plan)}</bdi> {isYet ? "is" : "was"} about to end
       </>
     ),
     rest: isYet ? (
       <>
-        It ends {end}, and <bdi>{nextPlan}</bdi> comes after it.
+        It ends {end}, and <bdi>{planTitle(nextPlan)}</bdi> comes after it.
       </>
     ) : (
       `It was to end ${end}.`
@@ -140,12 +160,12 @@ function expired({ plan, nextPlan, at }: OfEnd & { at: string }, { isOwn }: Read
   return {
     title: (
       <>
-        {isOwn ? "Your" : "The"} plan <bdi>{plan}</bdi> has ended
+        {isOwn ? "Your" : "The"} plan <bdi>{planTitle(plan)}</bdi> has ended
       </>
     ),
     rest: (
       <>
-        It ended on {shortTime(at)}, and <bdi>{nextPlan}</bdi> came after it.
+        It ended on {shortTime(at)}, and <bdi>{planTitle(nextPlan)}</bdi> came after it.
       </>
     ),
   };

@@ -3,12 +3,13 @@ import type { Limits } from "@/api/types";
 import { compact, count, money } from "@/shared/format";
 import { Bound, Meter, MeterOutline } from "@/shared/Meter";
 import { Panel } from "@/shared/Panel";
+import { planTitle } from "@/shared/planTitle";
 import shared from "@/shared/shared.module.css";
 import styles from "./overview.module.css";
 
 /** What the plan allows, and what of it is used: one's own, or of a user at whom an operator looks. */
 export function LimitMeters({ limits, userId }: { limits: Limits; userId?: string }) {
-  const plan = `${limits.planName} plan`;
+  const plan = `${planTitle(limits.planName)} plan`;
   const link =
     userId === undefined ? (
       <Link to="/plan" className={shared.soft}>

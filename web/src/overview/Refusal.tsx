@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useOwnPlan, usePlans } from "@/api/plans";
 import type { Limits, Terms } from "@/api/types";
+import { planTitle } from "@/shared/planTitle";
 import { TimeAgo } from "@/shared/TimeAgo";
 import styles from "./overview.module.css";
 import { isExcepted, type Reached, reachedIn, upgradeFrom } from "./reached";
@@ -85,7 +86,7 @@ function Better({ plan, reached }: { plan: Terms; reached: Reached[] }) {
   return (
     <>
       {" "}
-      The <bdi>{plan.name}</bdi> plan {has}.
+      The <bdi>{planTitle(plan.name)}</bdi> plan {has}.
     </>
   );
 }

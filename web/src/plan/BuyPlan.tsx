@@ -6,6 +6,7 @@ import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { counted } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import { type Choice, Choices } from "./Choices";
 import { priceByCycle } from "./terms";
 
@@ -19,12 +20,12 @@ export function BuyPlan({ plan, onClose }: { plan: Offer; onClose: () => void })
   const checkout = useCheckout();
   const cost = priceByCycle(plan, chosen.cycle);
   return (
-    <Dialog title={`Buy ${plan.name}?`} onClose={onClose}>
+    <Dialog title={`Buy ${planTitle(plan.name)}?`} onClose={onClose}>
       <div className={dialog.fields}>
         <Choices cycles={cycles} trialDays={trialDays} chosen={chosen} onChoose={setChosen} />
         <p aria-live="polite">
           {chosen.isTrial ? `Nothing for ${counted(trialDays, "day")}, then ${cost}.` : `It costs ${cost}.`}{" "}
-          You pay at the checkout and come back here; you have {plan.name} as soon as that is done.
+          You pay at the checkout and come back here; you have {planTitle(plan.name)} as soon as that is done.
         </p>
       </div>
       {checkout.error !== null && <ErrorState problem={checkout.error} />}

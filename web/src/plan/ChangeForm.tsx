@@ -5,6 +5,7 @@ import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { price } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import { exactTime } from "@/shared/times";
 import { type Choice, Choices } from "./Choices";
 import type { Cycle } from "./terms";
@@ -71,7 +72,8 @@ export function ChangeForm({ plan, isKept, userId, onClose }: ChangeFormProps) {
 
 /** What a change comes to, in words, for oneself or for others. */
 function sentenceOf(change: PlanChange, who: "you" | "they"): string {
-  const { kind, plan, isAtOnce, isTrial, takesEffectAt, until, currency, billingCycle } = change;
+  const { kind, isAtOnce, isTrial, takesEffectAt, until, currency, billingCycle } = change;
+  const plan = planTitle(change.plan);
   const Who = who === "you" ? "You" : "They";
   const cost = `${price(change.price, currency)} a ${billingCycle === "yearly" ? "year" : "month"}`;
   if (kind === "resumed") return `${Who} keep ${plan}; what was arranged is taken back.`;

@@ -1,5 +1,6 @@
 import type { Terms } from "@/api/types";
 import { Dialog } from "@/shared/Dialog";
+import { planTitle } from "@/shared/planTitle";
 import { ChangeForm } from "./ChangeForm";
 
 interface ChangePlanProps {
@@ -11,8 +12,9 @@ interface ChangePlanProps {
 
 /** Changing one's own plan, or keeping it. */
 export function ChangePlan({ plan, isKept, onClose }: ChangePlanProps) {
+  const title = planTitle(plan.name);
   return (
-    <Dialog title={isKept ? `Keep ${plan.name}?` : `Change to ${plan.name}?`} onClose={onClose}>
+    <Dialog title={isKept ? `Keep ${title}?` : `Change to ${title}?`} onClose={onClose}>
       <ChangeForm plan={plan} isKept={isKept} onClose={onClose} />
     </Dialog>
   );

@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import type { Terms } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { IconCheck } from "@/shared/icons";
+import { planTitle } from "@/shared/planTitle";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import styles from "./plan.module.css";
 import { featureName, priceOf, TERMS, yearlyPriceOf } from "./terms";
@@ -33,7 +34,7 @@ export function PlanComparison<Plan extends Terms>({
             {plans.map((plan) => (
               <th key={plan.name} scope="col" data-own={plan.name === own}>
                 <span className={styles.plan}>
-                  {plan.name} {plan.name === own && <Tag tone="accent">Yours</Tag>}
+                  {planTitle(plan.name)} {plan.name === own && <Tag tone="accent">Yours</Tag>}
                 </span>
                 <span className={styles.soft}>{priceOf(plan)}</span>
                 <span className={styles.soft}>{yearlyPriceOf(plan)}</span>

@@ -9,6 +9,7 @@ import { headOf } from "@/places";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
+import { planTitle } from "@/shared/planTitle";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { BuyPlan } from "./BuyPlan";
 import { ChangePlan } from "./ChangePlan";
@@ -90,11 +91,11 @@ export function PlanPage() {
   );
 }
 
-const WAYS: Record<Way, { label: string; of: (name: string) => string }> = {
-  take: { label: "Change", of: (name) => `Change to ${name}` },
-  buy: { label: "Buy", of: (name) => `Buy ${name}` },
-  monthly: { label: "Pay monthly", of: (name) => `Pay ${name} monthly` },
-  yearly: { label: "Pay yearly", of: (name) => `Pay ${name} yearly` },
+const WAYS: Record<Way, { label: string; of: (title: string) => string }> = {
+  take: { label: "Change", of: (title) => `Change to ${title}` },
+  buy: { label: "Buy", of: (title) => `Buy ${title}` },
+  monthly: { label: "Pay monthly", of: (title) => `Pay ${title} monthly` },
+  yearly: { label: "Pay yearly", of: (title) => `Pay ${title} yearly` },
 };
 
 function WayTo({ plan, by, go }: { plan: Terms; by: Way; go: () => void }) {
@@ -104,7 +105,7 @@ function WayTo({ plan, by, go }: { plan: Terms; by: Way; go: () => void }) {
       className={styles.take ?? ""}
       size="compact-xs"
       variant={by === "buy" ? "light" : "default"}
-      aria-label={of(plan.name)}
+      aria-label={of(planTitle(plan.name))}
       onClick={go}
     >
       {label}
@@ -119,16 +120,16 @@ const inCycle = (plan: Terms, way: Way): Terms =>
 /** When the plan ends, what follows, and a way to keep it where that was one's own wish. */
 function Ending({ of: { plan, subscription }, keep }: { of: OwnPlan; keep: () => void }) {
   if (plan.expiresAt == null) return null;
-  const next = plan.nextPlan === plan.name ? "monthly" : plan.nextPlan;
+  const next = plan.nextPlan;
   return (
     <p className={styles.soft}>
       Ends <TimeAgo at={plan.expiresAt} />
-      {next != null && `, then ${next}`}
+      {next != null && `, then ${next === plan.name ? "monthly" : planTitle(next)}`}
       {next != null && subscription !== "running" && (
         <>
           {" · "}
           <Button className={styles.keep ?? ""} size="compact-xs" variant="default" onClick={keep}>
-            Keep {plan.name}
+            Keep {planTitle(plan.name)}
           </Button>
         </>
       )}

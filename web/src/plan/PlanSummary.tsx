@@ -3,6 +3,7 @@ import type { OwnPlan } from "@/api/types";
 import { Meters, MetersOutline } from "@/overview/LimitMeters";
 import { hasException } from "@/overview/reached";
 import { counted } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import styles from "./plan.module.css";
 import { priceOf, textsOf } from "./terms";
 
@@ -20,7 +21,7 @@ export function PlanSummary({ of, title, children }: PlanSummaryProps) {
     <div className={styles.own}>
       <div>
         <p className={styles.soft}>{title}</p>
-        <p className={styles.name}>{plan.name}</p>
+        <p className={styles.name}>{planTitle(plan.name)}</p>
         <p>{plan.isTrial ? "On trial" : priceOf(plan)}</p>
         {children}
         {tokens != null && <p className={styles.soft}>Up to {counted(tokens, "token")} a request</p>}

@@ -4,6 +4,7 @@ import type { WholeRequest } from "@/api/types";
 import { StatusBadge, Tag } from "@/shared/badges";
 import { CopyButton } from "@/shared/CopyButton";
 import { count, duration, money, NONE } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import { exactTime } from "@/shared/times";
 import { NO_CATEGORY } from "@/usage/measure";
 import { CostFacts } from "./CostFacts";
@@ -91,7 +92,7 @@ function About({ request, isOwn }: { request: WholeRequest; isOwn: boolean }) {
         <Fact label="Type">{request.requestType}</Fact>
         <Fact label="Category">{request.category ?? NO_CATEGORY}</Fact>
         <Fact label="Complexity">{request.complexity ?? NONE}</Fact>
-        <Fact label="Plan">{request.planName}</Fact>
+        <Fact label="Plan">{planTitle(request.planName)}</Fact>
         {request.status === "pending" && <Fact label="Must end by">{exactTime(request.expiresAt)}</Fact>}
         <Fact label="From">{request.ipAddress ?? NONE}</Fact>
         <Fact label="By">{request.userAgent ?? NONE}</Fact>

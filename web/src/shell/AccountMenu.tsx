@@ -3,6 +3,7 @@ import { useSignOut } from "@/api/account";
 import type { Account } from "@/api/types";
 import { IconSort } from "@/shared/icons";
 import { Portrait } from "@/shared/Portrait";
+import { planTitle } from "@/shared/planTitle";
 import styles from "./Shell.module.css";
 
 /** Who is signed in, and the way out. */
@@ -23,7 +24,7 @@ export function AccountMenu({ account }: { account: Account }) {
             <span className="visually-hidden">Account of </span>
             <span className={styles.who}>
               <span>{name}</span>
-              <small>{account.plan} plan</small>
+              <small>{planTitle(account.plan)} plan</small>
             </span>
             <IconSort />
           </button>

@@ -1,5 +1,6 @@
 import type { Dimension } from "@/api/types";
 import { compact, compactMoney, costOf, count, money } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import type { Part } from "./others";
 
 export type Measure = "requests" | "tokensUsed" | "cost";
@@ -38,6 +39,7 @@ const NAMELESS: Partial<Record<Dimension, readonly [key: string, name: string]>>
 
 /** What a group of a kind is called. */
 export function nameOf(key: string, dimension: Dimension): string {
+  if (dimension === "plan") return planTitle(key);
   const [none, name = key] = NAMELESS[dimension] ?? [];
   return key === none ? name : key;
 }

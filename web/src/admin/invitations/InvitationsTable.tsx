@@ -3,6 +3,7 @@ import { Tag } from "@/shared/badges";
 import { CopyButton } from "@/shared/CopyButton";
 import { NONE } from "@/shared/format";
 import { IconRotate, IconTrash } from "@/shared/icons";
+import { planTitle } from "@/shared/planTitle";
 import { RowAction, RowActions } from "@/shared/RowActions";
 import badges from "@/shared/shared.module.css";
 import { type Column, Table } from "@/shared/Table";
@@ -31,7 +32,7 @@ const STATES = {
 
 const columns = (link: string | null, act: (doing: Doing) => void): Column<Invitation>[] => [
   { label: "Address", kind: "wide", of: ({ email }) => email },
-  { label: "Plan", of: ({ plan }) => <Tag>{plan}</Tag> },
+  { label: "Plan", of: ({ plan }) => <Tag>{planTitle(plan)}</Tag> },
   {
     label: "State",
     of: ({ status }) => (

@@ -8,6 +8,7 @@ import { CopyButton } from "@/shared/CopyButton";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
+import { planChoices } from "@/shared/planTitle";
 import { exactTime } from "@/shared/times";
 import styles from "./invitations.module.css";
 
@@ -58,7 +59,7 @@ function InviteForm({ again, onMade, onClose }: InviteDialogProps & { onMade: (m
       <Select
         label="Plan"
         description="Which one they begin on."
-        data={[...new Set([plan, ...plans.map(({ name }) => name)])]}
+        data={planChoices([...new Set([plan, ...plans.map(({ name }) => name)])])}
         allowDeselect={false}
         value={plan}
         onChange={(chosen) => setPlan(chosen ?? plan)}

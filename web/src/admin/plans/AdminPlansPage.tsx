@@ -9,6 +9,7 @@ import { IconPlus } from "@/shared/icons";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
+import { planTitle } from "@/shared/planTitle";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { MigrateDialog } from "./MigrateDialog";
 import { PlanCards } from "./PlanCards";
@@ -69,7 +70,7 @@ function Actions({ of: plan, act }: ActionsProps) {
       <Button
         size="compact-xs"
         variant="default"
-        aria-label={`Change ${plan.name}`}
+        aria-label={`Change ${planTitle(plan.name)}`}
         onClick={() => act({ what: "change", plan })}
       >
         Change
@@ -78,7 +79,7 @@ function Actions({ of: plan, act }: ActionsProps) {
         <Button
           size="compact-xs"
           variant="default"
-          aria-label={`${move} ${plan.outdatedUsers > 0 ? plural(plan.outdatedUsers, "user") : "users"} of ${plan.name}`}
+          aria-label={`${move} ${plan.outdatedUsers > 0 ? plural(plan.outdatedUsers, "user") : "users"} of ${planTitle(plan.name)}`}
           onClick={() => act({ what: "move", plan })}
         >
           {move}

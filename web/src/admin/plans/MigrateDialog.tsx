@@ -8,6 +8,7 @@ import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { count, counted } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
+import { planTitle } from "@/shared/planTitle";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import shared from "@/shared/shared.module.css";
 import { Changes } from "./Changes";
@@ -31,7 +32,7 @@ export function MigrateDialog({ plan, plans, onClose }: MigrateDialogProps) {
   const all = versions.reduce((sum, each) => sum + each.users, 0);
   const target = plans.find(({ name }) => name === to) ?? plan;
   return (
-    <Dialog title={`Move the users of ${plan.name}`} size="lg" onClose={onClose}>
+    <Dialog title={`Move the users of ${planTitle(plan.name)}`} size="lg" onClose={onClose}>
       <div className={dialog.fields}>
         <p className={shared.soft}>
           When their plan ends, what follows and how they pay stays as it was. What they have used stays used.
@@ -40,7 +41,7 @@ export function MigrateDialog({ plan, plans, onClose }: MigrateDialogProps) {
           label="To"
           data={plans.map(({ name, version }) => ({
             value: name,
-            label: name === plan.name ? `${name} as it is now (version ${version})` : name,
+            label: planTitle(name) + (name === plan.name ? ` as it is now (version ${version})` : ""),
           }))}
           allowDeselect={false}
           disabled={!migrate.isIdle}
@@ -51,7 +52,7 @@ export function MigrateDialog({ plan, plans, onClose }: MigrateDialogProps) {
           <Loaded query={migration} skeleton={<SkeletonRows rows={2} />}>
             {(found) => (
               <div className={styles.versions}>
-                {found.versions.length === 0 && <p>Nobody has other terms than {to} has now.</p>}
+                {found.versions.length === 0 && <p>Nobody has other terms than {planTitle(to)} has now.</p>}
                 {found.versions.map((each) => (
                   <Changes
                     key={each.version}
@@ -66,7 +67,7 @@ export function MigrateDialog({ plan, plans, onClose }: MigrateDialogProps) {
         )}
         <p role="status">
           {migrate.isPending && `${count(moved)} of ${users(all)} moved …`}
-          {migrate.isSuccess && `Done: ${users(moved)} moved to ${to}.`}
+          {migrate.isSuccess && `Done: ${users(moved)} moved to ${planTitle(to)}.`}
         </p>
       </div>
       {migrate.error !== null && <ErrorState problem={migrate.error} />}

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { TermsWithUsers } from "@/api/types";
 import { count, percent, plural } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import styles from "./plans.module.css";
 
 /** How many are on each plan, and how many of them on terms that it has no more. */
@@ -11,7 +12,7 @@ export function PlanCards({ plans }: { plans: TermsWithUsers[] }) {
       {plans.map((plan) => (
         <li key={plan.name}>
           <Link to="/admin/users" search={{ plan: plan.name }}>
-            <span>{plan.name}</span>
+            <span>{planTitle(plan.name)}</span>
             <strong>{count(plan.users)}</strong>
             <small>
               {plural(plan.users, "user")}

@@ -3,6 +3,7 @@ import type { PlanPut } from "@/api/types";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { count } from "@/shared/format";
+import { planTitle } from "@/shared/planTitle";
 import { Changes } from "./Changes";
 import { type Draft, planIn } from "./draft";
 import styles from "./plans.module.css";
@@ -24,6 +25,7 @@ export function PlanDifference(props: PlanDifferenceProps) {
   const { of, isAgain, isLooking, draft, users, onAgain, onBack, onClose } = props;
   const { name, kind, changes, revision } = of;
   const put = usePutPlan();
+  const title = planTitle(name);
   const isNew = kind === "added";
   const terms = changes.filter(({ isOfTerms }) => isOfTerms);
   const others = changes.filter(({ isOfTerms }) => !isOfTerms);
@@ -37,11 +39,11 @@ export function PlanDifference(props: PlanDifferenceProps) {
     <div className={styles.editor}>
       {isAgain && (
         <p className={styles.overtaken} role="alert">
-          Somebody has changed {name} meanwhile, so nothing was saved. This is what saving changes now.
+          Somebody has changed {title} meanwhile, so nothing was saved. This is what saving changes now.
         </p>
       )}
-      {kind === "same" && <p>Nothing would change: {name} is so already.</p>}
-      {isNew && <p>{name} is new. Nobody has it until somebody takes it or is given it.</p>}
+      {kind === "same" && <p>Nothing would change: {title} is so already.</p>}
+      {isNew && <p>{title} is new. Nobody has it until somebody takes it or is given it.</p>}
       {!isNew && terms.length > 0 && (
         <p>
           {users === 0

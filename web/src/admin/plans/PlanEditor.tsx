@@ -4,6 +4,7 @@ import { useIsConfirming } from "@/api/confirmation";
 import type { TermsWithUsers } from "@/api/types";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
+import { planTitle } from "@/shared/planTitle";
 import { faultAt } from "@/shared/typed";
 import { useIsCovered } from "@/shared/useIsCovered";
 import { useUnsaved } from "@/shared/useUnsaved";
@@ -36,7 +37,7 @@ export function PlanEditor({ plan, plans, onClose }: PlanEditorProps) {
         position="right"
         size="min(600px, 100%)"
         padding="lg"
-        title={plan === undefined ? "New plan" : `Change ${plan.name}`}
+        title={plan === undefined ? "New plan" : `Change ${planTitle(plan.name)}`}
         closeOnEscape={!isBehind}
         closeOnClickOutside={!isBehind}
         trapFocus={!isConfirming}

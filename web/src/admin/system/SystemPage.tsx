@@ -2,7 +2,7 @@ import { useSystem } from "@/api/admin";
 import type { System } from "@/api/types";
 import { headOf } from "@/places";
 import { OkBadge } from "@/shared/badges";
-import { bytes, count, counted, duration, NONE } from "@/shared/format";
+import { bytes, count, counted, duration, NONE, plural } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
@@ -83,14 +83,6 @@ function Room({ of: { freeBytes, reserveBytes } }: { of: System["database"] }) {
   );
 }
 
-function found({ ok, differences, unreadable }: NonNullable<System["lastVerify"]>): string {
-  if (ok) return "Every number agrees";
-  const wrong = `${counted(differences, "number")} ${differences === 1 ? "disagrees" : "disagree"}`;
-  return unreadable === 0
-    ? wrong
-    : `${wrong}; of ${count(unreadable)} users or months requests cannot be read`;
-}
-
 function Verification({ last }: { last: System["lastVerify"] }) {
   return (
     <Panel title="Last verification">
@@ -100,14 +92,40 @@ function Verification({ last }: { last: System["lastVerify"] }) {
           <code>tollkeeper verify</code>.
         </p>
       ) : (
-        <p>
-          <OkBadge ok={last.ok}>{found(last)}</OkBadge>{" "}
-          <span className={styles.soft}>
+        <div className={styles.found}>
+          {last.ok && <OkBadge ok>Every number agrees</OkBadge>}
+          {last.differences > 0 && <Disagreeing many={last.differences} />}
+          {last.unreadable > 0 && <Unreadable many={last.unreadable} />}
+          <p className={styles.soft}>
             <TimeAgo at={last.at} />, in {duration(1_000 * last.seconds)}
-          </span>
-        </p>
+          </p>
+        </div>
       )}
     </Panel>
+  );
+}
+
+function Disagreeing({ many }: { many: number }) {
+  return (
+    <div>
+      <OkBadge ok={false}>{`${counted(many, "number")} ${many === 1 ? "disagrees" : "disagree"}`}</OkBadge>
+      <p className={styles.soft}>
+        The requests say otherwise. <code>tollkeeper verify</code> names each.
+      </p>
+    </div>
+  );
+}
+
+/** What is damaged on the disk. */
+function Unreadable({ many }: { many: number }) {
+  return (
+    <div>
+      <OkBadge ok={false}>{`${counted(many, "user")} or ${plural(many, "month")} cannot be read`}</OkBadge>
+      <p className={styles.soft}>
+        The disk does not give back their requests, so nothing is proved of them. The log names the file;
+        restore the latest backup.
+      </p>
+    </div>
   );
 }
 

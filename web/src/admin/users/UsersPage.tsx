@@ -8,6 +8,7 @@ import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
+import { planChoices } from "@/shared/planTitle";
 import { SearchField } from "@/shared/SearchField";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { asked } from "./asked";
@@ -82,7 +83,7 @@ function UserFilters({ search, ask }: UserFiltersProps) {
         aria-label="Plan"
         placeholder="Plan"
         clearable
-        data={plans.map(({ name }) => name)}
+        data={planChoices(plans.map(({ name }) => name))}
         value={search.plan ?? null}
         onChange={(plan) => ask({ plan: plan ?? "" })}
       />

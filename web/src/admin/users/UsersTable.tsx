@@ -4,6 +4,7 @@ import type { DirectoryEntry } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { briefMoney, compact, costOf, count, isUnknown, NONE, plural, withoutPrice } from "@/shared/format";
 import { IconDown, IconUp } from "@/shared/icons";
+import { planTitle } from "@/shared/planTitle";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
@@ -27,7 +28,8 @@ function columns(sorting: SortProps): Column<DirectoryEntry>[] {
       ...sortedBy("email", "User", sorting),
       kind: "wide",
       // The link lies over the whole row: this is said on a hover over the plan, too, which may be cut.
-      title: ({ id, email, name, plan }) => [email ?? id, apart(name ?? ""), plan].filter(Boolean).join(" "),
+      title: ({ id, email, name, plan }) =>
+        [email ?? id, apart(name ?? ""), planTitle(plan)].filter(Boolean).join(" "),
       of: (user) => <Name of={user} />,
     },
     { label: "Plan", of: (user) => <Marks of={user} /> },
@@ -110,7 +112,7 @@ function Marks({ of: { plan, role, isActive } }: { of: DirectoryEntry }) {
   return (
     <>
       <span className={styles.plan}>
-        <Tag>{plan}</Tag>
+        <Tag>{planTitle(plan)}</Tag>
       </span>{" "}
       {role === "admin" && <Tag tone="accent">operator</Tag>}{" "}
       {!isActive && <Tag tone="warn">switched off</Tag>}

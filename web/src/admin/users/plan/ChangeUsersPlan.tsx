@@ -4,6 +4,7 @@ import { usePlans } from "@/api/plans";
 import type { DirectoryEntry, OwnPlan } from "@/api/types";
 import { ChangeForm } from "@/plan/ChangeForm";
 import { Dialog } from "@/shared/Dialog";
+import { planTitle } from "@/shared/planTitle";
 import shared from "@/shared/shared.module.css";
 import { GiveForm } from "./GiveForm";
 import styles from "./plan.module.css";
@@ -35,7 +36,7 @@ export function ChangeUsersPlan({ user, own, onClose }: ChangeUsersPlanProps) {
           data-autofocus
           data={plans.map((each) => ({
             value: each.name,
-            label: each.name === own.name ? `${each.name} (now)` : each.name,
+            label: planTitle(each.name) + (each.name === own.name ? " (now)" : ""),
           }))}
           allowDeselect={false}
           value={name}
@@ -53,7 +54,7 @@ export function ChangeUsersPlan({ user, own, onClose }: ChangeUsersPlanProps) {
             <p className={shared.soft}>
               {way === "rules"
                 ? "Up at once, down when the paid period ends; a plan may be tried once."
-                : "Whatever is paid or arranged; when the day is over they are on free."}
+                : "Whatever is paid or arranged; when the day is over they are on Free."}
             </p>
           </>
         )}

@@ -4,6 +4,7 @@ import { useChangeUser } from "@/api/admin";
 import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
+import { planTitle } from "@/shared/planTitle";
 import { endOfDay, exactTime } from "@/shared/times";
 import { faultAt } from "@/shared/typed";
 
@@ -36,8 +37,8 @@ export function GiveForm({ userId, plan, onClose }: GiveFormProps) {
           onChange={({ currentTarget }) => setLastDay(currentTarget.value)}
         />
         <p aria-live="polite">
-          They have {plan} from now on
-          {until === null ? ", without an end" : ` until ${exactTime(until)}, then free`}. What they have used
+          They have {planTitle(plan)} from now on
+          {until === null ? ", without an end" : ` until ${exactTime(until)}, then Free`}. What they have used
           stays used; what was arranged falls away.
         </p>
       </div>

@@ -5,6 +5,7 @@ import { NONE } from "@/shared/format";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { Panel } from "@/shared/Panel";
+import { planTitle } from "@/shared/planTitle";
 import { SkeletonRows } from "@/shared/SkeletonRows";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
@@ -46,10 +47,10 @@ const COLUMNS: Column<PastTerms>[] = [
   {
     label: "Plan",
     kind: "wide",
-    title: ({ plan, version }) => `${plan}, version ${version}`,
+    title: ({ plan, version }) => `${planTitle(plan)}, version ${version}`,
     of: ({ plan, version, isTrial, isInForce }) => (
       <>
-        <strong>{plan}</strong> version {version} {isTrial && <Tag>trial</Tag>}{" "}
+        <strong>{planTitle(plan)}</strong> version {version} {isTrial && <Tag>trial</Tag>}{" "}
         {isInForce && <Tag tone="accent">now</Tag>}
       </>
     ),

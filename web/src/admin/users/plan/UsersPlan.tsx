@@ -5,6 +5,7 @@ import type { DirectoryEntry, OwnPlan } from "@/api/types";
 import { PlanSummary, SummaryOutline } from "@/plan/PlanSummary";
 import { Loaded } from "@/shared/Loaded";
 import { Panel } from "@/shared/Panel";
+import { planTitle } from "@/shared/planTitle";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { ChangeUsersPlan } from "./ChangeUsersPlan";
 import styles from "./plan.module.css";
@@ -53,7 +54,8 @@ function Since({ plan }: { plan: OwnPlan["plan"] }) {
           "Without an end"
         ) : (
           <>
-            Ends <TimeAgo at={expiresAt} />, then {next === name ? `${name}, paid ${paid}` : next}
+            Ends <TimeAgo at={expiresAt} />, then {planTitle(next)}
+            {next === name && `, paid ${paid}`}
           </>
         )}
       </p>
