@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -101,3 +102,27 @@ def test_it_is_its_owners_alone(tmp_path: Path) -> None:
     assert journal._path is not None
     assert (tmp_path / "new").stat().st_mode & 0o077 == 0
     assert journal._path.stat().st_mode & 0o077 == 0
+
+
+def test_a_disk_that_took_half_a_line_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path)
+    journal.keep(journal.write(an_entry("one")))
+    write = os.write
+
+    def fill(file: int, data: bytes) -> int:
+        if b'"put"' in data:
+            return write(file, data[:20])
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "write", fill)
+    journal.keep(journal.write(an_entry("two")))
+    monkeypatch.undo()
+    journal.keep(journal.write(an_entry("three")))
+    assert names_in(journal) == ["one", "two", "three"]
+    assert "the journal cannot be written: no space left on device" in caplog.text
+    journal.close()
+    later = Journal(tmp_path)
+    later.adopt()
+    assert names_in(later) == ["one", "three"]

@@ -20,12 +20,13 @@ BATCH: Final = "/api/chat/track/batch"
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 _NOT_FOUND: Final = 404
+_FIRST_REDIRECT: Final = 300
 _FIRST_NO: Final = 400
 _FIRST_FAILURE: Final = 500
-# The service's own limits come with their problem; another 429 is somebody's on the way.
 _TOO_MANY: Final = 429
 _TIMED_OUT: Final = 408
-_LIMIT_REACHED: Final = "/problems/limit-reached"
+_OURS: Final = "/problems/"
+_LIMIT_REACHED: Final = f"{_OURS}limit-reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,13 @@ class Reply:
 
     @property
     def is_unavailable(self) -> bool:
-        """Tell whether the same call may succeed later."""
+        """Tell whether the same call may succeed later: nobody answered, or somebody on the way to the service."""
         if self.status == _TOO_MANY:
             return self.body.get("type") != _LIMIT_REACHED
-        return self.status >= _FIRST_FAILURE or self.status == _TIMED_OUT
+        if self.status == _NOT_FOUND:
+            return not str(self.body.get("type")).startswith(_OURS)
+        is_no_answer = self.status < _FIRST_NO and (self.status >= _FIRST_REDIRECT or not self.body)
+        return is_no_answer or self.status >= _FIRST_FAILURE or self.status == _TIMED_OUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,10 @@ class Journal:
         self.changed = threading.Condition(self._lock)
 
     def write(self, entry: Entry) -> int:
-        """Write an entry down before it is told; gives its number. Who is killed after this has lost nothing."""
+        """Write an entry down before it is told; gives its number. Who is killed after this has lost nothing.
+
+        On a disk that takes nothing it is in memory alone.
+        """
         with self._lock:
             self._numbers += 1
             self._append({"put": self._numbers, "entry": asdict(entry)})
@@ -78,7 +81,7 @@ class Journal:
             line = json.dumps({"problem": dict(problem), "entry": asdict(entry)}) + "\n"
             file = os.open(self._directory / REJECTED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
-                os.write(file, line.encode())
+                _write(file, line.encode())
                 os.fsync(file)
             finally:
                 os.close(file)
@@ -124,7 +127,13 @@ class Journal:
         data = json.dumps(line, allow_nan=False).encode() + b"\n"
         if self._file is None:
             return
-        os.write(self._file, data)
+        try:
+            _write(self._file, data)
+        except OSError as error:
+            # The service may be well all the same. Half a line would spoil the next one.
+            log.error("the journal cannot be written: %s", error.strerror)  # noqa: TRY400 - it says all
+            os.ftruncate(self._file, self._size)
+            return
         self._size += len(data)
 
 
@@ -138,6 +147,12 @@ def _new_file(directory: Path) -> tuple[Path, int]:
         if os.fstat(file).st_nlink:
             return path, file
         os.close(file)
+
+
+def _write(file: int, data: bytes) -> None:
+    """Write all of it: a call may write a part."""
+    while data:
+        data = data[os.write(file, data) :]
 
 
 def _locked(path: Path) -> int | None:
