@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from asyncio.subprocess import Process
 from collections import Counter
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tollkeeper_client import AsyncTollkeeper, Tollkeeper, Unavailable
+from tollkeeper_client import AsyncTollkeeper, Refused, Tollkeeper, Unavailable
 
 from tests.faults.audit import audit
 from tests.faults.nodes import until
@@ -109,6 +110,45 @@ async def test_a_journal_that_cannot_be_used_for_a_while_loses_nothing(
         assert await tollkeeper.flush(30) == 0
     assert "what waits could not be told" in caplog.text
     assert [each["tokens_used"] for each in await service.stored(user)] == [1]
+
+
+async def test_what_a_revoked_key_could_not_tell_waits_for_the_next(
+    service: OneNode, user: str, tmp_path: Path
+) -> None:
+    made = await service.site.run("key", "create", "--service", "soon-gone")
+    async with AsyncTollkeeper(service.url, made["key"], journal=tmp_path) as tollkeeper:
+        request = await tollkeeper.track("four", user=user).__aenter__()
+        await service.site.run("key", "revoke", made["id"])
+        await asyncio.sleep(1.5)
+        with pytest.raises(Refused) as caught:
+            await request.complete("yes")
+        assert (caught.value.status, caught.value.is_of_key) == (401, True)
+        assert await tollkeeper.flush(0.5) == 1
+        await tollkeeper.close(flush_seconds=0)
+    async with AsyncTollkeeper(service.url, service.key, journal=tmp_path) as tollkeeper:
+        await asyncio.to_thread(_until_adopted, tmp_path)
+        assert await tollkeeper.flush(20) == 0
+    assert [each["status"] for each in await service.stored(user)] == ["completed"]
+
+
+async def test_many_threads_that_are_first_to_wait_begin_one_delivery(service: OneNode, user: str) -> None:
+    await service.node.kill()
+
+    def one() -> None:
+        ready.wait()
+        with tollkeeper.track("four", user=user):
+            pass
+
+    with Tollkeeper(service.url, service.key, when_unavailable="open", patience=0.0) as tollkeeper:
+        ready = threading.Barrier(16)
+        threads = [threading.Thread(target=one) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            await asyncio.to_thread(thread.join)
+        await service.again()
+        assert await asyncio.to_thread(tollkeeper.flush, 20) == 0
+    assert [each["status"] for each in await service.stored(user)] == ["completed"] * 16
 
 
 async def test_who_is_cancelled_while_telling_has_told(service: OneNode, user: str, tmp_path: Path) -> None:

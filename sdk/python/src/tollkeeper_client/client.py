@@ -67,8 +67,12 @@ class _Client(ABC):
         number = self._journal.write(entry)
         try:
             told = yield from tell(entry)
-        except Refused:
-            self._journal.done(number)
+        except Refused as error:
+            # For a key that is not taken any more, as after a rotation, it waits for the right one.
+            if error.is_of_key:
+                self._keep(number)
+            else:
+                self._journal.done(number)
             raise
         except BaseException:
             self._keep(number)

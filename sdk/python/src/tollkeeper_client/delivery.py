@@ -20,8 +20,6 @@ _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 15.0
 # How often it looks for what other processes have left.
 _ADOPT_SECONDS: Final = 10.0
-# A key that is not taken is a matter of settings: what waits goes on waiting for the right one.
-_OF_KEYS: Final = frozenset({"not-signed-in", "not-allowed"})
 
 
 class Deliverer:
@@ -31,12 +29,14 @@ class Deliverer:
         self._journal = journal
         self._client = client
         self._is_closing = False
+        self._beginning = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="tollkeeper-client", daemon=True)
 
     def start(self) -> None:
         """Begin, if it has not begun."""
-        if self._thread.ident is None:
-            self._thread.start()
+        with self._beginning:
+            if self._thread.ident is None:
+                self._thread.start()
 
     def flush(self, seconds: float) -> int:
         """Wait until nothing waits, or the time is over; says how many requests are still to be told."""
@@ -83,7 +83,7 @@ class Deliverer:
             if drive(tell(entry), self._client) is None:
                 return False
         except Refused as error:
-            if error.kind in _OF_KEYS:
+            if error.is_of_key:
                 return False
             self._journal.reject(number, error.problem)
         else:

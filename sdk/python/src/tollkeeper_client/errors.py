@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+_OF_KEYS: Final = frozenset({"not-signed-in", "not-allowed"})
 
 
 class TollkeeperError(Exception):
@@ -27,6 +29,11 @@ class Refused(TollkeeperError):
     def kind(self) -> str:
         """Which problem it is, such as ``not-in-plan``."""
         return str(self.problem.get("type", "")).rpartition("/")[2]
+
+    @property
+    def is_of_key(self) -> bool:
+        """Tell whether it is the key that is not taken, which another would mend."""
+        return self.kind in _OF_KEYS
 
 
 class LimitReached(Refused):
