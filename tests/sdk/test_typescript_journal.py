@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tollkeeper_client.flows import Entry
+from tollkeeper_client.journal import Journal
 
 from tests.sdk.programs import SDK, Workshop
 
@@ -122,6 +124,85 @@ async def test_of_many_who_take_over_at_once_one_gets_each(workshop: Workshop, t
     for each in comers:
         await each.ended()
     assert sorted(name for names in taken for name in names) == wanted
+
+
+async def test_who_goes_on_writing_while_others_take_its_files_loses_nothing(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    directory = tmp_path / "journal"
+    writing = """
+    const living = new Journal(directory);
+    await told(process.pid);
+    const files = new Set();
+    let number = 0;
+    // Until it has lost its file often enough.
+    while (files.size < 10) {
+      for (let more = 0; more < 10; more += 1) {
+        const each = living.write(entry(`${number}`));
+        if (number % 2) living.done(each);
+        number += 1;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      for (const name of readdirSync(directory)) if (name.split("~")[1] === `${process.pid}`) files.add(name);
+    }
+    living.close();
+    await told(number);
+    """
+    taking = """
+    const comer = new Journal(directory);
+    await told("ready");
+    let goesOn = true;
+    void lines.next().then(() => { goesOn = false; });
+    while (goesOn) {
+      for (const name of readdirSync(directory)) {
+        if (name.split("~")[1] !== process.argv[3]) continue;
+        try { renameSync(`${directory}/${name}`, `${directory}/${leftName()}`); } catch {}
+      }
+      comer.adopt();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    comer.adopt();
+    await told([...new Set(namesIn(comer))]);
+    """
+    writer = await workshop.start(_BEFORE + writing, directory)
+    pid = await writer.told()
+    takers = [await workshop.start(_BEFORE + taking, directory, pid) for _ in range(2)]
+    for each in takers:
+        assert await each.told() == "ready"
+        each.go_on()
+    writer.go_on()
+    count = await writer.told()
+    for each in takers:
+        each.go_on()
+    taken = [await each.told() for each in takers]
+    for each in (writer, *takers):
+        await each.ended()
+    assert {str(number) for number in range(0, count, 2)} <= {name for names in taken for name in names}
+
+
+async def test_it_shares_a_directory_with_the_client_for_python_and_writes_as_it_does(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    directory = tmp_path / "journal"
+    theirs = Journal(directory)
+    theirs.write(Entry("ada@example.com", {"requestId": "theirs"}, {}, "", "", was_admitted=True))
+    theirs.close()
+    text = 'const ours = new Journal(directory); ours.write(entry("ours")); ours.close(); await told(adopted());'
+    assert await what(workshop, text, directory) == ["ours"]
+    (ours,) = directory.glob("*.waiting")
+    python = Journal(directory)
+    python.adopt()
+    assert [entry.start["requestId"] for _, entry in python.waiting()] == ["theirs"]
+    ours.rename(ours.with_suffix(".journal"))
+    python.adopt()
+    assert python.waiting()[1][1] == Entry(
+        user="ada@example.com",
+        start={"requestId": "ours", "prompt": "four"},
+        finish={"requestId": "ours", "status": "completed"},
+        started_at="2026-05-13T12:00:00Z",
+        completed_at="2026-05-13T12:00:01Z",
+        was_admitted=True,
+    )
 
 
 async def test_a_file_in_which_all_is_told_does_not_grow_and_is_its_owners_alone(

@@ -54,6 +54,7 @@ export class Delivery {
   async #run(): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     while (!this.#isClosing) {
+      this.#adopt();
       if (await this.#tellAll()) {
         pauseMs = FIRST_PAUSE_MS;
         if (this.#journal.waiting.size === 0) await this.#rest(ADOPT_MS, true);
@@ -67,7 +68,6 @@ export class Delivery {
   /** Tell what waits; false if not all of it could be told. Nothing that goes wrong here ends the app. */
   async #tellAll(): Promise<boolean> {
     try {
-      this.#journal.adopt();
       for (const [number, entry] of [...this.#journal.waiting]) {
         if (this.#isClosing || !(await this.#tell(number, entry))) return false;
       }
@@ -75,6 +75,15 @@ export class Delivery {
     } catch (error) {
       process.emitWarning(`what has ended cannot be told: ${error}`, "TollkeeperWarning");
       return false;
+    }
+  }
+
+  /** Look for what others have left. A file that cannot be read holds up nothing. */
+  #adopt(): void {
+    try {
+      this.#journal.adopt();
+    } catch (error) {
+      process.emitWarning(`what others have left cannot be taken over: ${error}`, "TollkeeperWarning");
     }
   }
 

@@ -106,13 +106,15 @@ export class Journal {
     const text = textOf(line);
     if (this.#file === null || this.#directory === null) return;
     this.#file.append(text);
-    if (this.#file.isInPlace) return;
     // Somebody took this process for gone, and may have read the file before this line was in it.
-    this.#file.close(true);
-    this.#file = new JournalFile(this.#directory);
-    for (const [put, entry] of this.#written) this.#file.append(textOf({ put, entry }));
-    this.#file.append(text);
-    this.#file.force();
+    while (!this.#file.isInPlace) {
+      const anew = new JournalFile(this.#directory);
+      for (const [put, entry] of this.#written) anew.append(textOf({ put, entry }));
+      anew.append(text);
+      anew.force();
+      this.#file.close(true);
+      this.#file = anew;
+    }
   }
 }
 
