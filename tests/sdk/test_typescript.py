@@ -264,6 +264,31 @@ async def test_what_is_never_taken_is_put_aside_and_holds_up_nothing(
     assert "/problems/" in rejected
 
 
+async def test_what_a_revoked_key_could_not_tell_waits_for_the_next(
+    service: OneNode, user: str, workshop: Workshop, tmp_path: Path
+) -> None:
+    made = await service.site.run("key", "create", "--service", "ts-soon-gone")
+    program = await workshop.start(
+        """
+        const tollkeeper = new Tollkeeper(url, key, { journal });
+        const request = await tollkeeper.start("four", { user });
+        await told("started");
+        const error = await caught(request.complete("yes"));
+        await tollkeeper.close(500);
+        const next = new Tollkeeper(url, process.argv[6], { journal });
+        await told([error.status, error.isOfKey, await next.flush(20_000)]);
+        """,
+        *(service.url, made["key"], user, tmp_path / "journal", service.key),
+    )
+    assert await program.told() == "started"
+    await service.site.run("key", "revoke", made["id"])
+    await asyncio.sleep(1.5)
+    program.go_on()
+    assert await program.told() == [401, True, 0]
+    await program.ended()
+    assert [each["status"] for each in await service.stored(user)] == ["completed"]
+
+
 async def test_what_waits_keeps_no_process_alive(service: OneNode, user: str, workshop: Workshop) -> None:
     program = await workshop.start(
         """

@@ -97,7 +97,8 @@ export class Tollkeeper {
     try {
       told = await tell(this.#call, entry);
     } catch (error) {
-      if (error instanceof Refused) this.#journal.done(number);
+      // For a key that is not taken any more, as after a rotation, it waits for the right one.
+      if (error instanceof Refused && !error.isOfKey) this.#journal.done(number);
       else this.#keep(number);
       throw error;
     }

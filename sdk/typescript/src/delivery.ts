@@ -10,8 +10,6 @@ const LONGEST_PAUSE_MS = 15_000;
 /** How often it looks for what other processes have left. */
 const ADOPT_MS = 10_000;
 const LOOK_MS = 20;
-/** A key that is not taken is a matter of settings: what waits goes on waiting for the right one. */
-const OF_KEYS: ReadonlySet<string> = new Set(["not-signed-in", "not-allowed"]);
 
 /** Tells the service what waits in the journal, in order, as soon as it can be reached. */
 export class Delivery {
@@ -94,7 +92,7 @@ export class Delivery {
       this.#journal.done(number);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (OF_KEYS.has(error.kind)) return false;
+      if (error.isOfKey) return false;
       this.#journal.reject(number, error.problem);
     }
     return true;

@@ -3,6 +3,8 @@
 /** A JSON object that the service sent. */
 export type Told = Readonly<Record<string, unknown>>;
 
+const OF_KEYS: ReadonlySet<string> = new Set(["not-signed-in", "not-allowed"]);
+
 /** The base of all errors of this client. */
 export class TollkeeperError extends Error {
   override name = "TollkeeperError";
@@ -28,6 +30,11 @@ export class Refused extends TollkeeperError {
   /** Which problem it is, such as `not-in-plan`. */
   get kind(): string {
     return String(this.problem["type"] ?? "").replace(/^.*\//, "");
+  }
+
+  /** Whether it is the key that is not taken, which another would mend. */
+  get isOfKey(): boolean {
+    return OF_KEYS.has(this.kind);
   }
 }
 
