@@ -99,16 +99,18 @@ async def test_what_the_service_does_not_take_is_thrown_with_its_fields(
         const error = await caught(tollkeeper.start("four", { user, model: "x".repeat(201) }));
         const request = await tollkeeper.start("four", { user });
         const later = await caught(request.complete(null, { tokensInput: -1 }));
+        const nan = await caught(request.complete(null, { cost: Number.NaN }));
         const fields = error.problem.errors.map((each) => each.field);
         let open;
         try { new Tollkeeper(url, "tk_user_x", { whenUnavailable: "open" }); } catch (thrown) { open = thrown.message; }
-        await told([error.status, fields, later instanceof Refused, later.message, open]);
+        await told([error.status, fields, later instanceof Refused, later.message, open, nan.message]);
         """,
         *(service.url, service.key, user),
     )
     assert told[:3] == [422, ["model"], True]
     assert "tokensInput" in told[3]
     assert "service key" in told[4]
+    assert told[5] == "cost is NaN, which JSON cannot say"
     assert [each["status"] for each in await service.stored(user)] == ["pending"]
 
 
@@ -147,7 +149,7 @@ async def test_what_somebody_on_the_way_says_is_no_answer(workshop: Workshop) ->
         const { createServer } = await import("node:http");
         const { once } = await import("node:events");
         const html = "<html>";
-        const no = [[301, { Location: "/" }, ""], [200, {}, html], [408, {}, html], [429, {}, "{}"]];
+        const no = [[301, { Location: "/" }, ""], [200, {}, html], [404, {}, html], [429, {}, "{}"]];
         const busy = [503, { "Retry-After": "1" }, html];
         const [begun, ended] = ['{"limits": {"dailyUsed": 1}}', '{"status": "completed"}'];
         const answers = [...no, busy, [200, {}, begun], ...no, [200, {}, ended]];

@@ -110,6 +110,25 @@ async def test_who_was_taken_for_gone_writes_all_anew(workshop: Workshop, tmp_pa
     assert await what(workshop, text, tmp_path / "journal") == [["told", "before"], ["before", "after"]]
 
 
+async def test_a_disk_that_takes_nothing_leaves_it_in_memory(workshop: Workshop, tmp_path: Path) -> None:
+    text = """
+    const { rmSync, writeFileSync } = await import("node:fs");
+    const living = new Journal(directory);
+    living.keep(living.write(entry("one")));
+    rmSync(directory, { recursive: true });
+    writeFileSync(directory, "no directory");
+    living.keep(living.write(entry("two")));
+    rmSync(directory);
+    living.keep(living.write(entry("three")));
+    const names = namesIn(living);
+    living.close();
+    await told([names, adopted()]);
+    """
+    program = await workshop.start(_BEFORE + text, tmp_path / "journal")
+    assert await program.told() == [["one", "two", "three"], ["one", "two", "three"]]
+    assert "the journal cannot be written" in await program.ended()
+
+
 async def test_of_many_who_take_over_at_once_one_gets_each(workshop: Workshop, tmp_path: Path) -> None:
     directory = tmp_path / "journal"
     wanted = sorted(left(directory, "left", 0, "").name for _ in range(200))

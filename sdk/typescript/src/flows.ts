@@ -42,6 +42,7 @@ export interface Entry {
 
 const TRACK = "/api/chat/track";
 const BATCH = "/api/chat/track/batch";
+const OURS = "/problems/";
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
@@ -88,8 +89,10 @@ async function book(call: Call, entry: Entry): Promise<Told | null> {
 
 /** Whether the same call may succeed later. */
 function isUnavailable({ status, body }: Reply): boolean {
-  // The service's own limits come with their problem; another 429 is somebody's on the way.
-  if (status === 429) return body?.["type"] !== "/problems/limit-reached";
+  // The service's own no comes with its problem; another is somebody's on the way.
+  const problem = String(body?.["type"]);
+  if (status === 429) return problem !== `${OURS}limit-reached`;
+  if (status === 404) return !problem.startsWith(OURS);
   // Nor is a page or another address an answer of the service: what was told to it would be lost.
   return status >= 500 || status === 408 || (status < 400 && (status >= 300 || body === null));
 }

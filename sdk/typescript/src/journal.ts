@@ -35,7 +35,11 @@ export class Journal {
     this.#file = directory === null ? null : new JournalFile(directory);
   }
 
-  /** Write an entry down before it is told; gives its number. Who is killed after this has lost nothing. */
+  /**
+   * Write an entry down before it is told; gives its number. Who is killed after this has lost nothing.
+   *
+   * On a disk that takes nothing it is in memory alone.
+   */
   write(entry: Entry): number {
     this.#append({ put: this.#numbers + 1, entry });
     this.#numbers += 1;
@@ -103,14 +107,23 @@ export class Journal {
   }
 
   #append(line: Line): void {
+    // What JSON cannot say is refused here, also where no file is: it could never be told.
     const text = textOf(line);
-    if (this.#file === null || this.#directory === null) return;
-    this.#file.append(text);
-    // Somebody took this process for gone, and may have read the file before this line was in it.
-    while (!this.#file.isInPlace) {
+    try {
+      this.#file?.append(text);
+      this.#standIn(text);
+    } catch (error) {
+      // The service may be well all the same.
+      process.emitWarning(`the journal cannot be written: ${error}`, "TollkeeperWarning");
+    }
+  }
+
+  /** Where somebody took this process for gone, they may have read its file before the last line was in it. */
+  #standIn(last: string): void {
+    while (this.#directory !== null && this.#file !== null && !this.#file.isInPlace) {
       const anew = new JournalFile(this.#directory);
       for (const [put, entry] of this.#written) anew.append(textOf({ put, entry }));
-      anew.append(text);
+      anew.append(last);
       anew.force();
       this.#file.close(true);
       this.#file = anew;
@@ -119,7 +132,13 @@ export class Journal {
 }
 
 function textOf(line: Line): string {
-  return `${JSON.stringify(line)}\n`;
+  return `${JSON.stringify(line, finite)}\n`;
+}
+
+function finite(name: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new TypeError(`${name} is ${value}, which JSON cannot say`);
+  return value;
 }
 
 /** What was written and not crossed out. The last line may be torn: then its request was never told. */
