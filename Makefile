@@ -14,6 +14,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
+CLIENT := sdk/typescript/dist/index.js
 
 # In CI a skipped test is a failure.
 PYTEST := $(BIN)/python -m pytest $(if $(CI),-p tests.no_skips)
@@ -52,10 +53,11 @@ contracts: .venv/dev ## Who may import whom
 tidy: .venv/dev ## The house rules, and whether the documents still tell the truth
 	$(PYTEST) -q tests/test_tidy.py tests/test_docs.py
 
-web-check: .venv/web-packages web/src/api/schema.gen.ts ## The web app: format, lint, types
+web-check: .venv/web-packages web/src/api/schema.gen.ts ## The web app and the client for TypeScript: format, lint, types
 	@cd web && $(NPM) run --silent check
+	@cd sdk/typescript && $(WEB_BIN)/biome check --error-on-warnings . && $(WEB_BIN)/tsc --noEmit
 
-test: .venv/dev .venv/web browser $(if $(CI),debian-postgresql debian-pgbouncer) ## All tests (ARGS="-k lane -x" picks some); the store also on PostgreSQL 15
+test: .venv/dev .venv/web $(CLIENT) browser $(if $(CI),debian-postgresql debian-pgbouncer) ## All tests (ARGS="-k lane -x" picks some); the store also on PostgreSQL 15
 	$(if $(ARGS),,$(STORE_ON_15))
 	$(PYTEST) $(ARGS)
 
@@ -77,6 +79,7 @@ format: .venv/dev .venv/web-packages ## Format, and mend what lint can mend safe
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	@cd web && $(NPM) run --silent format
+	@cd sdk/typescript && $(WEB_BIN)/biome check --write .
 
 web: .venv/web ## Build the web app into the package
 
@@ -93,12 +96,13 @@ lock: .venv/dev ## Write the locks anew from pyproject.toml (ARGS=--upgrade take
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --output-file requirements-dev.txt --group dev --constraint requirements.txt
 
-wheel: .venv/package .venv/web ## Build the wheels of service and client into dist/
+wheel: .venv/package .venv/web $(CLIENT) ## Build the wheels of service and client, and the package for Node, into dist/
 	$(PIP) wheel . ./sdk/python --no-deps --no-build-isolation --wheel-dir dist
-	@ls dist/*.whl
+	@$(NPM) pack ./sdk/typescript --pack-destination dist --silent >/dev/null
+	@ls dist/*.whl dist/*.tgz
 
 clean: ## Remove what was installed and built here; .data stays
-	rm -rf .venv dist src/tollkeeper/web web/node_modules web/src/api/schema.gen.ts .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv dist src/tollkeeper/web sdk/typescript/dist web/node_modules web/src/api/schema.gen.ts .hypothesis .pytest_cache .ruff_cache .import_linter_cache
 	find src sdk tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 help: ## This list
@@ -133,6 +137,7 @@ help: ## This list
 
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f ! -name '*.gen.ts' -print)
 NPM := PATH="$(CURDIR)/.venv/node:$$PATH" npm --no-update-notifier
+WEB_BIN := PATH="$(CURDIR)/.venv/node:$$PATH" "$(CURDIR)/web/node_modules/.bin"
 NODE_IS_FIT := const [major, minor] = process.versions.node.split(".").map(Number); \
 	process.exit(major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19) ? 0 : 1)
 
@@ -161,6 +166,11 @@ web/src/api/schema.gen.ts: docs/openapi.json .venv/web-packages
 .venv/web: $(WEB_SOURCES) web/src/api/schema.gen.ts .venv/web-packages
 	@cd web && $(NPM) run --silent build -- --logLevel warn
 	@touch $@
+
+# The client for TypeScript is built by what builds the web app, into a directory beside its source.
+
+$(CLIENT): $(wildcard sdk/typescript/src/*.ts) sdk/typescript/tsconfig.json .venv/web-packages
+	@cd sdk/typescript && rm -rf dist && $(WEB_BIN)/tsc
 
 # What tests need from the system. As root on Debian it is installed, else the command is named.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ SELECT r.client_id, r.status, r.prompt, r.response, r.error_message, r.duration,
   FROM chat_requests AS r JOIN user_identities AS i USING (user_id)
  WHERE i.value = $1
  ORDER BY r.id"""
+
+_numbers = itertools.count(1)
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ async def service(_service: OneNode) -> OneNode:
 @pytest.fixture
 async def user(service: OneNode, request: pytest.FixtureRequest) -> str:
     """Somebody who may as much as they like."""
-    email = f"{request.node.name.partition('[')[0].replace('_', '-')[:60]}@example.com"
+    name = request.node.name.partition("[")[0].replace("_", "-")
+    email = f"{name[:50]}-{next(_numbers)}@example.com"
     await service.site.add_users(email, plan="enough")
     return email

@@ -1,0 +1,157 @@
+/**
+ * What was not told yet, in a file that outlives this process, so that it is told once the service is there again.
+ *
+ * A request that has ended is written down before it is told. Each process has files of its own in the directory;
+ * whoever comes takes over those whose holder is gone (`holding.ts`).
+ */
+
+import { closeSync, fsyncSync, openSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Told } from "./errors.js";
+import type { Entry } from "./flows.js";
+import { isLeft, KIND } from "./holding.js";
+import { JournalFile, linesOf, taken, writeWhole } from "./journalFile.js";
+
+const REJECTED = "rejected.jsonl";
+/** When all that was written is told, it begins anew above this size. */
+const LARGE_BYTES = 2 ** 20;
+
+type Line = { put: number; entry: Entry } | { done: number };
+
+/**
+ * The requests of this process that have ended and are not known to be told.
+ *
+ * Without a directory they are kept in memory, and end with the process.
+ */
+export class Journal {
+  readonly #directory: string | null;
+  readonly #written = new Map<number, Entry>();
+  readonly #waiting = new Map<number, Entry>();
+  #file: JournalFile | null;
+  #numbers = 0;
+
+  constructor(directory: string | null) {
+    this.#directory = directory;
+    this.#file = directory === null ? null : new JournalFile(directory);
+  }
+
+  /**
+   * Write an entry down before it is told; gives its number. Who is killed after this has lost nothing.
+   *
+   * On a disk that takes nothing it is in memory alone.
+   */
+  write(entry: Entry): number {
+    this.#append({ put: this.#numbers + 1, entry });
+    this.#numbers += 1;
+    this.#written.set(this.#numbers, entry);
+    return this.#numbers;
+  }
+
+  /** Cross it out: it was told, or will never be taken. */
+  done(number: number): void {
+    this.#written.delete(number);
+    this.#waiting.delete(number);
+    this.#append({ done: number });
+    if (this.#written.size === 0 && this.#file !== null && this.#file.size > LARGE_BYTES) this.#file.empty();
+  }
+
+  /** Let these be told later. They are on the disk when this returns, for now nobody else has them. */
+  keep(...numbers: readonly number[]): void {
+    for (const number of numbers) {
+      const entry = this.#written.get(number);
+      if (entry !== undefined) this.#waiting.set(number, entry);
+    }
+    this.#file?.force();
+  }
+
+  /** Put aside what the service will never take, with what it said, for a person to look at. */
+  reject(number: number, problem: Told): void {
+    const entry = this.#waiting.get(number);
+    const id = entry?.start["requestId"];
+    process.emitWarning(`the service does not take request ${id}: ${problem["detail"]}`, "TollkeeperWarning");
+    if (this.#directory !== null) {
+      const file = openSync(join(this.#directory, REJECTED), "a", 0o600);
+      try {
+        writeWhole(file, `${JSON.stringify({ problem, entry })}\n`);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    }
+    this.done(number);
+  }
+
+  /** What is to be told, the oldest first. */
+  get waiting(): ReadonlyMap<number, Entry> {
+    return this.#waiting;
+  }
+
+  /** Take over what processes that are gone have left in the directory. */
+  adopt(): void {
+    if (this.#directory === null) return;
+    this.#file?.touch();
+    for (const name of readdirSync(this.#directory).filter((each) => each.endsWith(KIND))) {
+      if (!isLeft(this.#directory, name)) continue;
+      const path = taken(this.#directory, name);
+      const left = path && linesOf(path);
+      if (!left) continue;
+      this.keep(...leftIn(left, path).map((entry) => this.write(entry)));
+      rmSync(path, { force: true });
+    }
+  }
+
+  /** Let go of the file: what is in it is for whoever comes next. An empty one goes. */
+  close(): void {
+    this.#file?.close(this.#written.size === 0);
+    this.#file = null;
+  }
+
+  #append(line: Line): void {
+    // What JSON cannot say is refused here, also where no file is: it could never be told.
+    const text = textOf(line);
+    try {
+      this.#file?.append(text);
+      this.#standIn(text);
+    } catch (error) {
+      // The service may be well all the same.
+      process.emitWarning(`the journal cannot be written: ${error}`, "TollkeeperWarning");
+    }
+  }
+
+  /** Where somebody took this process for gone, they may have read its file before the last line was in it. */
+  #standIn(last: string): void {
+    while (this.#directory !== null && this.#file !== null && !this.#file.isInPlace) {
+      const anew = new JournalFile(this.#directory);
+      for (const [put, entry] of this.#written) anew.append(textOf({ put, entry }));
+      anew.append(last);
+      anew.force();
+      this.#file.close(true);
+      this.#file = anew;
+    }
+  }
+}
+
+function textOf(line: Line): string {
+  return `${JSON.stringify(line, finite)}\n`;
+}
+
+function finite(name: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new TypeError(`${name} is ${value}, which JSON cannot say`);
+  return value;
+}
+
+/** What was written and not crossed out. The last line may be torn: then its request was never told. */
+function leftIn(lines: readonly string[], path: string): Entry[] {
+  const left = new Map<number, Entry>();
+  for (const text of lines) {
+    try {
+      const line = JSON.parse(text) as Line;
+      if ("done" in line) left.delete(line.done);
+      else left.set(line.put, line.entry);
+    } catch {
+      process.emitWarning(`a line of ${path} cannot be read`, "TollkeeperWarning");
+    }
+  }
+  return [...left.values()];
+}

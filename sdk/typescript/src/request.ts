@@ -1,0 +1,124 @@
+/** One request of an app's user: what is said of it when it starts, and when it ends. */
+
+import { randomBytes } from "node:crypto";
+import type { Told } from "./errors.js";
+import type { Entry } from "./flows.js";
+
+/** What the service said of a finish; null: it could not be told yet, and will be. */
+export type Answer = Told | null;
+
+/**
+ * What may be said of a request when it starts (`POST /api/chat/track`).
+ *
+ * `user`: whom it is for, with a service's key. `maxTokens`: how long the answer may be, in tokens; they are reserved
+ * until the request ends.
+ */
+export interface About {
+  user?: string;
+  requestId?: string;
+  model?: string;
+  sessionId?: string;
+  requestType?: string;
+  category?: string;
+  complexity?: "low" | "medium" | "high";
+  maxTokens?: number;
+  metadata?: Readonly<Record<string, unknown>>;
+  ipAddress?: string;
+  userAgent?: string;
+}
+
+/** What may be said of a request when it ends (`PUT /api/chat/track`). `cost` in US dollars; rating 1 to 5. */
+export interface Outcome {
+  model?: string;
+  tokensUsed?: number;
+  tokensInput?: number;
+  tokensOutput?: number;
+  tokensCached?: number;
+  tokensCacheWrite?: number;
+  tokensReasoning?: number;
+  cost?: number;
+  userRating?: number;
+}
+
+const LONGEST_ERROR = 16_384;
+
+/** One request, from when it may go ahead until it has ended. */
+export class TrackedRequest {
+  /** The id of the request, yours or one that was made. */
+  readonly id: string;
+  /** What the plan allows and what of it was used, with this one; null: it went ahead without an answer. */
+  readonly limits: Told | null;
+  readonly #start: Told;
+  readonly #user: string | null;
+  readonly #finish: (entry: Entry) => Promise<Answer>;
+  readonly #beganAt = new Date();
+  readonly #began = performance.now();
+  #isFinished = false;
+
+  /** It begins now. `told`: what the service said to `start`, if it did. */
+  constructor(
+    start: Told,
+    user: string | null,
+    told: Told | null,
+    finish: (entry: Entry) => Promise<Answer>,
+  ) {
+    this.id = String(start["requestId"]);
+    this.limits = told === null ? null : (told["limits"] as Told);
+    this.#start = start;
+    this.#user = user;
+    this.#finish = finish;
+  }
+
+  /** Whether `complete` or `fail` was called. */
+  get isFinished(): boolean {
+    return this.#isFinished;
+  }
+
+  /** Tell that it succeeded. Throws `Refused`: the service does not take it, which telling later would not mend. */
+  complete(response?: string | null, outcome: Outcome = {}): Promise<Answer> {
+    return this.#end("completed", { response, ...outcome });
+  }
+
+  /** Tell that it failed. A string is told as it is; of all else its kind, for its words may be anybody's. */
+  fail(error: unknown, outcome: Outcome = {}): Promise<Answer> {
+    const message = typeof error === "string" ? error : kindOf(error);
+    return this.#end("failed", { errorMessage: firstOf(message, LONGEST_ERROR), ...outcome });
+  }
+
+  async #end(status: "completed" | "failed", told: Told): Promise<Answer> {
+    this.#isFinished = true;
+    const duration = Math.round(performance.now() - this.#began);
+    return this.#finish({
+      user: this.#user,
+      start: this.#start,
+      finish: { requestId: this.id, status, duration, ...given(told) },
+      started_at: this.#beganAt.toISOString(),
+      completed_at: new Date().toISOString(),
+      was_admitted: this.limits !== null,
+    });
+  }
+}
+
+/** What is said when a request starts, with an id by which it counts once. */
+export function startOf(prompt: string, { user: _, ...about }: About): Told {
+  const requestId = about.requestId || `c-${randomBytes(16).toString("hex")}`;
+  return { prompt, ...given(about), requestId };
+}
+
+/** Name the kind of what was thrown, which may be anything. */
+export function kindOf(thrown: unknown): string {
+  return (typeof thrown === "object" && thrown?.constructor?.name) || typeof thrown;
+}
+
+function given(told: object): Told {
+  return Object.fromEntries(
+    Object.entries(told).filter(([, value]) => value !== undefined && value !== null),
+  );
+}
+
+/** The first so many characters; none of them is cut in two. */
+function firstOf(text: string, count: number): string {
+  return Array.from(text.slice(0, 2 * count))
+    .slice(0, count)
+    .join("");
+}
