@@ -110,3 +110,20 @@ async def test_what_cannot_be_told_is_refused_here_and_holds_up_nothing(service:
         async with tollkeeper.track("five", user=user):
             pass
     assert [each["status"] for each in await service.stored(user)] == ["pending", "completed"]
+
+
+async def test_what_a_block_raises_is_heard_although_its_failure_is_not_taken(
+    service: OneNode, user: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+
+        async def fail_after_it_was_completed() -> None:
+            async with tollkeeper.track("four", user=user, request_id="elsewhere"):
+                async with tollkeeper.track("four", user=user, request_id="elsewhere"):
+                    pass
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail_after_it_was_completed()
+    assert [each["status"] for each in await service.stored(user)] == ["completed"]
+    assert "request elsewhere has failed, and that is not taken" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from tollkeeper_client.flows import Entry, Flow, ask_to_start, tell
 from tollkeeper_client.journal import Journal
 from tollkeeper_client.request import About, Outcome, Request
 from tollkeeper_client.wire import drive, drive_in_loop, headers_of
+
+log = logging.getLogger(__name__)
 
 WhenUnavailable = Literal["closed", "open"]
 Answer: TypeAlias = Mapping[str, Any] | None
@@ -205,8 +208,12 @@ class Tracked(_Tracked):
             return
         if error is None:
             self.complete()
-        else:
+            return
+        try:
             self.fail(error)
+        except Refused as refused:
+            # What the block has raised is what its caller is to hear of.
+            log.warning("request %s has failed, and that is not taken: %s", self.id, refused)
 
 
 class AsyncTracked(_Tracked):
@@ -238,5 +245,9 @@ class AsyncTracked(_Tracked):
             return
         if error is None:
             await self.complete()
-        else:
+            return
+        try:
             await self.fail(error)
+        except Refused as refused:
+            # What the block has raised is what its caller is to hear of.
+            log.warning("request %s has failed, and that is not taken: %s", self.id, refused)
