@@ -149,9 +149,9 @@ class Site:
         if (self.data / "postgres" / "postmaster.pid").exists():
             await self.run("migrate")
 
-    def said(self) -> list[dict[str, Any]]:
-        """All that the nodes have logged."""
-        lines = [line for node in self.nodes for line in node.log.read_text().splitlines()]
+    def said(self, *nodes: Node) -> list[dict[str, Any]]:
+        """All that these nodes have logged; without any, all of them since the first."""
+        lines = [line for node in nodes or self.nodes for line in node.log.read_text().splitlines()]
         odd = [line for line in lines if not line.startswith("{")]
         assert not odd, odd
         return [msgspec.json.decode(line) for line in lines]

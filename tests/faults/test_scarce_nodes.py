@@ -41,7 +41,7 @@ async def test_beyond_what_its_descriptors_hold_a_node_says_503_and_serves_the_o
             assert (await stream.next()).kind == "change"
     # Who left makes room for others, however many came.
     assert (await _crowd(node, calls=8)) == {200: 8}
-    assert [each["message"] for each in battered.said() if each["level"] == "error"] == []
+    assert [each["message"] for each in battered.said(node) if each["level"] == "error"] == []
     assert await node.end() == 0
     await audit(battered)
 

@@ -92,7 +92,8 @@ def _log(proof: Proof) -> None:
         log.error(
             "wrong: %s of %s in %s is %d, the requests say %d", each.field, whose, place, each.stored, each.actual
         )
-    log.info("the numbers of %d users were proved, %d are wrong", proof.users, proof.wrong)
+    if proof.users:
+        log.info("the numbers of %d users were proved, %d are wrong", proof.users, proof.wrong)
 
 
 async def _users(owner: Database) -> AsyncGenerator[UUID]:
