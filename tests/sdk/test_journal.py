@@ -104,18 +104,37 @@ def test_it_is_its_owners_alone(tmp_path: Path) -> None:
     assert journal._path.stat().st_mode & 0o077 == 0
 
 
+_write = os.write
+
+
+def fill(file: int, data: bytes) -> int:
+    """Take the beginning of a line, and then no more."""
+    if b'"put"' in data:
+        return _write(file, data[:20])
+    raise OSError(errno.ENOSPC, "no space left on device")
+
+
+def test_what_a_full_disk_does_not_take_over_stays_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind(tmp_path, "one", "two")
+    first = Journal(tmp_path)
+    monkeypatch.setattr(os, "write", fill)
+    for _ in range(2):
+        first.adopt()
+        assert names_in(first) == ["one", "two"]
+    monkeypatch.undo()
+    first.close()
+    second = Journal(tmp_path)
+    second.adopt()
+    assert names_in(second) == ["one", "two"]
+
+
 def test_a_disk_that_took_half_a_line_spoils_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     journal = Journal(tmp_path)
     journal.keep(journal.write(an_entry("one")))
-    write = os.write
-
-    def fill(file: int, data: bytes) -> int:
-        if b'"put"' in data:
-            return write(file, data[:20])
-        raise OSError(errno.ENOSPC, "no space left on device")
-
     monkeypatch.setattr(os, "write", fill)
     journal.keep(journal.write(an_entry("two")))
     monkeypatch.undo()

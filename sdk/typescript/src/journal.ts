@@ -41,10 +41,7 @@ export class Journal {
    * On a disk that takes nothing it is in memory alone.
    */
   write(entry: Entry): number {
-    this.#append({ put: this.#numbers + 1, entry });
-    this.#numbers += 1;
-    this.#written.set(this.#numbers, entry);
-    return this.#numbers;
+    return this.#put(entry).number;
   }
 
   /** Cross it out: it was told, or will never be taken. */
@@ -61,7 +58,11 @@ export class Journal {
       const entry = this.#written.get(number);
       if (entry !== undefined) this.#waiting.set(number, entry);
     }
-    this.#file?.force();
+    try {
+      this.#file?.force();
+    } catch (error) {
+      complain(error);
+    }
   }
 
   /** Put aside what the service will never take, with what it said, for a person to look at. */
@@ -95,8 +96,10 @@ export class Journal {
       const path = taken(this.#directory, name);
       const left = path && linesOf(path);
       if (!left) continue;
-      this.keep(...leftIn(left, path).map((entry) => this.write(entry)));
-      rmSync(path, { force: true });
+      const puts = leftIn(left, path).map((entry) => this.#put(entry));
+      this.keep(...puts.map(({ number }) => number));
+      // What is here in memory alone stays there, held until this process is gone.
+      if (puts.every(({ isOnDisk }) => isOnDisk)) rmSync(path, { force: true });
     }
   }
 
@@ -106,15 +109,25 @@ export class Journal {
     this.#file = null;
   }
 
-  #append(line: Line): void {
+  /** Give it a number, and say whether it is on the disk. */
+  #put(entry: Entry): { number: number; isOnDisk: boolean } {
+    const isOnDisk = this.#append({ put: this.#numbers + 1, entry });
+    this.#numbers += 1;
+    this.#written.set(this.#numbers, entry);
+    return { number: this.#numbers, isOnDisk };
+  }
+
+  #append(line: Line): boolean {
     // What JSON cannot say is refused here, also where no file is: it could never be told.
     const text = textOf(line);
     try {
       this.#file?.append(text);
       this.#standIn(text);
+      return this.#file !== null;
     } catch (error) {
       // The service may be well all the same.
-      process.emitWarning(`the journal cannot be written: ${error}`, "TollkeeperWarning");
+      complain(error);
+      return false;
     }
   }
 
@@ -129,6 +142,10 @@ export class Journal {
       this.#file = anew;
     }
   }
+}
+
+function complain(error: unknown): void {
+  process.emitWarning(`the journal cannot be written: ${error}`, "TollkeeperWarning");
 }
 
 function textOf(line: Line): string {

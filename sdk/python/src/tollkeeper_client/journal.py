@@ -40,6 +40,7 @@ class Journal:
         self._waiting: dict[int, Entry] = {}
         self._numbers = 0
         self._size = 0
+        self._held: list[int] = []
         self._path, self._file = (None, None) if directory is None else _new_file(directory)
         self.changed = threading.Condition(self._lock)
 
@@ -48,11 +49,7 @@ class Journal:
 
         On a disk that takes nothing it is in memory alone.
         """
-        with self._lock:
-            self._numbers += 1
-            self._append({"put": self._numbers, "entry": asdict(entry)})
-            self._written[self._numbers] = entry
-            return self._numbers
+        return self._put(entry)[0]
 
     def done(self, number: int) -> None:
         """Cross it out: it was told, or will never be taken."""
@@ -69,9 +66,12 @@ class Journal:
         """Let it be told later. It is on the disk when this returns, for now nobody else has it."""
         with self._lock:
             self._waiting[number] = self._written[number]
-            if self._file is not None:
-                os.fsync(self._file)
             self.changed.notify_all()
+            if self._file is not None:
+                try:
+                    os.fsync(self._file)
+                except OSError as error:
+                    _complain(error)
 
     def reject(self, number: int, problem: Mapping[str, Any]) -> None:
         """Put aside what the service will never take, with what it said, for a person to look at."""
@@ -105,12 +105,15 @@ class Journal:
             file = _locked(path)
             if file is None:
                 continue
-            try:
-                for entry in _left_in(path):
-                    self.keep(self.write(entry))
+            puts = [self._put(entry) for entry in _left_in(path)]
+            for number, _ in puts:
+                self.keep(number)
+            if all(is_on_disk for _, is_on_disk in puts):
                 path.unlink()
-            finally:
                 os.close(file)
+            else:
+                # What is here in memory alone stays there, held until this process is gone.
+                self._held.append(file)
 
     def close(self) -> None:
         """Let go of the file: what is in it is for whoever comes next. An empty one goes."""
@@ -119,22 +122,36 @@ class Journal:
                 return
             if not self._written:
                 self._path.unlink()
-            os.close(self._file)
+            for file in (self._file, *self._held):
+                os.close(file)
             self._file = None
 
-    def _append(self, line: Mapping[str, Any]) -> None:
+    def _put(self, entry: Entry) -> tuple[int, bool]:
+        """Give it a number, and say whether it is on the disk."""
+        with self._lock:
+            self._numbers += 1
+            is_on_disk = self._append({"put": self._numbers, "entry": asdict(entry)})
+            self._written[self._numbers] = entry
+            return self._numbers, is_on_disk
+
+    def _append(self, line: Mapping[str, Any]) -> bool:
         # What JSON cannot say is refused here, also where no file is: it could never be told.
         data = json.dumps(line, allow_nan=False).encode() + b"\n"
         if self._file is None:
-            return
+            return False
         try:
             _write(self._file, data)
         except OSError as error:
             # The service may be well all the same. Half a line would spoil the next one.
-            log.error("the journal cannot be written: %s", error.strerror)  # noqa: TRY400 - it says all
+            _complain(error)
             os.ftruncate(self._file, self._size)
-            return
+            return False
         self._size += len(data)
+        return True
+
+
+def _complain(error: OSError) -> None:
+    log.error("the journal cannot be written: %s", error.strerror)
 
 
 def _new_file(directory: Path) -> tuple[Path, int]:
