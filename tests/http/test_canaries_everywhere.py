@@ -15,7 +15,7 @@ from tests.conftest import Server
 from tests.github import CLIENT_ID, CLIENT_SECRET, FakeGitHub, fake_github
 from tests.mailbox import Mailbox, mailbox
 from tollkeeper.accounts import first_operator, logins
-from tollkeeper.accounts.passkeys import RelyingParty
+from tollkeeper.accounts.relying_party import RelyingParty
 from tollkeeper.activity import Actor
 from tollkeeper.settings import Settings
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import webauthn
@@ -17,8 +17,7 @@ from webauthn.authentication.verify_authentication_response import VerifiedAuthe
 from webauthn.helpers import structs
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 
-if TYPE_CHECKING:
-    from tollkeeper.accounts.passkeys import RelyingParty
+from tollkeeper.accounts.relying_party import RelyingParty
 
 # What all devices of today can do; the first that a device knows is taken.
 _ALGORITHMS: Final = [

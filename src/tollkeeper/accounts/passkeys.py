@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from tollkeeper import activity
@@ -19,6 +18,7 @@ from tollkeeper.accounts import allowances, logins, users
 from tollkeeper.accounts.allowances import Allowance
 from tollkeeper.accounts.logins import NOWHERE, LoginSession, Visit
 from tollkeeper.accounts.networks import network_of
+from tollkeeper.accounts.relying_party import RelyingParty
 from tollkeeper.accounts.text import one_line
 from tollkeeper.accounts.tokens import fresh, hashed, peppered
 from tollkeeper.activity import Actor
@@ -34,22 +34,6 @@ LONGEST_NAME: Final = 100
 _FROM_NETWORK: Final = (300, timedelta(seconds=0.2))
 # So many nobody ended are taken away by each who begins one: more than come.
 _FORGOTTEN_AT_ONCE: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class RelyingParty:
-    """The site to which browsers bind passkeys: its host, and the origin of the pages that may ask for them."""
-
-    host: str
-    origin: str
-
-    @classmethod
-    def at(cls, public_url: str) -> RelyingParty:
-        """The site at the address where people reach it."""
-        parts = urlsplit(public_url)
-        # Browsers leave out the port that goes without saying.
-        usual = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
-        return cls(parts.hostname or "", f"{parts.scheme}://{parts.netloc.removesuffix(usual)}")
 
 
 @dataclass(frozen=True, slots=True)

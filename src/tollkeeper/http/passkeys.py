@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from msgspec import Meta
 
 from tollkeeper.accounts import passkeys, tokens
-from tollkeeper.accounts.passkeys import LONGEST_NAME, Ceremony, Passkey, RelyingParty
+from tollkeeper.accounts.passkeys import LONGEST_NAME, Ceremony, Passkey
+from tollkeeper.accounts.relying_party import RelyingParty
 from tollkeeper.errors import (
     AccountInactive,
     Contradiction,

@@ -11,6 +11,7 @@ from tollkeeper.errors import Contradiction, Invalid, NotForSale
 from tollkeeper.metering.changes import Shop
 from tollkeeper.metering.plan_file import Cycle, Plan
 from tollkeeper.selling import providing
+from tollkeeper.selling.order import Order
 from tollkeeper.store.database import Database
 
 if TYPE_CHECKING:
@@ -29,17 +30,6 @@ class Wanted:
     plan: str
     billing_cycle: Cycle | None = None
     trial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What somebody buys, as whom. ``customer_id`` is who they are at Stripe, if they were there before."""
-
-    user_id: UUID
-    price: str
-    trial_days: int
-    email: str | None
-    customer_id: str | None
 
 
 async def checkout(database: Database, shop: Stripe | None, user_id: UUID, wanted: Wanted) -> str:

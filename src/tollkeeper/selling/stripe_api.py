@@ -15,8 +15,8 @@ import stripe
 
 from tollkeeper.accounts.outside import Bounded
 from tollkeeper.errors import NotForSale, NotSigned, Unavailable
-from tollkeeper.selling.buying import Order
 from tollkeeper.selling.events import USER
+from tollkeeper.selling.order import Order
 
 if TYPE_CHECKING:
     from stripe.params.billing_portal import SessionCreateParams as PortalParams

@@ -2,10 +2,10 @@ import { Button, Popover, Select } from "@mantine/core";
 import { useAccount } from "@/api/account";
 import { isBackwards } from "@/api/days";
 import { IconFilter } from "@/shared/icons";
-import type { FilterProps } from "./RequestFilterBar";
 import styles from "./requests.module.css";
 import { RangeFilter, TypedFilter } from "./TypedFilter";
 import { DOLLARS, firstDay, lastDay, SECONDS } from "./units";
+import type { FilterProps } from "./useNarrowed";
 
 const COMPLEXITIES = ["low", "medium", "high"];
 const RATINGS = [

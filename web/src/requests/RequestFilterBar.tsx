@@ -4,14 +4,8 @@ import type { Dashboard, Dimension } from "@/api/types";
 import { SearchField } from "@/shared/SearchField";
 import { nameOf } from "@/usage/measure";
 import { MoreFilters } from "./MoreFilters";
-import type { Narrowed } from "./narrowed";
 import styles from "./requests.module.css";
-import type { Changes, How } from "./useNarrowed";
-
-export interface FilterProps {
-  search: Narrowed;
-  narrow: (changes: Changes, how?: How) => void;
-}
+import type { FilterProps } from "./useNarrowed";
 
 interface RequestFilterBarProps extends FilterProps {
   widen: () => void;

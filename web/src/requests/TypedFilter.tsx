@@ -1,8 +1,8 @@
 import { TypedField } from "@/shared/TypedField";
 import type { Narrowed } from "./narrowed";
-import type { FilterProps } from "./RequestFilterBar";
 import styles from "./requests.module.css";
 import { PLAIN, type Unit } from "./units";
+import type { FilterProps } from "./useNarrowed";
 
 interface TypedFilterProps extends FilterProps {
   name: keyof Narrowed;

@@ -8,6 +8,12 @@ export interface How {
   isSameStep?: boolean;
 }
 
+/** What every filter is given: all of them as they stand, and how to change some. */
+export interface FilterProps {
+  search: Narrowed;
+  narrow: (changes: Changes, how?: How) => void;
+}
+
 /** The filters as the address has them, and how to change them: back and forth works, and a link can be shared. */
 export function useNarrowed() {
   const search = narrowed(useSearch({ strict: false }));

@@ -1,7 +1,6 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
 import { useInvitations } from "@/api/invitations";
-import type { Invitation } from "@/api/types";
 import { headOf } from "@/places";
 import { EmptyState } from "@/shared/EmptyState";
 import { IconPlus } from "@/shared/icons";
@@ -10,14 +9,10 @@ import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import type { Doing } from "./doing";
 import { InvitationsTable } from "./InvitationsTable";
 import { InviteDialog } from "./InviteDialog";
 import { RevokeInvitation } from "./RevokeInvitation";
-
-export type Doing =
-  | { what: "invite"; again?: Invitation }
-  | { what: "revoke"; invitation: Invitation }
-  | null;
 
 /** Whom operators let sign up: invited, told, and taken back. */
 export function InvitationsPage() {

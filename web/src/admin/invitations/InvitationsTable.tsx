@@ -9,7 +9,7 @@ import badges from "@/shared/shared.module.css";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { exactTime } from "@/shared/times";
-import type { Doing } from "./InvitationsPage";
+import type { Doing } from "./doing";
 
 interface InvitationsTableProps {
   invitations: Invitation[];
