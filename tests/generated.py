@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from tollkeeper import settings
-from tollkeeper.http.docs import describe
+from tollkeeper.http.docs.openapi import describe
 from tollkeeper.http.routes import ROUTES
 
 ROOT: Final = Path(__file__).parent.parent

@@ -68,7 +68,7 @@ SAMPLES = [
             DATABASE: "import time\nwaited = time.monotonic()\n",
             "src/tollkeeper/store/embedded.py": "import os\npath = os.environ['PATH']\n",
             "src/tollkeeper/settings.py": "import os\npath = os.environ['PATH']\n",
-            "src/tollkeeper/http/live.py": "import time\nat = time.time()\n",
+            "src/tollkeeper/http/dashboards/live.py": "import time\nat = time.time()\n",
         },
     ),
     Sample(

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from tollkeeper.errors import Invalid
-from tollkeeper.http.batch_wire import BatchItem
+from tollkeeper.http.accounts.variables import PutVariable
 from tollkeeper.http.shapes import Said, shaped
-from tollkeeper.http.variables import PutVariable
+from tollkeeper.http.tracking.batch_wire import BatchItem
 from tollkeeper.http.wire import FinishTracking, StartTracking
 
 from .conftest import Person, Site

@@ -13,7 +13,7 @@ import asyncpg
 from tests.conftest import Server
 from tollkeeper.accounts import users
 from tollkeeper.activity import Actor
-from tollkeeper.http import batch
+from tollkeeper.http.tracking import batch
 
 from .batches import PATH, ended, is_clean, send, someone, told
 from .conftest import JSON, Person, Site

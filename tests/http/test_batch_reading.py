@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from tollkeeper.accounts import users
-from tollkeeper.http.batch_wire import BatchItem
+from tollkeeper.http.tracking.batch_wire import BatchItem
 from tollkeeper.http.wire import FinishTracking
 from tollkeeper.instants import EPOCH
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tollkeeper import logs
-from tollkeeper.http.docs import describe
+from tollkeeper.http.docs.openapi import describe
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routes import ROUTES, answering

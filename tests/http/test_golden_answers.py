@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from tests.authenticator import Authenticator
 from tollkeeper.accounts.passkeys import RelyingParty
-from tollkeeper.http.docs import describe
+from tollkeeper.http.docs.openapi import describe
 from tollkeeper.http.routes import ROUTES
 
 from .conftest import JSON, Site

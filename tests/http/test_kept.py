@@ -11,8 +11,8 @@ import pytest
 from tests.metering.making import Clock, a_request
 from tollkeeper.accounts import users
 from tollkeeper.activity import Actor
-from tollkeeper.http.kept import Dashboards
-from tollkeeper.http.shown import DashboardShown, enveloped
+from tollkeeper.http.dashboards.kept import Dashboards
+from tollkeeper.http.dashboards.shown import DashboardShown, enveloped
 from tollkeeper.metering import dashboard, plans, verify
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.retention import LOCK_SECONDS, prune_texts

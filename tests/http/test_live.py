@@ -16,7 +16,7 @@ import pytest
 from tests.metering.making import Clock
 from tollkeeper.accounts import keys, users
 from tollkeeper.activity import Actor
-from tollkeeper.http import followed, streams
+from tollkeeper.http.dashboards import followed, streams
 from tollkeeper.metering import plans
 from tollkeeper.store.connections import LOCK_SECONDS
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tollkeeper.http.merge_patch import merge_patch
+from tollkeeper.http.dashboards.merge_patch import merge_patch
 
 from .streaming import applied
 

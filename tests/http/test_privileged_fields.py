@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from uuid import uuid4
 
-from tollkeeper.http.docs import describe
+from tollkeeper.http.docs.openapi import describe
 from tollkeeper.http.routes import ROUTES
 
 from .conftest import JSON, Heard, Person, Site

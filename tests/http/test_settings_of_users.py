@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tollkeeper.activity import Actor
-from tollkeeper.http.plans import OwnPlanShown
+from tollkeeper.http.plans.catalogue import OwnPlanShown
 from tollkeeper.metering import own_plan, plans
 
 from .conftest import Person, Site

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from tollkeeper import connection
-from tollkeeper.http import streams
+from tollkeeper.http.dashboards import streams
 
 from .conftest import Person, Site
 from .streaming import Follower, following

@@ -7,15 +7,15 @@ from typing import Final
 
 from tollkeeper.accounts import passkeys, preferences, users
 from tollkeeper.errors import NobodyKnown, NotAllowed, NotFound, NotUnderstood
-from tollkeeper.http.account import AccountShown, ActingAs, acting_as
+from tollkeeper.http.accounts.account import AccountShown, ActingAs, acting_as
+from tollkeeper.http.accounts.preferences import SettingsShown
+from tollkeeper.http.accounts.sign_in import WaysToSignIn
 from tollkeeper.http.assets import Assets
 from tollkeeper.http.caller import Caller
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.pages import asset, page
-from tollkeeper.http.preferences import SettingsShown
 from tollkeeper.http.routing import get
-from tollkeeper.http.sign_in import WaysToSignIn
 from tollkeeper.http.wire import Heard, encode
 
 _SIGNED_IN: Final = Operation("signed-in")

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from tollkeeper.http.assets import Assets
     from tollkeeper.http.backend import Backend
     from tollkeeper.http.caller import Caller, Callers
-    from tollkeeper.http.kept import Dashboards
+    from tollkeeper.http.dashboards.kept import Dashboards
+    from tollkeeper.http.dashboards.streams import Streams
     from tollkeeper.http.measures import Measures
     from tollkeeper.http.operation import Operation
     from tollkeeper.http.routing import Place, Route
-    from tollkeeper.http.streams import Streams
 
 JSON: Final[Header] = (b"content-type", b"application/json")
 _AS_GZIP: Final[Header] = (b"content-encoding", b"gzip")

@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tollkeeper.http.backend import Backend, Held
-from tollkeeper.http.streams import Streams
+from tollkeeper.http.dashboards.streams import Streams
 from tollkeeper.metering.lane import Lane
 from tollkeeper.metering.system import LastVerification
 

@@ -5,45 +5,34 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from tollkeeper.http import (
+from tollkeeper.http import admin, app_page, assets, health, pages
+from tollkeeper.http.accounts import (
     account,
     acting,
     activity,
-    admin,
     alerts,
-    analytics,
-    app_page,
-    assets,
-    batch,
-    chat,
-    dashboard,
-    docs,
-    entitlements,
     first_operator,
-    health,
     keys,
     leaving,
-    listing,
-    live,
     logins,
-    pages,
     passkeys,
-    plan_changes,
-    plans,
     preferences,
-    selling,
     sign_in,
     takeout,
     variables,
 )
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.caller import Callers
+from tollkeeper.http.dashboards import analytics, dashboard, live
+from tollkeeper.http.dashboards.kept import Dashboards
+from tollkeeper.http.dashboards.streams import Streams
+from tollkeeper.http.docs import openapi
 from tollkeeper.http.exchange import Parts
 from tollkeeper.http.front import Front, guards_of
-from tollkeeper.http.kept import Dashboards
 from tollkeeper.http.measures import Measures
+from tollkeeper.http.plans import catalogue, changes, entitlements, selling
 from tollkeeper.http.routing import Route
-from tollkeeper.http.streams import Streams
+from tollkeeper.http.tracking import batch, chat, listing
 
 ROUTES: tuple[Route, ...] = (
     chat.start_tracking,
@@ -56,11 +45,11 @@ ROUTES: tuple[Route, ...] = (
     dashboard.show_dashboard,
     dashboard.rebuild_dashboard,
     live.follow_dashboard,
-    plans.show_plans,
-    plans.show_own_plan,
-    plan_changes.change_plan,
-    plan_changes.preview_plan,
-    plan_changes.list_plans_had,
+    catalogue.show_plans,
+    catalogue.show_own_plan,
+    changes.change_plan,
+    changes.preview_plan,
+    changes.list_plans_had,
     selling.buy_plan,
     selling.manage_plan,
     selling.take_stripe_event,
@@ -163,8 +152,8 @@ ROUTES: tuple[Route, ...] = (
     app_page.app,
     assets.asset,
     pages.problem,
-    docs.openapi,
-    docs.readable,
+    openapi.openapi,
+    openapi.readable,
     health.healthz,
     health.readyz,
     health.metrics,

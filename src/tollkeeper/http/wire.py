@@ -32,6 +32,7 @@ Note: TypeAlias = Annotated[str, Meta(max_length=MOST_NOTE_BYTES)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
 Rating: TypeAlias = Annotated[int, Meta(ge=1, le=5)]
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 Instant: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Cents: TypeAlias = int | Decimal
 

@@ -15,7 +15,7 @@ from tollkeeper.accounts.devices import device_of
 from tollkeeper.activity import Act, Wanted
 from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import NotFound
-from tollkeeper.http.activity import NAME, ActivityQuery, ActLine, ActorShown, ActShown, page_of
+from tollkeeper.http.accounts.activity import NAME, ActivityQuery, ActLine, ActorShown, ActShown, page_of
 from tollkeeper.http.body import Fault
 from tollkeeper.http.download import CONTENT_TYPES, as_download
 from tollkeeper.http.exchange import Answer, Exchange

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from tollkeeper.http.alerts import AlertShown, AlertsQuery, shown
+from tollkeeper.http.accounts.alerts import AlertShown, AlertsQuery, shown
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import cursor_at, position

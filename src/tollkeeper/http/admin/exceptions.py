@@ -8,13 +8,12 @@ from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.http.admin.plan_of_user import user_of
-from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.body import Fault
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.wire import MOST_COUNT, Cents, Heard, Instant, instant
+from tollkeeper.http.wire import MOST_COUNT, Cents, Heard, Instant, Moment, instant
 from tollkeeper.metering import exceptions
 from tollkeeper.metering.exceptions import Grant, Override, Unit
 from tollkeeper.metering.money import MAX_CENTS, cents_of, nanos_of_cents

@@ -11,12 +11,12 @@ from tollkeeper.accounts import invitations, letters
 from tollkeeper.accounts.invitations import Invitation
 from tollkeeper.accounts.letters import Letter
 from tollkeeper.errors import Contradiction, NotFound, NotUnderstood
+from tollkeeper.http.accounts.sign_in import Email
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.sign_in import Email
 from tollkeeper.http.wire import Heard, Instant, instant
 
 _PATH: Final = "/api/admin/invitations"

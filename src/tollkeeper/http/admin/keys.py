@@ -10,8 +10,8 @@ from msgspec import Meta
 from tollkeeper.accounts import keys, users
 from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Contradiction, NotFound
+from tollkeeper.http.accounts.keys import KeyMade, KeyRevoked, KeysPage, NewKeyTerms, RotateKey, id_of, make
 from tollkeeper.http.exchange import Answer, Exchange
-from tollkeeper.http.keys import KeyMade, KeyRevoked, KeysPage, NewKeyTerms, RotateKey, id_of, make
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, position
 from tollkeeper.http.routing import delete, get, post

@@ -12,13 +12,12 @@ import msgspec
 from msgspec import Meta, field
 
 from tollkeeper.errors import Invalid, NotFound, NotUnderstood
-from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.body import Fault
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, post, put
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.wire import Cents, Heard, Instant, instant
+from tollkeeper.http.wire import Cents, Heard, Instant, Moment, instant
 from tollkeeper.instants import EPOCH
 from tollkeeper.metering import models, own_prices, repricing
 from tollkeeper.metering.models import PriceSource, SeenModel

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Final, Literal
 
-from tollkeeper.http.analytics_shown import MeasuresShown
+from tollkeeper.http.dashboards.analytics_shown import MeasuresShown
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get

@@ -9,15 +9,14 @@ from msgspec import Meta
 from tollkeeper.errors import KeyReused, NotFound, NotUnderstood
 from tollkeeper.http.admin.plan_of_user import user_of
 from tollkeeper.http.backend import Backend
-from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.body import Fault
 from tollkeeper.http.exchange import JSON, Answer, Exchange, idempotency_key
 from tollkeeper.http.operation import Operation
-from tollkeeper.http.plan_changes import PlanName
-from tollkeeper.http.plans import OwnPlanShown
+from tollkeeper.http.plans.catalogue import OwnPlanShown
+from tollkeeper.http.plans.changes import PlanName
 from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.wire import Heard, Instant, LimitsShown, encode, instant
+from tollkeeper.http.wire import Heard, Instant, LimitsShown, Moment, encode, instant
 from tollkeeper.metering.plan_file import Cycle
 from tollkeeper.selling import door
 from tollkeeper.selling.door import Arrived, Told

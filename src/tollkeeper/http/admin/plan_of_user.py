@@ -10,8 +10,8 @@ from tollkeeper.errors import NotFound
 from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery
-from tollkeeper.http.plan_changes import CHANGES, ChangeAnswer, ChangePlan, HistoryPage, WishQuery, history_of
-from tollkeeper.http.plans import OwnPlanAnswer, plan_of
+from tollkeeper.http.plans.catalogue import OwnPlanAnswer, plan_of
+from tollkeeper.http.plans.changes import CHANGES, ChangeAnswer, ChangePlan, HistoryPage, WishQuery, history_of
 from tollkeeper.http.routing import get, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.metering import changes

@@ -10,11 +10,11 @@ from typing import Any, Final, Literal
 from msgspec import UNSET, UnsetType
 
 from tollkeeper.errors import Contradiction, Invalid, NotFound
+from tollkeeper.http.accounts.leaving import PATIENCE_SECONDS
 from tollkeeper.http.exchange import Answer, Exchange, path_text
-from tollkeeper.http.leaving import PATIENCE_SECONDS
 from tollkeeper.http.operation import Operation
-from tollkeeper.http.plan_changes import PlanName
-from tollkeeper.http.plans import PlanShown, shown
+from tollkeeper.http.plans.catalogue import PlanShown, shown
+from tollkeeper.http.plans.changes import PlanName
 from tollkeeper.http.routing import get, post, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Cents, Heard

@@ -9,18 +9,18 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.errors import Contradiction, Invalid, NotFound
-from tollkeeper.http.batch_wire import Moment
+from tollkeeper.http.accounts.leaving import PATIENCE_SECONDS, Left
 from tollkeeper.http.body import Fault
+from tollkeeper.http.dashboards.shown import DashboardAnswer
 from tollkeeper.http.download import CONTENT_TYPES
 from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
-from tollkeeper.http.leaving import PATIENCE_SECONDS, Left
-from tollkeeper.http.listing import RequestsFound, RequestsQuery, page_of
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import delete, get, put
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.shown import DashboardAnswer, RequestFound, RequestWhole
-from tollkeeper.http.wire import Cents, Heard, Instant, instant
+from tollkeeper.http.tracking.listing import RequestsFound, RequestsQuery, page_of
+from tollkeeper.http.tracking.shown import RequestFound, RequestWhole
+from tollkeeper.http.wire import Cents, Heard, Instant, Moment, instant
 from tollkeeper.metering import directory, leaving, records
 from tollkeeper.metering.directory import Change, Entry, Found, Order, Sort, Wanted
 from tollkeeper.metering.money import cents_of

@@ -11,13 +11,12 @@ from msgspec import Meta
 from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Contradiction, NotFound
 from tollkeeper.http.admin.webhooks import ONE
-from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import get, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.wire import Heard, Instant, instant
+from tollkeeper.http.wire import Heard, Instant, Moment, instant
 from tollkeeper.webhooks import deliveries
 from tollkeeper.webhooks.deliveries import Delivery, State
 

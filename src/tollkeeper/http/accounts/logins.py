@@ -11,13 +11,13 @@ from tollkeeper.accounts import logins
 from tollkeeper.accounts.devices import device_of
 from tollkeeper.accounts.logins import KeptLogin, Way
 from tollkeeper.errors import NotFound
+from tollkeeper.http.accounts.signed_in import login_cookie
 from tollkeeper.http.call import Header
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import delete, get
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard, Instant, instant
 
 _PATH: Final = "/api/account/sessions"

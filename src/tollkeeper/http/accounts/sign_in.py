@@ -20,14 +20,7 @@ from tollkeeper.errors import (
     TooManyAttempts,
     Unavailable,
 )
-from tollkeeper.http.backend import Backend
-from tollkeeper.http.caller import refuse_foreign_page
-from tollkeeper.http.exchange import Answer, Exchange, path_text
-from tollkeeper.http.operation import Operation
-from tollkeeper.http.pages import asset, page
-from tollkeeper.http.routing import delete, get, post
-from tollkeeper.http.shapes import Said
-from tollkeeper.http.signed_in import (
+from tollkeeper.http.accounts.signed_in import (
     Next,
     NextQuery,
     SignedIn,
@@ -39,6 +32,13 @@ from tollkeeper.http.signed_in import (
     visit_of,
     within_this_site,
 )
+from tollkeeper.http.backend import Backend
+from tollkeeper.http.caller import refuse_foreign_page
+from tollkeeper.http.exchange import Answer, Exchange, path_text
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.pages import asset, page
+from tollkeeper.http.routing import delete, get, post
+from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
 
 Email = Annotated[str, Meta(min_length=1, max_length=LONGEST_EMAIL)]

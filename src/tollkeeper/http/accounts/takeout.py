@@ -11,13 +11,13 @@ from typing import Any, Final
 from tollkeeper import activity
 from tollkeeper.accounts import takeout
 from tollkeeper.accounts.takeout import PARTS
-from tollkeeper.http.activity import ActLine, ActShown
+from tollkeeper.http.accounts.activity import ActLine, ActShown
 from tollkeeper.http.download import Download, Item, Line, csv_head, csv_line
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.shown import RequestWhole
+from tollkeeper.http.tracking.shown import RequestWhole
 from tollkeeper.http.wire import encode, instant
 from tollkeeper.metering import searching
 from tollkeeper.names import camel

@@ -18,7 +18,7 @@ from tollkeeper.http.moments import MomentText, contradictions_of_range, faults_
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import get
-from tollkeeper.http.shown import RequestShown, RequestsPage
+from tollkeeper.http.tracking.shown import RequestShown, RequestsPage
 from tollkeeper.http.wire import Count, Instant, Name, instant
 from tollkeeper.metering import records, searching
 from tollkeeper.metering.money import nanos_of_cents

@@ -15,15 +15,16 @@ import msgspec
 
 from tollkeeper.accounts import users
 from tollkeeper.errors import LimitReached, NotReadable, TollkeeperError, TooLarge, Unavailable
-from tollkeeper.http import examples, problems
+from tollkeeper.http import problems
 from tollkeeper.http.addresses import address_of_client
-from tollkeeper.http.batch_wire import BatchItem, BatchTracked, BatchVerdict
 from tollkeeper.http.body import shown
+from tollkeeper.http.docs import examples
 from tollkeeper.http.exchange import Answer, Exchange
-from tollkeeper.http.items import MOST_UNPACKED_BYTES, Turns, items_of_array, items_of_lines, unzipped
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said, shaped
+from tollkeeper.http.tracking.batch_wire import BatchItem, BatchTracked, BatchVerdict
+from tollkeeper.http.tracking.items import MOST_UNPACKED_BYTES, Turns, items_of_array, items_of_lines, unzipped
 from tollkeeper.metering import batch
 from tollkeeper.metering.batch import Entry
 from tollkeeper.metering.lane import firmly

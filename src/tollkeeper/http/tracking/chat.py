@@ -23,15 +23,23 @@ from tollkeeper.errors import (
     Unavailable,
     UnpricedModel,
 )
-from tollkeeper.http import examples, problems
+from tollkeeper.http import problems
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import Fault, invalid
+from tollkeeper.http.docs import examples
 from tollkeeper.http.exchange import Answer, Exchange, idempotency_key, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import get, post, put
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.shown import RequestFound, RequestShown, RequestsPage, RequestWhole, SessionShown, SessionsPage
+from tollkeeper.http.tracking.shown import (
+    RequestFound,
+    RequestShown,
+    RequestsPage,
+    RequestWhole,
+    SessionShown,
+    SessionsPage,
+)
 from tollkeeper.http.wire import (
     FinishTracking,
     LimitsShown,

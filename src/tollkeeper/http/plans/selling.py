@@ -10,7 +10,7 @@ from tollkeeper.errors import Contradiction, NotForSale, NotFound, NotSigned, No
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
-from tollkeeper.http.plan_changes import PlanName
+from tollkeeper.http.plans.changes import PlanName
 from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard

@@ -22,6 +22,7 @@ from tollkeeper.http.wire import (
     Heard,
     Instant,
     LimitsShown,
+    Moment,
     Note,
     Rating,
     StartTracking,
@@ -34,7 +35,6 @@ from tollkeeper.instants import EPOCH
 from tollkeeper.metering.batch import Entry, PastRequest
 from tollkeeper.metering.requests import FinalStatus, Started
 
-Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 VerdictName: TypeAlias = Literal["admitted", "recorded", "replayed", "refused", "key-reused", "invalid", "unavailable"]
 
 _MILLISECOND: Final = timedelta(milliseconds=1)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from tollkeeper.errors import NotFound, RebuiltJustNow
+from tollkeeper.http.dashboards.shown import (
+    DashboardAnswer,
+    DashboardShown,
+    DifferenceShown,
+    RebuiltDashboard,
+    enveloped,
+)
 from tollkeeper.http.exchange import JSON, Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.shown import DashboardAnswer, DashboardShown, DifferenceShown, RebuiltDashboard, enveloped
 from tollkeeper.metering import dashboard, verify
 
 READ: Final = Operation(

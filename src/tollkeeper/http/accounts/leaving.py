@@ -9,11 +9,11 @@ from msgspec import Meta
 from tollkeeper.accounts import users
 from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Contradiction, Invalid, NotFound
+from tollkeeper.http.accounts.signed_in import login_cookie
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard
 from tollkeeper.metering import leaving
 

@@ -6,11 +6,11 @@ from typing import Final, Literal
 
 from tollkeeper.accounts import acting, logins
 from tollkeeper.errors import Contradiction, NobodyKnown, NotFound
+from tollkeeper.http.accounts.signed_in import login_cookie
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard, Instant, instant
 
 

@@ -11,8 +11,8 @@ from msgspec import Meta, field
 from tollkeeper.accounts import users
 from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import NotFound
-from tollkeeper.http.analytics_shown import AnalyticsAnswer, TopUsersAnswer
 from tollkeeper.http.body import Fault
+from tollkeeper.http.dashboards.analytics_shown import AnalyticsAnswer, TopUsersAnswer
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.moments import MomentText, faults_of_moments, moment
 from tollkeeper.http.operation import Operation

@@ -12,13 +12,12 @@ from msgspec import Meta, field
 from tollkeeper.accounts import keys
 from tollkeeper.accounts.keys import KeptKey, Kind, NewKey, Rotated, Status
 from tollkeeper.errors import Contradiction, NotFound, NotUnderstood
-from tollkeeper.http.batch_wire import Moment
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.wire import Heard, Instant, Name, instant
+from tollkeeper.http.wire import Heard, Instant, Moment, Name, instant
 
 UserScope = Literal["track", "dashboard:read", "variables:read", "variables:write", "variables:reveal"]
 

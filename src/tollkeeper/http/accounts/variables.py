@@ -14,10 +14,10 @@ from tollkeeper.accounts import dotenv, variables
 from tollkeeper.accounts.dotenv import Entry
 from tollkeeper.accounts.variables import NewVariable, Variable
 from tollkeeper.errors import Contradiction, Invalid, NotAllowed, NotFound, NotUnderstood, SignInAgain
-from tollkeeper.http import examples
 from tollkeeper.http.body import Fault, inner, invalid
 from tollkeeper.http.call import Header
 from tollkeeper.http.caller import Caller, refuse_who_acts
+from tollkeeper.http.docs import examples
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, post, put

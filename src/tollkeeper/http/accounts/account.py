@@ -10,13 +10,13 @@ from msgspec import UNSET, Meta, UnsetType
 from tollkeeper.accounts import logins, passkeys, pictures, users
 from tollkeeper.accounts.users import LONGEST_NAME, User
 from tollkeeper.errors import NotFound
+from tollkeeper.http.accounts.signed_in import login_cookie
 from tollkeeper.http.body import Fault
 from tollkeeper.http.caller import Caller
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get, patch, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.signed_in import login_cookie
 from tollkeeper.http.wire import Heard, Instant, instant
 from tollkeeper.store.database import Statements
 

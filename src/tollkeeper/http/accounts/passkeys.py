@@ -18,12 +18,12 @@ from tollkeeper.errors import (
     TooManyAttempts,
     Unavailable,
 )
+from tollkeeper.http.accounts.signed_in import Next, SignedIn, answer_signed_in, browser_of, browser_or_new, visit_of
 from tollkeeper.http.caller import refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, patch, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.signed_in import Next, SignedIn, answer_signed_in, browser_of, browser_or_new, visit_of
 from tollkeeper.http.wire import Heard, Instant, instant
 
 _PATH: Final = "/api/account/passkeys"

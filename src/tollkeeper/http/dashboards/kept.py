@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self
 from uuid import UUID
 
 from tollkeeper.http.backend import Backend
-from tollkeeper.http.shown import DashboardShown, enveloped
+from tollkeeper.http.dashboards.shown import DashboardShown, enveloped
 from tollkeeper.metering import dashboard
 from tollkeeper.metering.lane import Bounds, Lane
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from tollkeeper.errors import NotFound, TooManyStreams
 from tollkeeper.http.call import Call, Header
+from tollkeeper.http.dashboards.followed import Stream
 from tollkeeper.http.exchange import Answer, Exchange
-from tollkeeper.http.followed import Stream
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said

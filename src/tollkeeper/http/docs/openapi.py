@@ -23,7 +23,7 @@ from tollkeeper.errors import (
     TooLarge,
     Unavailable,
 )
-from tollkeeper.http import reading
+from tollkeeper.http.docs.page import docs_page
 from tollkeeper.http.exchange import JSON, Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import PARAMETER, Route, get
@@ -93,7 +93,7 @@ async def openapi(request: Exchange) -> Answer:
 @get("/docs", Operation("public", in_api=False))
 async def readable(request: Exchange) -> Answer:
     """The same to be read by people; it loads nothing from elsewhere."""
-    return reading.docs_page(_described(request))
+    return docs_page(_described(request))
 
 
 def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tollkeeper.http.backend import Backend
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
-from tollkeeper.http.plans import OwnPlanShown
+from tollkeeper.http.plans.catalogue import OwnPlanShown
 from tollkeeper.http.routing import get, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, LimitsShown, instant

@@ -13,10 +13,10 @@ from uuid import UUID
 
 import msgspec
 
+from tollkeeper.http.dashboards.kept import Kept
+from tollkeeper.http.dashboards.merge_patch import merge_patch
+from tollkeeper.http.dashboards.shown import within
 from tollkeeper.http.exchange import Exchange
-from tollkeeper.http.kept import Kept
-from tollkeeper.http.merge_patch import merge_patch
-from tollkeeper.http.shown import within
 from tollkeeper.http.wire import encode
 
 HEARTBEAT_SECONDS: Final = 15.0

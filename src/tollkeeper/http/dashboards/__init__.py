@@ -1,0 +1,1 @@
+"""Dashboards as they stand and as they move, and usage over time."""

@@ -1,0 +1,1 @@
+"""Plans: what there is, what one has, and taking another."""
