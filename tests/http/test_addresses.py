@@ -10,7 +10,6 @@ import pytest
 from tests.conftest import Server
 from tollkeeper.http.addresses import address_of_client, is_within
 from tollkeeper.http.call import Call
-from tollkeeper.http.exchange import Exchange
 from tollkeeper.settings import Settings
 
 from .conftest import JSON, Person, Site, a_site
@@ -66,7 +65,7 @@ def seen_through_proxies(client: str, *forwarded: str) -> str | None:
     headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
     nothing: Any = None
     call = Call(nothing, "GET", (b"/", b""), headers, client=client, keeps_alive=True, expects=False)
-    return address_of_client(Exchange(call, parts=nothing), (ip_network("10.0.0.0/8"), ip_network("::1")))
+    return address_of_client(call, (ip_network("10.0.0.0/8"), ip_network("::1")))
 
 
 @pytest.mark.parametrize(

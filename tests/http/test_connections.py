@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tollkeeper import connection
+from tollkeeper.http.dashboards.streams import Streams
 from tollkeeper.server import Server
 from tollkeeper.serving import listening
 from tollkeeper.settings import Settings
@@ -272,7 +273,7 @@ async def test_who_goes_away_takes_along_what_waits_behind(service: Site, wire: 
     wire.writer.transport.abort()
     await asyncio.sleep(0.3)
     assert await service.rows() == before
-    assert not service.application.front.parts.streams._all()
+    assert not service.application.front.parts.the(Streams)._all()
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])

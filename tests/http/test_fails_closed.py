@@ -13,7 +13,7 @@ from tollkeeper.accounts import allowances, asks, keys, logins, tokens
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
-from tollkeeper.http import caller, exchange
+from tollkeeper.http import callers, exchange
 from tollkeeper.metering.ledger import Ledger
 
 from .conftest import JSON, Person, Site
@@ -27,9 +27,9 @@ SECRETS: Final = [("POST", "/api/user/variables")]
 BREAKS: Final[list[tuple[Any, str, list[tuple[str, str]]]]] = [
     (keys, "look_up", [call for call in GUARDED if call in NEEDS]),
     (logins, "who", GUARDED),
-    (caller, "_refuse_without", GUARDED),
-    (caller, "_is_of_this_site", [call for call in GUARDED if call[0] != "GET"]),
-    (caller, "is_within", [call for call in GUARDED if call in NEEDS]),
+    (callers, "_refuse_without", GUARDED),
+    (callers, "_is_of_this_site", [call for call in GUARDED if call[0] != "GET"]),
+    (callers, "is_within", [call for call in GUARDED if call in NEEDS]),
     (exchange, "decode", WITH_BODIES),
     (exchange.shapes, "shaped", WITH_BODIES),
     (Ledger, "start", STARTS),

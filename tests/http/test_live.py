@@ -200,7 +200,7 @@ async def test_a_stream_ends_soon_after_what_opened_it(
 
 
 def open_streams(service: Site) -> list[Any]:
-    return service.application.front.parts.streams._all()
+    return service.application.front.parts.the(streams.Streams)._all()
 
 
 async def test_a_user_has_20_streams_at_once_and_a_node_its_bound(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tollkeeper.errors import NotFound
-from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.exchange import Answer, Exchange, normal
 from tollkeeper.http.operation import Operation
-from tollkeeper.http.routing import Route, Router, delete, get, normal, put
+from tollkeeper.http.routing import Route, Router, delete, get, put
 
 from .conftest import Site
 

@@ -5,25 +5,24 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tollkeeper.accounts.networks import Network
+from tollkeeper.http.call import Call
 
+_OF_PROXIES: Final = frozenset({b"x-forwarded-for", b"forwarded", b"via"})
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<new>[^\]]+)\]|(?P<old>[^:\[\]]+))(?::\d{1,5})?")
 
-if TYPE_CHECKING:
-    from tollkeeper.http.exchange import Exchange
 
-
-def address_of_client(exchange: Exchange, trusted: Sequence[Network]) -> str | None:
+def address_of_client(call: Call, trusted: Sequence[Network]) -> str | None:
     """Where the request comes from: the connection's other end or, behind trusted proxies, whom they saw.
 
     ``None`` where nobody knows: a proxy that saw something else than an address has not seen itself.
     """
-    address = exchange.call.client
+    address = call.client
     if not is_within(address, trusted):
         return address
-    told = b",".join(value for name, value in exchange.headers if name == b"x-forwarded-for").decode("latin-1")
+    told = b",".join(value for name, value in call.headers if name == b"x-forwarded-for").decode("latin-1")
     for hop in filter(None, (each.strip() for each in reversed(told.split(",")))):
         address = _address_in(hop)
         if not is_within(address, trusted):
@@ -56,10 +55,13 @@ def is_within(address: str | None, networks: Sequence[Network]) -> bool:
     return any(meant in each for each in networks)
 
 
-def is_from_this_machine(exchange: Exchange, trusted: Sequence[Network]) -> bool:
+def is_from_this_machine(call: Call, trusted: Sequence[Network]) -> bool:
     """Whether nobody but this machine can have sent it."""
-    forwarded = any(exchange.header(name) is not None for name in (b"x-forwarded-for", b"forwarded", b"via"))
-    if forwarded and not trusted:
+    if _is_forwarded(call) and not trusted:
         return False
-    address = address_of_client(exchange, trusted)
+    address = address_of_client(call, trusted)
     return address is not None and _is_address(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _is_forwarded(call: Call) -> bool:
+    return any(name in _OF_PROXIES for name, _ in call.headers)

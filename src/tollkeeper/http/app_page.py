@@ -12,6 +12,7 @@ from tollkeeper.http.accounts.preferences import SettingsShown
 from tollkeeper.http.accounts.sign_in import WaysToSignIn
 from tollkeeper.http.assets import Assets
 from tollkeeper.http.caller import Caller
+from tollkeeper.http.callers import Callers
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.pages import asset, page
@@ -65,14 +66,15 @@ async def app(request: Exchange) -> Answer:
     caller = await _signed_in(request)
     if caller is None:
         return _welcome(request)
-    if request.parts.assets is None:
+    assets = request.parts.any(Assets)
+    if assets is None:
         return page("tollkeeper", asset("not_built.html"))
-    return await _page(request, caller, request.parts.assets)
+    return await _page(request, caller, assets)
 
 
 async def nowhere(request: Exchange) -> Answer | None:
     """The app at a path where nothing is, for the signed-in: it says so, with a way back. For others ``None``."""
-    assets = request.parts.assets
+    assets = request.parts.any(Assets)
     if assets is None or (caller := await _signed_in(request)) is None:
         return None
     return await _page(request, caller, assets)
@@ -86,8 +88,7 @@ async def _page(request: Exchange, caller: Caller, assets: Assets) -> Answer:
     account = AccountShown.of(user, passkeys=held)
     acting = await acting_as(database, caller)
     known = encode(Known(account=account, acting_as=acting, settings=settings, ways=WaysToSignIn.of(request.backend)))
-    path = request.place and request.place.template
-    return assets.page(path, asked=request.path, role=user.role, known=known)
+    return assets.page(request.template, asked=request.path, role=user.role, known=known)
 
 
 def _welcome(request: Exchange) -> Answer:
@@ -101,7 +102,7 @@ def _welcome(request: Exchange) -> Answer:
 
 async def _signed_in(request: Exchange) -> Caller | None:
     try:
-        caller = await request.parts.callers.identify(request, _SIGNED_IN)
+        caller = await request.the(Callers).identify(request, _SIGNED_IN)
     except (NobodyKnown, NotAllowed, NotFound, NotUnderstood):
         return None
     return caller if caller.kind == "person" else None

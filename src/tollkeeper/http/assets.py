@@ -168,7 +168,8 @@ def _read(folder: Traversable) -> Iterator[tuple[str, Asset]]:
 @get("/assets/{name}", Operation("public", in_api=False))
 async def asset(request: Exchange) -> Answer:
     """A file of the web app."""
-    found = request.parts.assets and request.parts.assets.named.get(request.part("name"))
+    assets = request.parts.any(Assets)
+    found = assets and assets.named.get(request.part("name"))
     if not found:
         raise NotFound("there is nothing at this path")
     return found.answer(request.header_text(b"accept-encoding", most=200) or "")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
@@ -15,30 +14,28 @@ from tollkeeper.activity import Actor
 from tollkeeper.errors import NotReadable, NotUnderstood, Unavailable
 from tollkeeper.http import shapes
 from tollkeeper.http.addresses import address_of_client
+from tollkeeper.http.backend import Backend
 from tollkeeper.http.body import MOST_BYTES, decode, too_large
 from tollkeeper.http.call import CLOSE, Call, Header, lines_of
-from tollkeeper.http.packing import is_packed, pack
-from tollkeeper.http.routing import normal
+from tollkeeper.http.caller import Caller
+from tollkeeper.http.operation import Operation
+from tollkeeper.http.packing import pack, reads
 from tollkeeper.http.shapes import Shape
 from tollkeeper.http.wire import LONGEST_USER_AGENT, encode
 from tollkeeper.store.database import Statements
 
-if TYPE_CHECKING:
-    from tollkeeper.http.admin.overview import Overviews
-    from tollkeeper.http.assets import Assets
-    from tollkeeper.http.backend import Backend
-    from tollkeeper.http.caller import Caller, Callers
-    from tollkeeper.http.dashboards.kept import Dashboards
-    from tollkeeper.http.dashboards.streams import Streams
-    from tollkeeper.http.measures import Measures
-    from tollkeeper.http.operation import Operation
-    from tollkeeper.http.routing import Place, Route
+Part = TypeVar("Part")
 
 JSON: Final[Header] = (b"content-type", b"application/json")
 _AS_GZIP: Final[Header] = (b"content-encoding", b"gzip")
 _BY_ENCODING: Final[Header] = (b"vary", b"accept-encoding")
 _LONGEST_COOKIE: Final = 200
+# Packing less gains nothing.
+_LEAST_PACKED_BYTES: Final = 1024
+# Secrets are never packed beside what somebody else may have written.
+_READS: Final = {"dashboard:read", "admin"}
 _IDEMPOTENCY_KEY: Final = re.compile(rb"[\x20-\x7e]{1,255}")
+_SLASHES: Final = re.compile("/{2,}")
 _MARKED_DOTS: Final = re.compile(r"~+\.\.?")
 
 
@@ -58,19 +55,23 @@ class Guards:
         return self._lines
 
 
-@dataclass(frozen=True, slots=True)
 class Parts:
-    """What every exchange of an application finds."""
+    """What the application is made of: its backend, the headers of all answers, and others, each known by its class."""
 
-    backend: Backend
-    measures: Measures
-    callers: Callers
-    dashboards: Dashboards
-    streams: Streams
-    overviews: Overviews
-    assets: Assets | None
-    routes: Sequence[Route]
-    guards: Guards
+    __slots__ = ("_others", "backend", "guards")
+
+    def __init__(self, backend: Backend, guards: Guards, *others: object) -> None:
+        self.backend = backend
+        self.guards = guards
+        self._others: dict[type, Any] = {type(each): each for each in others}
+
+    def the(self, kind: type[Part]) -> Part:
+        """Give the part of this class."""
+        return self._others[kind]
+
+    def any(self, kind: type[Part]) -> Part | None:
+        """Give it if there is one."""
+        return self._others.get(kind)
 
 
 class Answer:
@@ -93,7 +94,7 @@ class Answer:
     async def send(self, exchange: Exchange) -> None:
         """Send it, packed where its reader would rather have it so."""
         body, headers = self.body, self.headers
-        if is_packed(exchange, body):
+        if _is_packed(exchange, body):
             body = pack(body)
             kept = [header for header in headers if header[0] != b"content-length"]
             headers = [*kept, _AS_GZIP, _BY_ENCODING, (b"content-length", b"%d" % len(body))]
@@ -105,12 +106,13 @@ class Exchange:
     """A request with what the routes ask of it, and how far its answer is.
 
     ``method``: a HEAD is answered as GET, and the server leaves the body out. ``path``: as the client wrote it, for an
-    escaped slash is no slash. ``status``: of the answer, 0 before it begins. ``answered_at``: when a stream began.
+    escaped slash is no slash. ``template``: as its route was declared, once that is found. ``status``: of the answer, 0
+    before it begins. ``answered_at``: when a stream began.
     """
 
     __slots__ = (
-        "_given", "answered_at", "call", "headers", "is_head", "known", "method", "parts", "path", "place", "status",
-        "trace_id",
+        "_given", "_named", "_operation", "answered_at", "call", "headers", "is_head", "known", "method", "parts",
+        "path", "status", "template", "trace_id",
     )  # fmt: skip
 
     def __init__(self, call: Call, parts: Parts) -> None:
@@ -122,7 +124,9 @@ class Exchange:
         self.method = "GET" if self.is_head else call.method
         self.path = normal(call.path.decode("ascii", "replace"))
         self.trace_id = f"{random.getrandbits(128):032x}"
-        self.place: Place | None = None
+        self.template: str | None = None
+        self._operation: Operation | None = None
+        self._named: Mapping[str, str] = {}
         self.known: Caller | None = None
         self.status = 0
         self.answered_at: float | None = None
@@ -134,6 +138,16 @@ class Exchange:
             headers = [*headers, CLOSE]
         trace = b"x-trace-id: " + self.trace_id.encode() + b"\r\n"
         self.call.begin(status, headers, self.parts.guards.beside(headers) + trace)
+
+    def leads_to(self, template: str, named: Mapping[str, str], operation: Operation | None) -> None:
+        """Note which route its path is, with the parts that have names there, and what the method's declares."""
+        self.template = template
+        self._named = named
+        self._operation = operation
+
+    def the(self, kind: type[Part]) -> Part:
+        """The part of the application that is of this class."""
+        return self.parts.the(kind)
 
     @property
     def backend(self) -> Backend:
@@ -153,16 +167,11 @@ class Exchange:
         return self.known
 
     @property
-    def template(self) -> str | None:
-        """The path as its route was declared."""
-        return None if self.place is None else self.place.template
-
-    @property
     def operation(self) -> Operation:
         """What the route declares."""
-        if self.place is None:
+        if self._operation is None:
             raise RuntimeError("nobody has looked for the route")
-        return self.place.routes[self.method].operation
+        return self._operation
 
     @property
     def actor(self) -> Actor:
@@ -170,7 +179,7 @@ class Exchange:
         caller = self.caller
         return Actor(
             str(caller.user_id) if caller.kind == "person" else f"key:{caller.credential}",
-            address_of_client(self, self.backend.trusted_proxies),
+            address_of_client(self.call, self.backend.trusted_proxies),
             self.user_agent,
             caller.acted_by,
         )
@@ -182,7 +191,7 @@ class Exchange:
 
     def part(self, name: str) -> str:
         """A part of the path by its name, as the client wrote it."""
-        return self.place.parts[name] if self.place else ""
+        return self._named.get(name, "")
 
     def header(self, name: bytes) -> bytes | None:
         """One header; of several with the same name the last."""
@@ -253,6 +262,20 @@ class Exchange:
         if self.call.is_whole:
             return piece
         return await _read_on(self.call, piece, most, room=self.backend.most_bytes_of_bodies)
+
+
+def _is_packed(exchange: Exchange, body: bytes) -> bool:
+    """Whether an answer goes out as gzip: a large one, to a signed-in person's browser that reads it."""
+    if len(body) < _LEAST_PACKED_BYTES or exchange.method != "GET" or exchange.known is None:
+        return False
+    if exchange.known.kind != "person" or exchange.operation.permission not in _READS:
+        return False
+    return reads(exchange.header_text(b"accept-encoding", most=200) or "", "gzip")
+
+
+def normal(path: str) -> str:
+    """Leave out slashes at a path's end and side by side: they do not count."""
+    return _SLASHES.sub("/", "/" + path.strip("/")) if path.endswith("/") or "//" in path else path
 
 
 def path_text(request: Exchange, name: str) -> str:

@@ -11,10 +11,12 @@ from tollkeeper.errors import NotFound, NotUnderstood
 from tollkeeper.http import problems
 from tollkeeper.http.app_page import nowhere
 from tollkeeper.http.call import Call, Header
+from tollkeeper.http.callers import Callers
 from tollkeeper.http.exchange import Answer, Exchange, Guards, Parts
+from tollkeeper.http.measures import Measures
 from tollkeeper.http.operation import SAFE, Operation
 from tollkeeper.http.problems import HeadersTooLarge, MethodNotAllowed, TargetTooLong
-from tollkeeper.http.routing import Place, Router
+from tollkeeper.http.routing import Place, Route, Router
 
 MOST_HEADERS: Final = 100
 MOST_HEADER_BYTES: Final = 2**15
@@ -44,9 +46,10 @@ def guards_of(public_url: str) -> Guards:
 class Front:
     """The application, as a server calls it."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, routes: Iterable[Route]) -> None:
         self.parts = parts
-        self._router = Router(parts.routes)
+        self._measures, self._callers = parts.the(Measures), parts.the(Callers)
+        self._router = Router(routes)
 
     async def __call__(self, call: Call) -> None:
         """Answer one call."""
@@ -62,7 +65,7 @@ class Front:
             await problems.answer(exchange, error).send(exchange)
         # A stream is answered when it begins.
         answered = exchange.answered_at or time.perf_counter()
-        self.parts.measures.note(call.method, exchange.template, exchange.status, answered - began)
+        self._measures.note(call.method, exchange.template, exchange.status, answered - began)
 
     async def _answer(self, exchange: Exchange) -> Answer:
         _refuse_odd_heads(exchange)
@@ -76,10 +79,10 @@ class Front:
         route = place.routes.get(exchange.method)
         if route is None and exchange.method != "OPTIONS":
             raise MethodNotAllowed(_allowed(place))
-        exchange.place = place
+        exchange.leads_to(place.template, place.parts, route and route.operation)
         if route is None:
             return Answer(b"", status=204, headers=(_allowed(place),))
-        await self.parts.callers.permit(exchange)
+        await self._callers.permit(exchange)
         if route.operation.takes_room and (room := self.parts.backend.room):
             room.refuse_when_scarce()
         if not (exchange.call.is_whole or _reads(route.operation) or exchange.method in SAFE):

@@ -7,8 +7,10 @@ from contextlib import suppress
 from typing import Final
 
 from tollkeeper.errors import NobodyKnown, NotAllowed, Unavailable
+from tollkeeper.http.dashboards.streams import Streams
 from tollkeeper.http.exchange import Answer, Exchange
-from tollkeeper.http.measures import exposition
+from tollkeeper.http.exposition import exposition
+from tollkeeper.http.measures import Measures
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.wire import Heard
@@ -58,13 +60,12 @@ async def readyz(request: Exchange) -> Answer:
 )
 async def metrics(request: Exchange) -> Answer:
     """For this machine itself, service keys with the scope `metrics`, or the configured token."""
-    parts = request.parts
     verification = None
     with suppress(Unavailable, TimeoutError):
         async with asyncio.timeout(_SAID_WITHIN_SECONDS):
-            verification = await last_verification(parts.backend.database)
+            verification = await last_verification(request.backend.database)
     content_type = b"text/plain; version=0.0.4; charset=utf-8"
     return Answer(
-        exposition(parts.measures, parts.backend, parts.streams, verification),
+        exposition(request.the(Measures), request.backend, request.the(Streams), verification),
         headers=((b"content-type", content_type),),
     )

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from tollkeeper.http.exchange import Exchange
+from typing import Final
 
 # Less gains nothing.
 _LEAST_BYTES: Final = 1024
@@ -26,16 +23,6 @@ def reads(accepted: str, encoding: str) -> bool:
         if name.strip().lower() == encoding:
             return not _REFUSED.match(weight.strip())
     return False
-
-
-def is_packed(exchange: Exchange, body: bytes) -> bool:
-    """Whether an answer goes out as gzip: a large one, to a signed-in person's browser that reads it."""
-    if len(body) < _LEAST_BYTES or exchange.method != "GET" or exchange.known is None:
-        return False
-    if exchange.known.kind != "person" or exchange.operation.permission not in _READS:
-        return False
-    accepted = exchange.header(b"accept-encoding") or b""
-    return reads(accepted[:200].decode("latin-1"), "gzip")
 
 
 def pack(body: bytes) -> bytes:

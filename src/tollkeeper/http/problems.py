@@ -23,6 +23,7 @@ from tollkeeper.errors import (
 )
 from tollkeeper.http.call import CLOSE, Header
 from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.measures import Measures
 from tollkeeper.http.pages import problem_page
 from tollkeeper.http.wire import LimitsShown, encode, instant
 from tollkeeper.metering.limits import Limits
@@ -76,7 +77,7 @@ def answer(exchange: Exchange, error: Exception) -> Answer:
     """Answer any exception. What we did not foresee is logged with its traceback and told without any detail."""
     told = foreseen(error) or TollkeeperError("")
     if isinstance(told, LimitReached):
-        exchange.parts.measures.note_refusal(told.fields["limit"])
+        exchange.the(Measures).note_refusal(told.fields["limit"])
     # A disk without room is told once, by who watches it: a line for each request would fill it further.
     if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(told, NoRoom):
         _log(told, error, exchange)

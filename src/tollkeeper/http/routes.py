@@ -21,12 +21,15 @@ from tollkeeper.http.accounts import (
     takeout,
     variables,
 )
+from tollkeeper.http.admin.overview import Overviews
+from tollkeeper.http.assets import Assets
 from tollkeeper.http.backend import Backend
-from tollkeeper.http.caller import Callers
+from tollkeeper.http.callers import Callers
 from tollkeeper.http.dashboards import analytics, dashboard, live
 from tollkeeper.http.dashboards.kept import Dashboards
 from tollkeeper.http.dashboards.streams import Streams
 from tollkeeper.http.docs import openapi
+from tollkeeper.http.docs.openapi import Description
 from tollkeeper.http.exchange import Parts
 from tollkeeper.http.front import Front, guards_of
 from tollkeeper.http.measures import Measures
@@ -165,16 +168,18 @@ async def answering(backend: Backend, routes: tuple[Route, ...] = ROUTES) -> Asy
     """Give the application, which answers for as long as the block lasts."""
     callers, dashboards = Callers(backend), Dashboards(backend)
     async with callers, dashboards, Streams(backend, dashboards, callers) as streams:
+        assets = Assets.packaged()
         yield Front(
             Parts(
-                backend=backend,
-                measures=Measures(),
-                callers=callers,
-                dashboards=dashboards,
-                streams=streams,
-                overviews=admin.overview.Overviews(backend.database),
-                assets=assets.Assets.packaged(),
-                routes=routes,
-                guards=guards_of(backend.public_url),
-            )
+                backend,
+                guards_of(backend.public_url),
+                callers,
+                dashboards,
+                streams,
+                Measures(),
+                Overviews(backend.database),
+                Description(routes, backend.version),
+                *([assets] if assets else []),
+            ),
+            routes,
         )

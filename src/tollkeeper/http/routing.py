@@ -6,20 +6,17 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from tollkeeper.errors import NotFound
+from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 
-if TYPE_CHECKING:
-    from tollkeeper.http.exchange import Answer, Exchange
-
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Handler: TypeAlias = "Callable[[Exchange], Awaitable[Answer]]"
+Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer]]
 
 _ANY: Final = None
 PARAMETER: Final = re.compile(r"\{(\w+)\}")
-_SLASHES: Final = re.compile("/{2,}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,11 +87,6 @@ class _Node:
     parts: dict[str | None, _Node] = field(default_factory=dict["str | None", "_Node"])
     routes: dict[str, Route] = field(default_factory=dict[str, Route])
     template: str = ""
-
-
-def normal(path: str) -> str:
-    """Leave out slashes at a path's end and side by side: they do not count."""
-    return _SLASHES.sub("/", "/" + path.strip("/")) if path.endswith("/") or "//" in path else path
 
 
 def _route(method: Method, paths: str | Sequence[str], operation: Operation) -> Callable[[Handler], Route]:

@@ -13,6 +13,7 @@ from tollkeeper.errors import NotFound
 from tollkeeper.http.accounts.signed_in import login_cookie
 from tollkeeper.http.body import Fault
 from tollkeeper.http.caller import Caller
+from tollkeeper.http.callers import Callers
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get, patch, post
@@ -123,7 +124,7 @@ async def sign_out(request: Exchange) -> Answer:
     request.asked(Said)
     caller = request.caller
     await logins.end(request.backend.database, caller.user_id, caller.credential, actor=request.actor)
-    request.parts.callers.forget_login(request)
+    request.the(Callers).forget_login(request)
     return Answer.of(SignedOut(), headers=(login_cookie(request, "", max_age=0),))
 
 

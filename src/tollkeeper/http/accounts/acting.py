@@ -7,6 +7,7 @@ from typing import Final, Literal
 from tollkeeper.accounts import acting, logins
 from tollkeeper.errors import Contradiction, NobodyKnown, NotFound
 from tollkeeper.http.accounts.signed_in import login_cookie
+from tollkeeper.http.callers import Callers
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import post
@@ -82,6 +83,6 @@ async def stop_acting(request: Exchange) -> Answer:
         pepper=backend.pepper,
         actor=request.actor,
     )
-    request.parts.callers.forget_login(request)
+    request.the(Callers).forget_login(request)
     cookie = login_cookie(request, session.token, max_age=int(logins.LASTS.total_seconds()))
     return Answer.of(StoppedActing(), headers=(cookie,))

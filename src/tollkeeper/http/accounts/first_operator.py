@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from tollkeeper.accounts import first_operator
 from tollkeeper.errors import Invalid, NobodyKnown, NotAllowed, NotReadable
 from tollkeeper.http.accounts.signed_in import lead_signed_in, visit_of
-from tollkeeper.http.caller import refuse_foreign_page
+from tollkeeper.http.callers import refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.pages import asset, page

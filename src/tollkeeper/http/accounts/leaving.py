@@ -10,6 +10,7 @@ from tollkeeper.accounts import users
 from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.http.accounts.signed_in import login_cookie
+from tollkeeper.http.callers import Callers
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete
@@ -67,5 +68,5 @@ async def delete_account(request: Exchange) -> Answer:
         may_be_last=False,
         seconds=PATIENCE_SECONDS,
     )
-    request.parts.callers.forget_login(request)
+    request.the(Callers).forget_login(request)
     return Answer.of(Left(is_complete=is_complete), headers=(login_cookie(request, "", max_age=0),))

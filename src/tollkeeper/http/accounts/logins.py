@@ -13,6 +13,7 @@ from tollkeeper.accounts.logins import KeptLogin, Way
 from tollkeeper.errors import NotFound
 from tollkeeper.http.accounts.signed_in import login_cookie
 from tollkeeper.http.call import Header
+from tollkeeper.http.callers import Callers
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
@@ -129,6 +130,6 @@ async def end_logins(request: Exchange) -> Answer:
 def _answer(request: Exchange, *, ended: int, itself: bool) -> Answer:
     headers: tuple[Header, ...] = ()
     if itself:
-        request.parts.callers.forget_login(request)
+        request.the(Callers).forget_login(request)
         headers = (login_cookie(request, "", max_age=0),)
     return Answer.of(LoginSessionsEnded(ended=ended), headers=headers)

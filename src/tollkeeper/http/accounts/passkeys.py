@@ -19,7 +19,7 @@ from tollkeeper.errors import (
     Unavailable,
 )
 from tollkeeper.http.accounts.signed_in import Next, SignedIn, answer_signed_in, browser_of, browser_or_new, visit_of
-from tollkeeper.http.caller import refuse_foreign_page
+from tollkeeper.http.callers import refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, patch, post

@@ -33,7 +33,7 @@ from tollkeeper.http.accounts.signed_in import (
     within_this_site,
 )
 from tollkeeper.http.backend import Backend
-from tollkeeper.http.caller import refuse_foreign_page
+from tollkeeper.http.callers import Callers, refuse_foreign_page
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.pages import asset, page
@@ -223,7 +223,7 @@ async def go_to_github(request: Exchange) -> Answer:
     """Send the browser to GitHub, to come back with an answer that only it can use."""
     query = request.asked(GitHubQuery)
     backend, there = request.backend, _github(request)
-    user_id = (await request.parts.callers.identify(request, _RECENT_PERSON)).user_id if query.connect else None
+    user_id = (await request.the(Callers).identify(request, _RECENT_PERSON)).user_id if query.connect else None
     browser, cookie = browser_or_new(request)
     url = await github.leave(
         backend.database,
@@ -248,7 +248,7 @@ async def come_from_github(request: Exchange) -> Answer:
         return lead(gone.leads_to)
     person = await github.who_came(there, code=said.code, state=said.state, pepper=backend.pepper)
     if gone.user_id is not None:
-        request.known = caller = await request.parts.callers.identify(request, _PERSON_ALONE)
+        request.known = caller = await request.the(Callers).identify(request, _PERSON_ALONE)
         if caller.user_id != gone.user_id:
             raise Contradiction("somebody else is signed in here by now")
         await github.connect(backend.database, gone.user_id, person, actor=request.actor)

@@ -12,7 +12,7 @@ from tollkeeper.accounts.logins import LoginSession, Visit
 from tollkeeper.errors import NobodyKnown
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.call import Header
-from tollkeeper.http.caller import COOKIE, INSECURE_COOKIE
+from tollkeeper.http.callers import COOKIE, INSECURE_COOKIE, Callers
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
@@ -48,10 +48,10 @@ def visit_of(request: Exchange) -> Visit:
     """Say where the browser comes from, and which session it has so far: that one ends when another begins."""
     backend = request.backend
     return Visit(
-        address_of_client(request, backend.trusted_proxies),
+        address_of_client(request.call, backend.trusted_proxies),
         request.user_agent,
         browser_of(request),
-        _hash(request, request.parts.callers.cookie(request)),
+        _hash(request, request.the(Callers).cookie(request)),
     )
 
 
@@ -99,7 +99,7 @@ def host_cookie(request: Exchange, name: str, value: str, *, max_age: int) -> He
 
 
 def _begun(request: Exchange, session: LoginSession) -> Header:
-    request.parts.callers.forget_login(request)
+    request.the(Callers).forget_login(request)
     return login_cookie(request, session.token, max_age=int(logins.LASTS.total_seconds()))
 
 

@@ -16,7 +16,8 @@ from tollkeeper.accounts.variables import NewVariable, Variable
 from tollkeeper.errors import Contradiction, Invalid, NotAllowed, NotFound, NotUnderstood, SignInAgain
 from tollkeeper.http.body import Fault, inner, invalid
 from tollkeeper.http.call import Header
-from tollkeeper.http.caller import Caller, refuse_who_acts
+from tollkeeper.http.caller import Caller
+from tollkeeper.http.callers import Callers, refuse_who_acts
 from tollkeeper.http.docs import examples
 from tollkeeper.http.exchange import Answer, Exchange, path_text
 from tollkeeper.http.operation import Operation
@@ -264,7 +265,7 @@ async def put_variable(request: Exchange) -> Answer:
     request.asked(Said)
     said = await request.said(PutVariable)
     backend, new = request.backend, said.as_new_variable()
-    done = await request.parts.callers.acting(
+    done = await request.the(Callers).acting(
         request,
         lambda user_id: variables.put(backend.database, user_id, new, sealer=backend.sealer, actor=request.actor),
     )
@@ -285,7 +286,7 @@ async def put_variables(request: Exchange) -> Answer:
     backend = request.backend
     with said.faults_by_name():
         new = said.as_new_variables()
-        done = await request.parts.callers.acting(
+        done = await request.the(Callers).acting(
             request,
             lambda user_id: variables.put_many(
                 backend.database, user_id, new, sealer=backend.sealer, actor=request.actor

@@ -136,4 +136,4 @@ async def show_overview(request: Exchange) -> Answer:
     `live` is of this very instant. Where there is much to sum, the other numbers may be some seconds older.
     """
     request.asked(Said)
-    return Answer.of(await request.parts.overviews.show())
+    return Answer.of(await request.the(Overviews).show())

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.http.accounts.leaving import PATIENCE_SECONDS, Left
 from tollkeeper.http.body import Fault
+from tollkeeper.http.dashboards.kept import Dashboards
 from tollkeeper.http.dashboards.shown import DashboardAnswer
 from tollkeeper.http.download import CONTENT_TYPES
 from tollkeeper.http.exchange import Answer, Exchange, path_id, path_text
@@ -244,7 +245,7 @@ async def delete_user(request: Exchange) -> Answer:
 async def show_users_dashboard(request: Exchange) -> Answer:
     """The same object as the user sees, at the top and under `dashboard`."""
     request.asked(Said)
-    return Answer(await request.parts.dashboards.of(path_id(request, "user")))
+    return Answer(await request.the(Dashboards).of(path_id(request, "user")))
 
 
 @get(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tollkeeper.errors import NotFound, RebuiltJustNow
+from tollkeeper.http.dashboards.kept import Dashboards
 from tollkeeper.http.dashboards.shown import (
     DashboardAnswer,
     DashboardShown,
@@ -39,7 +40,7 @@ REBUILD: Final = Operation(
 async def show_dashboard(request: Exchange) -> Answer:
     """All numbers of one instant. The same object stands at the top and under `dashboard`."""
     request.asked(Said)
-    return Answer(await request.parts.dashboards.of(request.caller.user_id))
+    return Answer(await request.the(Dashboards).of(request.caller.user_id))
 
 
 @post("/api/user/dashboard", REBUILD)

@@ -10,6 +10,7 @@ from typing import Final
 from tollkeeper.errors import NotFound, TooManyStreams
 from tollkeeper.http.call import Call, Header
 from tollkeeper.http.dashboards.followed import Stream
+from tollkeeper.http.dashboards.streams import Streams
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
@@ -40,7 +41,7 @@ class EventStream(Answer):
 
     async def send(self, exchange: Exchange) -> None:
         """Let the stream speak until it ends or its reader goes."""
-        async with exchange.parts.streams.opened(exchange) as stream:
+        async with exchange.the(Streams).opened(exchange) as stream:
             exchange.answered_at = time.perf_counter()
             exchange.begin(200, _HEADERS)
             if not exchange.is_head:

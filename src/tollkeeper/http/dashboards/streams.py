@@ -17,7 +17,7 @@ from uuid import UUID
 
 from tollkeeper.errors import NobodyKnown, NotAllowed, NotFound, TollkeeperError, TooManyStreams, Unavailable
 from tollkeeper.http.backend import Backend
-from tollkeeper.http.caller import Callers
+from tollkeeper.http.callers import Callers
 from tollkeeper.http.dashboards.followed import Followed, Seen, Stream
 from tollkeeper.http.dashboards.kept import Dashboards
 from tollkeeper.http.exchange import Exchange

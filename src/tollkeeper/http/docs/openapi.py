@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -84,16 +84,29 @@ _USER_HEADER: Final[dict[str, Any]] = {
 }
 
 
+class Description:
+    """The description of an application, made when it is asked for first."""
+
+    def __init__(self, routes: Iterable[Route], version: str) -> None:
+        self._routes = routes
+        self._version = version
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """All of it, as OpenAPI writes it."""
+        return describe(self._routes, self._version)
+
+
 @get("/openapi.json", Operation("public", summary="Describe this API", gives={200: "application/json"}))
 async def openapi(request: Exchange) -> Answer:
     """OpenAPI 3.1, made of the routes themselves."""
-    return Answer(_encoded(_described(request)), headers=(JSON,))
+    return Answer(encode(request.the(Description).document), headers=(JSON,))
 
 
 @get("/docs", Operation("public", in_api=False))
 async def readable(request: Exchange) -> Answer:
     """The same to be read by people; it loads nothing from elsewhere."""
-    return docs_page(_described(request))
+    return docs_page(request.the(Description).document)
 
 
 def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
@@ -120,19 +133,6 @@ def describe(routes: Iterable[Route], version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": _schemas(shapes), "securitySchemes": _SECURITY},
     }
-
-
-def _described(request: Exchange) -> dict[str, Any]:
-    return _description(request.parts.routes, request.backend.version)
-
-
-@cache
-def _description(routes: Sequence[Route], version: str) -> dict[str, Any]:
-    return describe(routes, version)
-
-
-def _encoded(description: dict[str, Any]) -> bytes:
-    return encode(description)
 
 
 def _schemas(shapes: list[type[msgspec.Struct]]) -> dict[str, Any]:

@@ -102,5 +102,5 @@ async def take_stripe_event(request: Exchange) -> Answer:
     heard = events.read(raw)
     if heard is None:
         return Answer.of(EventTaken(outcome="ignored"))
-    actor = Actor("stripe", address_of_client(request, backend.trusted_proxies))
+    actor = Actor("stripe", address_of_client(request.call, backend.trusted_proxies))
     return Answer.of(EventTaken(outcome=await events.take_in(backend.database, heard, actor)))

@@ -20,6 +20,7 @@ from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import shown
 from tollkeeper.http.docs import examples
 from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.measures import Measures
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said, shaped
@@ -102,7 +103,7 @@ class _Call:
         self._backend = request.backend
         self._turns = Turns()
         self._addresses: dict[str, str] = {}
-        self._address = address_of_client(request, request.backend.trusted_proxies)
+        self._address = address_of_client(request.call, request.backend.trusted_proxies)
         self._browser = request.user_agent
 
     async def tracked(self, items_of: Callable[[bytes], Iterator[Any]], raw: bytes) -> BatchTracked:
@@ -173,7 +174,7 @@ class _Call:
     def _problem(self, index: int, error: TollkeeperError, request_id: str | None) -> BatchVerdict:
         request = self._request
         if isinstance(error, LimitReached):
-            request.parts.measures.note_refusal(error.fields["limit"])
+            request.the(Measures).note_refusal(error.fields["limit"])
         if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("item %d of a batch (trace %s)", index, request.trace_id, exc_info=error)
         document = problems.document(error, request.path, request.trace_id)

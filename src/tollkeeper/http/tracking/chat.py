@@ -26,6 +26,7 @@ from tollkeeper.errors import (
 from tollkeeper.http import problems
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import Fault, invalid
+from tollkeeper.http.callers import Callers
 from tollkeeper.http.docs import examples
 from tollkeeper.http.exchange import Answer, Exchange, idempotency_key, path_text
 from tollkeeper.http.operation import Operation
@@ -105,13 +106,13 @@ async def start_tracking(request: Exchange) -> Answer:
         request.caller.user_id,
         at=datetime.now(UTC),
         idempotency_key=idempotency_key(request),
-        ip_address=address_of_client(request, request.backend.trusted_proxies),
+        ip_address=address_of_client(request.call, request.backend.trusted_proxies),
         user_agent=request.user_agent,
     )
     if query.dry_run:
         return Answer.of(await _rehearsal(request, new))
     ledger = request.backend.ledger
-    started = await request.parts.callers.acting(request, lambda user_id: ledger.start(new.by(user_id)))
+    started = await request.the(Callers).acting(request, lambda user_id: ledger.start(new.by(user_id)))
     if started.replayed:
         return Answer.of(TrackingStarted.of(started), headers=((b"idempotent-replayed", b"true"),))
     request.backend.pulse.started()
@@ -129,7 +130,7 @@ async def finish_tracking(request: Exchange) -> Answer:
     said = await request.said(FinishTracking)
     outcome = partial(said.as_outcome, at=datetime.now(UTC), trusted=request.caller.is_trusted)
     ledger = request.backend.ledger
-    settled = await request.parts.callers.acting(request, lambda user_id: ledger.finish(outcome(user_id)))
+    settled = await request.the(Callers).acting(request, lambda user_id: ledger.finish(outcome(user_id)))
     if said.status is not None:
         request.backend.pulse.finished()
     return Answer.of(TrackingFinished.of(settled))
@@ -210,7 +211,7 @@ async def _rehearsal(request: Exchange, new: NewRequest) -> Rehearsal:
     """Say what a start would meet, which somebody new would too. What is refused is the answer here, and no error."""
     ledger = request.backend.ledger
     try:
-        rehearsed = await request.parts.callers.acting(
+        rehearsed = await request.the(Callers).acting(
             request,
             lambda user_id: ledger.preview(new.by(user_id)),
             act_for_nobody=lambda email: ledger.preview(new, newcomer=lambda tx: users.of_email_or_new(tx, email)),
