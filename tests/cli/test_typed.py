@@ -49,6 +49,9 @@ def ada(told: Callable[..., Told]) -> str:
         (["plan", "history", ADA, "--after", "x"], "--after takes what the list before said, and 'x' is no id"),
         (["import", "tollkeeper", "/none.jsonl"], "none.jsonl: file: cannot be read: No such file or directory\n"),
         (["grant", "add", ADA, "0.0000000001", "cost", "--reason", "x"], "AMOUNT: must have no more than 9 decimals"),
+        (["user", "list", "--limit", "ten"], 'Invalid value for --limit: "ten" is not a whole number.\n'),
+        (["key", "rotate", "x", "--overlap-hours", "?"], 'Invalid value for --overlap-hours: "?" is not a number.\n'),
+        (["key", "create", "--service", "x", "--until", "?"], 'Invalid value for --until: "?" is not an instant such'),
     ],
 )
 @pytest.mark.usefixtures("ada")

@@ -119,6 +119,47 @@ def test_a_line_that_is_no_request_is_refused(tmp_path: Path, line: bytes) -> No
         read_line(tmp_path, line)
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"status": "done"}, "status: must be one of completed, failed, pending"),
+        ({"status": None}, "status: must be one of completed, failed, pending"),
+        ({"startedAt": "2026-01-01"}, "startedAt: must be an instant such as 2026-01-01T00:00:00Z"),
+        ({"startedAt": "2026-01-01T00:00:00"}, "startedAt: must name its time zone, as 2026-01-01T00:00:00Z does"),
+        ({"user": "ada"}, "user: must be an e-mail address"),
+        ({"model": "m" * 201}, "model: must have at most 200 characters"),
+        ({"tokensUsed": "5"}, "tokensUsed: must be a whole number or null, not a text"),
+        ({"tokensUsed": -1}, "tokensUsed: must be at least 0"),
+        ({"duration": 10**12 + 1}, "duration: must be at most 1,000,000,000,000"),
+        ({"reportedCost": True}, "reportedCost: must be a number or null, not true or false"),
+        ({"metadata": []}, "metadata: must be an object or null, not a list"),
+        ({"colour": 5}, "colour: is not known here"),
+        ({"\x1b[31m": 5}, "'\\x1b[31m': is not known here"),
+    ],
+)
+def test_what_is_wanted_is_said_in_words_of_json(tmp_path: Path, fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_one(tmp_path, **fields)
+    assert caught.value.detail == f"export.jsonl, row 1: {said}"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"{", "is not JSON: it ends too early"),
+        (b"[]", "must be an object, not a list"),
+        (b'{"status": "failed", "prompt": "\xff"}', "is not UTF-8: invalid start byte at byte 32"),
+        (b"[" * 9999, "must be an object, not a list"),
+        (b'{"metadata": ' * 9999, "is nested too deep"),
+    ],
+    ids=lambda each: repr(each[:12]),
+)
+def test_why_a_line_cannot_be_read_is_said(tmp_path: Path, line: bytes, said: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_line(tmp_path, line)
+    assert caught.value.detail == f"export.jsonl, row 1: row: {said}"
+
+
 def test_an_interpreter_that_has_loaded_the_reader_ends_well() -> None:
     # msgspec 0.22.0 crashed one in five of them over a pattern in a union with a container.
     ends = [

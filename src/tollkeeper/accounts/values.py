@@ -26,6 +26,7 @@ import msgspec
 
 from tollkeeper.accounts.text import storable
 from tollkeeper.errors import Invalid
+from tollkeeper.wording import unread
 
 Type = Literal["string", "number", "boolean", "json", "secret"]
 
@@ -103,7 +104,7 @@ def _string(raw: msgspec.Raw) -> str:
     try:
         return msgspec.json.decode(raw, type=str)
     except msgspec.DecodeError as error:
-        raise Invalid.field("value", f"must be a JSON string: {error}") from None
+        raise Invalid.field("value", f"must be a JSON string, and {unread(error)}") from None
 
 
 def _spelled(value: Any, field: str) -> str:
@@ -128,6 +129,8 @@ def _refuse_unless_json(text: str, field: str) -> None:
         )
     except RecursionError:
         raise Invalid.field(field, f"must not be nested deeper than {_DEEPEST}") from None
+    except json.JSONDecodeError as error:
+        raise Invalid.field(field, unread(error)) from None
     except ValueError as error:
         raise Invalid.field(field, f"must be JSON: {error}") from None
     if isinstance(parsed, str):

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from cyclopts import App, CycloptsError
 
 from tollkeeper.cli.answers import Answer, Common, Misused, Unheard, complain, speak
-from tollkeeper.cli.typed import as_typed
+from tollkeeper.cli.typed import as_typed, plainly
 from tollkeeper.errors import Invalid, Misconfigured, TollkeeperError
 
 __all__ = ["main"]
@@ -140,4 +140,4 @@ def _told(error: CycloptsError | TollkeeperError | OSError) -> TollkeeperError:
     if isinstance(error, OSError):
         named = error.filename and error.strerror
         return Misconfigured(f"{error.filename}: {error.strerror}" if named else str(error))
-    return Misused(str(error))
+    return Misused(plainly(error))

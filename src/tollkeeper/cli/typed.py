@@ -7,9 +7,12 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from tollkeeper.errors import Invalid
+from cyclopts import CycloptsError
 
-__all__ = ["as_typed", "told_as"]
+from tollkeeper.errors import Invalid
+from tollkeeper.wording import KINDS
+
+__all__ = ["as_typed", "plainly", "told_as"]
 
 _TYPED: Final = {
     "addresses": "--address",
@@ -28,6 +31,7 @@ _TYPED: Final = {
     "url": "URL",
 }
 _PLACE: Final = re.compile(r"\[\d+\]$")
+_UNCONVERTED: Final = re.compile(r"unable to convert (\".*\") into (\w+)\.", re.DOTALL)
 
 
 def as_typed(error: Invalid, names: Mapping[str, str] = _TYPED) -> Invalid:
@@ -44,6 +48,16 @@ def told_as(**names: str) -> Generator[None]:
         yield
     except Invalid as error:
         raise as_typed(error, names) from error
+
+
+def plainly(error: CycloptsError) -> str:
+    """Say what the command line library says, without the names of Python's types."""
+    return _UNCONVERTED.sub(_not_of_its_kind, str(error))
+
+
+def _not_of_its_kind(matched: re.Match[str]) -> str:
+    kind = KINDS.get(matched[2].lower())
+    return f"{matched[1]} is not {kind}." if kind else matched[0]
 
 
 def _typed(field: str, names: Mapping[str, str]) -> str:

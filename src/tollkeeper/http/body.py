@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 from tollkeeper.errors import Invalid, NotUnderstood, TollkeeperError, TooLarge
+from tollkeeper.wording import unread
 
 MOST_BYTES: Final = 8 * 2**20
 DEEPEST: Final = 32
@@ -62,7 +63,7 @@ def decode(raw: bytes) -> Any:
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        raise NotUnderstood(f"the body is not UTF-8: {error.reason} at byte {error.start}") from None
+        raise NotUnderstood(f"the body {unread(error)}") from None
     try:
         value = _FAST.decode(text)
     except json.JSONDecodeError as error:
@@ -273,7 +274,7 @@ def too_large(most: int) -> TooLarge:
 
 def not_json(error: json.JSONDecodeError) -> NotUnderstood:
     """Refuse what is not JSON, and say where."""
-    return NotUnderstood(f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
+    return NotUnderstood(f"the body {unread(error)}")
 
 
 def _too_deep() -> NotUnderstood:

@@ -16,6 +16,7 @@ from msgspec import inspect
 
 from tollkeeper.errors import NotUnderstood
 from tollkeeper.http.body import Fault, inner, invalid
+from tollkeeper.wording import KINDS, told
 
 
 class Said(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -35,7 +36,6 @@ Shape = TypeVar("Shape", bound=Said)
 _MOST_PARAMETERS: Final = 20
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _TRUTH: Final = {"true": True, "false": False}
-_PLACE: Final = re.compile(r" - at `.*`$")
 
 
 def shaped(value: Any, shape: type[Shape]) -> Shape:
@@ -70,8 +70,8 @@ def _instants(shape: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
     """Name the fields that may be instants, by their names inside and outside."""
     found: list[tuple[str, str]] = []
     for field in _fields(shape):
-        told = inspect.type_info(field.type)
-        if any(isinstance(each, inspect.DateTimeType) for each in getattr(told, "types", (told,))):
+        kind = inspect.type_info(field.type)
+        if any(isinstance(each, inspect.DateTimeType) for each in getattr(kind, "types", (kind,))):
             found.append((field.name, field.encode_name))
     return tuple(found)
 
@@ -147,21 +147,21 @@ def _needs_any(shape: type[msgspec.Struct]) -> bool:
 def _kinds(shape: type[msgspec.Struct]) -> dict[str, _Kind]:
     kinds: dict[str, _Kind] = {}
     for field in _fields(shape):
-        told = inspect.type_info(field.type)
-        if isinstance(told, inspect.UnionType):
-            told = next(each for each in told.types if not isinstance(each, inspect.NoneType))
-        if isinstance(told, inspect.BoolType):
-            kinds[field.encode_name] = _Kind("true or false", bool)
-        elif isinstance(told, inspect.IntType):
-            kinds[field.encode_name] = _Kind("a whole number", int)
+        kind = inspect.type_info(field.type)
+        if isinstance(kind, inspect.UnionType):
+            kind = next(each for each in kind.types if not isinstance(each, inspect.NoneType))
+        if isinstance(kind, inspect.BoolType):
+            kinds[field.encode_name] = _Kind(KINDS["bool"], bool)
+        elif isinstance(kind, inspect.IntType):
+            kinds[field.encode_name] = _Kind(KINDS["int"], int)
         else:
-            kinds[field.encode_name] = _Kind("a text", str)
+            kinds[field.encode_name] = _Kind(KINDS["str"], str)
     return kinds
 
 
 def _faults_of_object(value: Any, shape: type[msgspec.Struct], path: str) -> Iterator[Fault]:
     if not isinstance(value, dict):
-        yield Fault(path or "body", "must be an object")
+        yield Fault(path or "body", f"must be {KINDS['object']}")
         return
     given = cast("dict[str, Any]", value)
     fields = {field.encode_name: field for field in _fields(shape)}
@@ -202,7 +202,8 @@ def _faults_of(value: Any, kind: Any, path: str) -> Iterator[Fault]:
     try:
         msgspec.convert(value, kind, builtin_types=(Decimal,))
     except msgspec.ValidationError as error:
-        yield Fault(path, _worded(error, kind))
+        name, message = told(error, kind)
+        yield Fault(inner(path, name) if name else path, message)
 
 
 def _choice_for(value: Any, kind: Any) -> Any:
@@ -215,17 +216,3 @@ def _choice_for(value: Any, kind: Any) -> Any:
 
 def _is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
-
-
-def _worded(error: msgspec.ValidationError, kind: Any) -> str:
-    """Say what would be right, without repeating what came."""
-    message = _PLACE.sub("", str(error))
-    if message.startswith("Invalid enum value"):
-        return f"must be one of {', '.join(_choices(kind))}"
-    return message.replace("Expected", "must be", 1).replace("`decimal`", "`number`").replace("decimal", "number")
-
-
-def _choices(kind: Any) -> list[str]:
-    told = inspect.type_info(kind)
-    kinds = told.types if isinstance(told, inspect.UnionType) else (told,)
-    return [str(value) for each in kinds if isinstance(each, inspect.LiteralType) for value in each.values]

@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.traces.reading import LONGEST_NAME, MAX_COUNT, PastRequest, Row, Source, raw_rows
+from tollkeeper.wording import told
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Nanos: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -36,7 +37,6 @@ _FINE_RATE: Final = re.compile(r"\d{1,12}\.\d{1,18}", re.ASCII)
 _RATES: Final = frozenset({"input", "output", "cache_read", "cache_write", "reasoning", "per_request"})
 _ORIGINS: Final = frozenset({"source", "provider", "model"})
 _NANOS_PER_CENT: Final = 10**7
-_FIELD: Final = re.compile(r"(?:at `\$\.|field `)(\w+)")
 _ESCAPED_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -160,10 +160,15 @@ def _decoded(row: Row) -> ExportedRequest:
     try:
         return _DECODER.decode(row.content)
     except msgspec.ValidationError as error:
-        found = _FIELD.search(str(error))
-        raise row.faulty(found[1] if found else "row", str(error)) from error
+        name, message = told(error, ExportedRequest)
+        raise row.faulty(_named(name), message) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise row.faulty("row", f"is not JSON: {error}") from error
+        raise row.unread(error) from error
+
+
+def _named(name: str) -> str:
+    """Make a name fit to be repeated: it may be anything that somebody calls a field."""
+    return (name if name.isprintable() else repr(name))[:LONGEST_NAME] or "row"
 
 
 def _check_texts(row: Row, given: ExportedRequest) -> None:

@@ -17,6 +17,7 @@ from uuid import UUID
 import msgspec
 
 from tollkeeper.errors import Invalid
+from tollkeeper.wording import unread
 
 __all__ = ["RELATIVE_START", "PastRequest", "Row", "Source", "Table", "count_lines", "json_rows", "raw_rows"]
 
@@ -137,6 +138,14 @@ class Row:
             row=self.number,
         )
 
+    def unread(self, error: Exception) -> Invalid:
+        """Word why it is not JSON. Of what is not UTF-8 the library tells a place within one text only."""
+        try:
+            self.content.decode()
+        except UnicodeDecodeError as of_the_row:
+            return self.faulty("row", unread(of_the_row))
+        return self.faulty("row", unread(error))
+
     def count(self, name: str) -> int:
         """Read a whole number from 0 to 10^12."""
         value = self._value(name)
@@ -231,7 +240,7 @@ def _json_row(row: Row) -> Row:
     try:
         value: object = msgspec.json.decode(row.content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise row.faulty("row", f"is not JSON: {error}") from error
+        raise row.unread(error) from error
     if not isinstance(value, dict):
         raise row.faulty("row", "must be a JSON object")
     return replace(row, values=cast("dict[str, Any]", value))

@@ -24,6 +24,7 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, post, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
+from tollkeeper.wording import unread
 
 Type = Literal["string", "number", "boolean", "json", "secret"]
 
@@ -84,7 +85,7 @@ class FileOfVariables:
         try:
             return cls(dotenv.read(raw.decode()))
         except UnicodeDecodeError as error:
-            raise NotUnderstood(f"the file is not UTF-8: {error.reason} at byte {error.start}") from None
+            raise NotUnderstood(f"the file {unread(error)}") from None
 
     def as_new_variables(self) -> list[NewVariable]:
         """Say the same inside."""
