@@ -202,6 +202,26 @@ async def test_what_has_no_time_ended_now(service: Site, alice: Person) -> None:
     assert abs(datetime.now(UTC) - datetime.fromisoformat(found["completedAt"])) < timedelta(seconds=30)
 
 
+@pytest.mark.parametrize("told_as", ["startedAt", "completedAt", "duration"])
+async def test_a_clock_that_is_a_minute_ahead_loses_nothing_and_one_further_ahead_is_refused(
+    service: Site, alice: Person, told_as: str
+) -> None:
+    bare = {"user": alice.email, "prompt": "x", "status": "completed"}
+    began = datetime.now(UTC) - timedelta(hours=2)
+
+    def ends(ahead: float) -> dict[str, Any]:
+        end = datetime.now(UTC) + timedelta(seconds=ahead)
+        if told_as == "duration":
+            return bare | {"startedAt": began.isoformat(), "duration": (end - began) // timedelta(milliseconds=1)}
+        return bare | {told_as: end.isoformat()}
+
+    near, far = await told(service, [ends(50), ends(70)])
+    assert (far["verdict"], [each["field"] for each in far["problem"]["errors"]]) == ("invalid", [told_as])
+    found = (await service.call("GET", f"/api/chat/requests/{near['id']}", by=alice.by_key)).json["request"]
+    assert near["verdict"] == "recorded"
+    assert datetime.fromisoformat(found["completedAt"]) <= datetime.now(UTC)
+
+
 @pytest.mark.parametrize(
     ("says", "faulty"),
     [

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from tollkeeper.errors import Invalid
-from tollkeeper.http.batch_wire import BatchItem
 from tollkeeper.http.routes import ROUTES
 from tollkeeper.http.shapes import Said, asked, shaped
+from tollkeeper.http.tracking.batch_wire import BatchItem
 
 LIBRARYS = re.compile(r"`|\b(?:str|int|array|bool|decimal|RFC ?3339|regex|datetime|Expected|Invalid|got)\b")
 BODIES = {route.operation.takes for route in ROUTES if route.operation.takes}

@@ -254,14 +254,13 @@ async def test_a_change_that_is_asked_for_twice_does_not_undo_itself(db: Databas
     assert (back.decision.kind, back.own.plan.billing_cycle, back.own.next_plan) == ("resumed", "yearly", None)
 
 
-async def test_the_history_says_how_one_came_to_each_plan(ledger: Ledger, db: Database, clock: Clock) -> None:
+async def test_the_history_says_how_one_came_to_each_plan(db: Database, clock: Clock) -> None:
     user = await a_user(db, "free")
     later = AT + timedelta(seconds=1)
     await clock.hold(later)
     await change(db, user, "team")
     await change(db, user, "free")
     await clock.hold(datetime(2026, 3, 1, tzinfo=UTC))
-    await plan_of(db, ledger, user)
     had = await own_plan.history(db, user, limit=2, after=None)
     assert [(each.plan_name, each.kind, each.is_in_force) for each in had] == [
         ("free", "cancelled", True),

@@ -55,7 +55,12 @@ class PastTerms:
 
 
 async def history(database: Statements, user_id: UUID, *, limit: int, after: UUID | None) -> list[PastTerms]:
-    """List the plans that a user had, the newest first, behind the one with the id ``after``."""
+    """List the plans that a user had, the newest first, behind the one with the id ``after``.
+
+    What follows a plan that has ended is put in force first: nobody is without a plan.
+    """
+    if after is None:
+        await database.value("bring_current", user_ids=[user_id])
     rows = await database.all("terms_of_user", user_id=user_id, after=after, most=limit)
     return [PastTerms(**row) for row in rows]
 

@@ -38,6 +38,8 @@ from tollkeeper.metering.requests import FinalStatus, Started
 VerdictName: TypeAlias = Literal["admitted", "recorded", "replayed", "refused", "key-reused", "invalid", "unavailable"]
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
+# So far may a caller's clock be ahead of ours: it counts as now, since a record is not to be lost for it.
+_AHEAD: Final = timedelta(minutes=1)
 # Names the request of a finish whose start is in the same set: the ledger knows it by then.
 _JUST_STARTED: Final = "-"
 
@@ -87,7 +89,7 @@ class BatchItem(StartTracking, frozen=True, kw_only=True, gc=False):
         faults = [
             Fault(name, "lies in the future" if at > now else "lies before 1970")
             for name, at in given.items()
-            if at is not None and not EPOCH <= at <= now
+            if at is not None and not EPOCH <= at <= now + _AHEAD
         ]
         if faults:
             raise invalid(faults)
@@ -220,8 +222,10 @@ def _times(
     """Say when it began and ended. What is not told follows from the duration; what has no time at all ended now."""
     took = (duration or 0) * _MILLISECOND
     if started is not None:
-        return started, completed or min(now - started, took) + started
-    ended = completed or now
+        if completed is None and took > now + _AHEAD - started:
+            raise Invalid.field("duration", "would let it end in the future")
+        return min(started, now), min(completed or started + took, now)
+    ended = min(completed or now, now)
     if took > ended - EPOCH:
         raise Invalid.field("duration", "is longer than since 1970")
     return ended - took, ended

@@ -1,4 +1,94 @@
--- What readers see. A pending request past its deadline is shown as expired, swept or not.
+-- What readers see, of whom nothing is brought current: all that has ended is counted in, met by somebody or not.
+
+CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS TABLE (used bigint, allowed bigint)
+    LANGUAGE sql STABLE ROWS 1
+    AS $$
+    -- The requests of the month around an instant, and how many it allows: what tk_live_through would leave on the row.
+    SELECT u.month_requests, u.monthly_requests + u.extra_requests
+     WHERE least(u.plan_expires_at, u.terms_due_at, u.month_ends_at) > p_now
+     UNION ALL
+    SELECT CASE WHEN m.is_over THEN 0 ELSE u.month_requests END,
+           tk_limit(o.limits, 'monthly_requests', n.monthly_requests) + g.granted
+           + CASE WHEN m.is_over
+                  -- What the last whole month left unused, under what was in force when it ended.
+                  THEN greatest((tk_limit(l.limits, 'monthly_requests', w.monthly_requests)
+                                 - CASE WHEN m.begins_at = f.month_ends_at THEN u.month_requests ELSE 0 END)
+                                * w.rollover_percent / 100, 0)
+                  ELSE u.burned_requests + g.burning END
+      FROM (SELECT coalesce(u.plan_expires_at <= p_now, false) AS expired,
+                   CASE WHEN u.day_ends_at <= p_now AND u.next_zone IS NOT NULL
+                         AND (u.zone_changed_at IS NULL OR date_trunc('month', u.zone_changed_at, 'UTC')
+                                                           < date_trunc('month', u.day_ends_at, 'UTC'))
+                        THEN u.next_zone ELSE u.day_zone END AS zone) AS e
+      JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
+      JOIN plan_versions AS p ON p.plan_name = t.plan_name AND p.version = t.plan_version
+      LEFT JOIN plans AS c ON e.expired AND c.name = coalesce(u.next_plan, 'free')
+      -- Now.
+      JOIN plan_versions AS n ON n.plan_name = coalesce(c.name, p.plan_name) AND n.version = coalesce(c.version, p.version)
+      CROSS JOIN LATERAL (
+          SELECT CASE WHEN NOT e.expired THEN u.month_anchor WHEN n.period = 'anniversary' THEN u.plan_expires_at END AS anchor) AS a
+      CROSS JOIN LATERAL (
+          SELECT CASE WHEN e.expired AND a.anchor IS NOT NULL AND u.plan_expires_at < u.month_ends_at
+                      THEN (SELECT q.ends_at FROM tk_period_of(a.anchor, 1, u.month_zone,
+                                                               u.month_ends_at - interval '1 microsecond') AS q)
+                      ELSE u.month_ends_at END AS month_ends_at) AS f
+      CROSS JOIN LATERAL (
+          SELECT f.month_ends_at <= p_now AS is_over,
+                 greatest(f.month_ends_at, coalesce((SELECT q.starts_at FROM tk_period_of(a.anchor, 1, e.zone, p_now) AS q),
+                                                    date_trunc('month', tk_midnight(p_now, e.zone)) AT TIME ZONE e.zone)) AS begins_at) AS m
+      CROSS JOIN tk_overrides(u.user_id, p_now) AS o
+      CROSS JOIN (SELECT coalesce(sum(b.units), 0)::bigint AS burning,
+                         coalesce(sum(x.amount - x.burned - coalesce(b.units, 0)) FILTER (WHERE x.expires_at > p_now), 0)::bigint AS granted
+                    FROM grants AS x
+                    LEFT JOIN tk_burning(u.user_id) AS b ON b.id = x.id
+                   WHERE x.user_id = u.user_id AND x.unit = 'requests' AND x.ended_at IS NULL) AS g
+      -- When the last whole month ended.
+      JOIN plan_versions AS w ON w.plan_name = CASE WHEN u.plan_expires_at < m.begins_at THEN n.plan_name ELSE p.plan_name END
+                             AND w.version = CASE WHEN u.plan_expires_at < m.begins_at THEN n.version ELSE p.version END
+      CROSS JOIN tk_overrides(u.user_id, m.begins_at - interval '1 microsecond') AS l
+     WHERE least(u.plan_expires_at, u.terms_due_at, u.month_ends_at) <= p_now
+    $$;
+
+CREATE OR REPLACE VIEW users AS
+SELECT a.id, i.shown_as AS email, a.name, a.image, g.value AS github_id, a.last_login_at, a.created_at,
+       greatest(a.updated_at, u.terms_at) AS updated_at,
+       CASE WHEN p.expired THEN coalesce(u.next_plan, 'free') ELSE u.plan_name END AS plan,
+       CASE WHEN p.expired THEN NULL ELSE u.plan_expires_at END AS plan_expires_at,
+       m.used AS requests_used, m.allowed AS requests_limit,
+       u.is_active, a.role,
+       coalesce(u.next_zone, u.day_zone) AS time_zone
+  FROM accounts AS a
+  JOIN usage AS u ON u.user_id = a.id
+  CROSS JOIN LATERAL (SELECT n.now, coalesce(u.plan_expires_at <= n.now, false) AS expired
+                        FROM (SELECT tk_now() AS now) AS n) AS p
+  CROSS JOIN LATERAL tk_month_seen(u, p.now) AS m
+  LEFT JOIN user_identities AS i ON i.user_id = a.id AND i.kind = 'email'
+  LEFT JOIN user_identities AS g ON g.user_id = a.id AND g.kind = 'github';
+
+CREATE OR REPLACE VIEW user_plans AS
+SELECT t.id, t.user_id, t.plan_name, v.monthly_requests, v.daily_requests, v.max_tokens_per_request, v.features,
+       (t.id = u.plan_terms_id AND (t.expires_at IS NULL OR t.expires_at > n.now)) AS is_active,
+       v.price_per_month, t.billing_cycle, t.starts_at, t.expires_at, t.created_at, t.updated_at,
+       v.monthly_tokens, v.monthly_cost_nanos, t.ended_at, t.plan_version, t.kind, t.is_trial, t.next_plan
+  FROM plan_terms AS t
+  JOIN usage AS u ON u.user_id = t.user_id
+  JOIN plan_versions AS v ON v.plan_name = t.plan_name AND v.version = t.plan_version
+  CROSS JOIN (SELECT tk_now() AS now) AS n
+ UNION ALL
+-- What follows the terms that have ended, until somebody meets their end and writes it down under an id of its own.
+SELECT tk_first_uuid7(t.expires_at), t.user_id, v.plan_name, v.monthly_requests, v.daily_requests, v.max_tokens_per_request,
+       v.features, true, v.price_per_month, coalesce(t.next_cycle, p.billing_cycle), t.expires_at, NULL, t.expires_at, t.expires_at,
+       v.monthly_tokens, v.monthly_cost_nanos, NULL, v.version,
+       CASE coalesce(t.next_plan, '') WHEN '' THEN 'expired' WHEN 'free' THEN 'cancelled' WHEN t.plan_name THEN 'renewed'
+                                      ELSE 'downgraded' END,
+       false, NULL::varchar(50)
+  FROM usage AS u
+  JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
+  JOIN plans AS p ON p.name = coalesce(t.next_plan, 'free')
+  JOIN plan_versions AS v ON v.plan_name = p.name AND v.version = p.version
+ WHERE t.expires_at <= tk_now();
+
+-- A pending request past its deadline is shown as expired, swept or not.
 
 CREATE OR REPLACE VIEW requests_shown AS
 SELECT r.user_id, r.id, r.client_id, r.session_id, r.prompt, r.response, r.model, r.request_type, r.category, r.complexity,
