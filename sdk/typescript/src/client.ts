@@ -9,7 +9,8 @@ import { calls } from "./wire.js";
  * What to do without an answer, and where to keep what is not told yet.
  *
  * `journal`: a directory, for any number of processes; without it what was not told yet ends with the process.
- * `whenUnavailable`: whether a request may go ahead ("open") when the service does not say so within `patienceMs`.
+ * `whenUnavailable`: whether a request may go ahead ("open") when the service does not say so within `patienceMs`, which
+ * is all that a start takes, however often it has to be asked for.
  * `timeoutMs`: of one call.
  */
 export interface Settings {

@@ -3,12 +3,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { LimitReached, Refused, type Told } from "./errors.js";
 
-/** One call; `user` is whom it is for, if the key acts for many. */
+/** One call; `user` is whom it is for, if the key acts for many. `ms`: nobody waits for it longer. */
 export interface Ask {
   readonly method: "POST" | "PUT";
   readonly path: string;
   readonly body: unknown;
   readonly user: string | null;
+  readonly ms?: number;
 }
 
 /**
@@ -45,6 +46,8 @@ const BATCH = "/api/chat/track/batch";
 const OURS = "/problems/";
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
+/** What the last call of a start has at least: no pause takes the rest of the patience. */
+const LAST_CALL_MS = 50;
 
 /** Ask whether a request may go ahead; null if nobody said so within `patienceMs`. Throws `Refused`: no. */
 export async function askToStart(
@@ -55,11 +58,13 @@ export async function askToStart(
 ): Promise<Told | null> {
   const until = performance.now() + patienceMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    const reply = await call({ method: "POST", path: TRACK, body: start, user });
+    const ms = until - performance.now();
+    if (ms <= 0) return null;
+    const reply = await call({ method: "POST", path: TRACK, body: start, user, ms });
     if (reply !== null && !isUnavailable(reply)) return yes(reply);
-    const left = until - performance.now();
-    if (left <= 0) return null;
-    await pause(Math.min(left, Math.max(pauseMs, reply?.retryAfterMs ?? 0)));
+    const rest = until - performance.now() - LAST_CALL_MS;
+    if (rest <= 0) return null;
+    await pause(Math.min(rest, Math.max(pauseMs, reply?.retryAfterMs ?? 0)));
   }
 }
 

@@ -13,12 +13,12 @@ export function calls(url: string, key: string, timeoutMs: number): Call {
     "Content-Type": "application/json",
     "User-Agent": "tollkeeper-client-node/0.1.0",
   });
-  return async ({ method, path, body, user }) => {
+  return async ({ method, path, body, user, ms = timeoutMs }) => {
     const headers = new Headers(always);
     if (user !== null) headers.set("Tollkeeper-User", inUtf8(user));
     const said = JSON.stringify(body);
     try {
-      const signal = AbortSignal.timeout(timeoutMs);
+      const signal = AbortSignal.timeout(Math.ceil(Math.min(ms, timeoutMs)));
       return await heard(
         await fetch(base + path, { method, headers, body: said, redirect: "manual", signal }),
       );

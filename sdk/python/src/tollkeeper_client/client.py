@@ -33,7 +33,8 @@ class _Client(ABC):
 
     ``key``: a service's, or a user's, for whom alone it asks then. ``journal``: a directory, for any number of
     processes; without it what was not told yet ends with the process. ``when_unavailable``: whether a request may go
-    ahead when the service does not say so within ``patience`` seconds. ``timeout``: of one call, in seconds.
+    ahead when the service does not say so within ``patience`` seconds, which is all that a start takes, however often
+    it has to be asked for. ``timeout``: of one call, in seconds.
     """
 
     def __init__(

@@ -5,6 +5,7 @@ A flow yields calls to be made and pauses to be kept, and is sent the reply to e
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ BATCH: Final = "/api/chat/track/batch"
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
+# What the last call of a start has at least: no pause takes the rest of the patience.
+_LAST_CALL: Final = 0.05
 _NOT_FOUND: Final = 404
 _FIRST_REDIRECT: Final = 300
 _FIRST_NO: Final = 400
@@ -31,12 +34,13 @@ _LIMIT_REACHED: Final = f"{_OURS}limit-reached"
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One call; ``user`` is whom it is for, if the key acts for many."""
+    """One call; ``user`` is whom it is for, if the key acts for many. ``seconds``: nobody waits for it longer."""
 
     method: str
     path: str
     body: Any
     user: str | None
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +94,15 @@ def ask_to_start(start: Mapping[str, Any], user: str | None, patience: float) ->
     """Ask whether a request may go ahead; ``None`` if nobody said so within ``patience`` seconds. ``Refused``: no."""
     until = time.monotonic() + patience
     pause = _FIRST_PAUSE
-    while True:
-        reply = yield Ask("POST", TRACK, start, user)
+    while (left := until - time.monotonic()) > 0:
+        reply = yield Ask("POST", TRACK, start, user, seconds=left)
         if reply is not None and not reply.is_unavailable:
             return _yes(reply)
-        if (left := until - time.monotonic()) <= 0:
-            return None
-        yield Pause(min(left, max(pause, 0.0 if reply is None else reply.retry_after)))
+        if (rest := until - time.monotonic() - _LAST_CALL) <= 0:
+            break
+        yield Pause(min(rest, max(pause, 0.0 if reply is None else reply.retry_after)))
         pause = min(2 * pause, _LONGEST_PAUSE)
+    return None
 
 
 def tell(entry: Entry) -> Flow[Mapping[str, Any] | None]:

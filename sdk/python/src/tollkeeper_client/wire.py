@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from contextvars import copy_context
+from functools import partial
 from typing import Any, Final, TypeGuard, TypeVar
 
 import httpx2
@@ -27,46 +31,67 @@ def headers_of(key: str) -> dict[str, str]:
 
 def drive(flow: Flow[T], client: httpx2.Client) -> T:
     """Let a flow have its way, with calls that block."""
-    reply: Reply | None = None
-    try:
-        while True:
-            wanted = flow.send(reply)
-            reply = None
-            with _failing(flow):
-                if isinstance(wanted, Pause):
-                    time.sleep(wanted.seconds)
-                else:
-                    reply = _heard(client.request(**_asked(wanted)))
-    except StopIteration as end:
-        return end.value
+    # A flow that is broken off hears of it.
+    with closing(flow):
+        reply = None
+        try:
+            while True:
+                reply = _done(flow.send(reply), client)
+        except StopIteration as end:
+            return end.value
 
 
 async def drive_in_loop(flow: Flow[T], client: httpx2.AsyncClient) -> T:
     """Let a flow have its way, within a loop."""
-    reply: Reply | None = None
-    try:
-        while True:
-            wanted = flow.send(reply)
-            reply = None
-            with _failing(flow):
-                if isinstance(wanted, Pause):
-                    await asyncio.sleep(wanted.seconds)
-                else:
-                    reply = _heard(await client.request(**_asked(wanted)))
-    except StopIteration as end:
-        return end.value
+    with closing(flow):
+        reply = None
+        try:
+            while True:
+                reply = await _done_in_loop(flow.send(reply), client)
+        except StopIteration as end:
+            return end.value
 
 
-@contextmanager
-def _failing(flow: Flow[Any]) -> Generator[None]:
-    """Take a call without an answer for none. Whatever else breaks it off, the flow hears of first."""
+def _done(wanted: Ask | Pause, client: httpx2.Client) -> Reply | None:
+    if isinstance(wanted, Pause):
+        time.sleep(wanted.seconds)
+        return None
+    with suppress(*_NO_ANSWER):
+        return _heard(_within(_seconds(wanted, client), partial(client.request, **_asked(wanted))))
+    return None
+
+
+async def _done_in_loop(wanted: Ask | Pause, client: httpx2.AsyncClient) -> Reply | None:
+    if isinstance(wanted, Pause):
+        await asyncio.sleep(wanted.seconds)
+        return None
+    with suppress(*_NO_ANSWER):
+        async with asyncio.timeout(_seconds(wanted, client)):
+            return _heard(await client.request(**_asked(wanted)))
+    return None
+
+
+def _within(seconds: float, call: Callable[[], T]) -> T:
+    """Wait for a call so long and no longer, whatever it does: looking up a name heeds no timeout, nor a trickle."""
+    heard: Future[T] = Future()
+
+    def make() -> None:
+        try:
+            heard.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            heard.set_exception(error)
+
     try:
-        yield
-    except _NO_ANSWER:
-        pass
-    except BaseException as error:
-        flow.throw(error)
-        raise
+        # In the caller's context, for whoever traces calls.
+        threading.Thread(target=copy_context().run, args=(make,), name="tollkeeper-client-call", daemon=True).start()
+    except RuntimeError:
+        # There are no more threads, or none any more for Python is about to end.
+        make()
+    return heard.result(seconds)
+
+
+def _seconds(ask: Ask, client: httpx2.Client | httpx2.AsyncClient) -> float:
+    return min(ask.seconds, client.timeout.read or threading.TIMEOUT_MAX)
 
 
 def _asked(ask: Ask) -> dict[str, Any]:
