@@ -129,6 +129,32 @@ async def test_a_disk_that_takes_nothing_leaves_it_in_memory(workshop: Workshop,
     assert "the journal cannot be written" in await program.ended()
 
 
+async def test_what_a_full_disk_does_not_take_over_stays_where_it_was(workshop: Workshop, tmp_path: Path) -> None:
+    text = """
+    const { default: fs } = await import("node:fs");
+    const { syncBuiltinESMExports } = await import("node:module");
+    const { writeSync } = fs;
+    const writeWith = (write) => { fs.writeSync = write; syncBuiltinESMExports(); };
+    const gone = new Journal(directory);
+    for (const name of ["one", "two"]) gone.write(entry(name));
+    gone.close();
+    const first = new Journal(directory);
+    // It takes the beginning of a line, and then no more.
+    writeWith((file, bytes, at) => {
+      if (at > 0) throw new Error("no space left on device");
+      return writeSync(file, bytes, 0, 20);
+    });
+    const names = [1, 2].map(() => { first.adopt(); return namesIn(first); });
+    writeWith(writeSync);
+    const others = adopted();
+    first.close();
+    await told([names, others, adopted(), readdirSync(directory).length]);
+    """
+    program = await workshop.start(_BEFORE + text, tmp_path / "journal")
+    assert await program.told() == [[["one", "two"]] * 2, [], ["one", "two"], 2]
+    assert "the journal cannot be written: Error: no space left on device" in await program.ended()
+
+
 async def test_of_many_who_take_over_at_once_one_gets_each(workshop: Workshop, tmp_path: Path) -> None:
     directory = tmp_path / "journal"
     wanted = sorted(left(directory, "left", 0, "").name for _ in range(200))

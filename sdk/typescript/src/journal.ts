@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { Told } from "./errors.js";
 import type { Entry } from "./flows.js";
 import { isLeft, KIND } from "./holding.js";
-import { JournalFile, linesOf, taken, writeWhole } from "./journalFile.js";
+import { JournalFile, leave, linesOf, taken, writeWhole } from "./journalFile.js";
 
 const REJECTED = "rejected.jsonl";
 /** When all that was written is told, it begins anew above this size. */
@@ -27,6 +27,7 @@ export class Journal {
   readonly #directory: string | null;
   readonly #written = new Map<number, Entry>();
   readonly #waiting = new Map<number, Entry>();
+  readonly #held: string[] = [];
   #file: JournalFile | null;
   #numbers = 0;
 
@@ -98,15 +99,17 @@ export class Journal {
       if (!left) continue;
       const puts = leftIn(left, path).map((entry) => this.#put(entry));
       this.keep(...puts.map(({ number }) => number));
-      // What is here in memory alone stays there, held until this process is gone.
+      // What is here in memory alone stays there, held until this journal is closed or its process gone.
       if (puts.every(({ isOnDisk }) => isOnDisk)) rmSync(path, { force: true });
+      else this.#held.push(path);
     }
   }
 
-  /** Let go of the file: what is in it is for whoever comes next. An empty one goes. */
+  /** Let go of the files: what is in them is for whoever comes next. An empty one goes. */
   close(): void {
     this.#file?.close(this.#written.size === 0);
     this.#file = null;
+    for (const path of this.#held.splice(0)) leave(path);
   }
 
   /** Give it a number, and say whether it is on the disk. */

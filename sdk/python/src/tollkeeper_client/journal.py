@@ -112,7 +112,7 @@ class Journal:
                 path.unlink()
                 os.close(file)
             else:
-                # What is here in memory alone stays there, held until this process is gone.
+                # What is here in memory alone stays there, held until this journal is closed or its process gone.
                 self._held.append(file)
 
     def close(self) -> None:
