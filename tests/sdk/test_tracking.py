@@ -101,6 +101,28 @@ async def test_a_user_may_have_any_letters(service: OneNode) -> None:
     assert [each["response"] for each in await service.stored("jörg@exämple.com")] == ["fünf"]
 
 
+async def test_texts_that_cannot_be_kept_are_told_as_far_as_they_can(service: OneNode, user: str) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        async with tollkeeper.track("half \ud83c, none \0 🎈", user=user) as request:
+            assert await request.complete("é" * 600_000) is not None
+        async with tollkeeper.track("x" * 2**21, user=user) as request:
+            assert await request.fail("x" + "é" * 16_384) is not None
+    first, second = await service.stored(user)
+    assert (first["prompt"], first["response"]) == ("half \ufffd, none \ufffd 🎈", "é" * 2**19)
+    assert (second["prompt"], second["error_message"]) == ("x" * 2**20, "x" + "é" * 8_191)
+
+
+async def test_other_words_that_cannot_be_kept_are_the_services_to_refuse(service: OneNode, user: str) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        with pytest.raises(Refused, match=r"metadata\.tag: contains half of a surrogate pair"):
+            async with tollkeeper.track("four", user=user, metadata={"tag": "\ud83c"}):
+                raise AssertionError
+        async with tollkeeper.track("four", user=user) as request:
+            with pytest.raises(Refused, match="model: contains half of a surrogate pair"):
+                await request.complete(model="\ud83c")
+        assert await tollkeeper.flush(0) == 0
+
+
 async def test_what_cannot_be_told_is_refused_here_and_holds_up_nothing(service: OneNode, user: str) -> None:
     async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
         async with tollkeeper.track("four", user=user) as request:

@@ -114,6 +114,27 @@ async def test_what_the_service_does_not_take_is_thrown_with_its_fields(
     assert [each["status"] for each in await service.stored(user)] == ["pending"]
 
 
+async def test_texts_that_cannot_be_kept_are_told_as_far_as_they_can(
+    service: OneNode, user: str, workshop: Workshop
+) -> None:
+    told = await workshop.run(
+        r"""
+        const tollkeeper = new Tollkeeper(url, key);
+        const answers = [
+          await tollkeeper.track("half \ud83c, none \0 🎈", { user }, (each) => each.complete("é".repeat(600_000))),
+          await tollkeeper.track("x".repeat(2 ** 21), { user }, (each) => each.fail("x" + "é".repeat(16_384))),
+        ];
+        const nan = await caught(tollkeeper.start("four", { user, metadata: { score: Number.NaN } }));
+        await told([...answers.map(({ status }) => status), nan.message]);
+        """,
+        *(service.url, service.key, user),
+    )
+    assert told == ["completed", "failed", "score is NaN, which JSON cannot say"]
+    first, second = await service.stored(user)
+    assert (first["prompt"], first["response"]) == ("half \ufffd, none \ufffd 🎈", "é" * 2**19)
+    assert (second["prompt"], second["error_message"]) == ("x" * 2**20, "x" + "é" * 8_191)
+
+
 async def test_a_user_has_a_name_in_any_alphabet(service: OneNode, workshop: Workshop) -> None:
     name = "zoë@example.com"
     await service.site.add_users(name, plan="enough")

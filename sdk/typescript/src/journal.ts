@@ -11,6 +11,7 @@ import type { Told } from "./errors.js";
 import type { Entry } from "./flows.js";
 import { isLeft, KIND } from "./holding.js";
 import { JournalFile, leave, linesOf, taken, writeWhole } from "./journalFile.js";
+import { inJson } from "./json.js";
 
 const REJECTED = "rejected.jsonl";
 /** When all that was written is told, it begins anew above this size. */
@@ -152,13 +153,7 @@ function complain(error: unknown): void {
 }
 
 function textOf(line: Line): string {
-  return `${JSON.stringify(line, finite)}\n`;
-}
-
-function finite(name: string, value: unknown): unknown {
-  if (typeof value === "number" && !Number.isFinite(value))
-    throw new TypeError(`${name} is ${value}, which JSON cannot say`);
-  return value;
+  return `${inJson(line)}\n`;
 }
 
 /** What was written and not crossed out. The last line may be torn: then its request was never told. */

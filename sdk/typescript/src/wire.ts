@@ -2,6 +2,7 @@
 
 import type { Told } from "./errors.js";
 import type { Call, Reply } from "./flows.js";
+import { inJson } from "./json.js";
 
 const LONGEST_ADVICE_S = 60;
 
@@ -16,7 +17,7 @@ export function calls(url: string, key: string, timeoutMs: number): Call {
   return async ({ method, path, body, user, ms = timeoutMs }) => {
     const headers = new Headers(always);
     if (user !== null) headers.set("Tollkeeper-User", inUtf8(user));
-    const said = JSON.stringify(body);
+    const said = inJson(body);
     try {
       const signal = AbortSignal.timeout(Math.ceil(Math.min(ms, timeoutMs)));
       return await heard(

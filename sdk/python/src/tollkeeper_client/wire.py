@@ -26,7 +26,11 @@ _LONGEST_ADVICE: Final = 60.0
 
 def headers_of(key: str) -> dict[str, str]:
     """Say who calls."""
-    return {"Authorization": f"Bearer {key}", "User-Agent": "tollkeeper-client/0.1.0"}
+    return {
+        "Authorization": f"Bearer {key}",
+        "Content-Type": "application/json",
+        "User-Agent": "tollkeeper-client/0.1.0",
+    }
 
 
 def drive(flow: Flow[T], client: httpx2.Client) -> T:
@@ -97,7 +101,9 @@ def _seconds(ask: Ask, client: httpx2.Client | httpx2.AsyncClient) -> float:
 def _asked(ask: Ask) -> dict[str, Any]:
     # As bytes, for the library takes only ASCII in words.
     headers = {} if ask.user is None else {b"Tollkeeper-User": ask.user.encode()}
-    return {"method": ask.method, "url": ask.path, "json": ask.body, "headers": headers}
+    # Half a surrogate pair is written as JSON escapes it, for the service to refuse.
+    said = json.dumps(ask.body, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
+    return {"method": ask.method, "url": ask.path, "content": said, "headers": headers}
 
 
 def _heard(response: httpx2.Response) -> Reply:
