@@ -6,7 +6,6 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -26,12 +25,6 @@ _PATIENCE = 0.5
 # Whatever is above this waited for more; one call may last five seconds.
 _TOO_LATE = 1.5
 _TRICKLE = b"HTTP/1.1 200 OK\r\nX-Wait: " + 100 * b"."
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    (tmp_path / "workshop").mkdir()
-    return Workshop(tmp_path / "workshop")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from tollkeeper_client import AsyncTollkeeper, LimitReached, Refused, Tollkeeper
 
 from tests.sdk.conftest import OneNode
+from tests.sdk.way import a_way_to
 
 
 async def test_a_request_is_asked_for_and_told(service: OneNode, user: str) -> None:
@@ -89,6 +90,38 @@ async def test_what_the_service_does_not_take_is_raised_with_its_fields(service:
 async def test_who_may_not_book_what_has_ended_cannot_go_on_without_an_answer() -> None:
     with pytest.raises(ValueError, match="service key"):
         Tollkeeper("http://localhost:1", "tk_user_x", when_unavailable="open")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8080", "ftp://localhost", "http://", "http://ada:secret@localhost", "http://localhost/?a=1"]
+)
+def test_a_service_is_where_one_can_call_it(url: str) -> None:
+    with pytest.raises(ValueError, match="the service is at http"):
+        Tollkeeper(url, "tk_service_x")
+
+
+@pytest.mark.parametrize("key", ["", " ", "tk_service\nx", "tk_service_ä"])
+def test_a_key_is_one_word(key: str) -> None:
+    with pytest.raises(ValueError, match="a key is"):
+        Tollkeeper("http://localhost:1", key)
+
+
+@pytest.mark.parametrize("name", ["ada\n@example.com", "ada\ud83c@example.com"])
+def test_a_user_who_cannot_be_named_is_refused_here(name: str) -> None:
+    tollkeeper = Tollkeeper("http://localhost:1", "tk_service_x", when_unavailable="open", patience=0.0)
+    with pytest.raises(ValueError, match="the name of a user"):
+        tollkeeper.track("four", user=name)
+
+
+async def test_a_service_may_stand_below_a_path_and_keys_end_with_their_line(service: OneNode, user: str) -> None:
+    async with a_way_to(service.url, below="/limits") as way:
+        for end in ("", "/"):
+            async with (
+                AsyncTollkeeper(f"{way.url}/limits{end}", f"{service.key}\n") as tollkeeper,
+                tollkeeper.track("four", user=user),
+            ):
+                pass
+    assert [each["status"] for each in await service.stored(user)] == ["completed"] * 2
 
 
 async def test_a_user_may_have_any_letters(service: OneNode) -> None:

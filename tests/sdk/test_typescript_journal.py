@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tollkeeper_client.flows import Entry
 from tollkeeper_client.journal import Journal
 
@@ -26,12 +25,6 @@ const entry = (requestId) => ({{
 const namesIn = (each) => [...each.waiting.values()].map((one) => one.start.requestId);
 const adopted = () => {{ const next = new Journal(directory); next.adopt(); return namesIn(next); }};
 """
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    (tmp_path / "workshop").mkdir()
-    return Workshop(tmp_path / "workshop")
 
 
 def left(directory: Path, place: str, pid: int, began: str) -> Path:

@@ -18,6 +18,7 @@ class Way:
 
     to: str
     session: ClientSession
+    below: str = ""
     url: str = ""
     loses_answers_to: set[str] = field(default_factory=set[str])
     holds_up_first: bool = False
@@ -30,8 +31,9 @@ class Way:
         if self.holds_up_first:
             self.holds_up_first = False
             await self.goes_on.wait()
+        path = request.path.removeprefix(self.below)
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
-        async with self.session.request(request.method, self.to + request.path, data=body, headers=headers) as answer:
+        async with self.session.request(request.method, self.to + path, data=body, headers=headers) as answer:
             said = await answer.read()
         self.said.append(answer.status)
         if request.method in self.loses_answers_to:
@@ -40,10 +42,10 @@ class Way:
 
 
 @asynccontextmanager
-async def a_way_to(place: str) -> AsyncGenerator[Way]:
-    """Lead to the service at that place."""
+async def a_way_to(place: str, below: str = "") -> AsyncGenerator[Way]:
+    """Lead to the service at that place, which seems to stand below a path."""
     async with ClientSession() as session:
-        way = Way(place, session)
+        way = Way(place, session, below)
         runner = web.ServerRunner(web.Server(way.take), shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -34,7 +34,7 @@ export class Tollkeeper {
   readonly #journal: Journal;
   readonly #delivery: Delivery;
 
-  constructor(url: string, key: string, settings: Settings = {}) {
+  constructor(url: string | URL, key: string, settings: Settings = {}) {
     const { journal, whenUnavailable = "closed", patienceMs = 2_000, timeoutMs = 5_000 } = settings;
     this.#goesAhead = whenUnavailable === "open";
     if (this.#goesAhead && !key.startsWith(OF_SERVICES))

@@ -102,7 +102,9 @@ export class TrackedRequest {
 }
 
 /** What is said when a request starts, with an id by which it counts once. */
-export function startOf(prompt: string, { user: _, ...about }: About): Told {
+export function startOf(prompt: string, { user, ...about }: About): Told {
+  if (user && /[\p{Cc}\p{Cs}]/u.test(user))
+    throw new TypeError("the name of a user has characters that cannot be told");
   const requestId = about.requestId || `c-${randomBytes(16).toString("hex")}`;
   return { prompt: kept(prompt, LONGEST_TEXT_BYTES), ...given(about), requestId };
 }

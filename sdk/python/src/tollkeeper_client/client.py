@@ -17,7 +17,7 @@ from tollkeeper_client.errors import Refused, Unavailable
 from tollkeeper_client.flows import Entry, Flow, ask_to_start, tell
 from tollkeeper_client.journal import Journal
 from tollkeeper_client.request import About, Outcome, Request
-from tollkeeper_client.wire import drive, drive_in_loop, headers_of
+from tollkeeper_client.wire import drive, drive_in_loop, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class _Client(ABC):
             raise ValueError("when_unavailable='open' needs a service key: others cannot book what has ended")
         self._goes_ahead: Final = when_unavailable == "open"
         self._patience: Final = patience
-        self._settings: Final[dict[str, Any]] = {"base_url": url, "headers": headers_of(key), "timeout": timeout}
+        self._settings: Final[dict[str, Any]] = settings_of(url, key, timeout)
         self._journal: Final = Journal(None if journal is None else Path(journal))
         self._deliverer: Final = Deliverer(self._journal, httpx2.Client(**self._settings))
         if journal is not None:

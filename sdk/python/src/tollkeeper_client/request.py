@@ -13,6 +13,7 @@ from tollkeeper_client.flows import Entry
 
 _LONGEST_TEXT_BYTES: Final = 2**20
 _LONGEST_ERROR_BYTES: Final = 2**14
+_NOT_IN_NAMES: Final = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 _NO_CHARACTERS: Final = re.compile("[\0\ud800-\udfff]")
 
 
@@ -52,6 +53,8 @@ class Request:
     """A request and its times. ``limits``: of its user, as the service told them; ``None``: it was not asked."""
 
     def __init__(self, prompt: str, user: str | None, about: About) -> None:
+        if user is not None and _NOT_IN_NAMES.search(user):
+            raise ValueError("the name of a user has characters that cannot be told")
         self.id: Final = about.get("request_id") or f"c-{uuid.uuid4().hex}"
         self.start: Final = {"prompt": _kept(prompt, _LONGEST_TEXT_BYTES), **_in_json(about), "requestId": self.id}
         self.user: Final = user

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -22,15 +23,22 @@ T = TypeVar("T")
 # What may be raised where no answer came, or none that is one.
 _NO_ANSWER: Final = (httpx2.HTTPError, OSError)
 _LONGEST_ADVICE: Final = 60.0
+_KEY: Final = re.compile("[!-~]+")
 
 
-def headers_of(key: str) -> dict[str, str]:
-    """Say who calls."""
-    return {
-        "Authorization": f"Bearer {key}",
+def settings_of(url: str, key: str, timeout: float) -> dict[str, Any]:
+    """Say whom to call and who calls. ``ValueError``: nobody could; it would look as if the service were away."""
+    place = httpx2.URL(url)
+    if place.scheme not in {"http", "https"} or not place.host or place.userinfo or place.query or place.fragment:
+        raise ValueError("the service is at http:// or https://, a host and maybe a path; nothing else")
+    if not _KEY.fullmatch(key.strip()):
+        raise ValueError("a key is one word of ASCII")
+    headers = {
+        "Authorization": f"Bearer {key.strip()}",
         "Content-Type": "application/json",
         "User-Agent": "tollkeeper-client/0.1.0",
     }
+    return {"base_url": place, "headers": headers, "timeout": timeout}
 
 
 def drive(flow: Flow[T], client: httpx2.Client) -> T:
