@@ -17,6 +17,7 @@ from tollkeeper_client import AsyncTollkeeper, Refused, Tollkeeper, Unavailable
 from tests.faults.audit import audit
 from tests.faults.nodes import until
 from tests.sdk.conftest import OneNode
+from tests.sdk.way import a_way_to
 
 _APP = Path(__file__).with_name("an_app.py")
 _SDK = Path(__file__).parents[2] / "sdk/python/src"
@@ -95,6 +96,23 @@ async def test_what_is_never_taken_is_put_aside_and_holds_up_nothing(
     assert "/problems/" in rejected
 
 
+async def test_what_nobody_ever_hears_holds_up_nothing(service: OneNode, user: str) -> None:
+    async with a_way_to(service.url) as way:
+        way.is_ill_at = b"requestId"
+        tollkeeper = AsyncTollkeeper(way.url, service.key, when_unavailable="open", patience=0.1)
+        for name in ("ill", "well", "sound"):
+            async with tollkeeper.track("four", user=user, request_id=name):
+                pass
+        assert await tollkeeper.flush(0) == 3
+        way.is_ill_at = b'"ill"'
+        await asyncio.sleep(3)
+        assert await tollkeeper.flush(0) == 1
+        way.is_ill_at = b"\0"
+        assert await tollkeeper.flush(20) == 0
+        await tollkeeper.close()
+    assert {each["client_id"] for each in await service.stored(user)} == {"ill", "well", "sound"}
+
+
 async def test_a_journal_that_cannot_be_used_for_a_while_loses_nothing(
     service: OneNode, user: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -105,7 +123,7 @@ async def test_a_journal_that_cannot_be_used_for_a_while_loses_nothing(
             async with tollkeeper.track("four", user=user) as request:
                 assert await request.complete(tokens_used=tokens) is None
         await service.again()
-        assert await tollkeeper.flush(3) == 2
+        assert await tollkeeper.flush(3) == 1
         (tmp_path / "rejected.jsonl").rmdir()
         assert await tollkeeper.flush(30) == 0
     assert "what waits could not be told" in caplog.text

@@ -11,6 +11,7 @@ from tests.faults.audit import audit
 from tests.faults.nodes import until
 from tests.sdk.conftest import OneNode
 from tests.sdk.programs import Program, Workshop, run
+from tests.sdk.way import a_way_to
 
 _APP = Path(__file__).with_name("an_app.mjs")
 
@@ -124,6 +125,32 @@ async def test_what_is_never_taken_is_put_aside_and_holds_up_nothing(
     (rejected,) = (tmp_path / "journal/rejected.jsonl").read_text().splitlines()
     assert '"tokensUsed":-1' in rejected
     assert "/problems/" in rejected
+
+
+async def test_what_nobody_ever_hears_holds_up_nothing(service: OneNode, user: str, workshop: Workshop) -> None:
+    async with a_way_to(service.url) as way:
+        way.is_ill_at = b"requestId"
+        program = await workshop.start(
+            """
+            const tollkeeper = new Tollkeeper(url, key, { whenUnavailable: "open", patienceMs: 100 });
+            for (const requestId of ["ill", "well", "sound"])
+              await tollkeeper.track("four", { user, requestId }, () => {});
+            await told(await tollkeeper.flush(0));
+            await new Promise((resolve) => setTimeout(resolve, 3_000));
+            await told(await tollkeeper.flush(0));
+            await told(await tollkeeper.flush(20_000));
+            """,
+            *(way.url, service.key, user),
+        )
+        assert await program.told() == 3
+        way.is_ill_at = b'"ill"'
+        program.go_on()
+        assert await program.told() == 1
+        way.is_ill_at = b"\0"
+        program.go_on()
+        assert await program.told() == 0
+        await program.ended()
+    assert {each["client_id"] for each in await service.stored(user)} == {"ill", "well", "sound"}
 
 
 async def test_what_a_revoked_key_could_not_tell_waits_for_the_next(

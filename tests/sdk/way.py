@@ -22,6 +22,7 @@ class Way:
     url: str = ""
     loses_answers_to: set[str] = field(default_factory=set[str])
     holds_up_first: bool = False
+    is_ill_at: bytes = b"\0"
     goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     said: list[int] = field(default_factory=list[int])
 
@@ -31,6 +32,8 @@ class Way:
         if self.holds_up_first:
             self.holds_up_first = False
             await self.goes_on.wait()
+        if self.is_ill_at in body:
+            return web.Response(status=500)
         path = request.path.removeprefix(self.below)
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         async with self.session.request(request.method, self.to + path, data=body, headers=headers) as answer:

@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 15_000;
 const ADOPT_MS = 10_000;
 const LOOK_MS = 20;
 
-/** Tells the service what waits in the journal, in order, as soon as it can be reached. */
+/** Tells the service what waits in the journal, one by one, as soon as it can be reached. */
 export class Delivery {
   readonly #journal: Journal;
   readonly #call: Call;
@@ -87,6 +87,8 @@ export class Delivery {
 
   /** Tell one; false if nobody hears. */
   async #tell(number: number, entry: Entry): Promise<boolean> {
+    // So that one of which nobody ever hears holds up no other.
+    this.#journal.putLast(number, entry);
     try {
       if ((await tell(this.#call, entry)) === null) return false;
       this.#journal.done(number);

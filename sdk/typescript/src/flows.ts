@@ -44,6 +44,8 @@ export interface Entry {
 const TRACK = "/api/chat/track";
 const BATCH = "/api/chat/track/batch";
 const OURS = "/problems/";
+/** What those on the way say, too: who calls, that it is forbidden or nowhere, who calls them. */
+const OFTEN_OTHERS: ReadonlySet<number> = new Set([401, 403, 404, 407]);
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 /** What the last call of a start has at least: no pause takes the rest of the patience. */
@@ -94,12 +96,13 @@ async function book(call: Call, entry: Entry): Promise<Told | null> {
 
 /** Whether the same call may succeed later. */
 function isUnavailable({ status, body }: Reply): boolean {
-  // The service's own no comes with its problem; another is somebody's on the way.
+  // A page or another address is no answer of the service: what was told to it would be lost.
+  if (status < 400) return status >= 300 || body?.["success"] !== true;
+  // Its own no comes with its problem; another is somebody's on the way.
   const problem = String(body?.["type"]);
   if (status === 429) return problem !== `${OURS}limit-reached`;
-  if (status === 404) return !problem.startsWith(OURS);
-  // Nor is a page or another address an answer of the service: what was told to it would be lost.
-  return status >= 500 || status === 408 || (status < 400 && (status >= 300 || body === null));
+  if (OFTEN_OTHERS.has(status)) return !problem.startsWith(OURS);
+  return status >= 500 || status === 408;
 }
 
 /** Give the body of a yes. */

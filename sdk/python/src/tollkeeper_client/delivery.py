@@ -23,7 +23,7 @@ _ADOPT_SECONDS: Final = 10.0
 
 
 class Deliverer:
-    """Tells the service what waits in the journal, in order, as soon as it can be reached."""
+    """Tells the service what waits in the journal, one by one, as soon as it can be reached."""
 
     def __init__(self, journal: Journal, client: httpx2.Client) -> None:
         self._journal = journal
@@ -79,6 +79,8 @@ class Deliverer:
         """Tell one; false if nobody hears."""
         if self._is_closing:
             return False
+        # So that one of which nobody ever hears holds up no other.
+        self._journal.put_last(number)
         try:
             if drive(tell(entry), self._client) is None:
                 return False

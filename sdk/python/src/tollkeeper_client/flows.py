@@ -28,6 +28,8 @@ _FIRST_NO: Final = 400
 _FIRST_FAILURE: Final = 500
 _TOO_MANY: Final = 429
 _TIMED_OUT: Final = 408
+# What those on the way say, too: who calls, that it is forbidden or nowhere, who calls them.
+_OFTEN_OTHERS: Final = frozenset({401, 403, _NOT_FOUND, 407})
 _OURS: Final = "/problems/"
 _LIMIT_REACHED: Final = f"{_OURS}limit-reached"
 
@@ -57,12 +59,13 @@ class Reply:
     @property
     def is_unavailable(self) -> bool:
         """Tell whether the same call may succeed later: nobody answered, or somebody on the way to the service."""
+        if self.status < _FIRST_NO:
+            return self.status >= _FIRST_REDIRECT or self.body.get("success") is not True
         if self.status == _TOO_MANY:
             return self.body.get("type") != _LIMIT_REACHED
-        if self.status == _NOT_FOUND:
+        if self.status in _OFTEN_OTHERS:
             return not str(self.body.get("type")).startswith(_OURS)
-        is_no_answer = self.status < _FIRST_NO and (self.status >= _FIRST_REDIRECT or not self.body)
-        return is_no_answer or self.status >= _FIRST_FAILURE or self.status == _TIMED_OUT
+        return self.status >= _FIRST_FAILURE or self.status == _TIMED_OUT
 
 
 @dataclass(frozen=True, slots=True)

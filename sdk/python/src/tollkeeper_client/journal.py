@@ -88,9 +88,14 @@ class Journal:
         self.done(number)
 
     def waiting(self) -> list[tuple[int, Entry]]:
-        """What is to be told, the oldest first."""
+        """What is to be told, in this order."""
         with self._lock:
-            return sorted(self._waiting.items(), key=lambda item: item[0])
+            return list(self._waiting.items())
+
+    def put_last(self, number: int) -> None:
+        """Let all else be told before it is tried again."""
+        with self._lock:
+            self._waiting[number] = self._waiting.pop(number)
 
     @property
     def has_waiting(self) -> bool:

@@ -69,7 +69,7 @@ def _done(wanted: Ask | Pause, client: httpx2.Client) -> Reply | None:
         time.sleep(wanted.seconds)
         return None
     with suppress(*_NO_ANSWER):
-        return _heard(_within(_seconds(wanted, client), partial(client.request, **_asked(wanted))))
+        return heard(_within(_seconds(wanted, client), partial(client.request, **_asked(wanted))))
     return None
 
 
@@ -79,7 +79,7 @@ async def _done_in_loop(wanted: Ask | Pause, client: httpx2.AsyncClient) -> Repl
         return None
     with suppress(*_NO_ANSWER):
         async with asyncio.timeout(_seconds(wanted, client)):
-            return _heard(await client.request(**_asked(wanted)))
+            return heard(await client.request(**_asked(wanted)))
     return None
 
 
@@ -114,10 +114,11 @@ def _asked(ask: Ask) -> dict[str, Any]:
     return {"method": ask.method, "url": ask.path, "content": said, "headers": headers}
 
 
-def _heard(response: httpx2.Response) -> Reply:
+def heard(response: httpx2.Response) -> Reply:
+    """Read an answer, whoever gave it."""
     try:
         body: Any = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     advice = response.headers.get("Retry-After", "")
     retry_after = min(float(advice), _LONGEST_ADVICE) if advice.isdecimal() else 0.0
