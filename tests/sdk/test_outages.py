@@ -169,6 +169,20 @@ async def test_many_threads_that_are_first_to_wait_begin_one_delivery(service: O
     assert [each["status"] for each in await service.stored(user)] == ["completed"] * 16
 
 
+async def test_what_ends_after_the_client_was_closed_is_told_by_the_next(
+    service: OneNode, user: str, tmp_path: Path
+) -> None:
+    with Tollkeeper(service.url, service.key, journal=tmp_path) as tollkeeper:
+        request = tollkeeper.track("four", user=user).__enter__()
+    with pytest.raises(RuntimeError, match="closed"):
+        request.complete("yes")
+    tollkeeper.close()
+    async with AsyncTollkeeper(service.url, service.key, journal=tmp_path) as tollkeeper:
+        await asyncio.to_thread(_until_adopted, tmp_path)
+        assert await tollkeeper.flush(20) == 0
+    assert [each["status"] for each in await service.stored(user)] == ["completed"]
+
+
 async def test_who_is_cancelled_while_telling_has_told(service: OneNode, user: str, tmp_path: Path) -> None:
     async with AsyncTollkeeper(service.url, service.key, journal=tmp_path) as tollkeeper:
         request = await tollkeeper.track("four", user=user).__aenter__()

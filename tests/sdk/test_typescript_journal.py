@@ -103,6 +103,21 @@ async def test_who_was_taken_for_gone_writes_all_anew(workshop: Workshop, tmp_pa
     assert await what(workshop, text, tmp_path / "journal") == [["told", "before"], ["before", "after"]]
 
 
+async def test_what_ends_after_it_was_closed_is_for_whoever_comes_next(workshop: Workshop, tmp_path: Path) -> None:
+    text = """
+    const living = new Journal(directory);
+    const first = living.write(entry("told"));
+    living.done(first);
+    living.close();
+    const none = readdirSync(directory);
+    living.keep(living.write(entry("late")));
+    living.done(first);
+    living.close();
+    await told([none, readdirSync(directory).length, adopted()]);
+    """
+    assert await what(workshop, text, tmp_path / "journal") == [[], 1, ["late"]]
+
+
 async def test_a_disk_that_takes_nothing_leaves_it_in_memory(workshop: Workshop, tmp_path: Path) -> None:
     text = """
     const { rmSync, writeFileSync } = await import("node:fs");

@@ -131,6 +131,8 @@ export class Journal {
     // What JSON cannot say is refused here, also where no file is: it could never be told.
     const text = textOf(line);
     try {
+      // If it was closed, what ends after that is not to be lost either.
+      if ("put" in line && this.#directory !== null) this.#file ??= new JournalFile(this.#directory);
       this.#file?.append(text);
       this.#standIn(text);
       return this.#file !== null;
