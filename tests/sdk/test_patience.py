@@ -151,8 +151,16 @@ class Clock:
             while True:
                 wanted.append(each := flow.send(None))
                 self.now += each.seconds if isinstance(each, Pause) else min(on_a_call, each.seconds or 5.0)
-        except StopIteration:
+        except Unavailable:
             return wanted
+
+
+async def test_whoever_waited_for_nothing_hears_what_there_was_instead() -> None:
+    async with receiving() as receiver:
+        receiver.mood = "redirect 301"
+        with pytest.raises(Unavailable, match=r"within 0\.2 seconds.* the last answer was 301"):
+            async with AsyncTollkeeper(receiver.url, "tk_service_x", patience=0.2).track("four"):
+                raise AssertionError
 
 
 @pytest.mark.parametrize("on_a_call", [0.0, 0.001, 0.3, 10.0])

@@ -72,11 +72,10 @@ export class Tollkeeper {
   async start(prompt: string, about: About = {}): Promise<TrackedRequest> {
     const start = startOf(prompt, about);
     const user = about.user ?? null;
-    const told = await askToStart(this.#call, start, user, this.#patienceMs);
-    if (told === null && !this.#goesAhead)
-      throw new Unavailable(
-        `the service did not say within ${this.#patienceMs} ms whether the request may go ahead`,
-      );
+    const told = await askToStart(this.#call, start, user, this.#patienceMs).catch((error: unknown) => {
+      if (this.#goesAhead && error instanceof Unavailable) return null;
+      throw error;
+    });
     return new TrackedRequest(start, user, told, (entry) => this.#finish(entry));
   }
 

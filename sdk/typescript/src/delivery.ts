@@ -57,6 +57,7 @@ export class Delivery {
         pauseMs = FIRST_PAUSE_MS;
         if (this.#journal.waiting.size === 0) await this.#rest(ADOPT_MS, true);
       } else {
+        if (pauseMs === FIRST_PAUSE_MS && !this.#isClosing) this.#saysWhatWaits();
         await this.#rest(pauseMs, false);
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       }
@@ -74,6 +75,11 @@ export class Delivery {
       process.emitWarning(`what has ended cannot be told: ${error}`, "TollkeeperWarning");
       return false;
     }
+  }
+
+  #saysWhatWaits(): void {
+    const count = this.#journal.waiting.size;
+    process.emitWarning(`requests that wait until the service takes them: ${count}`, "TollkeeperWarning");
   }
 
   /** Look for what others have left. A file that cannot be read holds up nothing. */

@@ -1,7 +1,7 @@
 /** What is said to the service and what its answers mean. How it is said is for `wire.ts`. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { LimitReached, Refused, type Told } from "./errors.js";
+import { LimitReached, Refused, type Told, Unavailable } from "./errors.js";
 
 /** One call; `user` is whom it is for, if the key acts for many. `ms`: nobody waits for it longer. */
 export interface Ask {
@@ -51,23 +51,28 @@ const LONGEST_PAUSE_MS = 2_000;
 /** What the last call of a start has at least: no pause takes the rest of the patience. */
 const LAST_CALL_MS = 50;
 
-/** Ask whether a request may go ahead; null if nobody said so within `patienceMs`. Throws `Refused`: no. */
+/** Ask whether a request may go ahead. Throws `Refused`: no; `Unavailable`: nobody said so within `patienceMs`. */
 export async function askToStart(
   call: Call,
   start: Told,
   user: string | null,
   patienceMs: number,
-): Promise<Told | null> {
+): Promise<Told> {
   const until = performance.now() + patienceMs;
+  let reply: Reply | null = null;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     const ms = until - performance.now();
-    if (ms <= 0) return null;
-    const reply = await call({ method: "POST", path: TRACK, body: start, user, ms });
+    if (ms <= 0) break;
+    reply = await call({ method: "POST", path: TRACK, body: start, user, ms });
     if (reply !== null && !isUnavailable(reply)) return yes(reply);
     const rest = until - performance.now() - LAST_CALL_MS;
-    if (rest <= 0) return null;
+    if (rest <= 0) break;
     await pause(Math.min(rest, Math.max(pauseMs, reply?.retryAfterMs ?? 0)));
   }
+  const instead = reply === null ? "nobody answered" : `the last answer was ${reply.status}`;
+  throw new Unavailable(
+    `the service did not say within ${patienceMs} ms whether the request may go ahead: ${instead}`,
+  );
 }
 
 /**

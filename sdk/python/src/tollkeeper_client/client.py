@@ -62,9 +62,12 @@ class _Client(ABC):
     def _connect(self) -> None: ...
 
     def _begin(self, request: Request) -> Flow[None]:
-        told = yield from ask_to_start(request.start, request.user, self._patience)
-        if told is None and not self._goes_ahead:
-            raise Unavailable(f"the service did not say within {self._patience:g} seconds whether it may go ahead")
+        try:
+            told = yield from ask_to_start(request.start, request.user, self._patience)
+        except Unavailable:
+            if not self._goes_ahead:
+                raise
+            told = None
         request.goes_ahead(told)
 
     def _finish(self, entry: Entry) -> Flow[Answer]:

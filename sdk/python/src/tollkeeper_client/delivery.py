@@ -62,6 +62,8 @@ class Deliverer:
                 pause = _FIRST_PAUSE
                 self._rest(_ADOPT_SECONDS, until_changed=True)
             else:
+                if pause == _FIRST_PAUSE and not self._is_closing:
+                    log.warning("requests that wait until the service takes them: %d", len(self._journal.waiting()))
                 self._rest(pause, until_changed=False)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 

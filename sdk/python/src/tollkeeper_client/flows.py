@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
-from tollkeeper_client.errors import LimitReached, Refused
+from tollkeeper_client.errors import LimitReached, Refused, Unavailable
 
 T = TypeVar("T")
 
@@ -93,10 +93,11 @@ class Entry:
     was_admitted: bool
 
 
-def ask_to_start(start: Mapping[str, Any], user: str | None, patience: float) -> Flow[Mapping[str, Any] | None]:
-    """Ask whether a request may go ahead; ``None`` if nobody said so within ``patience`` seconds. ``Refused``: no."""
+def ask_to_start(start: Mapping[str, Any], user: str | None, patience: float) -> Flow[Mapping[str, Any]]:
+    """Ask whether a request may go ahead. ``Refused``: no; ``Unavailable``: nobody said so within ``patience``."""
     until = time.monotonic() + patience
     pause = _FIRST_PAUSE
+    reply = None
     while (left := until - time.monotonic()) > 0:
         reply = yield Ask("POST", TRACK, start, user, seconds=left)
         if reply is not None and not reply.is_unavailable:
@@ -105,7 +106,8 @@ def ask_to_start(start: Mapping[str, Any], user: str | None, patience: float) ->
             break
         yield Pause(min(rest, max(pause, 0.0 if reply is None else reply.retry_after)))
         pause = min(2 * pause, _LONGEST_PAUSE)
-    return None
+    instead = "nobody answered" if reply is None else f"the last answer was {reply.status}"
+    raise Unavailable(f"the service did not say within {patience:g} seconds whether it may go ahead: {instead}")
 
 
 def tell(entry: Entry) -> Flow[Mapping[str, Any] | None]:
