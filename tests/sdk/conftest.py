@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults.nodes import Node, Site, connected
+from tests.sdk.programs import Workshop
 
 _PLANS = """\
 [plans.enough]
@@ -82,3 +83,10 @@ async def user(service: OneNode, request: pytest.FixtureRequest) -> str:
     email = f"{name[:50]}-{next(_numbers)}@example.com"
     await service.site.add_users(email, plan="enough")
     return email
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """Where programs of an app on Node are written."""
+    (tmp_path / "workshop").mkdir()
+    return Workshop(tmp_path / "workshop")

@@ -104,6 +104,22 @@ def test_it_is_its_owners_alone(tmp_path: Path) -> None:
     assert journal._path.stat().st_mode & 0o077 == 0
 
 
+def test_what_ends_after_it_was_closed_is_for_whoever_comes_next(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    told = journal.write(an_entry("told"))
+    journal.done(told)
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
+    journal.keep(journal.write(an_entry("late")))
+    journal.done(told)
+    journal.close()
+    (path,) = tmp_path.iterdir()
+    second = Journal(tmp_path)
+    second.adopt()
+    assert names_in(second) == ["late"]
+    assert not path.exists()
+
+
 _write = os.write
 
 

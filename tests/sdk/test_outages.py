@@ -17,6 +17,7 @@ from tollkeeper_client import AsyncTollkeeper, Refused, Tollkeeper, Unavailable
 from tests.faults.audit import audit
 from tests.faults.nodes import until
 from tests.sdk.conftest import OneNode
+from tests.sdk.way import a_way_to
 
 _APP = Path(__file__).with_name("an_app.py")
 _SDK = Path(__file__).parents[2] / "sdk/python/src"
@@ -31,7 +32,7 @@ async def test_without_an_answer_nothing_goes_ahead_unless_it_was_said_so(servic
     await service.node.kill()
     async with AsyncTollkeeper(service.url, service.key, patience=0.3) as tollkeeper:
         began = time.monotonic()
-        with pytest.raises(Unavailable, match=r"within 0\.3 seconds"):
+        with pytest.raises(Unavailable, match=r"within 0\.3 seconds.* nobody answered"):
             async with tollkeeper.track("four", user=user):
                 raise AssertionError
         assert 0.2 < time.monotonic() - began < 3
@@ -95,6 +96,26 @@ async def test_what_is_never_taken_is_put_aside_and_holds_up_nothing(
     assert "/problems/" in rejected
 
 
+async def test_what_nobody_ever_hears_holds_up_nothing_and_is_told_of(
+    service: OneNode, user: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_way_to(service.url) as way:
+        way.is_ill_at = b"requestId"
+        tollkeeper = AsyncTollkeeper(way.url, service.key, when_unavailable="open", patience=0.1)
+        for name in ("ill", "well", "sound"):
+            async with tollkeeper.track("four", user=user, request_id=name):
+                pass
+        assert await tollkeeper.flush(0) == 3
+        way.is_ill_at = b'"ill"'
+        await asyncio.sleep(3)
+        assert await tollkeeper.flush(0) == 1
+        assert caplog.text.count("requests that wait until the service takes them") == 1
+        way.is_ill_at = b"\0"
+        assert await tollkeeper.flush(20) == 0
+        await tollkeeper.close()
+    assert {each["client_id"] for each in await service.stored(user)} == {"ill", "well", "sound"}
+
+
 async def test_a_journal_that_cannot_be_used_for_a_while_loses_nothing(
     service: OneNode, user: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -105,7 +126,7 @@ async def test_a_journal_that_cannot_be_used_for_a_while_loses_nothing(
             async with tollkeeper.track("four", user=user) as request:
                 assert await request.complete(tokens_used=tokens) is None
         await service.again()
-        assert await tollkeeper.flush(3) == 2
+        assert await tollkeeper.flush(3) == 1
         (tmp_path / "rejected.jsonl").rmdir()
         assert await tollkeeper.flush(30) == 0
     assert "what waits could not be told" in caplog.text
@@ -149,6 +170,20 @@ async def test_many_threads_that_are_first_to_wait_begin_one_delivery(service: O
         await service.again()
         assert await asyncio.to_thread(tollkeeper.flush, 20) == 0
     assert [each["status"] for each in await service.stored(user)] == ["completed"] * 16
+
+
+async def test_what_ends_after_the_client_was_closed_is_told_by_the_next(
+    service: OneNode, user: str, tmp_path: Path
+) -> None:
+    with Tollkeeper(service.url, service.key, journal=tmp_path) as tollkeeper:
+        request = tollkeeper.track("four", user=user).__enter__()
+    with pytest.raises(RuntimeError, match="closed"):
+        request.complete("yes")
+    tollkeeper.close()
+    async with AsyncTollkeeper(service.url, service.key, journal=tmp_path) as tollkeeper:
+        await asyncio.to_thread(_until_adopted, tmp_path)
+        assert await tollkeeper.flush(20) == 0
+    assert [each["status"] for each in await service.stored(user)] == ["completed"]
 
 
 async def test_who_is_cancelled_while_telling_has_told(service: OneNode, user: str, tmp_path: Path) -> None:

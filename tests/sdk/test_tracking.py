@@ -9,6 +9,7 @@ import pytest
 from tollkeeper_client import AsyncTollkeeper, LimitReached, Refused, Tollkeeper
 
 from tests.sdk.conftest import OneNode
+from tests.sdk.way import a_way_to
 
 
 async def test_a_request_is_asked_for_and_told(service: OneNode, user: str) -> None:
@@ -91,6 +92,38 @@ async def test_who_may_not_book_what_has_ended_cannot_go_on_without_an_answer() 
         Tollkeeper("http://localhost:1", "tk_user_x", when_unavailable="open")
 
 
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8080", "ftp://localhost", "http://", "http://ada:secret@localhost", "http://localhost/?a=1"]
+)
+def test_a_service_is_where_one_can_call_it(url: str) -> None:
+    with pytest.raises(ValueError, match="the service is at http"):
+        Tollkeeper(url, "tk_service_x")
+
+
+@pytest.mark.parametrize("key", ["", " ", "tk_service\nx", "tk_service_ä"])
+def test_a_key_is_one_word(key: str) -> None:
+    with pytest.raises(ValueError, match="a key is"):
+        Tollkeeper("http://localhost:1", key)
+
+
+@pytest.mark.parametrize("name", ["ada\n@example.com", "ada\ud83c@example.com"])
+def test_a_user_who_cannot_be_named_is_refused_here(name: str) -> None:
+    tollkeeper = Tollkeeper("http://localhost:1", "tk_service_x", when_unavailable="open", patience=0.0)
+    with pytest.raises(ValueError, match="the name of a user"):
+        tollkeeper.track("four", user=name)
+
+
+async def test_a_service_may_stand_below_a_path_and_keys_end_with_their_line(service: OneNode, user: str) -> None:
+    async with a_way_to(service.url, below="/limits") as way:
+        for end in ("", "/"):
+            async with (
+                AsyncTollkeeper(f"{way.url}/limits{end}", f"{service.key}\n") as tollkeeper,
+                tollkeeper.track("four", user=user),
+            ):
+                pass
+    assert [each["status"] for each in await service.stored(user)] == ["completed"] * 2
+
+
 async def test_a_user_may_have_any_letters(service: OneNode) -> None:
     await service.site.add_users("jörg@exämple.com", plan="enough")
     async with (
@@ -99,6 +132,28 @@ async def test_a_user_may_have_any_letters(service: OneNode) -> None:
     ):
         await request.complete("fünf")
     assert [each["response"] for each in await service.stored("jörg@exämple.com")] == ["fünf"]
+
+
+async def test_texts_that_cannot_be_kept_are_told_as_far_as_they_can(service: OneNode, user: str) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        async with tollkeeper.track("half \ud83c, none \0 🎈", user=user) as request:
+            assert await request.complete("é" * 600_000) is not None
+        async with tollkeeper.track("x" * 2**21, user=user) as request:
+            assert await request.fail("x" + "é" * 16_384) is not None
+    first, second = await service.stored(user)
+    assert (first["prompt"], first["response"]) == ("half \ufffd, none \ufffd 🎈", "é" * 2**19)
+    assert (second["prompt"], second["error_message"]) == ("x" * 2**20, "x" + "é" * 8_191)
+
+
+async def test_other_words_that_cannot_be_kept_are_the_services_to_refuse(service: OneNode, user: str) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        with pytest.raises(Refused, match=r"metadata\.tag: contains half of a surrogate pair"):
+            async with tollkeeper.track("four", user=user, metadata={"tag": "\ud83c"}):
+                raise AssertionError
+        async with tollkeeper.track("four", user=user) as request:
+            with pytest.raises(Refused, match="model: contains half of a surrogate pair"):
+                await request.complete(model="\ud83c")
+        assert await tollkeeper.flush(0) == 0
 
 
 async def test_what_cannot_be_told_is_refused_here_and_holds_up_nothing(service: OneNode, user: str) -> None:

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tollkeeper_client.flows import Entry
 from tollkeeper_client.journal import Journal
 
@@ -26,12 +25,6 @@ const entry = (requestId) => ({{
 const namesIn = (each) => [...each.waiting.values()].map((one) => one.start.requestId);
 const adopted = () => {{ const next = new Journal(directory); next.adopt(); return namesIn(next); }};
 """
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    (tmp_path / "workshop").mkdir()
-    return Workshop(tmp_path / "workshop")
 
 
 def left(directory: Path, place: str, pid: int, began: str) -> Path:
@@ -110,6 +103,21 @@ async def test_who_was_taken_for_gone_writes_all_anew(workshop: Workshop, tmp_pa
     assert await what(workshop, text, tmp_path / "journal") == [["told", "before"], ["before", "after"]]
 
 
+async def test_what_ends_after_it_was_closed_is_for_whoever_comes_next(workshop: Workshop, tmp_path: Path) -> None:
+    text = """
+    const living = new Journal(directory);
+    const first = living.write(entry("told"));
+    living.done(first);
+    living.close();
+    const none = readdirSync(directory);
+    living.keep(living.write(entry("late")));
+    living.done(first);
+    living.close();
+    await told([none, readdirSync(directory).length, adopted()]);
+    """
+    assert await what(workshop, text, tmp_path / "journal") == [[], 1, ["late"]]
+
+
 async def test_a_disk_that_takes_nothing_leaves_it_in_memory(workshop: Workshop, tmp_path: Path) -> None:
     text = """
     const { rmSync, writeFileSync } = await import("node:fs");
@@ -127,6 +135,32 @@ async def test_a_disk_that_takes_nothing_leaves_it_in_memory(workshop: Workshop,
     program = await workshop.start(_BEFORE + text, tmp_path / "journal")
     assert await program.told() == [["one", "two", "three"], ["one", "two", "three"]]
     assert "the journal cannot be written" in await program.ended()
+
+
+async def test_what_a_full_disk_does_not_take_over_stays_where_it_was(workshop: Workshop, tmp_path: Path) -> None:
+    text = """
+    const { default: fs } = await import("node:fs");
+    const { syncBuiltinESMExports } = await import("node:module");
+    const { writeSync } = fs;
+    const writeWith = (write) => { fs.writeSync = write; syncBuiltinESMExports(); };
+    const gone = new Journal(directory);
+    for (const name of ["one", "two"]) gone.write(entry(name));
+    gone.close();
+    const first = new Journal(directory);
+    // It takes the beginning of a line, and then no more.
+    writeWith((file, bytes, at) => {
+      if (at > 0) throw new Error("no space left on device");
+      return writeSync(file, bytes, 0, 20);
+    });
+    const names = [1, 2].map(() => { first.adopt(); return namesIn(first); });
+    writeWith(writeSync);
+    const others = adopted();
+    first.close();
+    await told([names, others, adopted(), readdirSync(directory).length]);
+    """
+    program = await workshop.start(_BEFORE + text, tmp_path / "journal")
+    assert await program.told() == [[["one", "two"]] * 2, [], ["one", "two"], 2]
+    assert "the journal cannot be written: Error: no space left on device" in await program.ended()
 
 
 async def test_of_many_who_take_over_at_once_one_gets_each(workshop: Workshop, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import { calls } from "./wire.js";
  * What to do without an answer, and where to keep what is not told yet.
  *
  * `journal`: a directory, for any number of processes; without it what was not told yet ends with the process.
- * `whenUnavailable`: whether a request may go ahead ("open") when the service does not say so within `patienceMs`.
+ * `whenUnavailable`: whether a request may go ahead ("open") when the service does not say so within `patienceMs`, which
+ * is all that a start takes, however often it has to be asked for.
  * `timeoutMs`: of one call.
  */
 export interface Settings {
@@ -33,7 +34,7 @@ export class Tollkeeper {
   readonly #journal: Journal;
   readonly #delivery: Delivery;
 
-  constructor(url: string, key: string, settings: Settings = {}) {
+  constructor(url: string | URL, key: string, settings: Settings = {}) {
     const { journal, whenUnavailable = "closed", patienceMs = 2_000, timeoutMs = 5_000 } = settings;
     this.#goesAhead = whenUnavailable === "open";
     if (this.#goesAhead && !key.startsWith(OF_SERVICES))
@@ -71,11 +72,10 @@ export class Tollkeeper {
   async start(prompt: string, about: About = {}): Promise<TrackedRequest> {
     const start = startOf(prompt, about);
     const user = about.user ?? null;
-    const told = await askToStart(this.#call, start, user, this.#patienceMs);
-    if (told === null && !this.#goesAhead)
-      throw new Unavailable(
-        `the service did not say within ${this.#patienceMs} ms whether the request may go ahead`,
-      );
+    const told = await askToStart(this.#call, start, user, this.#patienceMs).catch((error: unknown) => {
+      if (this.#goesAhead && error instanceof Unavailable) return null;
+      throw error;
+    });
     return new TrackedRequest(start, user, told, (entry) => this.#finish(entry));
   }
 

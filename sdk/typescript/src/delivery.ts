@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 15_000;
 const ADOPT_MS = 10_000;
 const LOOK_MS = 20;
 
-/** Tells the service what waits in the journal, in order, as soon as it can be reached. */
+/** Tells the service what waits in the journal, one by one, as soon as it can be reached. */
 export class Delivery {
   readonly #journal: Journal;
   readonly #call: Call;
@@ -57,6 +57,7 @@ export class Delivery {
         pauseMs = FIRST_PAUSE_MS;
         if (this.#journal.waiting.size === 0) await this.#rest(ADOPT_MS, true);
       } else {
+        if (pauseMs === FIRST_PAUSE_MS && !this.#isClosing) this.#saysWhatWaits();
         await this.#rest(pauseMs, false);
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       }
@@ -76,6 +77,11 @@ export class Delivery {
     }
   }
 
+  #saysWhatWaits(): void {
+    const count = this.#journal.waiting.size;
+    process.emitWarning(`requests that wait until the service takes them: ${count}`, "TollkeeperWarning");
+  }
+
   /** Look for what others have left. A file that cannot be read holds up nothing. */
   #adopt(): void {
     try {
@@ -87,6 +93,8 @@ export class Delivery {
 
   /** Tell one; false if nobody hears. */
   async #tell(number: number, entry: Entry): Promise<boolean> {
+    // So that one of which nobody ever hears holds up no other.
+    this.#journal.putLast(number, entry);
     try {
       if ((await tell(this.#call, entry)) === null) return false;
       this.#journal.done(number);

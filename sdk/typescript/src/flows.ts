@@ -1,14 +1,15 @@
 /** What is said to the service and what its answers mean. How it is said is for `wire.ts`. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { LimitReached, Refused, type Told } from "./errors.js";
+import { LimitReached, Refused, type Told, Unavailable } from "./errors.js";
 
-/** One call; `user` is whom it is for, if the key acts for many. */
+/** One call; `user` is whom it is for, if the key acts for many. `ms`: nobody waits for it longer. */
 export interface Ask {
   readonly method: "POST" | "PUT";
   readonly path: string;
   readonly body: unknown;
   readonly user: string | null;
+  readonly ms?: number;
 }
 
 /**
@@ -43,24 +44,35 @@ export interface Entry {
 const TRACK = "/api/chat/track";
 const BATCH = "/api/chat/track/batch";
 const OURS = "/problems/";
+/** What those on the way say, too: who calls, that it is forbidden or nowhere, who calls them. */
+const OFTEN_OTHERS: ReadonlySet<number> = new Set([401, 403, 404, 407]);
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
+/** What the last call of a start has at least: no pause takes the rest of the patience. */
+const LAST_CALL_MS = 50;
 
-/** Ask whether a request may go ahead; null if nobody said so within `patienceMs`. Throws `Refused`: no. */
+/** Ask whether a request may go ahead. Throws `Refused`: no; `Unavailable`: nobody said so within `patienceMs`. */
 export async function askToStart(
   call: Call,
   start: Told,
   user: string | null,
   patienceMs: number,
-): Promise<Told | null> {
+): Promise<Told> {
   const until = performance.now() + patienceMs;
+  let reply: Reply | null = null;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    const reply = await call({ method: "POST", path: TRACK, body: start, user });
+    const ms = until - performance.now();
+    if (ms <= 0) break;
+    reply = await call({ method: "POST", path: TRACK, body: start, user, ms });
     if (reply !== null && !isUnavailable(reply)) return yes(reply);
-    const left = until - performance.now();
-    if (left <= 0) return null;
-    await pause(Math.min(left, Math.max(pauseMs, reply?.retryAfterMs ?? 0)));
+    const rest = until - performance.now() - LAST_CALL_MS;
+    if (rest <= 0) break;
+    await pause(Math.min(rest, Math.max(pauseMs, reply?.retryAfterMs ?? 0)));
   }
+  const instead = reply === null ? "nobody answered" : `the last answer was ${reply.status}`;
+  throw new Unavailable(
+    `the service did not say within ${patienceMs} ms whether the request may go ahead: ${instead}`,
+  );
 }
 
 /**
@@ -89,12 +101,13 @@ async function book(call: Call, entry: Entry): Promise<Told | null> {
 
 /** Whether the same call may succeed later. */
 function isUnavailable({ status, body }: Reply): boolean {
-  // The service's own no comes with its problem; another is somebody's on the way.
+  // A page or another address is no answer of the service: what was told to it would be lost.
+  if (status < 400) return status >= 300 || body?.["success"] !== true;
+  // Its own no comes with its problem; another is somebody's on the way.
   const problem = String(body?.["type"]);
   if (status === 429) return problem !== `${OURS}limit-reached`;
-  if (status === 404) return !problem.startsWith(OURS);
-  // Nor is a page or another address an answer of the service: what was told to it would be lost.
-  return status >= 500 || status === 408 || (status < 400 && (status >= 300 || body === null));
+  if (OFTEN_OTHERS.has(status)) return !problem.startsWith(OURS);
+  return status >= 500 || status === 408;
 }
 
 /** Give the body of a yes. */

@@ -10,7 +10,8 @@ import { join } from "node:path";
 import type { Told } from "./errors.js";
 import type { Entry } from "./flows.js";
 import { isLeft, KIND } from "./holding.js";
-import { JournalFile, linesOf, taken, writeWhole } from "./journalFile.js";
+import { JournalFile, leave, linesOf, taken, writeWhole } from "./journalFile.js";
+import { inJson } from "./json.js";
 
 const REJECTED = "rejected.jsonl";
 /** When all that was written is told, it begins anew above this size. */
@@ -27,6 +28,7 @@ export class Journal {
   readonly #directory: string | null;
   readonly #written = new Map<number, Entry>();
   readonly #waiting = new Map<number, Entry>();
+  readonly #held: string[] = [];
   #file: JournalFile | null;
   #numbers = 0;
 
@@ -82,9 +84,15 @@ export class Journal {
     this.done(number);
   }
 
-  /** What is to be told, the oldest first. */
+  /** What is to be told, in this order. */
   get waiting(): ReadonlyMap<number, Entry> {
     return this.#waiting;
+  }
+
+  /** Let all else be told before it is tried again. */
+  putLast(number: number, entry: Entry): void {
+    this.#waiting.delete(number);
+    this.#waiting.set(number, entry);
   }
 
   /** Take over what processes that are gone have left in the directory. */
@@ -98,15 +106,17 @@ export class Journal {
       if (!left) continue;
       const puts = leftIn(left, path).map((entry) => this.#put(entry));
       this.keep(...puts.map(({ number }) => number));
-      // What is here in memory alone stays there, held until this process is gone.
+      // What is here in memory alone stays there, held until this journal is closed or its process gone.
       if (puts.every(({ isOnDisk }) => isOnDisk)) rmSync(path, { force: true });
+      else this.#held.push(path);
     }
   }
 
-  /** Let go of the file: what is in it is for whoever comes next. An empty one goes. */
+  /** Let go of the files: what is in them is for whoever comes next. An empty one goes. */
   close(): void {
     this.#file?.close(this.#written.size === 0);
     this.#file = null;
+    for (const path of this.#held.splice(0)) leave(path);
   }
 
   /** Give it a number, and say whether it is on the disk. */
@@ -121,6 +131,8 @@ export class Journal {
     // What JSON cannot say is refused here, also where no file is: it could never be told.
     const text = textOf(line);
     try {
+      // If it was closed, what ends after that is not to be lost either.
+      if ("put" in line && this.#directory !== null) this.#file ??= new JournalFile(this.#directory);
       this.#file?.append(text);
       this.#standIn(text);
       return this.#file !== null;
@@ -149,13 +161,7 @@ function complain(error: unknown): void {
 }
 
 function textOf(line: Line): string {
-  return `${JSON.stringify(line, finite)}\n`;
-}
-
-function finite(name: string, value: unknown): unknown {
-  if (typeof value === "number" && !Number.isFinite(value))
-    throw new TypeError(`${name} is ${value}, which JSON cannot say`);
-  return value;
+  return `${inJson(line)}\n`;
 }
 
 /** What was written and not crossed out. The last line may be torn: then its request was never told. */

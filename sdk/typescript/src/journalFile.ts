@@ -14,19 +14,17 @@ import {
   utimesSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { heldName, leftName } from "./holding.js";
 
 /** A file that this process holds and appends to. */
 export class JournalFile {
-  readonly #directory: string;
   readonly #path: string;
   readonly #file: number;
   size = 0;
 
   constructor(directory: string) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.#directory = directory;
     this.#path = join(directory, heldName());
     this.#file = openSync(this.#path, "ax", 0o600);
   }
@@ -62,7 +60,7 @@ export class JournalFile {
   close(isEmpty: boolean): void {
     closeSync(this.#file);
     if (isEmpty) rmSync(this.#path, { force: true });
-    else moved(this.#path, join(this.#directory, leftName()));
+    else leave(this.#path);
   }
 }
 
@@ -78,6 +76,11 @@ export function writeWhole(file: number, text: string): number {
 export function taken(directory: string, name: string): string | null {
   const [from, to] = [join(directory, name), join(directory, heldName())];
   return moved(from, to) ? to : null;
+}
+
+/** Let whoever comes first have a file. */
+export function leave(path: string): void {
+  moved(path, join(dirname(path), leftName()));
 }
 
 /** What lines a file has; null: it is gone. A last one without an end is torn, and is none. */

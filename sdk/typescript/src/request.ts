@@ -40,7 +40,8 @@ export interface Outcome {
   userRating?: number;
 }
 
-const LONGEST_ERROR = 16_384;
+const LONGEST_TEXT_BYTES = 2 ** 20;
+const LONGEST_ERROR_BYTES = 2 ** 14;
 
 /** One request, from when it may go ahead until it has ended. */
 export class TrackedRequest {
@@ -75,14 +76,15 @@ export class TrackedRequest {
   }
 
   /** Tell that it succeeded. Throws `Refused`: the service does not take it, which telling later would not mend. */
-  complete(response?: string | null, outcome: Outcome = {}): Promise<Answer> {
-    return this.#end("completed", { response, ...outcome });
+  async complete(response?: string | null, outcome: Outcome = {}): Promise<Answer> {
+    const text = response && kept(response, LONGEST_TEXT_BYTES);
+    return this.#end("completed", { response: text, ...outcome });
   }
 
   /** Tell that it failed. A string is told as it is; of all else its kind, for its words may be anybody's. */
-  fail(error: unknown, outcome: Outcome = {}): Promise<Answer> {
+  async fail(error: unknown, outcome: Outcome = {}): Promise<Answer> {
     const message = typeof error === "string" ? error : kindOf(error);
-    return this.#end("failed", { errorMessage: firstOf(message, LONGEST_ERROR), ...outcome });
+    return this.#end("failed", { errorMessage: kept(message, LONGEST_ERROR_BYTES), ...outcome });
   }
 
   async #end(status: "completed" | "failed", told: Told): Promise<Answer> {
@@ -100,9 +102,11 @@ export class TrackedRequest {
 }
 
 /** What is said when a request starts, with an id by which it counts once. */
-export function startOf(prompt: string, { user: _, ...about }: About): Told {
+export function startOf(prompt: string, { user, ...about }: About): Told {
+  if (user && /[\p{Cc}\p{Cs}]/u.test(user))
+    throw new TypeError("the name of a user has characters that cannot be told");
   const requestId = about.requestId || `c-${randomBytes(16).toString("hex")}`;
-  return { prompt, ...given(about), requestId };
+  return { prompt: kept(prompt, LONGEST_TEXT_BYTES), ...given(about), requestId };
 }
 
 /** Name the kind of what was thrown, which may be anything. */
@@ -116,9 +120,9 @@ function given(told: object): Told {
   );
 }
 
-/** The first so many characters; none of them is cut in two. */
-function firstOf(text: string, count: number): string {
-  return Array.from(text.slice(0, 2 * count))
-    .slice(0, count)
-    .join("");
+/** What can be kept of a text: characters, where half of one is none, and so many bytes of them. */
+function kept(text: string, mostBytes: number): string {
+  const bytes = Buffer.from(text.replaceAll("\0", "\ufffd"), "utf8").subarray(0, mostBytes);
+  // As of a stream, of which a last character that is cut in two is not given yet.
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes, { stream: true });
 }

@@ -2,23 +2,26 @@
 
 import type { Told } from "./errors.js";
 import type { Call, Reply } from "./flows.js";
+import { inJson } from "./json.js";
 
 const LONGEST_ADVICE_S = 60;
+/** No timer runs longer. */
+const LONGEST_MS = 2 ** 31 - 1;
 
-/** Make calls to the service at `url`, for whom `key` is. */
-export function calls(url: string, key: string, timeoutMs: number): Call {
-  const base = url.replace(/\/+$/, "");
+/** Make calls to the service at `url`, for whom `key` is. Throws: nobody could; it would look as if it were away. */
+export function calls(url: string | URL, key: string, timeoutMs: number): Call {
+  const base = placeOf(url);
   const always = new Headers({
-    Authorization: `Bearer ${key}`,
+    Authorization: `Bearer ${wordOf(key)}`,
     "Content-Type": "application/json",
     "User-Agent": "tollkeeper-client-node/0.1.0",
   });
-  return async ({ method, path, body, user }) => {
+  return async ({ method, path, body, user, ms = timeoutMs }) => {
     const headers = new Headers(always);
     if (user !== null) headers.set("Tollkeeper-User", inUtf8(user));
-    const said = JSON.stringify(body);
+    const said = inJson(body);
+    const signal = AbortSignal.timeout(Math.min(Math.ceil(Math.min(ms, timeoutMs)), LONGEST_MS));
     try {
-      const signal = AbortSignal.timeout(timeoutMs);
       return await heard(
         await fetch(base + path, { method, headers, body: said, redirect: "manual", signal }),
       );
@@ -26,6 +29,18 @@ export function calls(url: string, key: string, timeoutMs: number): Call {
       return null;
     }
   };
+}
+
+function placeOf(url: string | URL): string {
+  const place = URL.canParse(url) ? new URL(url) : null;
+  if (!place || !/^https?:$/.test(place.protocol) || place.href !== place.origin + place.pathname)
+    throw new TypeError("the service is at http:// or https://, a host and maybe a path; nothing else");
+  return place.href.replace(/\/+$/, "");
+}
+
+function wordOf(key: string): string {
+  if (!/^[!-~]+$/.test(key.trim())) throw new TypeError("a key is one word of ASCII");
+  return key.trim();
 }
 
 /** A header is made of bytes, which `fetch` takes as characters. */

@@ -17,7 +17,7 @@ from tollkeeper_client.errors import Refused, Unavailable
 from tollkeeper_client.flows import Entry, Flow, ask_to_start, tell
 from tollkeeper_client.journal import Journal
 from tollkeeper_client.request import About, Outcome, Request
-from tollkeeper_client.wire import drive, drive_in_loop, headers_of
+from tollkeeper_client.wire import drive, drive_in_loop, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ class _Client(ABC):
 
     ``key``: a service's, or a user's, for whom alone it asks then. ``journal``: a directory, for any number of
     processes; without it what was not told yet ends with the process. ``when_unavailable``: whether a request may go
-    ahead when the service does not say so within ``patience`` seconds. ``timeout``: of one call, in seconds.
+    ahead when the service does not say so within ``patience`` seconds, which is all that a start takes, however often
+    it has to be asked for. ``timeout``: of one call, in seconds.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class _Client(ABC):
             raise ValueError("when_unavailable='open' needs a service key: others cannot book what has ended")
         self._goes_ahead: Final = when_unavailable == "open"
         self._patience: Final = patience
-        self._settings: Final[dict[str, Any]] = {"base_url": url, "headers": headers_of(key), "timeout": timeout}
+        self._settings: Final[dict[str, Any]] = settings_of(url, key, timeout)
         self._journal: Final = Journal(None if journal is None else Path(journal))
         self._deliverer: Final = Deliverer(self._journal, httpx2.Client(**self._settings))
         if journal is not None:
@@ -61,9 +62,12 @@ class _Client(ABC):
     def _connect(self) -> None: ...
 
     def _begin(self, request: Request) -> Flow[None]:
-        told = yield from ask_to_start(request.start, request.user, self._patience)
-        if told is None and not self._goes_ahead:
-            raise Unavailable(f"the service did not say within {self._patience:g} seconds whether it may go ahead")
+        try:
+            told = yield from ask_to_start(request.start, request.user, self._patience)
+        except Unavailable:
+            if not self._goes_ahead:
+                raise
+            told = None
         request.goes_ahead(told)
 
     def _finish(self, entry: Entry) -> Flow[Answer]:

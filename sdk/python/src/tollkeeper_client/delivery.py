@@ -23,7 +23,7 @@ _ADOPT_SECONDS: Final = 10.0
 
 
 class Deliverer:
-    """Tells the service what waits in the journal, in order, as soon as it can be reached."""
+    """Tells the service what waits in the journal, one by one, as soon as it can be reached."""
 
     def __init__(self, journal: Journal, client: httpx2.Client) -> None:
         self._journal = journal
@@ -62,6 +62,8 @@ class Deliverer:
                 pause = _FIRST_PAUSE
                 self._rest(_ADOPT_SECONDS, until_changed=True)
             else:
+                if pause == _FIRST_PAUSE and not self._is_closing:
+                    log.warning("requests that wait until the service takes them: %d", len(self._journal.waiting()))
                 self._rest(pause, until_changed=False)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -79,6 +81,8 @@ class Deliverer:
         """Tell one; false if nobody hears."""
         if self._is_closing:
             return False
+        # So that one of which nobody ever hears holds up no other.
+        self._journal.put_last(number)
         try:
             if drive(tell(entry), self._client) is None:
                 return False

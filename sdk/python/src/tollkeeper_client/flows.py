@@ -5,12 +5,13 @@ A flow yields calls to be made and pauses to be kept, and is sent the reply to e
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
-from tollkeeper_client.errors import LimitReached, Refused
+from tollkeeper_client.errors import LimitReached, Refused, Unavailable
 
 T = TypeVar("T")
 
@@ -19,24 +20,29 @@ BATCH: Final = "/api/chat/track/batch"
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
+# What the last call of a start has at least: no pause takes the rest of the patience.
+_LAST_CALL: Final = 0.05
 _NOT_FOUND: Final = 404
 _FIRST_REDIRECT: Final = 300
 _FIRST_NO: Final = 400
 _FIRST_FAILURE: Final = 500
 _TOO_MANY: Final = 429
 _TIMED_OUT: Final = 408
+# What those on the way say, too: who calls, that it is forbidden or nowhere, who calls them.
+_OFTEN_OTHERS: Final = frozenset({401, 403, _NOT_FOUND, 407})
 _OURS: Final = "/problems/"
 _LIMIT_REACHED: Final = f"{_OURS}limit-reached"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One call; ``user`` is whom it is for, if the key acts for many."""
+    """One call; ``user`` is whom it is for, if the key acts for many. ``seconds``: nobody waits for it longer."""
 
     method: str
     path: str
     body: Any
     user: str | None
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,13 @@ class Reply:
     @property
     def is_unavailable(self) -> bool:
         """Tell whether the same call may succeed later: nobody answered, or somebody on the way to the service."""
+        if self.status < _FIRST_NO:
+            return self.status >= _FIRST_REDIRECT or self.body.get("success") is not True
         if self.status == _TOO_MANY:
             return self.body.get("type") != _LIMIT_REACHED
-        if self.status == _NOT_FOUND:
+        if self.status in _OFTEN_OTHERS:
             return not str(self.body.get("type")).startswith(_OURS)
-        is_no_answer = self.status < _FIRST_NO and (self.status >= _FIRST_REDIRECT or not self.body)
-        return is_no_answer or self.status >= _FIRST_FAILURE or self.status == _TIMED_OUT
+        return self.status >= _FIRST_FAILURE or self.status == _TIMED_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +93,21 @@ class Entry:
     was_admitted: bool
 
 
-def ask_to_start(start: Mapping[str, Any], user: str | None, patience: float) -> Flow[Mapping[str, Any] | None]:
-    """Ask whether a request may go ahead; ``None`` if nobody said so within ``patience`` seconds. ``Refused``: no."""
+def ask_to_start(start: Mapping[str, Any], user: str | None, patience: float) -> Flow[Mapping[str, Any]]:
+    """Ask whether a request may go ahead. ``Refused``: no; ``Unavailable``: nobody said so within ``patience``."""
     until = time.monotonic() + patience
     pause = _FIRST_PAUSE
-    while True:
-        reply = yield Ask("POST", TRACK, start, user)
+    reply = None
+    while (left := until - time.monotonic()) > 0:
+        reply = yield Ask("POST", TRACK, start, user, seconds=left)
         if reply is not None and not reply.is_unavailable:
             return _yes(reply)
-        if (left := until - time.monotonic()) <= 0:
-            return None
-        yield Pause(min(left, max(pause, 0.0 if reply is None else reply.retry_after)))
+        if (rest := until - time.monotonic() - _LAST_CALL) <= 0:
+            break
+        yield Pause(min(rest, max(pause, 0.0 if reply is None else reply.retry_after)))
         pause = min(2 * pause, _LONGEST_PAUSE)
+    instead = "nobody answered" if reply is None else f"the last answer was {reply.status}"
+    raise Unavailable(f"the service did not say within {patience:g} seconds whether it may go ahead: {instead}")
 
 
 def tell(entry: Entry) -> Flow[Mapping[str, Any] | None]:

@@ -41,7 +41,10 @@ class Journal:
         self._numbers = 0
         self._size = 0
         self._held: list[int] = []
-        self._path, self._file = (None, None) if directory is None else _new_file(directory)
+        self._path: Path | None = None
+        self._file: int | None = None
+        if directory is not None:
+            self._open(directory)
         self.changed = threading.Condition(self._lock)
 
     def write(self, entry: Entry) -> int:
@@ -88,9 +91,14 @@ class Journal:
         self.done(number)
 
     def waiting(self) -> list[tuple[int, Entry]]:
-        """What is to be told, the oldest first."""
+        """What is to be told, in this order."""
         with self._lock:
-            return sorted(self._waiting.items(), key=lambda item: item[0])
+            return list(self._waiting.items())
+
+    def put_last(self, number: int) -> None:
+        """Let all else be told before it is tried again."""
+        with self._lock:
+            self._waiting[number] = self._waiting.pop(number)
 
     @property
     def has_waiting(self) -> bool:
@@ -112,7 +120,7 @@ class Journal:
                 path.unlink()
                 os.close(file)
             else:
-                # What is here in memory alone stays there, held until this process is gone.
+                # What is here in memory alone stays there, held until this journal is closed or its process gone.
                 self._held.append(file)
 
     def close(self) -> None:
@@ -124,12 +132,27 @@ class Journal:
                 self._path.unlink()
             for file in (self._file, *self._held):
                 os.close(file)
+            self._held.clear()
             self._file = None
+
+    def _open(self, directory: Path) -> None:
+        self._path, self._file = _new_file(directory)
+        self._size = 0
+
+    def _open_anew(self) -> None:
+        """Write on after it was closed: what ends then is not to be lost either."""
+        try:
+            if self._directory is not None:
+                self._open(self._directory)
+        except OSError as error:
+            _complain(error)
 
     def _put(self, entry: Entry) -> tuple[int, bool]:
         """Give it a number, and say whether it is on the disk."""
         with self._lock:
             self._numbers += 1
+            if self._file is None:
+                self._open_anew()
             is_on_disk = self._append({"put": self._numbers, "entry": asdict(entry)})
             self._written[self._numbers] = entry
             return self._numbers, is_on_disk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -10,7 +11,10 @@ from typing import Any, Final, Literal, TypedDict, Unpack
 
 from tollkeeper_client.flows import Entry
 
-_LONGEST_ERROR: Final = 16_384
+_LONGEST_TEXT_BYTES: Final = 2**20
+_LONGEST_ERROR_BYTES: Final = 2**14
+_NOT_IN_NAMES: Final = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
+_NO_CHARACTERS: Final = re.compile("[\0\ud800-\udfff]")
 
 
 class About(TypedDict, total=False):
@@ -49,8 +53,10 @@ class Request:
     """A request and its times. ``limits``: of its user, as the service told them; ``None``: it was not asked."""
 
     def __init__(self, prompt: str, user: str | None, about: About) -> None:
+        if user is not None and _NOT_IN_NAMES.search(user):
+            raise ValueError("the name of a user has characters that cannot be told")
         self.id: Final = about.get("request_id") or f"c-{uuid.uuid4().hex}"
-        self.start: Final = {"prompt": prompt, **_in_json(about), "requestId": self.id}
+        self.start: Final = {"prompt": _kept(prompt, _LONGEST_TEXT_BYTES), **_in_json(about), "requestId": self.id}
         self.user: Final = user
         self.limits: Mapping[str, Any] | None = None
         self.is_finished = False
@@ -65,12 +71,13 @@ class Request:
 
     def completed(self, response: str | None, **told: Unpack[Outcome]) -> Entry:
         """Say that it succeeded."""
-        return self._ended("completed", {"response": response, **_in_json(told)})
+        text = None if response is None else _kept(response, _LONGEST_TEXT_BYTES)
+        return self._ended("completed", {"response": text, **_in_json(told)})
 
     def failed(self, error: str | BaseException, **told: Unpack[Outcome]) -> Entry:
         """Say that it failed. Of an exception its kind is told, for its words may be anybody's."""
         message = error if isinstance(error, str) else type(error).__name__
-        return self._ended("failed", {"errorMessage": message[:_LONGEST_ERROR], **_in_json(told)})
+        return self._ended("failed", {"errorMessage": _kept(message, _LONGEST_ERROR_BYTES), **_in_json(told)})
 
     def _ended(self, status: str, told: Mapping[str, Any]) -> Entry:
         self.is_finished = True
@@ -84,6 +91,11 @@ class Request:
             completed_at=datetime.now(UTC).isoformat(),
             was_admitted=self.limits is not None,
         )
+
+
+def _kept(text: str, most_bytes: int) -> str:
+    """Give what can be kept of a text: characters, and so many bytes of them."""
+    return _NO_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text).encode()[:most_bytes].decode(errors="ignore")
 
 
 def _in_json(told: Mapping[str, Any]) -> dict[str, Any]:
