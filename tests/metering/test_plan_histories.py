@@ -383,7 +383,7 @@ def house(dsns: Addresses) -> Generator[House]:
         yield house
 
 
-EXAMPLES, LENGTH = (400, 60) if os.environ.get("TORTURE") else (30, 40)
+EXAMPLES, LENGTH = (2000, 80) if os.environ.get("TORTURE") else (30, 40)
 
 
 @pytest.mark.timeout(0 if os.environ.get("TORTURE") else 400)

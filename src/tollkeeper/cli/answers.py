@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ __all__ = [
     "Nowhere",
     "Paged",
     "Unheard",
+    "Whole",
     "beside",
     "complain",
     "counted",
@@ -43,6 +45,7 @@ __all__ = [
 
 Email = Annotated[str, Parameter(help="Whose e-mail address it is.")]
 Flag = Parameter(negative="", show_default=False)
+_DIGITS: Final = re.compile(r"[+-]?[0-9]+")
 
 FAILED: Final = 1
 MISUSED: Final = 2
@@ -76,8 +79,18 @@ def not_empty(_: Any, tokens: Sequence[Token]) -> str:
     return tokens[0].value
 
 
+def _whole(_: Any, tokens: Sequence[Token]) -> int:
+    if not _DIGITS.fullmatch(tokens[0].value):
+        raise ValueError(f'"{tokens[0].value}" is not a whole number.')
+    return int(tokens[0].value)
+
+
 def _directory(_: Any, tokens: Sequence[Token]) -> Path:
     return Path(not_empty(_, tokens))
+
+
+# As it is written: the library takes 1.5 for a whole number, too.
+Whole = Parameter(converter=_whole)
 
 
 @Parameter(name="*")
@@ -96,7 +109,7 @@ class Common:
 class Paged:
     """What a command that lists takes."""
 
-    limit: Annotated[int, Parameter(help="At most so many.")] = 50
+    limit: Annotated[int, Whole, Parameter(help="At most so many.")] = 50
     after: Annotated[str | None, Parameter(help="Go on behind this id.")] = None
 
 

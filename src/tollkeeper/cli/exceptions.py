@@ -10,7 +10,7 @@ from uuid import UUID
 from cyclopts import App, Parameter
 
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Misused, shown, table, told_at
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Misused, Whole, shown, table, told_at
 from tollkeeper.cli.house import in_utc, opened
 from tollkeeper.metering import exceptions
 from tollkeeper.metering.exceptions import Grant, Override, Unit
@@ -82,7 +82,7 @@ async def add_grant(
     *,
     reason: Reason,
     until: Annotated[datetime | None, Parameter(help="When what is left expires (UTC unless it says so).")] = None,
-    priority: Annotated[int, Parameter(help="Lower ones are burned first.")] = 0,
+    priority: Annotated[int, Whole, Parameter(help="Lower ones are burned first.")] = 0,
     common: Common = DEFAULTS,
 ) -> Answer:
     """Grant a user units beyond the month's allowance, from now on."""

@@ -1,21 +1,57 @@
-"""Files that commands write: whole or not at all, for the operator's eyes only."""
+"""Files that commands write: whole or not at all, for the operator's eyes only. And what they read more than once."""
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import re
 import secrets
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, Final
 
 from tollkeeper.cli.answers import standard_output
 from tollkeeper.cli.house import blaming
 from tollkeeper.errors import Invalid
 
-__all__ = ["target"]
+__all__ = ["kept", "target"]
+
+_PIECE_BYTES: Final = 2**20
+
+
+@asynccontextmanager
+async def kept(given: Path) -> AsyncGenerator[Path]:
+    """Give a file that can be read again and again; ``-`` is standard input.
+
+    What comes through a pipe is kept beside for as long as the block lasts, however long its writer takes.
+    """
+    source = Path("/dev/stdin") if given == Path("-") else given
+    if not source.exists() or source.is_file() or source.is_dir():
+        yield source
+        return
+    with TemporaryDirectory(prefix="tollkeeper-") as place:
+        copy = Path(place) / source.name
+        with copy.open("wb") as file:
+            async for piece in _pieces(source):
+                file.write(piece)
+        yield copy
+
+
+async def _pieces(source: Path) -> AsyncGenerator[bytes]:
+    # Opened without waiting for a writer, so that a signal is heard meanwhile.
+    pipe = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    try:
+        while piece := await reader.read(_PIECE_BYTES):
+            yield piece
+    finally:
+        transport.close()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from tollkeeper.accounts import users
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted
+from tollkeeper.cli.files import kept
 from tollkeeper.cli.house import House, in_utc, opened
 from tollkeeper.cli.past import Assignment, past, size_of
 from tollkeeper.cli.progress import progress
@@ -41,7 +42,9 @@ async def import_(
     format: Annotated[  # noqa: A002 - the word on the command line
         Format, Parameter(help="Who wrote the file; tollkeeper is what `tollkeeper export` writes.")
     ],
-    file: Annotated[Path, Parameter(help="The file, plain or gzipped.")],
+    file: Annotated[
+        Path, Parameter(help="The file, plain or gzipped; - is standard input.", allow_leading_hyphen=True)
+    ],
     /,
     *,
     user: Annotated[str | None, Parameter(help="Whose requests they are.")] = None,
@@ -75,14 +78,15 @@ async def import_(
         raise Misused("whose requests: give --user EMAIL or --users-by session|model")
     assignment = Assignment(user and users.address_of(user, field="--user"), users_by)
     began = time.monotonic()
-    total = count_rows(format, file)
-    async with (
-        opened(common, begins=True, statement_seconds=_SECONDS) as house,
-        books_of(house, assignment.email, counts_pruned=count_pruned) as books,
-    ):
-        with progress(f"Importing {file.name}", total) as advance:
-            await books.add(read(format, file, starting_at=in_utc(starting_at) or RELATIVE_START), advance)
-    return _answer(file, books, seconds=time.monotonic() - began)
+    async with kept(file) as source:
+        total = count_rows(format, source)
+        async with (
+            opened(common, begins=True, statement_seconds=_SECONDS) as house,
+            books_of(house, assignment.email, counts_pruned=count_pruned) as books,
+        ):
+            with progress(f"Importing {source.name}", total) as advance:
+                await books.add(read(format, source, starting_at=in_utc(starting_at) or RELATIVE_START), advance)
+        return _answer(source, books, seconds=time.monotonic() - began)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Flag, Misused, counted, shown, table, told_at
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Flag, Misused, Whole, counted, shown, table, told_at
 from tollkeeper.cli.house import House, in_utc, opened
 from tollkeeper.cli.progress import progress
 from tollkeeper.cli.typed import told_as
@@ -49,13 +49,13 @@ async def prune(
         datetime | None, Parameter(help="Prune the months of requests that ended before this day (UTC).")
     ] = None,
     rows_older_than: Annotated[
-        int | None, Parameter(help="Prune the months of requests that ended more than so many days ago.")
+        int | None, Whole, Parameter(help="Prune the months of requests that ended more than so many days ago.")
     ] = None,
     texts_before: Annotated[
         datetime | None, Parameter(help="Clear the texts of requests before this day (UTC).")
     ] = None,
     texts_older_than: Annotated[
-        int | None, Parameter(help="Clear the texts of requests that are more than so many days old.")
+        int | None, Whole, Parameter(help="Clear the texts of requests that are more than so many days old.")
     ] = None,
     by_plan: Annotated[
         bool, Flag, Parameter(help="Clear the texts of requests that are older than their plan lets them get.")

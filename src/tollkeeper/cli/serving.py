@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, not_empty, speak
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Whole, not_empty, speak
 from tollkeeper.cli.house import settings_of
 from tollkeeper.settings import Settings
 
@@ -22,6 +22,7 @@ Host = Annotated[
 ]
 Port = Annotated[
     int | None,
+    Whole,
     Parameter(
         help="Port to listen on, 8080 if nothing else is set; 0 takes a free one.",
         validator=validators.Number(gte=0, lte=65_535),
@@ -29,6 +30,7 @@ Port = Annotated[
 ]
 Workers = Annotated[
     int | None,
+    Whole,
     Parameter(help="Processes that serve, 1 if nothing else is set.", validator=validators.Number(gte=1, lte=64)),
 ]
 

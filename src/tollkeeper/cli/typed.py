@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnusedCliTokensError
 
 from tollkeeper.errors import Invalid
 from tollkeeper.wording import KINDS
@@ -52,6 +52,8 @@ def told_as(**names: str) -> Generator[None]:
 
 def plainly(error: CycloptsError) -> str:
     """Say what the command line library says, without the names of Python's types."""
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f'"{error.unused_tokens[0]}" is more than this command takes.'
     return _UNCONVERTED.sub(_not_of_its_kind, str(error))
 
 

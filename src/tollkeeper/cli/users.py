@@ -19,6 +19,7 @@ from tollkeeper.cli.answers import (
     Flag,
     Misused,
     Paged,
+    Whole,
     shown,
     table,
     told_at,
@@ -151,6 +152,7 @@ async def link(
     *,
     port: Annotated[
         int | None,
+        Whole,
         Parameter(
             help="Where the service listens, if it does not run on this data directory.",
             validator=validators.Number(gte=1, lte=65_535),

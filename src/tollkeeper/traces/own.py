@@ -23,6 +23,7 @@ from tollkeeper.traces.reading import LONGEST_NAME, MAX_COUNT, PastRequest, Row,
 from tollkeeper.wording import told
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Total: TypeAlias = Annotated[int, Meta(ge=0, le=2 * MAX_COUNT, description="of what went in and what came out")]
 Nanos: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Cents: TypeAlias = Annotated[Decimal, Meta(description="exact: with up to 7 decimals it is a whole number of nano-USD")]
 Name: TypeAlias = Annotated[str, Meta(max_length=LONGEST_NAME)]
@@ -59,7 +60,7 @@ class ExportedRequest(msgspec.Struct, rename="camel", forbid_unknown_fields=True
     error_code: Name | None = None
     late: bool = False
     refunded: bool | None = None
-    tokens_used: Count | None = None
+    tokens_used: Total | None = None
     tokens_input: Count | None = None
     tokens_output: Count | None = None
     tokens_cached: Count | None = None

@@ -1,0 +1,61 @@
+"""Importing what comes through a pipe: read once, kept for as long as it is read twice."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.cli.conftest import COMMAND, SECONDS, Tollkeeper
+
+FILE = Path(__file__).parents[1] / "data" / "azure_llm_2023_conv.csv.gz"
+ROWS = 50
+
+
+def first_lines() -> bytes:
+    with gzip.open(FILE) as file:
+        return b"".join(line for line, _ in zip(file, range(ROWS + 1), strict=False))
+
+
+@pytest.mark.parametrize(("source", "lines"), [("-", first_lines()), ("/dev/stdin", gzip.compress(first_lines()))])
+def test_standard_input_is_imported_as_a_file_is(
+    tollkeeper: Tollkeeper, source: str, lines: bytes, tmp_path: Path
+) -> None:
+    words = ("import", "azure", source, "--user", f"piped-{len(lines)}@example.com", "--json")
+    done = subprocess.run(
+        [COMMAND, *words],
+        env=tollkeeper.environment | {"TMPDIR": str(tmp_path)},
+        input=lines,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = msgspec.json.decode(done.stdout)
+    assert (told["file"], told["imported"], told["failed"]) == ("stdin", ROWS, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_that_nobody_writes_to_is_given_up_when_told_so(tollkeeper: Tollkeeper, tmp_path: Path) -> None:
+    pipe, kept = tmp_path / "pipe.csv", tmp_path / "kept"
+    os.mkfifo(pipe)
+    kept.mkdir()
+    process = subprocess.Popen(
+        [COMMAND, "import", "azure", pipe, "--user", "nobody@example.com"],
+        env=tollkeeper.environment | {"TMPDIR": str(kept)},
+        stdout=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + SECONDS
+    while not list(kept.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=SECONDS) == 128 + signal.SIGTERM
+    assert list(kept.iterdir()) == []
