@@ -107,7 +107,11 @@ CREATE OR REPLACE FUNCTION tk_overall_differences(
      WHERE coalesce(o.stored, 0) <> coalesce(o.actual, 0)
     $$;
 
-CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
+DROP FUNCTION IF EXISTS tk_differences(uuid);
+
+CREATE OR REPLACE FUNCTION tk_differences(
+    p_users uuid[]    -- null: of all users, and over all of them
+) RETURNS TABLE (
     user_id uuid,     -- null: a number over all users
     place   text,     -- the table that holds the derived number
     key     jsonb,    -- its row
@@ -118,11 +122,11 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     LANGUAGE sql STABLE
     AS $$
     WITH fact AS MATERIALIZED (
-        SELECT f.* FROM request_facts AS f WHERE p_user IS NULL OR f.user_id = p_user
+        SELECT f.* FROM request_facts AS f WHERE p_users IS NULL OR f.user_id = ANY (p_users)
     ), kept AS MATERIALIZED (
         SELECT * FROM provable
     ), sealed AS MATERIALIZED (
-        SELECT z.* FROM sealed_rollups AS z WHERE p_user IS NULL OR z.user_id = p_user
+        SELECT z.* FROM sealed_rollups AS z WHERE p_users IS NULL OR z.user_id = ANY (p_users)
     ),
 
     -- the usage row
@@ -194,7 +198,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
               ('due_at', (u.due_at <= least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.expiring_at,
                                             u.terms_due_at, n.first_deadline))::integer, 1)
               ) AS v (field, stored, actual)
-         WHERE p_user IS NULL OR u.user_id = p_user
+         WHERE p_users IS NULL OR u.user_id = ANY (p_users)
     ),
 
     -- the rollups of each user; hours as long as they are kept
@@ -231,7 +235,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                                   'request_type', coalesce(s.request_type, r.request_type),
                                   'complexity', coalesce(s.complexity, r.complexity)) AS key
           FROM summed AS s
-          FULL JOIN (SELECT * FROM usage_rollups AS r WHERE p_user IS NULL OR r.user_id = p_user) AS r
+          FULL JOIN (SELECT * FROM usage_rollups AS r WHERE p_users IS NULL OR r.user_id = ANY (p_users)) AS r
             ON r.user_id = s.user_id AND r.period = s.period AND r.period_start = s.period_start AND r.model = s.model
            AND r.category = s.category AND r.request_type = s.request_type AND r.complexity = s.complexity
           CROSS JOIN kept AS k
@@ -262,14 +266,14 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     -- the conversations
     session_fields AS (
         SELECT user_id, jsonb_build_object('session_id', session_id) AS key, v.*
-          FROM (SELECT * FROM chat_sessions AS s WHERE p_user IS NULL OR s.user_id = p_user) AS s
+          FROM (SELECT * FROM chat_sessions AS s WHERE p_users IS NULL OR s.user_id = ANY (p_users)) AS s
           FULL JOIN (SELECT t.user_id, t.session_id, sum(t.completed) AS completed, sum(t.failed) AS failed,
                             sum(t.tokens_used) AS tokens_used, sum(t.cost_nanos) AS cost_nanos, sum(t.unpriced) AS unpriced
                        FROM (SELECT f.user_id, f.session_id, f.completed, f.failed, f.tokens_used, f.cost_nanos, f.unpriced
                                FROM fact AS f WHERE f.session_id IS NOT NULL
                               UNION ALL
                              SELECT z.user_id, z.session_id, z.completed, z.failed, z.tokens_used, z.cost_nanos, z.unpriced
-                               FROM sealed_sessions AS z WHERE p_user IS NULL OR z.user_id = p_user) AS t
+                               FROM sealed_sessions AS z WHERE p_users IS NULL OR z.user_id = ANY (p_users)) AS t
                       GROUP BY 1, 2) AS n
          USING (user_id, session_id)
           CROSS JOIN LATERAL (VALUES ('completed', s.completed, n.completed), ('failed', s.failed, n.failed),
@@ -293,7 +297,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                     ELSE tk_cost(r.unit_prices, coalesce(a.tokens_input, 0), coalesce(a.tokens_output, 0),
                                  coalesce(a.tokens_cached, 0), coalesce(a.tokens_cache_write, 0),
                                  coalesce(a.tokens_reasoning, 0)) END)) AS v (field, stored, actual)
-         WHERE p_user IS NULL OR r.user_id = p_user
+         WHERE p_users IS NULL OR r.user_id = ANY (p_users)
     )
     SELECT d.user_id, d.place, d.key, d.field, coalesce(d.stored, 0), coalesce(d.actual, 0)
       FROM (SELECT u.user_id, 'usage' AS place, '{}'::jsonb AS key, u.field, u.stored::numeric AS stored, u.actual::numeric AS actual
@@ -307,7 +311,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
              UNION ALL
             SELECT NULL, 'overall_rollups', o.key, o.field, o.stored, o.actual
               FROM tk_overall_differences(NULL, NULL) AS o
-             WHERE p_user IS NULL) AS d
+             WHERE p_users IS NULL) AS d
      WHERE coalesce(d.stored, 0) <> coalesce(d.actual, 0)
        -- Of who is on the way out nothing is proved but that the sums over all stay right.
        AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.id = d.user_id AND a.leaving_since IS NOT NULL)
