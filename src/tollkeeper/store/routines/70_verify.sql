@@ -85,6 +85,12 @@ CREATE OR REPLACE FUNCTION tk_overall_differences(
                  WHERE o.hour_at >= (SELECT k.since FROM kept AS k) AND o.hour_at < (SELECT k.until FROM kept AS k)
                  GROUP BY 1, 2, 3, 4, 5) AS o
          USING (hour_at, plan_name, model, category, request_type)
+         -- Most are right: those are not taken apart.
+         WHERE (s.completed, s.failed, s.tokens_used, s.tokens_input, s.tokens_output, s.tokens_cached, s.tokens_cache_write, s.tokens_reasoning, s.cost_nanos,
+                s.unpriced, s.timed, s.duration_ms, s.rated, s.rating, s.latencies)
+               IS DISTINCT FROM
+               (o.completed, o.failed, o.tokens_used, o.tokens_input, o.tokens_output, o.tokens_cached, o.tokens_cache_write, o.tokens_reasoning, o.cost_nanos,
+                o.unpriced, o.timed, o.duration_ms, o.rated, o.rating, o.latencies)
     ), overall_fields AS (
         SELECT p.key, v.*
           FROM overall_pairs AS p
@@ -216,7 +222,7 @@ CREATE OR REPLACE FUNCTION tk_differences(
           CROSS JOIN LATERAL (SELECT CASE WHEN p.period = 'hour' THEN '' ELSE f.category END,
                                      CASE WHEN p.period = 'hour' THEN '' ELSE f.request_type END,
                                      CASE WHEN p.period = 'hour' THEN '' ELSE f.complexity END) AS d (category, request_type, complexity)
-         WHERE f.status <> 'pending'
+         WHERE f.status <> 'pending' AND (p.period <> 'hour' OR p.period_start >= (SELECT k.hour_from FROM kept AS k))
          GROUP BY 1, 2, 3, 4, 5, 6, 7
     ), summed AS (
         SELECT t.user_id, t.period, t.period_start, t.model, t.category, t.request_type, t.complexity,
@@ -243,6 +249,12 @@ CREATE OR REPLACE FUNCTION tk_differences(
                WHEN 'day' THEN coalesce(s.period_start, r.period_start) >= k.day_from
                WHEN 'hour' THEN coalesce(s.period_start, r.period_start) >= k.hour_from
                ELSE true END
+           -- Most are right: those are not taken apart.
+           AND (s.completed, s.failed, s.tokens_used, s.tokens_input, s.tokens_output, s.tokens_cached, s.tokens_cache_write, s.tokens_reasoning, s.cost_nanos,
+                s.unpriced, s.timed, s.duration_ms, s.rated, s.rating, s.latencies)
+               IS DISTINCT FROM
+               (r.completed, r.failed, r.tokens_used, r.tokens_input, r.tokens_output, r.tokens_cached, r.tokens_cache_write, r.tokens_reasoning, r.cost_nanos,
+                r.unpriced, r.timed, r.duration_ms, r.rated, r.rating, r.latencies)
     ), rollup_fields AS (
         SELECT p.user_id, p.key, v.*
           FROM rollup_pairs AS p
