@@ -6,8 +6,10 @@ import asyncio
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from tests.http.streaming import following
 from tollkeeper.store.connections import session_settings
 from tollkeeper.store.database import Database
 from tollkeeper.store.placement import place
+from tollkeeper.store.queries import Statement
+from tollkeeper.store.reads import Reads
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
 
@@ -106,6 +110,37 @@ async def test_nothing_is_lost_whatever_happens_to_the_pooler(pooled: PooledSite
     assert load.wrong == []
     await all_is_stored_once(load, pooled)
     await audit(pooled)
+
+
+async def test_who_leaves_a_search_has_it_cancelled_and_no_statement_of_others(pooled: PooledSite) -> None:
+    known = {"sleep": Statement("sleep", "SELECT pg_sleep($1::float8)", ("seconds",))}
+    opened = partial(Database.open, pooled.pooler.dsn, transaction_pooler=True, known=known)
+    heard, over = Counter[str](), asyncio.Event()
+
+    async def others(database: Database) -> None:
+        while not over.is_set():
+            await database.run("sleep", seconds=0.002)
+            heard["others"] += 1
+
+    async def leave(database: Database, *, seconds: float, after: float) -> None:
+        departure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asked = asyncio.create_task(Reads(database, departure).run("sleep", seconds=seconds))
+        await asyncio.sleep(after)
+        departure.set_result(None)
+        (told,) = await asyncio.gather(asked, return_exceptions=True)
+        heard["cancelled" if told else "answered"] += 1
+
+    async with opened(size=3) as theirs, opened(size=2) as ours:
+        stay = [asyncio.create_task(others(theirs)) for _ in range(3)]
+        began = time.monotonic()
+        await asyncio.gather(*(leave(ours, seconds=4, after=0.1) for _ in range(2)))
+        assert time.monotonic() - began < 2
+        # As close to their ends as can be.
+        while heard["cancelled"] < 150 or heard["answered"] < 20:
+            await asyncio.gather(*(leave(ours, seconds=0.01, after=random.uniform(0.002, 0.02)) for _ in range(2)))
+        over.set()
+        await asyncio.gather(*stay)
+    assert heard["others"] > 100
 
 
 async def test_a_person_signs_in_and_reads(pooled: PooledSite, caller: Caller) -> None:

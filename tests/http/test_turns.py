@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from typing import Any, cast
 
+import asyncpg
 import pytest
 
 from tollkeeper.errors import NotUnderstood, Unavailable
 from tollkeeper.http import turns
 from tollkeeper.http.call import Call
 from tollkeeper.http.turns import MOST_WAITING, Turns
-from tollkeeper.store.database import Statements
+from tollkeeper.store.database import Database, Statements
 
 from .conftest import Person, Site
 from .wires import Wire, request
 
 AT_ONCE = 2
+SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
 
 
 class Slow(Statements):
-    """A database whose statements end when they are told to."""
+    """A database whose statements, each a transaction, end when they are told to."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -33,6 +35,11 @@ class Slow(Statements):
         self.begun.append(name)
         await self.ends.setdefault(name, asyncio.Event()).wait()
         return name
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, *, read_only: bool) -> AsyncGenerator[Slow]:
+        assert read_only
+        yield self
 
     def end(self, name: str) -> None:
         self.ends.setdefault(name, asyncio.Event()).set()
@@ -50,14 +57,29 @@ def ask(slow: Slow) -> Callable[[str], asyncio.Task[Any]]:
     return lambda name: asyncio.create_task(taking.of(caller()).value(name))
 
 
-def caller(*, is_gone: bool = False) -> Call:
-    return cast("Call", SimpleNamespace(is_gone=is_gone))
+def caller() -> Call:
+    return Call(cast("Any", None), "GET", (b"/", b""), [], client=None, keeps_alive=True, expects=False)
 
 
 async def settled() -> None:
     """Let all go on that can."""
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def admin(service: Site) -> AsyncGenerator[asyncpg.Connection]:
+    """Who may see what others do."""
+    connection = await asyncpg.connect(service.addresses.admin)
+    yield connection
+    await connection.close()
+
+
+async def sleeping(admin: asyncpg.Connection, statements: int, *, within: float) -> None:
+    """Wait until so many statements sleep in PostgreSQL."""
+    async with asyncio.timeout(within):
+        while await admin.fetchval(SLEEPING) != statements:  # noqa: ASYNC110 - the database sets no event
+            await asyncio.sleep(0.01)
 
 
 async def test_the_first_run_and_the_others_follow_in_their_order(
@@ -103,7 +125,7 @@ async def test_nothing_is_read_for_who_has_left_and_the_next_has_the_turn(slow: 
     await settled()
     stays = asyncio.create_task(taking.of(caller()).value("stays"))
     await settled()
-    leaves.is_gone = True
+    leaves.lost()
     gone.cancel()
     slow.end("0")
     await settled()
@@ -159,4 +181,30 @@ async def test_a_download_whose_reader_leaves_before_its_turn_ends_without_a_wor
     await wire.say(request("GET", "/api/chat/requests?format=csv", alice.by_key))
     assert await wire.is_closed()
     assert len(calls) == 2
+    assert [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []
+
+
+async def test_a_search_whose_caller_leaves_is_cancelled_and_the_next_has_its_turn(
+    *,
+    service: Site,
+    wire: Wire,
+    alice: Person,
+    admin: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await service.start(alice)
+    wide, found = service.application.backend.turns._database, "/api/chat/requests?q=hello"
+    assert isinstance(wide, Database)
+    search = wide._known["search_requests"]
+    sql = f"SELECT pg_sleep(20), s.* FROM ({search.sql.rstrip(';')}) AS s"  # noqa: S608 - our own statement
+    slow = replace(search, sql=sql)
+    with monkeypatch.context() as patch:
+        patch.setattr(wide, "_known", {**wide._known, search.name: slow})
+        await wire.say(request("GET", found, alice.by_key))
+        await sleeping(admin, 1, within=5)
+        wire.writer.close()
+        await sleeping(admin, 0, within=2)
+    heard = await service.call("GET", found, by=alice.by_key)
+    assert (heard.status, len(heard.json["items"])) == (200, 1)
     assert [record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}] == []

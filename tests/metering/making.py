@@ -136,4 +136,4 @@ async def until_somebody_waits(owner: asyncpg.Connection, count: int = 1) -> Non
 async def differences_of(db: Database, user: UUID) -> list[Difference]:
     """What disagrees with the rows of one user: of all users it would take longer with each of them."""
     async with db.transaction(isolation="repeatable_read", read_only=True) as tx:
-        return await verify.differences_of(tx, user)
+        return await verify.differences_of(tx, [user])

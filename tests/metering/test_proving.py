@@ -147,21 +147,67 @@ async def test_nothing_is_wrong_while_others_write(db: Database, ledger: Ledger,
     assert {(proof.users, proof.wrong) for proof in proofs} == {(4, 0)}
 
 
-async def test_it_rests_after_each_part_nine_times_as_long_as_that_took(db: Database, keeper: Database) -> None:
+async def rests_of(keeper: Database) -> list[float]:
+    """Prove all, and give how long it would have rested after each part with users."""
     rests: list[float] = []
 
     async def rest(seconds: float) -> None:
         rests.append(seconds)
 
+    assert await prove(keeper, timedelta(), rest=rest) is not None
+    return rests[: -len(await keeper.all("edges_of_months")) - 1]
+
+
+async def test_it_rests_after_each_part_nine_times_as_long_as_that_took(
+    db: Database, keeper: Database, owner: asyncpg.Connection
+) -> None:
     for n in range(3):
         await a_user(db, email=f"{n}@example.com")
+    await owner.execute("UPDATE usage SET total_requests = 5000")
     began = asyncio.get_running_loop().time()
-    assert await prove(keeper, A_DAY, rest=rest) is not None
+    rests = await rests_of(keeper)
     took = asyncio.get_running_loop().time() - began
-    months = await keeper.all("edges_of_months")
-    assert len(rests) == 3 + len(months) + 1
+    assert len(rests) == 3
     assert min(rests) > 0
-    assert sum(rests) / 9 < took < sum(rests)
+    assert 9 * took > sum(rests) > took
+
+
+async def test_users_of_few_requests_are_proved_together_and_one_of_many_alone(
+    keeper: Database, owner: asyncpg.Connection
+) -> None:
+    await owner.execute("SELECT tk_add_user(n || '@example.com', 'free', 'UTC') FROM generate_series(1, 500) AS n")
+    assert len(await rests_of(keeper)) == 3  # 200, 200 and 100
+    # Of 1,000 requests each no three are taken together.
+    few = "(SELECT user_id FROM usage ORDER BY user_id OFFSET $1 LIMIT $2)"
+    await owner.execute(f"UPDATE usage SET total_requests = 1000 WHERE user_id IN {few}", 200, 5)  # noqa: S608
+    assert len(await rests_of(keeper)) == 5  # 200, 2, 2, 200, 96
+    # And whoever has many is a part of their own.
+    await owner.execute(f"UPDATE usage SET total_requests = 9000 WHERE user_id IN {few}", 300, 1)  # noqa: S608
+    assert len(await rests_of(keeper)) == 6  # 200, 2, 2, 96, 1, 199
+
+
+async def test_a_user_who_cannot_be_read_hides_nothing_of_those_proved_together(
+    *, db: Database, ledger: Ledger, keeper: Database, owner: asyncpg.Connection
+) -> None:
+    people = sorted([await a_user(db, email=f"{n}@example.com") for n in range(9)])
+    for each in people:
+        begun = await started(ledger, each, model=OWN_MODEL, max_tokens=9)
+        await ledger.finish(an_outcome(each, begun.id, duration_ms=666 if each == people[4] else 5))
+    await owner.execute("UPDATE usage SET total_rated = 7 WHERE user_id = ANY ($1)", [people[0], people[8]])
+    # As if the page with one request were damaged.
+    await owner.execute("ALTER FUNCTION tk_latency_bucket RENAME TO tk_whole_bucket")
+    await owner.execute(
+        "CREATE FUNCTION tk_latency_bucket(p_ms bigint) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN IF p_ms = 666 THEN"
+        " RAISE EXCEPTION 'invalid page' USING ERRCODE = 'data_corrupted'; END IF; RETURN tk_whole_bucket(p_ms); END $$"
+    )
+    proof = await proved(keeper)
+    assert {(each.user_id, each.field) for each in proof.differences} == {
+        (people[0], "total_rated"),
+        (people[8], "total_rated"),
+    }
+    assert (proof.users, proof.wrong) == (9, 2)
+    of_user, of_month = (each.partition(" ")[0::2] for each in proof.unreadable)
+    assert (of_user[0], of_user[1].partition(":")[0], of_month[0]) == ("user", str(people[4]), "sums")
 
 
 async def test_who_runs_the_service_hears_of_it(

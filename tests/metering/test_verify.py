@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 
 from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_outcome, outcomes_of, started, usage_of
@@ -184,6 +185,34 @@ async def test_the_migration_counts_what_has_no_price_in_conversations(
     assert (await verify(db)).differences == []
     of_s0 = "SELECT unpriced FROM chat_sessions WHERE user_id = $1 AND session_id = 's0'"
     assert await owner.fetchval(of_s0, busy) >= 2
+
+
+async def test_sums_that_are_right_are_not_taken_apart(owner: asyncpg.Connection, busy: UUID) -> None:
+    assert await taken_apart(owner) == {"rollup_pairs": 0, "overall_pairs": 0}
+    one = "WHERE ctid = (SELECT min(ctid) FROM overall_rollups)"
+    await owner.execute(adding_seven("overall_rollups", ["rated"]) + one)
+    await owner.execute(adding_seven("usage_rollups", ["rated"]) + "WHERE user_id = $1 AND period = 'hour'", busy)
+    # What an hour is made of is compared as long as it is kept, and no longer.
+    await owner.execute(
+        "INSERT INTO usage_rollups "  # noqa: S608
+        f"SELECT user_id, period, period_start - interval '61 days', model, category, request_type, complexity, "
+        f"{', '.join(SUMMED)}, latencies FROM usage_rollups WHERE user_id = $1 AND period = 'hour'",
+        busy,
+    )
+    assert await taken_apart(owner) == {"rollup_pairs": 1, "overall_pairs": 1}
+
+
+async def taken_apart(owner: asyncpg.Connection) -> dict[str, int]:
+    """How many sums are compared field by field."""
+    told = await owner.fetchval("EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM tk_differences(NULL)")
+    (plan,) = msgspec.json.decode(told)
+    found, nodes = dict[str, int](), [plan["Plan"]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        if (name := node.get("CTE Name", "")).endswith("_pairs"):
+            found[name] = max(found.get(name, 0), round(node["Actual Rows"]))
+    return found
 
 
 @pytest.mark.usefixtures("busy")

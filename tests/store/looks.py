@@ -271,7 +271,6 @@ NOT_HELD: Final = {
     "differences": "reads everything of one user or of all, and has a test of its own",
     "overall_differences": "reads everything of a month, and has a test of its own",
     "hold_proof": "reads no table of ours",
-    "plan_by_month": "reads no table of ours",
     "proof_is_due": "over what was found in 90 days",
     "last_verification": "over what was found in 90 days",
     "edges_of_months": "reads no table of ours",

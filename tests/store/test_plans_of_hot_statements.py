@@ -150,12 +150,14 @@ async def test_a_request_is_looked_for_in_its_own_partition(seeded: Seeded, look
     assert (plan.read.scans["chat_requests"], plan.read.scans["request_analytics"]) == (1, 1)
 
 
-async def test_a_users_numbers_are_proved_from_their_own_rows(settled: tuple[str, Marks]) -> None:
+@pytest.mark.parametrize("people", ["short", "short other abandoned"])
+async def test_numbers_of_users_are_proved_from_their_own_rows(settled: tuple[str, Marks], people: str) -> None:
     dsn, marks = settled
+    user_ids: list[UUID] = [getattr(marks.people, each) for each in people.split()]
     async with _a_session(dsn) as connection:
         reader = Reader(connection)
         async with reader.reading() as read:
-            assert await verify.differences_of(_of(reader), marks.people.short) == []
+            assert await verify.differences_of(_of(reader), user_ids) == []
     assert read.rows.total() <= 20 * SHORT, read
 
 

@@ -59,8 +59,8 @@ class Call:
     """
 
     __slots__ = (
-        "_body", "_changed", "_expects", "_head", "_is_chunked", "_left", "_line", "client", "headers", "is_begun",
-        "is_complete", "is_gone", "is_old", "is_whole", "keeps_alive", "method", "path", "query",
+        "_body", "_changed", "_departure", "_expects", "_head", "_is_chunked", "_left", "_line", "client", "headers",
+        "is_begun", "is_complete", "is_gone", "is_old", "is_whole", "keeps_alive", "method", "path", "query",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +88,7 @@ class Call:
         self._is_chunked = False
         self._left: int | None = 0
         self._changed: asyncio.Future[None] | None = None
+        self._departure: asyncio.Future[None] | None = None
         self.is_whole = False
         self.is_gone = False
         self.is_begun = False
@@ -108,6 +109,17 @@ class Call:
         """Be told that nobody is there any more."""
         self.is_gone = True
         self._note()
+        if self._departure is not None and not self._departure.done():
+            self._departure.set_result(None)
+
+    @property
+    def departure(self) -> asyncio.Future[None]:
+        """Done once nobody is there any more. While a next request waits behind this one, that may be told late."""
+        if self._departure is None:
+            self._departure = asyncio.get_running_loop().create_future()
+            if self.is_gone:
+                self._departure.set_result(None)
+        return self._departure
 
     async def receive(self) -> bytes | None:
         """Wait for the next piece of the body; empty at its end, and ``None`` if the client went before that."""

@@ -156,7 +156,7 @@ class Exchange:
 
     @property
     def wide(self) -> Statements:
-        """The same database for what looks at much: each statement waits for its turn, while the caller does."""
+        """The same database for reads that look at much: each waits for its turn, and ends when the caller leaves."""
         return self.backend.turns.of(self.call)
 
     @property

@@ -10,6 +10,7 @@ from typing import Any, Final
 from tollkeeper.errors import NotUnderstood, Unavailable
 from tollkeeper.http.call import Call
 from tollkeeper.store.database import Database, Run, Statements
+from tollkeeper.store.reads import Reads
 
 MOST_WAITING: Final = 100
 WAIT_SECONDS: Final = 5.0
@@ -29,17 +30,24 @@ class Turns:
         self.waiting = 0
 
     def of(self, call: Call) -> Statements:
-        """Give statements that wait for their turn, each anew, for as long as the caller is there."""
-        return _InTurn(self, self._database, call)
+        """Give reads that wait for their turn, each anew. When the caller leaves, the one that runs is cancelled."""
+        return _InTurn(self, Reads(self._database, call.departure), call)
 
     @asynccontextmanager
     async def taken(self, call: Call) -> AsyncGenerator[None]:
-        """Have a turn for as long as the block lasts; ``Unavailable`` if there is none to be had."""
+        """Have a turn for as long as the block lasts; ``Unavailable`` if there is none to be had.
+
+        Whoever has left by then, or leaves meanwhile, is told as much by ``NotUnderstood``.
+        """
         await self._wait()
         try:
             if call.is_gone:
                 raise NotUnderstood("the connection was closed before its turn had come")
             yield
+        except Unavailable as error:
+            if call.is_gone:
+                raise NotUnderstood("the connection was closed before its turn was over") from error
+            raise
         finally:
             self._places.release()
 
@@ -57,11 +65,11 @@ class Turns:
 
 
 class _InTurn(Statements):
-    def __init__(self, turns: Turns, database: Statements, call: Call) -> None:
+    def __init__(self, turns: Turns, reads: Statements, call: Call) -> None:
         self._turns = turns
-        self._database = database
+        self._reads = reads
         self._call = call
 
     async def _run(self, name: str, values: Mapping[str, Any], how: Run) -> Any:
         async with self._turns.taken(self._call):
-            return await self._database._run(name, values, how)  # noqa: SLF001 - it is of the same kind
+            return await self._reads._run(name, values, how)  # noqa: SLF001 - it is of the same kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -75,7 +76,7 @@ async def rebuild(database: Database, user_id: UUID) -> list[Difference]:
                 raise NotFound("no such user")
             if seen["is_too_soon"]:
                 raise RebuiltJustNow("the numbers were rebuilt within the last 10 seconds")
-            found = [each for each in await differences_of(tx, user_id) if each.place != _NOT_MENDED]
+            found = [each for each in await differences_of(tx, [user_id]) if each.place != _NOT_MENDED]
         mended = await database.value(
             "mend",
             user_id=user_id,
@@ -92,20 +93,20 @@ async def rebuild(database: Database, user_id: UUID) -> list[Difference]:
     raise Unavailable("the user's windows kept ending while their numbers were rebuilt")
 
 
-async def differences_of(tx: Statements, user_id: UUID | None = None) -> list[Difference]:
-    """Say which derived numbers disagree, within a snapshot: a user's, or those of all users and over all."""
-    await tx.value("plan_for_these_values")
+async def differences_of(tx: Statements, user_ids: Sequence[UUID] | None = None) -> list[Difference]:
+    """Say which derived numbers disagree, within a snapshot: some users', or those of all users and over all."""
+    await tx.run("plan_for_these_values")
     return [
         Difference(
             row["user_id"], row["email"], row["place"], row["key"], row["field"], int(row["stored"]), int(row["actual"])
         )
-        for row in await tx.all("differences", user_id=user_id)
+        for row in await tx.all("differences", user_ids=user_ids)
     ]
 
 
 async def overall_differences(tx: Statements, *, since: datetime | None, until: datetime | None) -> list[Difference]:
     """Say which sums over all users disagree, within a snapshot, of the hours from one instant to another."""
-    await tx.run("plan_by_month")
+    await tx.run("plan_for_these_values")
     return [
         Difference(None, None, "overall_rollups", row["key"], row["field"], int(row["stored"]), int(row["actual"]))
         for row in await tx.all("overall_differences", since=since, until=until)

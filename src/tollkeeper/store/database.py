@@ -23,6 +23,8 @@ Run = Callable[..., Awaitable[Any]]
 
 OLDEST_SERVER: Final = 15
 
+_ROLL_BACK_SECONDS: Final = 5.0
+
 
 class TryAgain(Unavailable):
     """A deadlock, a serialization failure, a schema that changed: nothing happened, and the same again may succeed."""
@@ -197,7 +199,8 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
     if connection.is_closed():
         return
     try:
-        await connection.execute("ROLLBACK")
+        # If a statement was cancelled, the driver waits first until that is over.
+        await connection.execute("ROLLBACK", timeout=_ROLL_BACK_SECONDS)
     except Exception:  # noqa: BLE001 - the block's own error is the one to tell
         connection.terminate()
     except BaseException:

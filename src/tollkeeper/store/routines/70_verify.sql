@@ -85,6 +85,12 @@ CREATE OR REPLACE FUNCTION tk_overall_differences(
                  WHERE o.hour_at >= (SELECT k.since FROM kept AS k) AND o.hour_at < (SELECT k.until FROM kept AS k)
                  GROUP BY 1, 2, 3, 4, 5) AS o
          USING (hour_at, plan_name, model, category, request_type)
+         -- Most are right: those are not taken apart.
+         WHERE (s.completed, s.failed, s.tokens_used, s.tokens_input, s.tokens_output, s.tokens_cached, s.tokens_cache_write, s.tokens_reasoning, s.cost_nanos,
+                s.unpriced, s.timed, s.duration_ms, s.rated, s.rating, s.latencies)
+               IS DISTINCT FROM
+               (o.completed, o.failed, o.tokens_used, o.tokens_input, o.tokens_output, o.tokens_cached, o.tokens_cache_write, o.tokens_reasoning, o.cost_nanos,
+                o.unpriced, o.timed, o.duration_ms, o.rated, o.rating, o.latencies)
     ), overall_fields AS (
         SELECT p.key, v.*
           FROM overall_pairs AS p
@@ -107,7 +113,11 @@ CREATE OR REPLACE FUNCTION tk_overall_differences(
      WHERE coalesce(o.stored, 0) <> coalesce(o.actual, 0)
     $$;
 
-CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
+DROP FUNCTION IF EXISTS tk_differences(uuid);
+
+CREATE OR REPLACE FUNCTION tk_differences(
+    p_users uuid[]    -- null: of all users, and over all of them
+) RETURNS TABLE (
     user_id uuid,     -- null: a number over all users
     place   text,     -- the table that holds the derived number
     key     jsonb,    -- its row
@@ -118,11 +128,11 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     LANGUAGE sql STABLE
     AS $$
     WITH fact AS MATERIALIZED (
-        SELECT f.* FROM request_facts AS f WHERE p_user IS NULL OR f.user_id = p_user
+        SELECT f.* FROM request_facts AS f WHERE p_users IS NULL OR f.user_id = ANY (p_users)
     ), kept AS MATERIALIZED (
         SELECT * FROM provable
     ), sealed AS MATERIALIZED (
-        SELECT z.* FROM sealed_rollups AS z WHERE p_user IS NULL OR z.user_id = p_user
+        SELECT z.* FROM sealed_rollups AS z WHERE p_users IS NULL OR z.user_id = ANY (p_users)
     ),
 
     -- the usage row
@@ -194,7 +204,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
               ('due_at', (u.due_at <= least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.expiring_at,
                                             u.terms_due_at, n.first_deadline))::integer, 1)
               ) AS v (field, stored, actual)
-         WHERE p_user IS NULL OR u.user_id = p_user
+         WHERE p_users IS NULL OR u.user_id = ANY (p_users)
     ),
 
     -- the rollups of each user; hours as long as they are kept
@@ -212,7 +222,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
           CROSS JOIN LATERAL (SELECT CASE WHEN p.period = 'hour' THEN '' ELSE f.category END,
                                      CASE WHEN p.period = 'hour' THEN '' ELSE f.request_type END,
                                      CASE WHEN p.period = 'hour' THEN '' ELSE f.complexity END) AS d (category, request_type, complexity)
-         WHERE f.status <> 'pending'
+         WHERE f.status <> 'pending' AND (p.period <> 'hour' OR p.period_start >= (SELECT k.hour_from FROM kept AS k))
          GROUP BY 1, 2, 3, 4, 5, 6, 7
     ), summed AS (
         SELECT t.user_id, t.period, t.period_start, t.model, t.category, t.request_type, t.complexity,
@@ -231,7 +241,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                                   'request_type', coalesce(s.request_type, r.request_type),
                                   'complexity', coalesce(s.complexity, r.complexity)) AS key
           FROM summed AS s
-          FULL JOIN (SELECT * FROM usage_rollups AS r WHERE p_user IS NULL OR r.user_id = p_user) AS r
+          FULL JOIN (SELECT * FROM usage_rollups AS r WHERE p_users IS NULL OR r.user_id = ANY (p_users)) AS r
             ON r.user_id = s.user_id AND r.period = s.period AND r.period_start = s.period_start AND r.model = s.model
            AND r.category = s.category AND r.request_type = s.request_type AND r.complexity = s.complexity
           CROSS JOIN kept AS k
@@ -239,6 +249,12 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                WHEN 'day' THEN coalesce(s.period_start, r.period_start) >= k.day_from
                WHEN 'hour' THEN coalesce(s.period_start, r.period_start) >= k.hour_from
                ELSE true END
+           -- Most are right: those are not taken apart.
+           AND (s.completed, s.failed, s.tokens_used, s.tokens_input, s.tokens_output, s.tokens_cached, s.tokens_cache_write, s.tokens_reasoning, s.cost_nanos,
+                s.unpriced, s.timed, s.duration_ms, s.rated, s.rating, s.latencies)
+               IS DISTINCT FROM
+               (r.completed, r.failed, r.tokens_used, r.tokens_input, r.tokens_output, r.tokens_cached, r.tokens_cache_write, r.tokens_reasoning, r.cost_nanos,
+                r.unpriced, r.timed, r.duration_ms, r.rated, r.rating, r.latencies)
     ), rollup_fields AS (
         SELECT p.user_id, p.key, v.*
           FROM rollup_pairs AS p
@@ -262,14 +278,14 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
     -- the conversations
     session_fields AS (
         SELECT user_id, jsonb_build_object('session_id', session_id) AS key, v.*
-          FROM (SELECT * FROM chat_sessions AS s WHERE p_user IS NULL OR s.user_id = p_user) AS s
+          FROM (SELECT * FROM chat_sessions AS s WHERE p_users IS NULL OR s.user_id = ANY (p_users)) AS s
           FULL JOIN (SELECT t.user_id, t.session_id, sum(t.completed) AS completed, sum(t.failed) AS failed,
                             sum(t.tokens_used) AS tokens_used, sum(t.cost_nanos) AS cost_nanos, sum(t.unpriced) AS unpriced
                        FROM (SELECT f.user_id, f.session_id, f.completed, f.failed, f.tokens_used, f.cost_nanos, f.unpriced
                                FROM fact AS f WHERE f.session_id IS NOT NULL
                               UNION ALL
                              SELECT z.user_id, z.session_id, z.completed, z.failed, z.tokens_used, z.cost_nanos, z.unpriced
-                               FROM sealed_sessions AS z WHERE p_user IS NULL OR z.user_id = p_user) AS t
+                               FROM sealed_sessions AS z WHERE p_users IS NULL OR z.user_id = ANY (p_users)) AS t
                       GROUP BY 1, 2) AS n
          USING (user_id, session_id)
           CROSS JOIN LATERAL (VALUES ('completed', s.completed, n.completed), ('failed', s.failed, n.failed),
@@ -293,7 +309,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
                     ELSE tk_cost(r.unit_prices, coalesce(a.tokens_input, 0), coalesce(a.tokens_output, 0),
                                  coalesce(a.tokens_cached, 0), coalesce(a.tokens_cache_write, 0),
                                  coalesce(a.tokens_reasoning, 0)) END)) AS v (field, stored, actual)
-         WHERE p_user IS NULL OR r.user_id = p_user
+         WHERE p_users IS NULL OR r.user_id = ANY (p_users)
     )
     SELECT d.user_id, d.place, d.key, d.field, coalesce(d.stored, 0), coalesce(d.actual, 0)
       FROM (SELECT u.user_id, 'usage' AS place, '{}'::jsonb AS key, u.field, u.stored::numeric AS stored, u.actual::numeric AS actual
@@ -307,7 +323,7 @@ CREATE OR REPLACE FUNCTION tk_differences(p_user uuid) RETURNS TABLE (
              UNION ALL
             SELECT NULL, 'overall_rollups', o.key, o.field, o.stored, o.actual
               FROM tk_overall_differences(NULL, NULL) AS o
-             WHERE p_user IS NULL) AS d
+             WHERE p_users IS NULL) AS d
      WHERE coalesce(d.stored, 0) <> coalesce(d.actual, 0)
        -- Of who is on the way out nothing is proved but that the sums over all stay right.
        AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.id = d.user_id AND a.leaving_since IS NOT NULL)

@@ -3,18 +3,15 @@
 -- the snapshot then shows as sealed. (Whoever reads only waits for a pruning that takes milliseconds.)
 LOCK TABLE chat_requests, request_analytics, closing_requests, closing_analytics IN ACCESS SHARE MODE;
 
--- name: plan_for_these_values$
--- Within this transaction plan each statement for its values: for one user, or for all, and not for either.
-SELECT set_config('plan_cache_mode', 'force_custom_plan', true);
-
--- name: plan_by_month^
--- The same, and let the requests of a month meet the analytics of that month alone.
+-- name: plan_for_these_values^
+-- Within this transaction plan each statement for its values (for some users, for all, or for a month, and not for
+-- whichever), and let the requests of each month meet the analytics of that month alone.
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_partitionwise_join', 'on', true);
 
 -- name: differences
--- Every derived number that disagrees with the rows: of one user, or (null) of all users and over all.
+-- Every derived number that disagrees with the rows: of some users, or (null) of all users and over all.
 SELECT d.user_id, i.shown_as AS email, d.place, d.key, d.field, d.stored, d.actual
-  FROM tk_differences(:user_id::uuid) AS d
+  FROM tk_differences(:user_ids::uuid[]) AS d
   LEFT JOIN user_identities AS i ON i.user_id = d.user_id AND i.kind = 'email';
 
 -- name: overall_differences
@@ -31,8 +28,8 @@ SELECT pg_try_advisory_lock(x'70726f76696e6773'::bigint);
 SELECT NOT EXISTS (SELECT FROM verifications AS v WHERE v.at > tk_now() - :every::interval);
 
 -- name: users_to_prove
--- Every user in turn, in the order of their ids.
-SELECT u.user_id FROM usage AS u WHERE u.user_id > :after::uuid ORDER BY u.user_id LIMIT :most;
+-- Every user in turn, in the order of their ids, and about how much there is to prove.
+SELECT u.user_id, u.total_requests FROM usage AS u WHERE u.user_id > :after::uuid ORDER BY u.user_id LIMIT :most;
 
 -- name: edges_of_months
 -- The instants at which partitions of requests begin and end.
