@@ -11,7 +11,7 @@ import pytest
 from tests.metering.excepting import AT, OPERATOR, admitted, burned, grant
 from tests.metering.making import Clock, a_plan, a_user, an_outcome, started
 from tollkeeper.errors import LimitReached
-from tollkeeper.metering import exceptions
+from tollkeeper.metering import exceptions, plans
 from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.verify import verify
 from tollkeeper.store.database import Database
@@ -82,3 +82,19 @@ async def test_what_comes_back_goes_to_grants_that_hold_before_those_that_are_ov
     assert limits == [7, 7, 6, 5]
     assert await burned(db, user) == {2: 0, 4: 0}
     assert await admitted(ledger, user) == 4
+
+
+@pytest.mark.parametrize("how", ["another plan", "an override"])
+async def test_a_larger_allowance_covers_what_a_grant_did_that_is_over_and_nothing_is_left_of_it(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, how: str
+) -> None:
+    user = await a_user(db, await a_plan(owner, "five", monthly_requests=5))
+    made = await grant(db, user, 1)
+    assert await admitted(ledger, user) == 6
+    await exceptions.end_grant(db, user, made.id, actor=OPERATOR)
+    if how == "another plan":
+        await plans.set_plan(db, user, await a_plan(owner, "six", monthly_requests=6), actor=OPERATOR)
+    else:
+        await exceptions.override(db, user, {"monthly_requests": 6}, reason="x", ends_at=None, actor=OPERATOR)
+    assert await burned(db, user) == {1: 0}
+    assert await admitted(ledger, user) == 0

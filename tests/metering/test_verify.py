@@ -15,7 +15,7 @@ from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_
 from tollkeeper.errors import LimitReached, RebuiltJustNow
 from tollkeeper.metering import dashboard
 from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import Difference, note, rebuild, verify
+from tollkeeper.metering.verify import Difference, differences_of, note, rebuild, verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.migrate import MIGRATIONS
 
@@ -160,6 +160,53 @@ async def test_a_row_too_many_is_named_and_emptied(
     await rebuild(db, busy)
     assert (await verify(db)).differences == []
     assert "ghost" not in (await dashboard.read(db, ledger, busy)).by_model
+
+
+async def test_windows_that_end_elsewhere_are_named_and_mended(
+    db: Database, owner: asyncpg.Connection, busy: UUID
+) -> None:
+    true = await usage_of(owner, busy)
+    await owner.execute(
+        "UPDATE usage SET day_ends_at = day_ends_at + interval '5 days', "
+        "month_ends_at = month_ends_at + interval '3 days' WHERE user_id = $1",
+        busy,
+    )
+    found = (await verify(db)).differences
+    off = {each.field: timedelta(microseconds=each.stored - each.actual) for each in found}
+    assert off == {"day_ends_at": timedelta(days=5), "month_ends_at": timedelta(days=3)}
+    await rebuild(db, busy)
+    assert (await verify(db)).differences == []
+    mended = await usage_of(owner, busy)
+    assert [mended[name] for name in off] == [true[name] for name in off]
+
+
+async def test_a_conversation_of_no_requests_is_named_and_taken_away(
+    db: Database, owner: asyncpg.Connection, busy: UUID
+) -> None:
+    await owner.execute("INSERT INTO chat_sessions VALUES ($1, 'ghost', now(), now())", busy)
+    (found,) = (await verify(db)).differences
+    assert (found.place, found.key, found.field) == ("chat_sessions", {"session_id": "ghost"}, "is_there")
+    await rebuild(db, busy)
+    assert (await verify(db)).differences == []
+    assert not await owner.fetchval("SELECT count(*) FROM chat_sessions WHERE session_id = 'ghost'")
+
+
+@pytest.mark.parametrize(
+    ("tampering", "field"),
+    [
+        ("chat_requests SET cost_nanos = cost_nanos + 1 WHERE cost_source = 'computed'", "cost_nanos"),
+        ("chat_requests SET cost_source = 'reported', reported_nanos = 7 WHERE cost_source = 'computed'", "cost_nanos"),
+        ("request_analytics SET category = 'other'", "kind"),
+        ("request_analytics SET request_type = 'other'", "kind"),
+        ("request_analytics SET complexity = 'high'", "kind"),
+    ],
+)
+async def test_what_a_request_says_twice_is_compared(
+    db: Database, owner: asyncpg.Connection, busy: UUID, tampering: str, field: str
+) -> None:
+    await owner.execute(f"UPDATE {tampering}")
+    found = [each for each in (await differences_of(db, [busy])) if each.place == "request_analytics"]
+    assert {(each.user_id, each.field) for each in found} == {(busy, field)}
 
 
 async def test_a_wrong_number_of_a_conversation_is_named_and_mended(

@@ -252,6 +252,9 @@ BEGIN
     IF FOUND AND v_before <> p_terms THEN
         PERFORM tk_tell_of_terms(p_user, v_before, p_terms);
     END IF;
+    -- A larger allowance covers what grants had to, those too that are over.
+    PERFORM tk_take_with_ended(p_user) FROM usage AS u
+      WHERE u.user_id = p_user AND u.burned_requests + u.burned_tokens + u.burned_nanos > 0;
 END
     $$;
 

@@ -38,6 +38,23 @@ SELECT r.rows_from,
   FROM (SELECT coalesce(max(k.rows_from), '-infinity') AS rows_from FROM retention AS k) AS r;
 COMMENT ON VIEW provable IS 'Since when sums of days and hours can be proved. What is older stands as the record.';
 
+CREATE OR REPLACE FUNCTION tk_ends(u usage) RETURNS timestamptz[]
+    LANGUAGE sql STABLE
+    AS $$
+    -- When a user's day and month must end, by where they began. A month under way keeps the end that it had when its user
+    -- came to a plan or left one whose months are its own: of those who ever had one only what is a boundary is known.
+    SELECT ARRAY[(u.day_on + 1)::timestamp AT TIME ZONE u.day_zone,
+                 CASE WHEN u.month_anchor IS NOT NULL
+                      THEN (SELECT CASE WHEN p.ends_at > u.month_ends_at AND p.starts_at > u.month_starts_at THEN p.starts_at
+                                        ELSE p.ends_at END
+                              FROM tk_period_of(u.month_anchor, 1, u.month_zone, u.month_ends_at - interval '1 microsecond') AS p)
+                      WHEN EXISTS (SELECT FROM plan_terms AS t
+                                     JOIN plan_versions AS v ON v.plan_name = t.plan_name AND v.version = t.plan_version
+                                    WHERE t.user_id = u.user_id AND v.period = 'anniversary') THEN u.month_ends_at
+                      ELSE (date_trunc('month', tk_midnight(u.month_starts_at, u.month_zone)) + interval '1 month')
+                           AT TIME ZONE u.month_zone END]
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_overall_differences(
     p_from  timestamptz,   -- the start of an hour; null: since the beginning
     p_until timestamptz    -- the start of an hour; null: without end
@@ -167,6 +184,7 @@ CREATE OR REPLACE FUNCTION tk_differences(
           -- A window that began before the rows do ended long ago: nobody came since, and nothing is counted in it.
           CROSS JOIN LATERAL (SELECT u.day_starts_at >= k.rows_from AS day, u.month_starts_at >= k.rows_from AS month,
                                      u.minute_starts_at >= k.rows_from AS minute FROM kept AS k) AS p
+          CROSS JOIN LATERAL (SELECT tk_ends(u) AS ends) AS e
           CROSS JOIN LATERAL (VALUES
               ('total_requests', u.total_requests, coalesce(z.requests, 0) + coalesce(n.requests, 0)),
               ('total_completed', u.total_completed, coalesce(z.completed, 0) + coalesce(n.completed, 0)),
@@ -202,7 +220,11 @@ CREATE OR REPLACE FUNCTION tk_differences(
                         IS NOT DISTINCT FROM (t.plan_name, t.expires_at, t.next_plan, t.features, t.refunds, t.rollover_percent,
                          t.month_anchor, t.due_at, coalesce(u.own_warn_at, t.warn_at)))::integer, 1),
               ('due_at', (u.due_at <= least(u.day_ends_at, u.month_ends_at, u.plan_expires_at, u.expiring_at,
-                                            u.terms_due_at, n.first_deadline))::integer, 1)
+                                            u.terms_due_at, n.first_deadline))::integer, 1),
+              -- in microseconds
+              ('day_ends_at', (extract(epoch FROM u.day_ends_at) * 1000000)::bigint, (extract(epoch FROM e.ends[1]) * 1000000)::bigint),
+              ('month_ends_at', (extract(epoch FROM u.month_ends_at) * 1000000)::bigint,
+               (extract(epoch FROM e.ends[2]) * 1000000)::bigint)
               ) AS v (field, stored, actual)
          WHERE p_users IS NULL OR u.user_id = ANY (p_users)
     ),
@@ -288,28 +310,42 @@ CREATE OR REPLACE FUNCTION tk_differences(
                                FROM sealed_sessions AS z WHERE p_users IS NULL OR z.user_id = ANY (p_users)) AS t
                       GROUP BY 1, 2) AS n
          USING (user_id, session_id)
-          CROSS JOIN LATERAL (VALUES ('completed', s.completed, n.completed), ('failed', s.failed, n.failed),
+          CROSS JOIN LATERAL (VALUES ('is_there', (s.started_at IS NOT NULL)::integer, (n.completed IS NOT NULL)::integer),
+                                     ('completed', s.completed, n.completed), ('failed', s.failed, n.failed),
                                      ('tokens_used', s.tokens_used, n.tokens_used),
                                      ('cost_nanos', s.cost_nanos, n.cost_nanos),
                                      ('unpriced', s.unpriced, n.unpriced)) AS v (field, stored, actual)
     ),
 
-    -- each finished request and its analytics say the same
+    -- each finished request and its analytics say the same, and it costs what its source says
     request_fields AS (
         SELECT r.user_id, jsonb_build_object('id', r.id) AS key, v.*
           FROM chat_requests AS r
           LEFT JOIN request_analytics AS a ON a.user_id = r.user_id AND a.id = r.id
+          CROSS JOIN LATERAL (SELECT r.status <> 'pending' AS is_over,
+                                     (a.request_type, a.category, a.complexity)
+                                     IS NOT DISTINCT FROM (r.request_type, r.category, r.complexity) AS is_same_kind,
+                                     CASE WHEN a.tokens_input IS NOT NULL OR a.tokens_output IS NOT NULL
+                                          THEN tk_cost(r.unit_prices, coalesce(a.tokens_input, 0), coalesce(a.tokens_output, 0),
+                                                       coalesce(a.tokens_cached, 0), coalesce(a.tokens_cache_write, 0),
+                                                       coalesce(a.tokens_reasoning, 0)) END AS computed_nanos,
+                                     CASE r.cost_source WHEN 'reported' THEN r.reported_nanos
+                                                        WHEN 'computed' THEN r.computed_nanos END AS cost_nanos) AS n
           CROSS JOIN LATERAL (VALUES
-              ('analytics', (a.id IS NOT NULL)::integer, (r.status <> 'pending')::integer),
-              ('was_successful', a.was_successful::integer, CASE WHEN r.status <> 'pending' THEN (r.status = 'completed')::integer END),
+              ('analytics', (a.id IS NOT NULL)::integer, n.is_over::integer),
+              ('was_successful', a.was_successful::integer, CASE WHEN n.is_over THEN (r.status = 'completed')::integer END),
+              ('kind', CASE WHEN n.is_over THEN n.is_same_kind::integer END, n.is_over::integer),
               ('response_time', a.response_time, r.duration),
               ('tokens_used', r.tokens_used, coalesce(a.tokens_input + a.tokens_output, r.tokens_used)),
-              ('computed_nanos', r.computed_nanos,
-               CASE WHEN a.tokens_input IS NULL AND a.tokens_output IS NULL THEN NULL
-                    ELSE tk_cost(r.unit_prices, coalesce(a.tokens_input, 0), coalesce(a.tokens_output, 0),
-                                 coalesce(a.tokens_cached, 0), coalesce(a.tokens_cache_write, 0),
-                                 coalesce(a.tokens_reasoning, 0)) END)) AS v (field, stored, actual)
-         WHERE p_users IS NULL OR r.user_id = ANY (p_users)
+              ('computed_nanos', r.computed_nanos, n.computed_nanos),
+              ('cost_nanos', r.cost_nanos, n.cost_nanos)) AS v (field, stored, actual)
+         WHERE (p_users IS NULL OR r.user_id = ANY (p_users))
+           -- Most are right: those are not taken apart.
+           AND NOT (n.is_over = (a.id IS NOT NULL) AND (NOT n.is_over OR n.is_same_kind)
+                    AND (a.was_successful, a.response_time, r.tokens_used, r.computed_nanos, r.cost_nanos)
+                        IS NOT DISTINCT FROM
+                        (CASE WHEN n.is_over THEN r.status = 'completed' END, r.duration,
+                         coalesce(a.tokens_input + a.tokens_output, r.tokens_used), n.computed_nanos, n.cost_nanos))
     )
     SELECT d.user_id, d.place, d.key, d.field, coalesce(d.stored, 0), coalesce(d.actual, 0)
       FROM (SELECT u.user_id, 'usage' AS place, '{}'::jsonb AS key, u.field, u.stored::numeric AS stored, u.actual::numeric AS actual
@@ -373,6 +409,8 @@ BEGIN
            reserved_nanos    = u.reserved_nanos + coalesce(d.by ->> 'reserved_nanos', '0')::bigint,
            minute_requests   = u.minute_requests + coalesce(d.by ->> 'minute_requests', '0')::bigint,
            pending_requests  = u.pending_requests + coalesce(d.by ->> 'pending_requests', '0')::bigint,
+           day_ends_at       = u.day_ends_at + coalesce(d.by ->> 'day_ends_at', '0')::bigint * interval '1 microsecond',
+           month_ends_at     = u.month_ends_at + coalesce(d.by ->> 'month_ends_at', '0')::bigint * interval '1 microsecond',
            version           = u.version + CASE WHEN cardinality(p_places) > 0 THEN 1 ELSE 0 END,
            last_calculated_at = v_now
       FROM (SELECT coalesce(jsonb_object_agg(m.field, m.missing) FILTER (WHERE m.place = 'usage'), '{}') AS by
@@ -385,7 +423,7 @@ BEGIN
                               'monthly_cost_nanos', 'requests_per_minute', 'concurrent_requests', 'extra_requests',
                               'extra_tokens', 'extra_nanos', 'plan'];
     -- Due now: whoever comes next brings it current and sets it right.
-    UPDATE usage AS u SET due_at = v_now WHERE u.user_id = p_user AND 'due_at' = ANY (p_fields);
+    UPDATE usage AS u SET due_at = v_now WHERE u.user_id = p_user AND p_fields && ARRAY['due_at', 'day_ends_at', 'month_ends_at'];
 
     INSERT INTO usage_rollups AS r (
                user_id, period, period_start, model, category, request_type, complexity,
@@ -441,6 +479,11 @@ BEGIN
            tokens_used = s.tokens_used + excluded.tokens_used,
            cost_nanos  = s.cost_nanos + excluded.cost_nanos,
            unpriced    = s.unpriced + excluded.unpriced;
+    DELETE FROM chat_sessions AS s USING unnest(p_places, p_keys, p_fields, p_missing) AS m (place, key, field, missing)
+     WHERE s.user_id = p_user AND s.session_id = m.key ->> 'session_id'
+       AND m.place = 'chat_sessions' AND m.field = 'is_there' AND m.missing < 0
+       -- Nobody has begun one of its name since.
+       AND NOT EXISTS (SELECT FROM chat_requests AS r WHERE r.user_id = p_user AND r.session_id = s.session_id);
     RETURN true;
 END
     $$;
