@@ -15,7 +15,7 @@ from tollkeeper.errors import Invalid
 from tollkeeper.http.accounts.variables import PutVariable
 from tollkeeper.http.shapes import Said, shaped
 from tollkeeper.http.tracking.batch_wire import BatchItem
-from tollkeeper.http.wire import FinishTracking, StartTracking
+from tollkeeper.http.tracking.wire import FinishTracking, StartTracking
 
 from .conftest import Person, Site
 

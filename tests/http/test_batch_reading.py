@@ -16,7 +16,7 @@ import pytest
 
 from tollkeeper.accounts import users
 from tollkeeper.http.tracking.batch_wire import BatchItem
-from tollkeeper.http.wire import FinishTracking
+from tollkeeper.http.tracking.wire import FinishTracking
 from tollkeeper.instants import EPOCH
 
 from .batches import LINES, PATH, by_service, ended, lines, send, someone, told

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -49,3 +50,12 @@ def a_house(dsns: Addresses) -> Generator[House]:
         run(ledger.__aexit__())
         run(opening.__aexit__(None, None, None))
         run(owner.close())
+
+
+async def read_by_sql(owner: asyncpg.Connection, user: UUID) -> tuple[list[Any], list[list[Any]]]:
+    """What the specification's tables say of a user and the plan in force."""
+    (seen,) = await owner.fetch(
+        "SELECT plan, plan_expires_at, requests_used, requests_limit FROM users WHERE id = $1", user
+    )
+    plans = "SELECT plan_name, expires_at, is_trial FROM user_plans WHERE user_id = $1 AND is_active"
+    return list(seen), [list(each) for each in await owner.fetch(plans, user)]

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.metering.house import House, a_house
+from tests.metering.house import House, a_house, read_by_sql
 from tests.metering.making import a_request, a_user, an_outcome, differences_of, usage_of
 from tests.metering.plan_oracle import FOR_EVER, Grant, Override, Plan, PlanOracle, Request, Unit, period_end
 from tollkeeper.activity import Actor
@@ -321,9 +321,12 @@ class PlanMachine(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         self.oracle.catch_up(self.plans)
-        for user in self.users:
-            self.wait(self._read_by_sql(user))
-        oracle, seen = self.oracle, [self._own(user) for user in self.users]
+        oracle = self.oracle
+        plan = oracle.plan.name, oracle.ends_at
+        # Whoever reads by SQL sees the same, and brings nothing current.
+        by_sql = [*plan, oracle.used("requests"), oracle.limit("requests")], [[*plan, oracle.is_trial]]
+        assert [self.wait(read_by_sql(self.house.owner, user)) for user in self.users] == [by_sql] * 2
+        seen = [self._own(user) for user in self.users]
         for own in seen:
             told = own.limits
             assert (own.plan.name, own.expires_at, own.is_trial) == (oracle.plan.name, oracle.ends_at, oracle.is_trial)
@@ -338,19 +341,6 @@ class PlanMachine(RuleBasedStateMachine):
         for user in self.users:
             kept = self.wait(exceptions.grants(self.house.db, user))
             assert sorted((each.unit, each.amount, each.burned) for each in kept) == sorted(burned)
-
-    async def _read_by_sql(self, user: UUID) -> None:
-        """Whoever reads the specification's tables sees the same, and brings nothing current."""
-        oracle, owner = self.oracle, self.house.owner
-        shown = await owner.fetchrow(
-            "SELECT plan, plan_expires_at, requests_used, requests_limit FROM users WHERE id = $1", user
-        )
-        expected = (oracle.plan.name, oracle.ends_at, oracle.used("requests"), oracle.limit("requests"))
-        assert tuple(shown or ()) == expected
-        active = await owner.fetch(
-            "SELECT plan_name, expires_at, is_trial FROM user_plans WHERE user_id = $1 AND is_active", user
-        )
-        assert [tuple(each) for each in active] == [(oracle.plan.name, oracle.ends_at, oracle.is_trial)]
 
     def _own(self, user: UUID) -> own_plan.OwnPlan:
         return self.wait(own_plan.read(self.house.db, self.house.ledger, user))

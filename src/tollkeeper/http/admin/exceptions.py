@@ -13,7 +13,8 @@ from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.wire import MOST_COUNT, Cents, Heard, Instant, Moment, instant
+from tollkeeper.http.tracking.wire import MOST_COUNT
+from tollkeeper.http.wire import Cents, Heard, Instant, Moment, instant
 from tollkeeper.metering import exceptions
 from tollkeeper.metering.exceptions import Grant, Override, Unit
 from tollkeeper.metering.money import MAX_CENTS, cents_of, nanos_of_cents

@@ -15,22 +15,17 @@ from msgspec import UNSET, Meta, UnsetType
 from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import Invalid, KeyReused, NotUnderstood, TollkeeperError, TooLarge
 from tollkeeper.http.body import Fault, invalid
-from tollkeeper.http.wire import (
-    Cents,
+from tollkeeper.http.tracking.wire import (
     Count,
     FinishTracking,
-    Heard,
-    Instant,
-    LimitsShown,
-    Moment,
     Note,
     Rating,
     StartTracking,
     Text,
     client_id,
-    instant,
     milliseconds,
 )
+from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, Moment, instant
 from tollkeeper.instants import EPOCH
 from tollkeeper.metering.batch import Entry, PastRequest
 from tollkeeper.metering.requests import FinalStatus, Started

@@ -41,14 +41,8 @@ from tollkeeper.http.tracking.shown import (
     SessionShown,
     SessionsPage,
 )
-from tollkeeper.http.wire import (
-    FinishTracking,
-    LimitsShown,
-    Rehearsal,
-    StartTracking,
-    TrackingFinished,
-    TrackingStarted,
-)
+from tollkeeper.http.tracking.wire import FinishTracking, Rehearsal, StartTracking, TrackingFinished, TrackingStarted
+from tollkeeper.http.wire import LimitsShown
 from tollkeeper.metering import records
 from tollkeeper.metering.records import ChatRequest
 from tollkeeper.metering.requests import NewRequest, reference

@@ -19,7 +19,8 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import get
 from tollkeeper.http.tracking.shown import RequestShown, RequestsPage
-from tollkeeper.http.wire import Count, Instant, Name, instant
+from tollkeeper.http.tracking.wire import Count
+from tollkeeper.http.wire import Instant, Name, instant
 from tollkeeper.metering import records, searching
 from tollkeeper.metering.money import nanos_of_cents
 from tollkeeper.metering.searching import Wanted
