@@ -1,20 +1,19 @@
 -- What readers see, of whom nothing is brought current: all that has ended is counted in, met by somebody or not.
 
-CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS TABLE (used bigint, allowed bigint)
-    LANGUAGE sql STABLE ROWS 1
+CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS bigint[]
+    LANGUAGE sql STABLE
     AS $$
     -- The requests of the month around an instant, and how many it allows: what tk_live_through would leave on the row.
-    SELECT u.month_requests, u.monthly_requests + u.extra_requests
-     WHERE least(u.plan_expires_at, u.terms_due_at, u.month_ends_at) > p_now
-     UNION ALL
-    SELECT CASE WHEN m.is_over THEN 0 ELSE u.month_requests END,
+    -- For one of whom something has ended; in a function it is made ready for those alone.
+    SELECT ARRAY[
+           CASE WHEN m.is_over THEN 0 ELSE u.month_requests END,
            tk_limit(o.limits, 'monthly_requests', n.monthly_requests) + g.granted
            + CASE WHEN m.is_over
                   -- What the last whole month left unused, under what was in force when it ended.
                   THEN greatest((tk_limit(l.limits, 'monthly_requests', w.monthly_requests)
                                  - CASE WHEN m.begins_at = f.month_ends_at THEN u.month_requests ELSE 0 END)
                                 * w.rollover_percent / 100, 0)
-                  ELSE u.burned_requests + g.burning END
+                  ELSE u.burned_requests + g.burning END]
       FROM (SELECT coalesce(u.plan_expires_at <= p_now, false) AS expired,
                    CASE WHEN u.day_ends_at <= p_now AND u.next_zone IS NOT NULL
                          AND (u.zone_changed_at IS NULL OR date_trunc('month', u.zone_changed_at, 'UTC')
@@ -46,7 +45,6 @@ CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS TAB
       JOIN plan_versions AS w ON w.plan_name = CASE WHEN u.plan_expires_at < m.begins_at THEN n.plan_name ELSE p.plan_name END
                              AND w.version = CASE WHEN u.plan_expires_at < m.begins_at THEN n.version ELSE p.version END
       CROSS JOIN tk_overrides(u.user_id, m.begins_at - interval '1 microsecond') AS l
-     WHERE least(u.plan_expires_at, u.terms_due_at, u.month_ends_at) <= p_now
     $$;
 
 CREATE OR REPLACE VIEW users AS
@@ -54,14 +52,16 @@ SELECT a.id, i.shown_as AS email, a.name, a.image, g.value AS github_id, a.last_
        greatest(a.updated_at, u.terms_at) AS updated_at,
        CASE WHEN p.expired THEN coalesce(u.next_plan, 'free') ELSE u.plan_name END AS plan,
        CASE WHEN p.expired THEN NULL ELSE u.plan_expires_at END AS plan_expires_at,
-       m.used AS requests_used, m.allowed AS requests_limit,
+       m.seen[1] AS requests_used, m.seen[2] AS requests_limit,
        u.is_active, a.role,
        coalesce(u.next_zone, u.day_zone) AS time_zone
   FROM accounts AS a
   JOIN usage AS u ON u.user_id = a.id
   CROSS JOIN LATERAL (SELECT n.now, coalesce(u.plan_expires_at <= n.now, false) AS expired
                         FROM (SELECT tk_now() AS now) AS n) AS p
-  CROSS JOIN LATERAL tk_month_seen(u, p.now) AS m
+  CROSS JOIN LATERAL (SELECT CASE WHEN least(u.plan_expires_at, u.terms_due_at, u.month_ends_at) > p.now
+                                  THEN ARRAY[u.month_requests, u.monthly_requests + u.extra_requests]
+                                  ELSE tk_month_seen(u, p.now) END AS seen) AS m
   LEFT JOIN user_identities AS i ON i.user_id = a.id AND i.kind = 'email'
   LEFT JOIN user_identities AS g ON g.user_id = a.id AND g.kind = 'github';
 
