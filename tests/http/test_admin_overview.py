@@ -207,3 +207,18 @@ async def test_the_system_tells_how_it_stands(service: Site, operator: Person) -
     own = next(each for each in told["nodes"] if each["id"] == str(backend.node.id))
     assert (own["pid"], own["version"], own["startedAt"]) == (os.getpid(), backend.version, told["startedAt"])
     assert told["retention"] == {"rowsDays": None, "textDays": None, "rowsFrom": None, "textsFrom": None}
+
+
+async def test_rows_are_counted_before_the_server_has_looked_at_a_table(service: Site, operator: Person) -> None:
+    await service.owner.execute(
+        "CREATE TABLE seen_by_nobody WITH (autovacuum_enabled = off) AS SELECT generate_series(1, 70)"
+    )
+    try:
+        async with asyncio.timeout(20):
+            while True:
+                told = (await service.call("GET", "/api/admin/system", by=operator.by_cookie)).json
+                if {each["name"]: each["rows"] for each in told["tables"]}["seen_by_nobody"] == 70:
+                    break
+                await service.owner.execute("SELECT pg_stat_force_next_flush()")
+    finally:
+        await service.owner.execute("DROP TABLE seen_by_nobody")

@@ -81,7 +81,7 @@ SELECT current_setting('server_version') AS version, pg_database_size(current_da
 -- name: table_sizes
 -- Every table with its indexes and long texts; a partitioned one is the sum of its partitions. Rows are estimates.
 SELECT coalesce(p.relname, c.relname) AS name, sum(pg_total_relation_size(c.oid))::bigint AS size_bytes,
-       sum(greatest(c.reltuples, 0))::bigint AS rows
+       sum(coalesce(nullif(pg_stat_get_live_tuples(c.oid), 0), greatest(c.reltuples, 0)))::bigint AS rows
   FROM pg_class AS c
   LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
   LEFT JOIN pg_class AS p ON p.oid = i.inhparent
@@ -94,7 +94,7 @@ SELECT coalesce(p.relname, c.relname) AS name, sum(pg_total_relation_size(c.oid)
 SELECT c.relname AS name, m.starts_at, m.ends_at,
        pg_total_relation_size(c.oid)
        + coalesce(pg_total_relation_size(to_regclass(replace(c.relname, 'chat_requests', 'request_analytics'))), 0) AS size_bytes,
-       greatest(c.reltuples, 0)::bigint AS rows
+       coalesce(nullif(pg_stat_get_live_tuples(c.oid), 0), greatest(c.reltuples, 0))::bigint AS rows
   FROM pg_inherits AS i
   JOIN pg_class AS c ON c.oid = i.inhrelid
   LEFT JOIN request_months AS m ON m.partition = c.oid
