@@ -243,6 +243,8 @@ class PlanMachine(RuleBasedStateMachine):
 
     @rule()
     def sell_the_team_another_plan(self) -> None:
+        # What follows a plan is taken from the catalogue when its end is met.
+        self.look()
         is_old = self.plans["team"].monthly_requests == TEAM.monthly_requests
         self.plans["team"] = replace(TEAM, **NEW_TEAM) if is_old else replace(TEAM)
         self.wait(plans.apply(self.house.db, [as_in_file(self.plans["team"])]))

@@ -337,6 +337,8 @@ async def test_numbers_are_mended_while_twenty_clients_track(
 
     clients = [asyncio.create_task(track(n)) for n in range(20)]
     for _ in range(5):
+        # Under the lock that all take who write their numbers: else who tracks could wait for this, and this for them.
+        await owner.execute("BEGIN")
         await owner.execute(
             "UPDATE usage SET day_requests = day_requests + 9, month_tokens = month_tokens + 9, "
             "total_cost_nanos = total_cost_nanos + 9, last_calculated_at = $2 WHERE user_id = $1",
@@ -344,6 +346,7 @@ async def test_numbers_are_mended_while_twenty_clients_track(
             datetime.now(UTC) - AGO,
         )
         await owner.execute(adding_seven("usage_rollups", SUMMED) + "WHERE user_id = $1", busy)
+        await owner.execute("COMMIT")
         assert (await verify(db)).differences != []
         mended = {each.field for each in await rebuild(db, busy)}
         assert {"day_requests", "month_tokens", "completed", "rating"} <= mended
