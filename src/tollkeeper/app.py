@@ -89,7 +89,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
         backend = Backend(
             database=database,
             patient=patient,
-            turns=Turns(wide, _at_once()),
+            turns=Turns(wide, _at_once(), lambda: ledger.decided),
             ledger=ledger,
             sealer=sealer,
             pepper=masterkey.pepper_of(keys),

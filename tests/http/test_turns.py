@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -52,8 +53,8 @@ def slow() -> Slow:
 
 @pytest.fixture
 def ask(slow: Slow) -> Callable[[str], asyncio.Task[Any]]:
-    """Ask for a statement, for a caller who stays."""
-    taking = Turns(cast("Any", slow), AT_ONCE)
+    """Ask for a statement, for a caller who stays, where nobody tracks."""
+    taking = Turns(cast("Any", slow), AT_ONCE, lambda: 0)
     return lambda name: asyncio.create_task(taking.of(caller()).value(name))
 
 
@@ -116,7 +117,7 @@ async def test_who_waits_too_long_or_finds_too_many_waiting_is_told_so(
 
 
 async def test_nothing_is_read_for_who_has_left_and_the_next_has_the_turn(slow: Slow) -> None:
-    taking = Turns(cast("Any", slow), AT_ONCE)
+    taking = Turns(cast("Any", slow), AT_ONCE, lambda: 0)
     running = [asyncio.create_task(taking.of(caller()).value(f"{n}")) for n in range(AT_ONCE)]
     await settled()
     leaves, cancelled = caller(), caller()
@@ -136,6 +137,22 @@ async def test_nothing_is_read_for_who_has_left_and_the_next_has_the_turn(slow: 
     slow.end("stays")
     await asyncio.gather(*running, stays)
     assert taking.waiting == 0
+
+
+async def test_where_others_track_a_place_rests_for_as_long_as_it_was_used(slow: Slow) -> None:
+    tracked, clock = itertools.count(), asyncio.get_running_loop().time
+    taking = Turns(cast("Any", slow), 1, lambda: next(tracked))
+    first, second = (asyncio.create_task(taking.of(caller()).value(name)) for name in ("first", "second"))
+    await settled()
+    began = clock()
+    await asyncio.sleep(0.05)
+    ended = clock()
+    slow.end("first")
+    await first
+    assert slow.begun == ["first"]
+    slow.end("second")
+    await second
+    assert clock() - ended >= ended - began
 
 
 async def test_searches_files_and_usage_take_turns_and_hot_reads_do_not(

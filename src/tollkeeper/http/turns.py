@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from tollkeeper.store.reads import Reads
 
 MOST_WAITING: Final = 100
 WAIT_SECONDS: Final = 5.0
+LONGEST_REST_SECONDS: Final = 0.25
 
 _TRY_AGAIN_SECONDS: Final = 2
 
@@ -21,12 +22,14 @@ _TRY_AGAIN_SECONDS: Final = 2
 class Turns:
     """A database on which ``at_once`` statements run at a time. The others wait in their order, but not for long.
 
-    ``waiting``: how many do now.
+    Where others track meanwhile, by what ``tracked`` counts, a place rests after a turn for as long as that took, up to
+    ``LONGEST_REST_SECONDS``. ``waiting``: how many do now.
     """
 
-    def __init__(self, database: Database, at_once: int) -> None:
+    def __init__(self, database: Database, at_once: int, tracked: Callable[[], int]) -> None:
         self._database = database
         self._places = asyncio.Semaphore(at_once)
+        self._tracked = tracked
         self.waiting = 0
 
     def of(self, call: Call) -> Statements:
@@ -40,6 +43,8 @@ class Turns:
         Whoever has left by then, or leaves meanwhile, is told as much by ``NotUnderstood``.
         """
         await self._wait()
+        loop = asyncio.get_running_loop()
+        began, tracked = loop.time(), self._tracked()
         try:
             if call.is_gone:
                 raise NotUnderstood("the connection was closed before its turn had come")
@@ -49,7 +54,10 @@ class Turns:
                 raise NotUnderstood("the connection was closed before its turn was over") from error
             raise
         finally:
-            self._places.release()
+            if self._tracked() == tracked:
+                self._places.release()
+            else:
+                loop.call_later(min(loop.time() - began, LONGEST_REST_SECONDS), self._places.release)
 
     async def _wait(self) -> None:
         if self._places.locked() and self.waiting >= MOST_WAITING:

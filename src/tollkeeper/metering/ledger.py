@@ -52,6 +52,11 @@ class Ledger:
         self.finishes = Lane[Outcome, Record](self._decide_finishes, **lane)
         self._lanes = AsyncExitStack()
 
+    @property
+    def decided(self) -> int:
+        """How many starts and finishes have had their verdict here."""
+        return self.starts.decided + self.finishes.decided
+
     async def __aenter__(self) -> Self:
         await self._lanes.enter_async_context(self.starts)
         await self._lanes.enter_async_context(self.finishes)

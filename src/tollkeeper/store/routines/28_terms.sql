@@ -3,6 +3,7 @@
 -- As they were called before.
 DROP FUNCTION IF EXISTS tk_take_terms(uuid, uuid);
 DROP FUNCTION IF EXISTS tk_new_terms(uuid, text, timestamptz, timestamptz);
+DROP FUNCTION IF EXISTS tk_new_terms(uuid, text, text, timestamptz, timestamptz, text, boolean, timestamptz);
 -- It answered less.
 DROP FUNCTION IF EXISTS tk_terms_in_force(uuid, uuid, timestamptz);
 
@@ -258,6 +259,14 @@ BEGIN
 END
     $$;
 
+CREATE OR REPLACE FUNCTION tk_version_at(p_plan text, p_at timestamptz) RETURNS integer
+    LANGUAGE sql STABLE
+    AS $$
+    -- Which version of a plan the catalogue had at an instant; before the first of them, the first.
+    SELECT coalesce(max(v.version) FILTER (WHERE v.created_at <= p_at), min(v.version))
+      FROM plan_versions AS v WHERE v.plan_name = p_plan
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_new_terms(
     p_user       uuid,
     p_plan       text,
@@ -266,11 +275,12 @@ CREATE OR REPLACE FUNCTION tk_new_terms(
     p_expires_at timestamptz DEFAULT NULL,
     p_cycle      text DEFAULT NULL,          -- null: as the plan is sold
     p_is_trial   boolean DEFAULT false,
-    p_anchor     timestamptz DEFAULT NULL    -- null: from here
+    p_anchor     timestamptz DEFAULT NULL,   -- null: from here
+    p_version    integer DEFAULT NULL        -- null: as the catalogue has the plan now
 ) RETURNS uuid
     LANGUAGE sql VOLATILE
     AS $$
-    -- Give a user the terms of a plan as the catalogue has them now, and end those in force. Null: no such plan.
+    -- Give a user the terms of a plan, and end those in force. Null: no such plan.
     -- Their ids are in the order in which they were given, at one instant too and where the clock went back.
     UPDATE plan_terms AS t SET ended_at = p_starts_at, updated_at = p_starts_at
       FROM usage AS u
@@ -281,9 +291,10 @@ CREATE OR REPLACE FUNCTION tk_new_terms(
     SELECT p_user,
            greatest(tk_uuid7(p_starts_at),
                     tk_uuid_behind((SELECT l.id FROM plan_terms AS l WHERE l.user_id = p_user ORDER BY l.id DESC LIMIT 1))),
-           p.name, p.version, p_kind, p_starts_at, p_expires_at, p_expires_at,
-           coalesce(p_cycle, p.billing_cycle), p_is_trial, coalesce(p_anchor, p_starts_at)
+           v.plan_name, v.version, p_kind, p_starts_at, p_expires_at, p_expires_at,
+           coalesce(p_cycle, v.billing_cycle), p_is_trial, coalesce(p_anchor, p_starts_at)
       FROM plans AS p
+      JOIN plan_versions AS v ON v.plan_name = p.name AND v.version = coalesce(p_version, p.version)
      WHERE p.name = p_plan
     RETURNING id
     $$;
@@ -295,16 +306,18 @@ DECLARE
     v_terms plan_terms;
     v_new   uuid;
 BEGIN
-    -- What follows a plan that has ended: what was arranged, else free.
+    -- What follows a plan that has ended: what was arranged, else free, as the catalogue had it at that end, whoever meets it when.
     SELECT t.* INTO v_terms FROM usage AS u JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
      WHERE u.user_id = p_user;
     IF v_terms.next_plan IS NOT NULL THEN
         v_new := tk_new_terms(p_user, v_terms.next_plan,
                               CASE v_terms.next_plan WHEN 'free' THEN 'cancelled' WHEN v_terms.plan_name THEN 'renewed'
                                                      ELSE 'downgraded' END,
-                              v_terms.expires_at, p_cycle => v_terms.next_cycle);
+                              v_terms.expires_at, p_cycle => v_terms.next_cycle,
+                              p_version => tk_version_at(v_terms.next_plan, v_terms.expires_at));
     END IF;
-    v_new := coalesce(v_new, tk_new_terms(p_user, 'free', 'expired', v_terms.expires_at));
+    v_new := coalesce(v_new, tk_new_terms(p_user, 'free', 'expired', v_terms.expires_at,
+                                          p_version => tk_version_at('free', v_terms.expires_at)));
     IF v_new IS NULL THEN
         RAISE EXCEPTION 'the catalogue has no plan free' USING ERRCODE = 'no_data_found';
     END IF;

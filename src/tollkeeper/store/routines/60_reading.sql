@@ -21,9 +21,10 @@ CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS big
                         THEN u.next_zone ELSE u.day_zone END AS zone) AS e
       JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
       JOIN plan_versions AS p ON p.plan_name = t.plan_name AND p.version = t.plan_version
-      LEFT JOIN plans AS c ON e.expired AND c.name = coalesce(u.next_plan, 'free')
       -- Now.
-      JOIN plan_versions AS n ON n.plan_name = coalesce(c.name, p.plan_name) AND n.version = coalesce(c.version, p.version)
+      JOIN plan_versions AS n ON n.plan_name = CASE WHEN e.expired THEN coalesce(u.next_plan, 'free') ELSE p.plan_name END
+                             AND n.version = CASE WHEN e.expired THEN tk_version_at(n.plan_name, u.plan_expires_at)
+                                                  ELSE p.version END
       CROSS JOIN LATERAL (
           SELECT CASE WHEN NOT e.expired THEN u.month_anchor WHEN n.period = 'anniversary' THEN u.plan_expires_at END AS anchor) AS a
       CROSS JOIN LATERAL (
@@ -77,15 +78,14 @@ SELECT t.id, t.user_id, t.plan_name, v.monthly_requests, v.daily_requests, v.max
  UNION ALL
 -- What follows the terms that have ended, until somebody meets their end and writes it down under an id of its own.
 SELECT tk_first_uuid7(t.expires_at), t.user_id, v.plan_name, v.monthly_requests, v.daily_requests, v.max_tokens_per_request,
-       v.features, true, v.price_per_month, coalesce(t.next_cycle, p.billing_cycle), t.expires_at, NULL, t.expires_at, t.expires_at,
+       v.features, true, v.price_per_month, coalesce(t.next_cycle, v.billing_cycle), t.expires_at, NULL, t.expires_at, t.expires_at,
        v.monthly_tokens, v.monthly_cost_nanos, NULL, v.version,
        CASE coalesce(t.next_plan, '') WHEN '' THEN 'expired' WHEN 'free' THEN 'cancelled' WHEN t.plan_name THEN 'renewed'
                                       ELSE 'downgraded' END,
        false, NULL::varchar(50)
   FROM usage AS u
   JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
-  JOIN plans AS p ON p.name = coalesce(t.next_plan, 'free')
-  JOIN plan_versions AS v ON v.plan_name = p.name AND v.version = p.version
+  JOIN plan_versions AS v ON v.plan_name = coalesce(t.next_plan, 'free') AND v.version = tk_version_at(v.plan_name, t.expires_at)
  WHERE t.expires_at <= tk_now();
 
 -- A pending request past its deadline is shown as expired, swept or not.
