@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -137,3 +138,9 @@ async def differences_of(db: Database, user: UUID) -> list[Difference]:
     """What disagrees with the rows of one user: of all users it would take longer with each of them."""
     async with db.transaction(isolation="repeatable_read", read_only=True) as tx:
         return await verify.differences_of(tx, [user])
+
+
+def at(zone: str, *fields: int) -> datetime:
+    """What clocks of a zone show: year, month, day and what there is besides."""
+    year, month, day, *clock = fields
+    return datetime(year, month, day, *clock, tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -5,7 +5,7 @@ Written from docs/plans.md and not from the SQL. It settles grants whenever anyt
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
@@ -117,7 +117,6 @@ def period_end(anchor: datetime, months: int, zone: str, at: datetime) -> dateti
 class PlanOracle:
     """One user. ``now`` may go back, what has ended stays ended."""
 
-    free: Plan
     plan: Plan
     zone: str
     now: datetime
@@ -131,13 +130,16 @@ class PlanOracle:
     overrides: list[Override] = field(default_factory=list[Override])
     minute: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     covered: dict[Unit, int] = field(default_factory=lambda: dict.fromkeys(UNITS, 0))
+    next_zone: str | None = None
+    moved_at: datetime | None = None
+    month_zone: str = field(init=False)
     anchor: datetime = field(init=False)
     day: Window = field(init=False)
     month: Window = field(init=False)
 
     def __post_init__(self) -> None:
         midnight = self._midnight(self.now)
-        self.anchor = self.now
+        self.anchor, self.month_zone = self.now, self.zone
         self.day = Window(instant(midnight, self.zone), instant(midnight + timedelta(days=1), self.zone))
         self.month = Window(instant(midnight.replace(day=1), self.zone), self._calendar_end(self.now))
         self._lengthen_month(None)
@@ -145,7 +147,7 @@ class PlanOracle:
 
     # What ends by itself.
 
-    def catch_up(self, plans: dict[str, Plan]) -> None:
+    def catch_up(self, plan_at: Callable[[str, datetime], Plan]) -> None:
         """Let end what has ended, one thing after another."""
         while (at := self._next_end()) <= self.now:
             for each in self.requests:
@@ -155,8 +157,9 @@ class PlanOracle:
             changes = at in self._ends_of_terms()
             left = self._left_to_roll_over() if self.month.end == at else {}
             if self.ends_at == at:
-                self._follow(plans, at)
+                self._follow(plan_at, at)
             if self.day.end == at:
+                self._move(at)
                 self.day = Window(at, instant(self._midnight(at) + timedelta(days=1), self.zone))
             if self.month.end == at:
                 self._begin_month(at, left)
@@ -178,11 +181,19 @@ class PlanOracle:
             *(each.expires_at for each in self.grants if not each.is_over and each.matters),
         ]
 
-    def _follow(self, plans: dict[str, Plan], at: datetime) -> None:
+    def _follow(self, plan_at: Callable[[str, datetime], Plan], at: datetime) -> None:
         name, self.cycle = self.following or ("free", "monthly")
-        self.take(plans[name], at, cycle=self.cycle)
+        self.take(plan_at(name, at), at, cycle=self.cycle)
+
+    def _move(self, at: datetime) -> None:
+        """Let the zone that was chosen come into force, if none has in this month of UTC."""
+        if self.next_zone and (
+            self.moved_at is None or (self.moved_at.year, self.moved_at.month) < (at.year, at.month)
+        ):
+            self.zone, self.next_zone, self.moved_at = self.next_zone, None, at
 
     def _begin_month(self, at: datetime, left: dict[Unit, int]) -> None:
+        self.month_zone = self.zone
         end = period_end(self.anchor, 1, self.zone, at) if self.plan.anniversary else self._calendar_end(at)
         self.month = Window(at, end)
         for each in self.grants:
@@ -297,12 +308,12 @@ class PlanOracle:
             self.covered[unit] = min(self.covered[unit], self.used(unit))
             most = self.allowed(f"monthly_{unit}")
             beyond = 0 if most is None else max(self.used(unit) - max(most, self.covered[unit]), 0)
-            self._move(unit, beyond - self._burned(unit))
+            self._shift(unit, beyond - self._burned(unit))
 
     def _burned(self, unit: Unit) -> int:
         return sum(each.burned - each.burned_before for each in self.grants if each.unit == unit)
 
-    def _move(self, unit: Unit, units: int) -> None:
+    def _shift(self, unit: Unit, units: int) -> None:
         """Burn what is more, the first in order first; give back what is less, the last first.
 
         Those that are over burn no more. What comes back to them, after all others, is gone with them.
@@ -319,7 +330,7 @@ class PlanOracle:
 
     def _lengthen_month(self, was: datetime | None) -> None:
         if self.plan.anniversary and self.anchor != was:
-            self.month.end = period_end(self.anchor, 1, self.zone, self.month.end - INSTANT)
+            self.month.end = period_end(self.anchor, 1, self.month_zone, self.month.end - INSTANT)
 
     def _midnight(self, at: datetime) -> datetime:
         return at.astimezone(ZoneInfo(self.zone)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)

@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.metering.house import House, a_house, read_by_sql
 from tests.metering.making import a_request, a_user, an_outcome, differences_of, usage_of
 from tests.metering.plan_oracle import FOR_EVER, Grant, Override, Plan, PlanOracle, Request, Unit, period_end
+from tests.metering.plans_on_sale import NAMES, NEW_TEAM, PLANS, TEAM, Catalogue, as_in_file
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, LimitReached
 from tollkeeper.metering import changes, exceptions, own_plan, plans
@@ -33,17 +34,6 @@ from tollkeeper.store.embedded import Addresses
 T = TypeVar("T")
 
 ME = Actor("machine")
-TEAM = Plan("team", 120, monthly_requests=12, monthly_tokens=150, requests_per_minute=5, rollover=50)
-PLANS = [
-    Plan("free", 0, daily_requests=6, monthly_requests=6, monthly_tokens=60),
-    Plan("basic", 110, daily_requests=6, monthly_requests=8, monthly_tokens=90, refunds=False, trial_days=14),
-    TEAM,
-    Plan("rolls", 130, monthly_requests=5, monthly_tokens=70, concurrent_requests=3, rollover=70, anniversary=True),
-    Plan("open", 140, trial_days=30),
-]
-NEW_TEAM = {"monthly_requests": 7, "monthly_tokens": 100}
-NAMES = [each.name for each in PLANS]
-SOLD_BY_THE_YEAR = {"team", "rolls"}
 ZONES = ["UTC", "Asia/Kathmandu", "Pacific/Kiritimati", "America/New_York", "Pacific/Honolulu"]
 # The 31st, a leap day, nights whose hours are 23 and 25, shortly before the end of a month and of a year.
 BEGINNINGS = [
@@ -64,28 +54,6 @@ ENDS = [timedelta(hours=2), timedelta(days=1), timedelta(days=20), timedelta(day
 GIVEN: list[tuple[Unit, int]] = [("requests", 1), ("requests", 3), ("requests", 6), ("tokens", 7), ("tokens", 80)]
 
 
-def as_in_file(plan: Plan) -> plans.Plan:
-    return plans.Plan(
-        plan.name,
-        plan.rank,
-        plan.daily_requests,
-        plan.monthly_requests,
-        None,
-        plan.monthly_tokens,
-        None,
-        ("*",),
-        1,
-        "monthly",
-        requests_per_minute=plan.requests_per_minute,
-        concurrent_requests=plan.concurrent_requests,
-        period="anniversary" if plan.anniversary else "calendar",
-        rollover_percent=plan.rollover,
-        refund="trusted" if plan.refunds else "never",
-        trial_days=plan.trial_days,
-        price_per_year=1 if plan.name in SOLD_BY_THE_YEAR else None,
-    )
-
-
 class PlanMachine(RuleBasedStateMachine):
     """Two users, swept and not, beside one oracle."""
 
@@ -94,9 +62,14 @@ class PlanMachine(RuleBasedStateMachine):
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.house.run(coroutine)
 
-    @initialize(now=st.sampled_from(BEGINNINGS), zone=st.sampled_from(ZONES), plan=st.sampled_from(NAMES))
-    def sign_up(self, now: datetime, zone: str, plan: str) -> None:
-        self.plans = {each.name: replace(each) for each in PLANS}
+    @initialize(
+        now=st.sampled_from(BEGINNINGS),
+        zone=st.sampled_from(ZONES),
+        plan=st.sampled_from(NAMES),
+        hops=st.lists(st.sampled_from(ZONES), max_size=2),
+    )
+    def sign_up(self, now: datetime, zone: str, plan: str, hops: list[str]) -> None:
+        self.on_sale = Catalogue()
         self.wait(plans.apply(self.house.db, [as_in_file(each) for each in PLANS]))
         self.wait(self.house.clock.hold(now))
         # What was sold in other histories was sold before this one.
@@ -105,12 +78,16 @@ class PlanMachine(RuleBasedStateMachine):
         for _ in range(2):
             email = f"{next(self.house.numbers)}@example.com"
             self.users.append(self.wait(a_user(self.house.db, plan, zone=zone, email=email)))
-        self.oracle = PlanOracle(self.plans["free"], self.plans[plan], zone, now)
+        self.oracle = PlanOracle(self.on_sale.now(plan), zone, now)
         self.latest = now
         self.ids = list[list[UUID]]()
         self.grant_ids = list[tuple[Grant, list[UUID]]]()
         self.override_ids = list[tuple[Override, list[UUID]]]()
         self.tried = set[str]()
+        # The first is in force a day later, the second has to wait for another month.
+        for hop in hops:
+            self.move(hop)
+            self.let_time_pass(timedelta(days=1))
 
     # Time.
 
@@ -135,7 +112,15 @@ class PlanMachine(RuleBasedStateMachine):
     def _act(self) -> None:
         """Let the clock go on a little, so that what is made has an order, and the oracle see what has ended."""
         self._go_on(timedelta(milliseconds=1))
-        self.oracle.catch_up(self.plans)
+        self.oracle.catch_up(self.on_sale.at)
+
+    @rule(zone=st.sampled_from(ZONES))
+    def move(self, zone: str) -> None:
+        self._act()
+        for user in self.users:
+            self.wait(self.house.ledger.bring_current([user]))
+            self.wait(self.house.db.run("plan_zone_of_user", user_id=user, time_zone=zone))
+        self.oracle.next_zone = None if zone == self.oracle.zone else zone
 
     # Requests.
 
@@ -200,7 +185,7 @@ class PlanMachine(RuleBasedStateMachine):
             assert first is second
             return
         assert first.decision == second.decision
-        self._follow(self.plans[plan], first)
+        self._follow(self.on_sale.now(plan), first)
         self.look()
 
     async def _change(self, user: UUID, wish: Wish) -> Changed | None:
@@ -227,7 +212,7 @@ class PlanMachine(RuleBasedStateMachine):
         else:
             assert plan.rank < oracle.plan.rank or decided.kind == "renewed"
             months = 12 if oracle.cycle == "yearly" else 1
-            paid_until = period_end(oracle.anchor, months, oracle.zone, oracle.now)
+            paid_until = period_end(oracle.anchor, months, oracle.month_zone, oracle.now)
             assert decided.takes_effect_at == min(paid_until, oracle.given_until or FOR_EVER)
             oracle.ends_at, oracle.following = decided.takes_effect_at, (plan.name, decided.cycle)
         if decided.is_trial:
@@ -240,25 +225,26 @@ class PlanMachine(RuleBasedStateMachine):
         until = None if lasts is None else self.oracle.now + lasts
         for user in self.users:
             self.wait(plans.set_plan(self.house.db, user, plan, actor=ME, expires_at=until))
-        self.oracle.take(self.plans[plan], self.oracle.now, until=until)
+        self.oracle.take(self.on_sale.now(plan), self.oracle.now, until=until)
         self.look()
 
     @rule()
     def sell_the_team_another_plan(self) -> None:
         # What has ended is followed by what the catalogue had then, though nobody met that end.
         self._act()
-        is_old = self.plans["team"].monthly_requests == TEAM.monthly_requests
-        self.plans["team"] = replace(TEAM, **NEW_TEAM) if is_old else replace(TEAM)
-        self.wait(plans.apply(self.house.db, [as_in_file(self.plans["team"])]))
+        is_old = self.on_sale.now("team").monthly_requests == TEAM.monthly_requests
+        sold = replace(TEAM, **NEW_TEAM) if is_old else replace(TEAM)
+        self.on_sale.sell(sold, self.oracle.now)
+        self.wait(plans.apply(self.house.db, [as_in_file(sold)]))
 
     @rule(source=st.sampled_from(NAMES), to=st.sampled_from(NAMES))
     def migrate(self, source: str, to: str) -> None:
         self._act()
         moved = self.wait(self.house.db.all("migrate_users", user_ids=self.users, plan=source, to=to))
-        is_concerned = self.oracle.plan.name == source and self.oracle.plan is not self.plans[to]
+        is_concerned = self.oracle.plan.name == source and self.oracle.plan is not self.on_sale.now(to)
         assert len(moved) == (2 if is_concerned else 0)
         if is_concerned:
-            self.oracle.migrate(self.plans[to])
+            self.oracle.migrate(self.on_sale.now(to))
             self.look()
 
     # Exceptions.
@@ -324,7 +310,7 @@ class PlanMachine(RuleBasedStateMachine):
 
     @rule()
     def look(self) -> None:
-        self.oracle.catch_up(self.plans)
+        self.oracle.catch_up(self.on_sale.at)
         oracle = self.oracle
         plan = oracle.plan.name, oracle.ends_at
         # Whoever reads by SQL sees the same, and brings nothing current.

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from tests.metering.making import Clock, a_plan, a_request, a_user, an_outcome, started, usage_of
+from tests.metering.making import Clock, a_plan, a_request, a_user, an_outcome, at, started, usage_of
 from tollkeeper.activity import Actor
 from tollkeeper.errors import LimitReached, TollkeeperError
 from tollkeeper.metering import dashboard, plans, records
@@ -32,18 +32,9 @@ async def _verified(db: Database) -> AsyncGenerator[None]:
     assert (await verify(db)).differences == []
 
 
-def at(zone: str, *fields: int) -> datetime:
-    year, month, day, *clock = fields
-    return datetime(year, month, day, *clock, tzinfo=ZoneInfo(zone)).astimezone(UTC)
-
-
 async def used(ledger: Ledger, user: UUID, **given: Any) -> tuple[int, int]:
     limits = (await started(ledger, user, **given)).limits
     return limits.daily_used, limits.monthly_used
-
-
-async def move(db: Database, user: UUID, zone: str) -> None:
-    await db.run("plan_zone_of_user", user_id=user, time_zone=zone)
 
 
 # Zone, an instant of the day, that day's length in hours.
@@ -241,64 +232,6 @@ async def test_a_past_request_of_the_hour_that_comes_twice_belongs_to_the_day_th
     await ledger.start(a_request(later, started_at=began, import_key="1"))
     found = await owner.fetch("SELECT user_id, started_on FROM chat_requests WHERE started_at = $1", began)
     assert {row["user_id"]: row["started_on"] for row in found} == {there: day, later: day}
-
-
-async def limits_at(ledger: Ledger, clock: Clock, user: UUID, now: datetime) -> Limits:
-    await clock.hold(now)
-    return (await started(ledger, user)).limits
-
-
-async def test_a_new_zone_counts_from_the_next_window_on(ledger: Ledger, db: Database, clock: Clock) -> None:
-    noon = datetime(2026, 5, 13, 12, tzinfo=UTC)
-    await clock.hold(noon)
-    user = await a_user(db)
-    await started(ledger, user)
-    await move(db, user, "Asia/Kathmandu")
-    still = await limits_at(ledger, clock, user, noon + HOUR)
-    assert (still.daily_used, still.day_ends_at) == (2, datetime(2026, 5, 14, tzinfo=UTC))
-    first = await limits_at(ledger, clock, user, datetime(2026, 5, 14, tzinfo=UTC))
-    assert (first.daily_used, first.day_ends_at) == (1, at("Asia/Kathmandu", 2026, 5, 15))
-    assert (first.monthly_used, first.month_ends_at) == (3, datetime(2026, 6, 1, tzinfo=UTC))
-    june = await limits_at(ledger, clock, user, datetime(2026, 6, 1, tzinfo=UTC))
-    assert (june.monthly_used, june.month_ends_at) == (1, at("Asia/Kathmandu", 2026, 7, 1))
-
-
-async def test_a_zone_further_west_makes_one_short_window(ledger: Ledger, db: Database, clock: Clock) -> None:
-    await clock.hold(datetime(2026, 5, 13, 12, tzinfo=UTC))
-    user = await a_user(db)
-    await move(db, user, "Pacific/Honolulu")
-    short = await limits_at(ledger, clock, user, datetime(2026, 5, 14, tzinfo=UTC))
-    assert short.day_ends_at == at("Pacific/Honolulu", 2026, 5, 14) == datetime(2026, 5, 14, 10, tzinfo=UTC)
-    whole = await limits_at(ledger, clock, user, datetime(2026, 5, 14, 10, tzinfo=UTC))
-    assert (whole.daily_used, whole.day_ends_at) == (1, datetime(2026, 5, 15, 10, tzinfo=UTC))
-    seen = await dashboard.read(db, ledger, user)
-    assert (seen.requests_today, seen.requests_this_month, seen.time_zone) == (1, 2, "Pacific/Honolulu")
-
-
-async def test_one_change_of_zone_a_month_takes_effect(ledger: Ledger, db: Database, clock: Clock) -> None:
-    await clock.hold(datetime(2026, 5, 13, 12, tzinfo=UTC))
-    user = await a_user(db)
-    await move(db, user, "Asia/Tokyo")
-    await limits_at(ledger, clock, user, datetime(2026, 5, 14, tzinfo=UTC))
-    await move(db, user, "America/New_York")
-    may = await limits_at(ledger, clock, user, datetime(2026, 5, 20, 12, tzinfo=UTC))
-    assert may.day_ends_at == at("Asia/Tokyo", 2026, 5, 21)
-    await limits_at(ledger, clock, user, datetime(2026, 6, 1, 12, tzinfo=UTC))
-    june = await limits_at(ledger, clock, user, datetime(2026, 6, 3, 12, tzinfo=UTC))
-    assert june.day_ends_at == at("America/New_York", 2026, 6, 4)
-
-
-async def test_hopping_west_at_the_end_of_a_month_gains_one_short_window_at_most(
-    ledger: Ledger, db: Database, clock: Clock
-) -> None:
-    eve = datetime(2026, 10, 31, 9, tzinfo=UTC)
-    await clock.hold(eve)
-    user = await a_user(db, "enterprise", zone="Etc/GMT-14")
-    ends = {(await started(ledger, user)).limits.month_ends_at}
-    for hour in range(1, 26):
-        await move(db, user, f"Etc/GMT{hour - 14:+d}")
-        ends.add((await limits_at(ledger, clock, user, eve + hour * HOUR)).month_ends_at)
-    assert len(ends) <= 3
 
 
 async def test_readers_see_a_new_window_before_anybody_decided(

@@ -299,6 +299,14 @@ CREATE OR REPLACE FUNCTION tk_new_terms(
     RETURNING id
     $$;
 
+CREATE OR REPLACE FUNCTION tk_kind_of_next(t plan_terms) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    -- As what the terms come that follow those at their end.
+    SELECT CASE coalesce(t.next_plan, '') WHEN '' THEN 'expired' WHEN 'free' THEN 'cancelled' WHEN t.plan_name THEN 'renewed'
+                                          ELSE 'downgraded' END
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_expire_plan(p_user uuid) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -310,11 +318,8 @@ BEGIN
     SELECT t.* INTO v_terms FROM usage AS u JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
      WHERE u.user_id = p_user;
     IF v_terms.next_plan IS NOT NULL THEN
-        v_new := tk_new_terms(p_user, v_terms.next_plan,
-                              CASE v_terms.next_plan WHEN 'free' THEN 'cancelled' WHEN v_terms.plan_name THEN 'renewed'
-                                                     ELSE 'downgraded' END,
-                              v_terms.expires_at, p_cycle => v_terms.next_cycle,
-                              p_version => tk_version_at(v_terms.next_plan, v_terms.expires_at));
+        v_new := tk_new_terms(p_user, v_terms.next_plan, tk_kind_of_next(v_terms), v_terms.expires_at,
+                              p_cycle => v_terms.next_cycle, p_version => tk_version_at(v_terms.next_plan, v_terms.expires_at));
     END IF;
     v_new := coalesce(v_new, tk_new_terms(p_user, 'free', 'expired', v_terms.expires_at,
                                           p_version => tk_version_at('free', v_terms.expires_at)));

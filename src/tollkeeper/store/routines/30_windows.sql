@@ -54,35 +54,46 @@ CREATE OR REPLACE FUNCTION tk_midnight(p_at timestamptz, p_zone text) RETURNS ti
       FROM (SELECT date_trunc('day', p_at AT TIME ZONE p_zone) AS midnight) AS d
     $$;
 
+CREATE OR REPLACE FUNCTION tk_month_of(p_anchor timestamptz, p_zone text, p_at timestamptz)
+    RETURNS TABLE (starts_at timestamptz, ends_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    -- The month around an instant, half-open: counted from an anchor, or without one the calendar's.
+    SELECT coalesce(a.starts_at, c.first AT TIME ZONE p_zone),
+           coalesce(a.ends_at, (c.first + interval '1 month') AT TIME ZONE p_zone)
+      FROM (SELECT date_trunc('month', tk_midnight(p_at, p_zone)) AS first) AS c
+      LEFT JOIN LATERAL (SELECT p.* FROM tk_period_of(p_anchor, 1, p_zone, p_at) AS p WHERE p_anchor IS NOT NULL) AS a ON true
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_zone_moves_at(u usage) RETURNS timestamptz
+    LANGUAGE sql STABLE
+    AS $$
+    -- When the zone that a user has chosen comes into force: with the next day, but once a month (of UTC, for those of the
+    -- user's own zones can be made as short as an hour). Null: none was chosen.
+    SELECT CASE WHEN u.next_zone IS NULL THEN NULL
+                WHEN u.zone_changed_at IS NULL OR n.month <= u.day_ends_at THEN u.day_ends_at
+                ELSE (tk_midnight(n.month - interval '1 microsecond', u.day_zone) + interval '1 day') AT TIME ZONE u.day_zone END
+      FROM (SELECT (date_trunc('month', u.zone_changed_at AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' AS month) AS n
+    $$;
+
 CREATE OR REPLACE FUNCTION tk_roll_windows(p_users uuid[], p_now timestamptz) RETURNS void
     LANGUAGE sql VOLATILE
     AS $$
     -- A new window begins where the old one ended, or at the last boundary before now if whole windows passed unused,
-    -- and ends at the next boundary of the zone then in force. One change of zone a month takes effect.
+    -- and ends at the next boundary of the zone then in force.
     WITH old AS (
-        SELECT u.*, u.day_ends_at <= p_now AS day_over, u.month_ends_at <= p_now AS month_over
+        SELECT u.*, u.day_ends_at <= p_now AS day_over, u.month_ends_at <= p_now AS month_over,
+               tk_zone_moves_at(u) <= p_now IS TRUE AS moved
           FROM usage AS u
          WHERE u.user_id = ANY (p_users) AND (u.day_ends_at <= p_now OR u.month_ends_at <= p_now)
-    ), zoned AS (
-        SELECT o.*,
-               CASE WHEN o.day_over AND o.next_zone IS NOT NULL
-                     -- Months of UTC, for those of the user's own zones can be made as short as an hour.
-                     AND (o.zone_changed_at IS NULL
-                          OR date_trunc('month', o.zone_changed_at, 'UTC') < date_trunc('month', o.day_ends_at, 'UTC'))
-                    THEN o.next_zone ELSE o.day_zone END AS zone
-          FROM old AS o
     ), local AS (
-        SELECT z.*, z.zone IS DISTINCT FROM z.day_zone AS moved,
-               CASE WHEN z.month_over THEN z.zone ELSE z.month_zone END AS new_month_zone,
-               m.midnight, coalesce(a.starts_at, m.first AT TIME ZONE z.zone) AS month_begins,
-               coalesce(a.ends_at, (m.first + interval '1 month') AT TIME ZONE z.zone) AS month_ends,
-               CASE WHEN z.day_over THEN m.midnight::date ELSE z.day_on END AS new_day,
+        SELECT z.*, CASE WHEN z.month_over THEN z.zone ELSE z.month_zone END AS new_month_zone,
+               d.midnight, m.starts_at AS month_begins, m.ends_at AS month_ends,
+               CASE WHEN z.day_over THEN d.midnight::date ELSE z.day_on END AS new_day,
                CASE WHEN z.month_over THEN 0 ELSE z.month_cost_nanos END AS new_cost_nanos
-          FROM zoned AS z
-          CROSS JOIN LATERAL (SELECT d.midnight, date_trunc('month', d.midnight) AS first
-                                FROM (SELECT tk_midnight(p_now, z.zone) AS midnight) AS d) AS m
-          LEFT JOIN LATERAL (SELECT p.* FROM tk_period_of(z.month_anchor, 1, z.zone, p_now) AS p
-                              WHERE z.month_over AND z.month_anchor IS NOT NULL) AS a ON true
+          FROM (SELECT o.*, CASE WHEN o.moved THEN o.next_zone ELSE o.day_zone END AS zone FROM old AS o) AS z
+          CROSS JOIN LATERAL (SELECT tk_midnight(p_now, z.zone) AS midnight) AS d
+          LEFT JOIN LATERAL tk_month_of(z.month_anchor, z.zone, p_now) AS m ON z.month_over
     )
     UPDATE usage AS u
        SET day_zone        = l.zone,
@@ -166,11 +177,12 @@ DECLARE
     v_done    timestamptz := '-infinity';
     v_expired integer := 0;
 BEGIN
-    -- What ended of a user's terms, grants and months, in the order in which it did: each under what was in force then.
+    -- What ended of a user's terms, grants, months and zone, in the order in which it did: each under what was in force then.
     -- Answers how many requests had expired before the last of it.
     LOOP
         SELECT w.* INTO u FROM usage AS w WHERE w.user_id = p_user;
-        v_at := least(u.plan_expires_at, u.expiring_at, u.terms_due_at, CASE WHEN tk_months_matter(u) THEN u.month_ends_at END);
+        v_at := least(u.plan_expires_at, u.expiring_at, u.terms_due_at, tk_zone_moves_at(u),
+                      CASE WHEN tk_months_matter(u) THEN u.month_ends_at END);
         EXIT WHEN v_at > p_now;
         IF v_at <= v_done THEN
             RAISE EXCEPTION 'what ended at % goes on', v_at;   -- better than to try for ever
@@ -202,7 +214,7 @@ BEGIN
               JOIN usage AS w ON w.user_id = p_user
              WHERE r.amount > 0;
         END IF;
-        IF v_month OR u.plan_expires_at IS DISTINCT FROM v_at THEN
+        IF v_month OR v_at = least(u.expiring_at, u.terms_due_at) AND u.plan_expires_at IS DISTINCT FROM v_at THEN
             PERFORM tk_put_in_force(p_user, w.plan_terms_id, v_at) FROM usage AS w WHERE w.user_id = p_user;
         END IF;
     END LOOP;
@@ -235,6 +247,7 @@ BEGIN
     FOR v_user IN SELECT u.user_id FROM usage AS u
                    WHERE u.user_id = ANY (v_due)
                      AND (u.plan_expires_at <= p_now OR u.expiring_at <= p_now OR u.terms_due_at <= p_now
+                          OR tk_zone_moves_at(u) <= p_now
                           OR u.month_ends_at <= p_now AND tk_months_matter(u)) LOOP
         v_expired := v_expired + tk_live_through(v_user.user_id, p_now);
     END LOOP;

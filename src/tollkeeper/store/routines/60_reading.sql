@@ -15,10 +15,10 @@ CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS big
                                 * w.rollover_percent / 100, 0)
                   ELSE u.burned_requests + g.burning END]
       FROM (SELECT coalesce(u.plan_expires_at <= p_now, false) AS expired,
-                   CASE WHEN u.day_ends_at <= p_now AND u.next_zone IS NOT NULL
-                         AND (u.zone_changed_at IS NULL OR date_trunc('month', u.zone_changed_at, 'UTC')
-                                                           < date_trunc('month', u.day_ends_at, 'UTC'))
-                        THEN u.next_zone ELSE u.day_zone END AS zone) AS e
+                   CASE WHEN z.moves_at <= p_now THEN u.next_zone ELSE u.day_zone END AS zone,
+                   -- The last instant at which the zone was another.
+                   CASE WHEN z.moves_at <= p_now THEN z.moves_at - interval '1 microsecond' END AS moved_after
+              FROM tk_zone_moves_at(u) AS z (moves_at)) AS e
       JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
       JOIN plan_versions AS p ON p.plan_name = t.plan_name AND p.version = t.plan_version
       -- Now.
@@ -32,10 +32,16 @@ CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS big
                       THEN (SELECT q.ends_at FROM tk_period_of(a.anchor, 1, u.month_zone,
                                                                u.month_ends_at - interval '1 microsecond') AS q)
                       ELSE u.month_ends_at END AS month_ends_at) AS f
+      -- The last month that began in the zone before.
+      CROSS JOIN LATERAL (
+          SELECT greatest(q.starts_at, f.month_ends_at) AS starts_at, q.ends_at
+            FROM tk_month_of(a.anchor, u.day_zone, e.moved_after) AS q) AS b
       CROSS JOIN LATERAL (
           SELECT f.month_ends_at <= p_now AS is_over,
-                 greatest(f.month_ends_at, coalesce((SELECT q.starts_at FROM tk_period_of(a.anchor, 1, e.zone, p_now) AS q),
-                                                    date_trunc('month', tk_midnight(p_now, e.zone)) AT TIME ZONE e.zone)) AS begins_at) AS m
+                 CASE WHEN f.month_ends_at <= e.moved_after
+                      THEN CASE WHEN b.ends_at <= p_now THEN greatest(b.ends_at, q.starts_at) ELSE b.starts_at END
+                      ELSE greatest(f.month_ends_at, q.starts_at) END AS begins_at
+            FROM tk_month_of(a.anchor, e.zone, p_now) AS q) AS m
       CROSS JOIN tk_overrides(u.user_id, p_now) AS o
       CROSS JOIN (SELECT coalesce(sum(b.units), 0)::bigint AS burning,
                          coalesce(sum(x.amount - x.burned - coalesce(b.units, 0)) FILTER (WHERE x.expires_at > p_now), 0)::bigint AS granted
@@ -79,10 +85,7 @@ SELECT t.id, t.user_id, t.plan_name, v.monthly_requests, v.daily_requests, v.max
 -- What follows the terms that have ended, until somebody meets their end and writes it down under an id of its own.
 SELECT tk_first_uuid7(t.expires_at), t.user_id, v.plan_name, v.monthly_requests, v.daily_requests, v.max_tokens_per_request,
        v.features, true, v.price_per_month, coalesce(t.next_cycle, v.billing_cycle), t.expires_at, NULL, t.expires_at, t.expires_at,
-       v.monthly_tokens, v.monthly_cost_nanos, NULL, v.version,
-       CASE coalesce(t.next_plan, '') WHEN '' THEN 'expired' WHEN 'free' THEN 'cancelled' WHEN t.plan_name THEN 'renewed'
-                                      ELSE 'downgraded' END,
-       false, NULL::varchar(50)
+       v.monthly_tokens, v.monthly_cost_nanos, NULL, v.version, tk_kind_of_next(t), false, NULL::varchar(50)
   FROM usage AS u
   JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
   JOIN plan_versions AS v ON v.plan_name = coalesce(t.next_plan, 'free') AND v.version = tk_version_at(v.plan_name, t.expires_at)
