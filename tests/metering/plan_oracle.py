@@ -61,7 +61,6 @@ class Grant:
 @dataclass(slots=True)
 class Override:
     limits: dict[str, int | None]
-    made_at: datetime
     ends_at: datetime
 
 
@@ -282,7 +281,7 @@ class PlanOracle:
 
     def allowed(self, limit: str) -> int | None:
         """What the plan allows, or the newest override that names the limit."""
-        for each in sorted(self.overrides, key=lambda each: each.made_at, reverse=True):
+        for each in reversed(self.overrides):
             if limit in each.limits:
                 return each.limits[limit]
         return getattr(self.plan, limit)

@@ -1,4 +1,4 @@
-"""The terms of a user come in the order in which they were given, whatever the clock said meanwhile."""
+"""The terms and overrides of a user come in the order in which they were given, whatever the clock said meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from tests.metering.making import NOON, Clock, a_user
 from tollkeeper.activity import OPERATOR
-from tollkeeper.metering import own_plan, plans
+from tollkeeper.metering import exceptions, own_plan, plans
+from tollkeeper.metering.ledger import Ledger
 from tollkeeper.metering.verify import verify
 from tollkeeper.store.database import Database
 
@@ -51,6 +52,20 @@ async def test_terms_stand_in_the_order_in_which_they_were_given(
     taken_out = await db.all("takeout_plans", user_id=user)
     assert [row["plan_name"] for row in taken_out] == GIVEN
     assert (await verify(db)).differences == []
+
+
+@pytest.mark.parametrize("step", [timedelta(), -HOUR], ids=["at one instant", "while the clock goes back"])
+async def test_of_overrides_the_one_that_was_made_last_counts(
+    db: Database, ledger: Ledger, clock: Clock, step: timedelta
+) -> None:
+    await clock.hold(NOON)
+    user = await a_user(db)
+    for most in range(8):
+        await clock.step(step)
+        await exceptions.override(db, user, {"daily_requests": most}, reason="x", ends_at=None, actor=OPERATOR)
+        assert (await own_plan.read(db, ledger, user)).limits.daily_limit == most
+    made = await exceptions.overrides(db, user)
+    assert [each.limits["daily_requests"] for each in made] == [*reversed(range(8))]
 
 
 async def test_a_plan_that_was_seen_to_end_has_ended_where_the_clock_goes_back(

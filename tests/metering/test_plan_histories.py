@@ -285,12 +285,12 @@ class PlanMachine(RuleBasedStateMachine):
     )
     def override(self, limit: str, most: int | None, lasts: timedelta | None) -> None:
         self._act()
-        ends, now, limits = None if lasts is None else self.oracle.now + lasts, self.oracle.now, {limit: most}
+        ends, limits = None if lasts is None else self.oracle.now + lasts, {limit: most}
         made = [
             self.wait(exceptions.override(self.house.db, user, limits, reason="x", ends_at=ends, actor=ME))
             for user in self.users
         ]
-        override = Override(dict(limits), now, ends or FOR_EVER)
+        override = Override(dict(limits), ends or FOR_EVER)
         self.oracle.add_override(override)
         self.override_ids.append((override, [each.id for each in made]))
 

@@ -14,9 +14,12 @@ SELECT count(*) FROM plan_overrides AS o
  WHERE o.user_id = :user_id AND o.ended_at IS NULL AND (o.ends_at IS NULL OR o.ends_at > tk_now());
 
 -- name: add_override^
--- Add an override for a user, from an instant on.
+-- Add an override for a user, from an instant on. Ids are in the order of making, at one instant too and where the clock went back.
 INSERT INTO plan_overrides AS o (user_id, id, limits, reason, starts_at, ends_at, created_at)
-SELECT u.user_id, tk_uuid7(:at::timestamptz), :limits::jsonb, :reason, :at::timestamptz, :ends_at::timestamptz, :at::timestamptz
+SELECT u.user_id,
+       greatest(tk_uuid7(:at::timestamptz),
+                tk_uuid_behind((SELECT l.id FROM plan_overrides AS l WHERE l.user_id = u.user_id ORDER BY l.id DESC LIMIT 1))),
+       :limits::jsonb, :reason, :at::timestamptz, :ends_at::timestamptz, :at::timestamptz
   FROM usage AS u
  WHERE u.user_id = :user_id
 RETURNING o.id, o.limits, o.reason, o.starts_at, o.ends_at, o.ended_at;
