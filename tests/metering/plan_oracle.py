@@ -58,7 +58,7 @@ class Grant:
         return self.priority, self.expires_at, self.made_at
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Override:
     limits: dict[str, int | None]
     ends_at: datetime
