@@ -12,7 +12,7 @@ import asyncpg
 
 from bench.course import Course, asked, prepare
 from bench.turns import say
-from tollkeeper.metering.verify import rebuild
+from tollkeeper.metering.upkeep.verify import rebuild
 from tollkeeper.store.database import Database
 
 _SQL: Final = Path(__file__).parent / "sql" / "seed.sql"

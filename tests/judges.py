@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from tollkeeper.metering.limits import Limits
+from tollkeeper.metering.tracking.limits import Limits
 
 __all__ = ["Attempt", "witness"]
 

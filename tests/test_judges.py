@@ -14,7 +14,7 @@ import pytest
 from msgspec import structs
 
 from tests.judges import Attempt, witness
-from tollkeeper.metering.limits import Limits
+from tollkeeper.metering.tracking.limits import Limits
 from tollkeeper.store.embedded import Addresses
 
 ALLOWED = 20

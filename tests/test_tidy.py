@@ -25,7 +25,7 @@ class Sample(NamedTuple):
 
 LEDGER_SQL = "src/tollkeeper/store/sql/ledger.sql"
 ROUTINE_SQL = "src/tollkeeper/store/routines/20_start.sql"
-LEDGER = "src/tollkeeper/metering/ledger.py"
+LEDGER = "src/tollkeeper/metering/tracking/ledger.py"
 DATABASE = "src/tollkeeper/store/database.py"
 USAGE = {
     "src/tollkeeper/store/migrations/0001_initial.sql": "CREATE TABLE usage (\n    user_id uuid,\n    used bigint\n);\n"

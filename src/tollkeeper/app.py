@@ -28,10 +28,10 @@ from tollkeeper.http.front import Front
 from tollkeeper.http.routes import answering
 from tollkeeper.http.turns import Turns
 from tollkeeper.location import courier, located, master_keys, webhooks_of
-from tollkeeper.metering.keeping import Keeping
-from tollkeeper.metering.lane import Bounds
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.nodes import Node, Pulse
+from tollkeeper.metering.admin.nodes import Node, Pulse
+from tollkeeper.metering.tracking.keeping import Keeping
+from tollkeeper.metering.tracking.lane import Bounds
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_old
 from tollkeeper.store.embedded import Addresses

@@ -20,9 +20,11 @@ from tollkeeper.accounts.alerts import Post
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
-from tollkeeper.metering import events, leaving, nodes, proving, retention
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.nodes import Node, Pulse
+from tollkeeper.metering import events
+from tollkeeper.metering.admin import nodes
+from tollkeeper.metering.admin.nodes import Node, Pulse
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep import leaving, proving, retention
 from tollkeeper.selling import door, subscriptions
 from tollkeeper.store.database import Database
 from tollkeeper.store.partitions import ensure_partitions

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from tollkeeper.accounts.networks import network_in
 from tollkeeper.accounts.users import domain_of
 from tollkeeper.errors import Misconfigured
-from tollkeeper.metering import own_patterns
-from tollkeeper.metering.texts import POLICIES
+from tollkeeper.metering.tracking import own_patterns
+from tollkeeper.metering.tracking.texts import POLICIES
 
 PREFIX: Final = "TOLLKEEPER_"
 

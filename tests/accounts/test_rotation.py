@@ -17,8 +17,8 @@ from tollkeeper.accounts.rotation import Moved
 from tollkeeper.accounts.sealing import KeyNotHere, SealBroken, Sealer
 from tollkeeper.accounts.variables import NewVariable
 from tollkeeper.activity import OPERATOR, Actor
-from tollkeeper.metering import nodes
-from tollkeeper.metering.nodes import Node, Pulse
+from tollkeeper.metering.admin import nodes
+from tollkeeper.metering.admin.nodes import Node, Pulse
 from tollkeeper.store.database import Database
 
 

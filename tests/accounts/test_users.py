@@ -11,7 +11,7 @@ from tests.accounts.clock import set_clock
 from tollkeeper.accounts import users
 from tollkeeper.activity import OPERATOR
 from tollkeeper.errors import Contradiction, Invalid, NotFound
-from tollkeeper.metering import plans
+from tollkeeper.metering.plans import terms
 from tollkeeper.store.database import Database
 
 
@@ -194,7 +194,7 @@ async def test_an_expired_plan_reads_as_free_at_once_and_is_replaced_by_the_next
     await set_clock(owner, now)
     user = await users.add(db, "a@example.com")
     ends_at = now + timedelta(days=1)
-    await plans.set_plan(db, user.id, "pro", expires_at=ends_at, actor=OPERATOR)
+    await terms.set_plan(db, user.id, "pro", expires_at=ends_at, actor=OPERATOR)
     assert (await users.show(db, user.id)).requests_limit == 1000
 
     await set_clock(owner, ends_at)

@@ -23,10 +23,10 @@ from tests.cli.conftest import Told, Tollkeeper
 from tollkeeper.cli.files import target
 from tollkeeper.cli.past import past
 from tollkeeper.errors import Invalid
-from tollkeeper.metering import dashboard
-from tollkeeper.metering.dashboard import Dashboard
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.requests import NewRequest, Outcome
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.dashboards.dashboard import Dashboard
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome
 from tollkeeper.store.database import Database
 from tollkeeper.traces import PastRequest
 

@@ -21,9 +21,9 @@ import pytest
 
 from tests.cli.conftest import Told, Tollkeeper
 from tollkeeper.cli import progress
-from tollkeeper.metering import dashboard
-from tollkeeper.metering.dashboard import Dashboard
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.dashboards.dashboard import Dashboard
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database
 
 DATA = Path(__file__).parents[1] / "data"

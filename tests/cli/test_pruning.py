@@ -16,9 +16,9 @@ import pytest
 from tests.cli.conftest import COMMAND, SECONDS, Tollkeeper
 from tests.metering.making import PENDING_FOR, a_request, a_user, an_outcome
 from tests.metering.pruning import a_history, derived, in_any_table
-from tollkeeper.metering.importing import Importer, Past
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.importing import Importer, Past
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

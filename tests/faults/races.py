@@ -14,7 +14,7 @@ from uuid import UUID
 
 from tests.faults.callers import Caller, Reply
 from tests.judges import Attempt, witness
-from tollkeeper.metering.limits import Limits
+from tollkeeper.metering.tracking.limits import Limits
 
 RACERS: Final = 200
 LEFT: Final = 10

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.upkeep.verify import verify
 
 from .conftest import JSON, Heard, Site
 

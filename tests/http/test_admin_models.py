@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.upkeep.verify import verify
 
 from .conftest import Heard, Person, Site
 

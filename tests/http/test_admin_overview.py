@@ -12,8 +12,9 @@ from uuid import uuid4
 import pytest
 
 from tollkeeper.http.admin import overview as overview_routes
-from tollkeeper.metering import nodes, verify
-from tollkeeper.metering.nodes import LAG_SECONDS, Node, Pulse
+from tollkeeper.metering.admin import nodes
+from tollkeeper.metering.admin.nodes import LAG_SECONDS, Node, Pulse
+from tollkeeper.metering.upkeep import verify
 
 from .conftest import JSON, Person, Site
 

@@ -14,7 +14,7 @@ import pytest
 from tollkeeper.accounts import users
 from tollkeeper.activity import Actor
 from tollkeeper.cli.past import past
-from tollkeeper.metering.importing import Importer
+from tollkeeper.metering.upkeep.importing import Importer
 from tollkeeper.store.database import Database
 from tollkeeper.traces import read
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.upkeep.verify import verify
 
 from .batches import PATH
 from .conftest import Site

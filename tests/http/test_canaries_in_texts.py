@@ -15,10 +15,10 @@ import pytest
 from tests.conftest import Server
 from tests.metering.canaries import Canary, canaries
 from tests.metering.making import an_outcome
-from tollkeeper.metering.importing import Importer, Past
-from tollkeeper.metering.requests import NewRequest
-from tollkeeper.metering.texts import TextPolicy
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking.requests import NewRequest
+from tollkeeper.metering.tracking.texts import TextPolicy
+from tollkeeper.metering.upkeep.importing import Importer, Past
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database
 

@@ -14,7 +14,7 @@ from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
 from tollkeeper.http import callers, exchange
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.tracking.ledger import Ledger
 
 from .conftest import JSON, Person, Site
 from .matrix import CALLS, NEEDS, PUBLIC

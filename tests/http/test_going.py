@@ -10,7 +10,7 @@ import pytest
 from tests.authenticator import Authenticator
 from tollkeeper.accounts.relying_party import RelyingParty
 from tollkeeper.activity import Actor
-from tollkeeper.metering import leaving
+from tollkeeper.metering.upkeep import leaving
 
 from .conftest import Heard, Person, Site
 from .matrix import CALLS, FOR_OPERATORS, FOR_PROVIDERS, FOR_SERVICES, PUBLIC

@@ -19,7 +19,7 @@ from tollkeeper.activity import OPERATOR
 from tollkeeper.app import prepared
 from tollkeeper.errors import Unavailable
 from tollkeeper.jobs import Job
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses

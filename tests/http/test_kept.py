@@ -13,9 +13,11 @@ from tollkeeper.accounts import users
 from tollkeeper.activity import Actor
 from tollkeeper.http.dashboards.kept import Dashboards
 from tollkeeper.http.dashboards.shown import DashboardShown, enveloped
-from tollkeeper.metering import dashboard, plans, verify
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.retention import LOCK_SECONDS, prune_texts
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.plans import terms
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep import verify
+from tollkeeper.metering.upkeep.retention import LOCK_SECONDS, prune_texts
 from tollkeeper.store.database import Database
 
 from .conftest import Person, Site
@@ -58,7 +60,7 @@ async def move(service: Site, person: Person, _: str) -> None:
 
 
 async def give_a_plan(service: Site, person: Person, _: str) -> None:
-    await plans.set_plan(service.application.backend.database, person.id, "pro", actor=Actor("test"))
+    await terms.set_plan(service.application.backend.database, person.id, "pro", actor=Actor("test"))
 
 
 async def rebuild(service: Site, person: Person, _: str) -> None:

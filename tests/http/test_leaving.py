@@ -11,7 +11,7 @@ import pytest
 
 from tests.metering.pruning import in_any_table
 from tollkeeper.accounts import users
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.upkeep.verify import verify
 
 from .conftest import Heard, Person, Site
 

@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from tollkeeper.metering import searching
+from tollkeeper.metering.tracking import searching
 from tollkeeper.store.database import Database
 
 from .conftest import Person, Site

@@ -17,7 +17,7 @@ from tests.metering.making import Clock
 from tollkeeper.accounts import keys, users
 from tollkeeper.activity import Actor
 from tollkeeper.http.dashboards import followed, streams
-from tollkeeper.metering import plans
+from tollkeeper.metering.plans import terms
 from tollkeeper.store.connections import LOCK_SECONDS
 
 from .conftest import Person, Site
@@ -86,7 +86,7 @@ async def test_200_random_changes_folded_are_what_get_gives(
         await users.change(database, alice.id, name=random.choice(("", "Ada", 'A"\u2028é')), actor=Actor("test"))
 
     async def move() -> None:
-        await plans.set_plan(database, alice.id, random.choice(("enterprise", limited)), actor=Actor("test"))
+        await terms.set_plan(database, alice.id, random.choice(("enterprise", limited)), actor=Actor("test"))
 
     folding = asyncio.create_task(stream.end(60))
     for _ in range(200):

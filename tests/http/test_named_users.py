@@ -12,7 +12,7 @@ from tests.metering.making import a_request
 from tollkeeper.accounts import keys, users
 from tollkeeper.activity import Actor
 from tollkeeper.http import lookups
-from tollkeeper.metering import leaving
+from tollkeeper.metering.upkeep import leaving
 
 from .conftest import JSON, Heard, Site
 

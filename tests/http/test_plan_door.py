@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tollkeeper.metering import plans
+from tollkeeper.metering.plans import catalogue
 
 from .conftest import JSON, Person, Site
 from .providers import history_of, plan_of, tell
@@ -21,7 +21,7 @@ rank = 502
 
 @pytest.fixture
 async def ana(service: Site) -> Person:
-    await plans.apply(service.application.backend.database, plans.parse(CATALOGUE))
+    await catalogue.apply(service.application.backend.database, catalogue.parse(CATALOGUE))
     return await service.person("free")
 
 

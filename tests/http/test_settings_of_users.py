@@ -9,7 +9,7 @@ import pytest
 
 from tollkeeper.activity import Actor
 from tollkeeper.http.plans.catalogue import OwnPlanShown
-from tollkeeper.metering import own_plan, plans
+from tollkeeper.metering.plans import own_plan, terms
 
 from .conftest import Person, Site
 
@@ -119,7 +119,7 @@ async def test_what_is_kept_of_texts_is_told_as_it_is_now(service: Site) -> None
 async def test_a_plan_that_has_expired_is_free(service: Site, alice: Person) -> None:
     database = service.application.backend.database
     soon = await service.owner.fetchval("SELECT now() + interval '0.3 seconds'")
-    await plans.set_plan(database, alice.id, "pro", actor=Actor("test"), expires_at=soon)
+    await terms.set_plan(database, alice.id, "pro", actor=Actor("test"), expires_at=soon)
     told = (await service.call("GET", "/api/user/plan", by=alice.by_key)).json["plan"]
     assert (told["name"], told["expiresAt"]) == ("pro", f"{soon:%Y-%m-%dT%H:%M:%S.%fZ}")
     await service.owner.execute("SELECT pg_sleep(0.4)")

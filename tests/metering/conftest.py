@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.metering.making import PENDING_FOR, Clock, a_user, price_own_model
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database
 
 

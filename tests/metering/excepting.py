@@ -8,9 +8,9 @@ from uuid import UUID
 from tests.metering.making import started
 from tollkeeper.activity import Actor
 from tollkeeper.errors import LimitReached
-from tollkeeper.metering import exceptions
-from tollkeeper.metering.exceptions import Grant, Unit
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.plans import exceptions
+from tollkeeper.metering.plans.exceptions import Grant, Unit
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database
 
 AT = datetime(2026, 5, 13, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ from uuid import UUID
 import asyncpg
 
 from tests.metering.making import OWN_MODEL, a_request, an_outcome
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.measures import Measures
+from tollkeeper.metering.dashboards.measures import Measures
+from tollkeeper.metering.tracking.ledger import Ledger
 
 Fact = asyncpg.Record
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from tests.metering.making import PENDING_FOR, Clock
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tollkeeper.metering.lane import Bounds, Lane, Patience
+from tollkeeper.metering.tracking.lane import Bounds, Lane, Patience
 
 ONE = Bounds(workers=1)
 

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from tollkeeper.metering import verify
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.requests import NewRequest, Outcome, Started
-from tollkeeper.metering.verify import Difference
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome, Started
+from tollkeeper.metering.upkeep import verify
+from tollkeeper.metering.upkeep.verify import Difference
 from tollkeeper.store.database import Database
 
 NOON = datetime(2026, 5, 13, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.metering.plan_oracle import Plan
-from tollkeeper.metering import plans
+from tollkeeper.metering.plans import catalogue
 
 TEAM = Plan("team", 120, monthly_requests=12, monthly_tokens=150, requests_per_minute=5, rollover=50)
 PLANS = [
@@ -36,8 +36,8 @@ class Catalogue:
         return next(plan for since, plan in reversed(self._sold[name]) if since <= at)
 
 
-def as_in_file(plan: Plan) -> plans.Plan:
-    return plans.Plan(
+def as_in_file(plan: Plan) -> catalogue.Plan:
+    return catalogue.Plan(
         plan.name,
         plan.rank,
         plan.daily_requests,

@@ -11,8 +11,8 @@ from uuid import UUID
 import asyncpg
 
 from tests.metering.making import OWN_MODEL, a_user
-from tollkeeper.metering.importing import Past
-from tollkeeper.metering.requests import NewRequest, Outcome
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome
+from tollkeeper.metering.upkeep.importing import Past
 from tollkeeper.store.database import Database
 
 NOW: Final = datetime(2026, 5, 13, 12, tzinfo=UTC)

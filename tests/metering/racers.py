@@ -11,9 +11,9 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.judges import Attempt
 from tests.metering.making import OWN_MODEL, PENDING_FOR
 from tollkeeper.errors import LimitReached
-from tollkeeper.metering.lane import Bounds
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.requests import NewRequest
+from tollkeeper.metering.tracking.lane import Bounds
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.requests import NewRequest
 from tollkeeper.store.database import Database
 
 SMALL_SETS = Bounds(workers=2, set_items=8)

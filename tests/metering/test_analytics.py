@@ -13,11 +13,11 @@ import pytest
 from tests.metering.facts import Fact, a_past, agree, by_key, facts_of, within
 from tests.metering.making import OWN_MODEL, Clock, a_request, a_user, an_outcome, started
 from tollkeeper.errors import Invalid, NotFound
-from tollkeeper.metering import analytics
-from tollkeeper.metering.analytics import Analytics, Dimension, Question
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.measures import NOTHING
-from tollkeeper.metering.ranges import Granularity
+from tollkeeper.metering.dashboards import analytics
+from tollkeeper.metering.dashboards.analytics import Analytics, Dimension, Question
+from tollkeeper.metering.dashboards.measures import NOTHING
+from tollkeeper.metering.dashboards.ranges import Granularity
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database
 
 KEYS: dict[str, str] = {

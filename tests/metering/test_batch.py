@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from tests.metering.making import NOON, OWN_MODEL, Clock, a_plan, a_request, a_user, usage_of
 from tollkeeper.errors import KeyReused, LimitReached, TollkeeperError
-from tollkeeper.metering import batch
-from tollkeeper.metering.batch import Entry, PastRequest, book
-from tollkeeper.metering.lane import firmly
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.requests import NewRequest, Outcome, Started
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking import batch
+from tollkeeper.metering.tracking.batch import Entry, PastRequest, book
+from tollkeeper.metering.tracking.lane import firmly
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome, Started
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database, TryAgain
 
 _SUMS = (

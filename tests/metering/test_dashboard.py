@@ -13,8 +13,9 @@ import pytest
 
 from tests.metering.making import NOON, OWN_MODEL, Clock, a_plan, a_request, a_user, an_outcome, started
 from tollkeeper.errors import NotFound
-from tollkeeper.metering import analytics, dashboard, own_plan
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.dashboards import analytics, dashboard
+from tollkeeper.metering.plans import own_plan
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database
 
 

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from tests.metering.making import NOON, OWN_MODEL, PENDING_FOR, Clock, a_plan, a_user, an_outcome, started, usage_of
 from tollkeeper.errors import AlreadyFinished
-from tollkeeper.metering import dashboard, directory, records
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.overview import users_by_plan
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.admin import directory
+from tollkeeper.metering.admin.overview import users_by_plan
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.tracking import records
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 
 INSTANT = timedelta(microseconds=1)

@@ -15,9 +15,9 @@ from tests.metering.making import Clock, a_user, started
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, KeyReused, NotFound
-from tollkeeper.metering import own_plan, plans
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import catalogue, own_plan, terms
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.selling import door
 from tollkeeper.selling.door import Arrived, Told
 from tollkeeper.store.database import Database
@@ -45,7 +45,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(autouse=True)
 async def _catalogue(db: Database, clock: Clock) -> None:
     await clock.hold(AT)
-    await plans.apply(db, plans.parse(CATALOGUE))
+    await catalogue.apply(db, catalogue.parse(CATALOGUE))
 
 
 async def somebody(db: Database, plan: str = "free") -> UUID:
@@ -197,7 +197,7 @@ async def test_a_key_answers_byte_for_byte_and_takes_nothing_else(db: Database) 
     user, other = await somebody(db), await somebody(db)
     told = Told(plan="pro", occurred_at=AT - HOUR, reference="sub_1")
     first = await door.arrive(db, user, told, key="k", actor=ME, answer=shown)
-    await plans.set_plan(db, user, "basic", actor=ME)
+    await terms.set_plan(db, user, "basic", actor=ME)
     assert await door.arrive(db, user, told, key="k", actor=ME, answer=shown) == (first[0], True)
     assert (await state_of(db, user))[0] == "basic"
     for changed in ({"plan": "basic"}, {"reference": None}, {"trial": True}, {"until": AT + HOUR}):

@@ -11,9 +11,9 @@ import pytest
 from tests.metering.excepting import AT, OPERATOR, admitted, burned, grant
 from tests.metering.making import Clock, a_plan, a_user, an_outcome, started
 from tollkeeper.errors import LimitReached
-from tollkeeper.metering import exceptions, plans
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import exceptions, terms
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 
 
@@ -93,7 +93,7 @@ async def test_a_larger_allowance_covers_what_a_grant_did_that_is_over_and_nothi
     assert await admitted(ledger, user) == 6
     await exceptions.end_grant(db, user, made.id, actor=OPERATOR)
     if how == "another plan":
-        await plans.set_plan(db, user, await a_plan(owner, "six", monthly_requests=6), actor=OPERATOR)
+        await terms.set_plan(db, user, await a_plan(owner, "six", monthly_requests=6), actor=OPERATOR)
     else:
         await exceptions.override(db, user, {"monthly_requests": 6}, reason="x", ends_at=None, actor=OPERATOR)
     assert await burned(db, user) == {1: 0}

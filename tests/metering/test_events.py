@@ -27,11 +27,12 @@ from tests.metering.racers import race_apart
 from tollkeeper.accounts import preferences
 from tollkeeper.activity import Actor
 from tollkeeper.errors import LimitReached
-from tollkeeper.metering import changes, events, exceptions, plans
-from tollkeeper.metering.changes import Wish
+from tollkeeper.metering import events
 from tollkeeper.metering.events import Event
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import changes, exceptions, terms
+from tollkeeper.metering.plans.changes import Wish
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 
@@ -235,7 +236,7 @@ async def test_a_plan_that_ends_is_told_three_days_before_and_when_it_has(
 ) -> None:
     user = await a_user(db, "free")
     await a_plan(owner, "pass")
-    await plans.set_plan(db, user, "pass", actor=ME, expires_at=AT + 10 * DAY)
+    await terms.set_plan(db, user, "pass", actor=ME, expires_at=AT + 10 * DAY)
     await clock.hold(AT + 7 * DAY - INSTANT)
     await started(ledger, user)
     assert await told(db, user, "plan.expiring") == []
@@ -257,7 +258,7 @@ async def test_after_a_long_pause_all_that_ended_meanwhile_is_told(
 ) -> None:
     user = await a_user(db, "free")
     await a_plan(owner, "pass")
-    await plans.set_plan(db, user, "pass", actor=ME, expires_at=AT + 10 * DAY)
+    await terms.set_plan(db, user, "pass", actor=ME, expires_at=AT + 10 * DAY)
     await clock.hold(AT + 100 * DAY)
     await started(ledger, user)
     kinds = [each.kind for each in await told(db, user)]
@@ -269,7 +270,7 @@ async def test_what_is_shorter_than_three_days_or_renews_itself_is_not_told_to_e
 ) -> None:
     user = await a_user(db, "free")
     await a_plan(owner, "pass")
-    await plans.set_plan(db, user, "pass", actor=ME, expires_at=AT + 2 * DAY)
+    await terms.set_plan(db, user, "pass", actor=ME, expires_at=AT + 2 * DAY)
     await clock.hold(AT + 2 * DAY)
     await started(ledger, user)
     assert [each.kind for each in await told(db, user)] == ["plan.changed", "plan.changed", "plan.expired"]

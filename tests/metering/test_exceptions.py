@@ -12,9 +12,10 @@ from tests.metering.excepting import AT, OPERATOR, admitted, burned, grant
 from tests.metering.making import Clock, a_plan, a_request, a_user, an_outcome, started
 from tests.metering.racers import race_apart
 from tollkeeper.errors import Contradiction, Invalid, LimitReached, NotFound
-from tollkeeper.metering import dashboard, exceptions, plans
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.plans import exceptions, terms
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 
@@ -72,7 +73,7 @@ async def test_an_override_holds_though_the_clock_goes_back_behind_its_beginning
     user = await a_user(db, await a_plan(owner, "one", daily_requests=1))
     await exceptions.override(db, user, {"daily_requests": 3}, reason="a", ends_at=None, actor=OPERATOR)
     await clock.step(-timedelta(seconds=1))
-    await plans.set_plan(db, user, "free", actor=OPERATOR)
+    await terms.set_plan(db, user, "free", actor=OPERATOR)
     assert await admitted(ledger, user) == 3
 
 
@@ -96,7 +97,7 @@ async def test_a_limit_of_the_moment_that_refuses_says_that_no_request_can_be_ma
 async def test_an_override_of_another_plan_stays_with_the_user(ledger: Ledger, db: Database) -> None:
     user = await a_user(db, "free")
     await exceptions.override(db, user, {"daily_requests": 77}, reason="beta", ends_at=None, actor=OPERATOR)
-    await plans.set_plan(db, user, "pro", actor=OPERATOR)
+    await terms.set_plan(db, user, "pro", actor=OPERATOR)
     assert (await started(ledger, user)).limits.daily_limit == 77
 
 
@@ -168,7 +169,7 @@ async def test_an_upgrade_burns_no_grant_again(ledger: Ledger, db: Database, own
     user = await a_user(db, await a_plan(owner, "two", monthly_requests=2))
     await grant(db, user, 3)
     assert await admitted(ledger, user, 3) == 3
-    await plans.set_plan(db, user, await a_plan(owner, "four", monthly_requests=4), actor=OPERATOR)
+    await terms.set_plan(db, user, await a_plan(owner, "four", monthly_requests=4), actor=OPERATOR)
     # Four of the plan and three of the grant: what the smaller plan burned of it is within the larger one.
     assert await admitted(ledger, user) == 4
     assert await burned(db, user) == {3: 3}
@@ -258,7 +259,7 @@ async def test_what_a_larger_plan_allowed_burns_no_grant_of_the_smaller_one(
     await grant(db, user, 3)
     assert await admitted(ledger, user, 5) == 5
     # Five of two and three are used: the grant cannot help this month, and nothing of it is taken.
-    await plans.set_plan(db, user, await a_plan(owner, "two", monthly_requests=2), actor=OPERATOR)
+    await terms.set_plan(db, user, await a_plan(owner, "two", monthly_requests=2), actor=OPERATOR)
     assert await admitted(ledger, user) == 0
     assert await burned(db, user) == {3: 0}
     await clock.hold(JUNE)

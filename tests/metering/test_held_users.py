@@ -12,8 +12,8 @@ import pytest
 
 from tests.metering.making import PENDING_FOR, a_plan, a_request, a_user, an_outcome
 from tollkeeper.errors import Unavailable
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

@@ -15,12 +15,12 @@ from msgspec import structs
 from tests.metering.making import a_user
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid
-from tollkeeper.metering import dashboard
-from tollkeeper.metering.importing import SET_BYTES, SET_ROWS, Booked, Importer, Past, in_sets
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.requests import NewRequest, Outcome
-from tollkeeper.metering.retention import LOCK_SECONDS, prune_rows
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome
+from tollkeeper.metering.upkeep.importing import SET_BYTES, SET_ROWS, Booked, Importer, Past, in_sets
+from tollkeeper.metering.upkeep.retention import LOCK_SECONDS, prune_rows
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

@@ -15,12 +15,13 @@ import pytest
 from tests.metering.making import NOON, PENDING_FOR, Clock, a_plan, a_request, a_user, an_outcome, outcomes_of
 from tollkeeper.activity import Actor
 from tollkeeper.errors import AlreadyFinished, KeyReused, LimitReached
-from tollkeeper.metering import batch, plans
-from tollkeeper.metering.keeping import Keeping
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.requests import NewRequest, Outcome
-from tollkeeper.metering.texts import POLICIES, TextPolicy, stricter
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import catalogue, terms
+from tollkeeper.metering.tracking import batch
+from tollkeeper.metering.tracking.keeping import Keeping
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome
+from tollkeeper.metering.tracking.texts import POLICIES, TextPolicy, stricter
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 
 PROMPT, REDACTED = "ask alice@example.com", "ask [email]"
@@ -137,7 +138,7 @@ async def test_a_policy_holds_from_the_next_request_for_everybody_on_the_plan(
     file = "[plans.pro]\nrank = 10\ntext_policy = '{}'"
     async with a_house(db) as ledger, a_house(db) as other:
         for turn, policy in enumerate(("all", "none", "redacted", "all", "redacted")):
-            await plans.apply(db, plans.parse(file.format(policy)))
+            await catalogue.apply(db, catalogue.parse(file.format(policy)))
             for node in (ledger, other):
                 await node.start(asked(user, f"{turn}-{id(node)}"))
                 await node.finish(answered(user, f"{turn}-{id(node)}"))
@@ -151,10 +152,10 @@ async def test_each_text_is_kept_as_the_plan_says_when_it_comes(db: Database, ow
     user = await a_user(db, "pro")
     async with a_house(db) as ledger:
         await ledger.start(asked(user, "before"))
-        await plans.set_plan(db, user, strict, actor=Actor("test"))
+        await terms.set_plan(db, user, strict, actor=Actor("test"))
         await ledger.finish(answered(user, "before"))
         await ledger.start(asked(user, "after"))
-        await plans.set_plan(db, user, "pro", actor=Actor("test"))
+        await terms.set_plan(db, user, "pro", actor=Actor("test"))
         await ledger.finish(answered(user, "after"))
     rows = await owner.fetch("SELECT client_id, prompt, response FROM chat_requests ORDER BY id")
     assert [tuple(row) for row in rows] == [("before", PROMPT, None), ("after", None, ANSWER)]
@@ -166,7 +167,7 @@ async def test_when_a_plan_ends_the_policy_of_free_holds_in_the_same_statement(
     await clock.hold(NOON)
     await owner.execute("UPDATE plans SET text_policy = 'redacted' WHERE name = 'free'")
     user = await a_user(db, "pro")
-    await plans.set_plan(db, user, "pro", actor=Actor("test"), expires_at=NOON + timedelta(minutes=1))
+    await terms.set_plan(db, user, "pro", actor=Actor("test"), expires_at=NOON + timedelta(minutes=1))
     async with a_house(db) as ledger:
         await ledger.start(asked(user, "pro"))
         await clock.step(timedelta(minutes=1))
@@ -183,7 +184,7 @@ async def test_racers_are_kept_by_the_plan_that_admitted_them_and_counted_exactl
 
     async def moves(user: UUID) -> None:
         for turn in range(20):
-            await plans.set_plan(db, user, names[POLICIES[turn % 3]], actor=Actor("test"))
+            await terms.set_plan(db, user, names[POLICIES[turn % 3]], actor=Actor("test"))
             await asyncio.sleep(0.05)
 
     async def tracks(ledger: Ledger, user: UUID, number: int) -> None:

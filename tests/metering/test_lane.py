@@ -13,7 +13,7 @@ import pytest
 
 from tests.metering.lanes import ONE, Deciding, a_lane, put, settled
 from tollkeeper.errors import TollkeeperError, Unavailable
-from tollkeeper.metering.lane import Bounds, Lane, Patience
+from tollkeeper.metering.tracking.lane import Bounds, Lane, Patience
 from tollkeeper.store.database import TryAgain
 
 

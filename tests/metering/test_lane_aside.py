@@ -9,8 +9,8 @@ import pytest
 
 from tests.metering.lanes import ONE, Deciding, a_lane, put, settled
 from tollkeeper.errors import Unavailable
-from tollkeeper.metering import lane as lane_module
-from tollkeeper.metering.lane import Lane, Patience
+from tollkeeper.metering.tracking import lane as lane_module
+from tollkeeper.metering.tracking.lane import Lane, Patience
 from tollkeeper.store.database import StatementFailed
 
 BAD = StatementFailed("bad value", sqlstate="22000")

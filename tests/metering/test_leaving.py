@@ -18,11 +18,12 @@ from tollkeeper import activity
 from tollkeeper.accounts import logins, users
 from tollkeeper.activity import Actor
 from tollkeeper.errors import AccountInactive, Contradiction, NotFound, TollkeeperError
-from tollkeeper.metering import directory, leaving
-from tollkeeper.metering.importing import Importer
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.retention import prune_rows
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.admin import directory
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep import leaving
+from tollkeeper.metering.upkeep.importing import Importer
+from tollkeeper.metering.upkeep.retention import prune_rows
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

@@ -22,10 +22,11 @@ from tollkeeper.errors import (
     TooManyTokens,
     UnpricedModel,
 )
-from tollkeeper.metering import exceptions, records
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import exceptions
+from tollkeeper.metering.tracking import records
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.limits import Limits
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 
 MUCH = 10**12

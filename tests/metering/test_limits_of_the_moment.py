@@ -13,9 +13,9 @@ import pytest
 from tests.metering.making import PENDING_FOR, Clock, a_plan, a_request, a_user, an_outcome, outcomes_of, started
 from tests.metering.racers import race_apart
 from tollkeeper.errors import LimitReached
-from tollkeeper.metering import dashboard
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

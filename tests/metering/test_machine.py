@@ -29,7 +29,8 @@ from tests.metering.making import OWN_MODEL, a_plan, a_request, a_user, an_outco
 from tests.metering.oracle import Ended, Oracle, Payload, Request, Terms
 from tollkeeper.activity import Actor
 from tollkeeper.errors import TollkeeperError
-from tollkeeper.metering import dashboard, plans
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.plans import terms
 from tollkeeper.store.embedded import Addresses
 
 T = TypeVar("T")
@@ -202,7 +203,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.oracle.catch_up()
         ends = None if lasts is None else self.oracle.now + lasts
         self.oracle.set_plan(PLANS[plan], ends)
-        self.wait(plans.set_plan(self.house.db, self.user, plan, actor=Actor("machine"), expires_at=ends))
+        self.wait(terms.set_plan(self.house.db, self.user, plan, actor=Actor("machine"), expires_at=ends))
 
     @rule(zone=st.sampled_from(ZONES))
     def move(self, zone: str) -> None:

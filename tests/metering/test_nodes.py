@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from tests.metering.making import NOON, Clock
-from tollkeeper.metering import nodes
-from tollkeeper.metering.nodes import Node, Pulse
+from tollkeeper.metering.admin import nodes
+from tollkeeper.metering.admin.nodes import Node, Pulse
 from tollkeeper.store.database import Database
 
 

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from tests.metering.making import PENDING_FOR, a_plan, a_request, a_user, an_outcome, outcomes_of, started, usage_of
 from tollkeeper.errors import AlreadyFinished, KeyReused, LimitReached
-from tollkeeper.metering import records
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.requests import Settled, Started
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking import records
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.requests import Settled, Started
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.metering.making import NOON, Clock, a_user
 from tollkeeper.activity import OPERATOR
-from tollkeeper.metering import exceptions, own_plan, plans
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import exceptions, own_plan, terms
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 
 GIVEN = ["free", "pro", "enterprise", "pro", "free", "enterprise", "pro", "free"]
@@ -46,7 +46,7 @@ async def test_terms_stand_in_the_order_in_which_they_were_given(
     user = await a_user(db, GIVEN[0])
     for plan in GIVEN[1:]:
         await clock.step(step)
-        await plans.set_plan(db, user, plan, actor=OPERATOR)
+        await terms.set_plan(db, user, plan, actor=OPERATOR)
         assert await in_force(db, owner, user) == [plan]
     assert await names(db, user) == GIVEN
     taken_out = await db.all("takeout_plans", user_id=user)
@@ -73,12 +73,12 @@ async def test_a_plan_that_was_seen_to_end_has_ended_where_the_clock_goes_back(
 ) -> None:
     await clock.hold(NOON)
     user = await a_user(db, "free")
-    await plans.set_plan(db, user, "pro", expires_at=NOON + HOUR, actor=OPERATOR)
+    await terms.set_plan(db, user, "pro", expires_at=NOON + HOUR, actor=OPERATOR)
     await clock.hold(NOON + HOUR)
     await db.value("bring_current", user_ids=[user])
     await clock.hold(NOON + HOUR / 2)
     assert await in_force(db, owner, user) == ["free"]
-    await plans.set_plan(db, user, "enterprise", actor=OPERATOR)
+    await terms.set_plan(db, user, "enterprise", actor=OPERATOR)
     assert await in_force(db, owner, user) == ["enterprise"]
     had = await own_plan.history(db, user, limit=100, after=None)
     assert [(each.plan_name, each.ended_at) for each in had] == [

@@ -14,11 +14,11 @@ import pytest
 from tests.metering.making import Clock, a_plan, a_user, outcomes_of, started
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, LimitReached, NeedsCheckout, NotFound
-from tollkeeper.metering import changes, migrating, own_plan, plans
-from tollkeeper.metering.changes import Changed, Wish
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import catalogue, changes, migrating, own_plan, terms
+from tollkeeper.metering.plans.changes import Changed, Wish
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.limits import Limits
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.selling import providing
 from tollkeeper.selling.providing import Held
 from tollkeeper.store.database import Database
@@ -47,7 +47,7 @@ price_per_year = 9000
 @pytest.fixture(autouse=True)
 async def _verified(db: Database, clock: Clock) -> AsyncGenerator[None]:
     await clock.hold(AT)
-    await plans.apply(db, plans.parse(CATALOGUE + "[plans.pro]\nrank=30\n[plans.enterprise]\nrank=40"))
+    await catalogue.apply(db, catalogue.parse(CATALOGUE + "[plans.pro]\nrank=30\n[plans.enterprise]\nrank=40"))
     yield
     assert (await verify(db)).differences == []
 
@@ -207,7 +207,7 @@ async def test_a_trial_that_was_cancelled_is_taken_back_and_costs_nothing(db: Da
 async def test_what_was_given_for_a_time_ends_then_at_the_latest(ledger: Ledger, db: Database, clock: Clock) -> None:
     user = await a_user(db, "free")
     until = AT + timedelta(days=3)
-    await plans.set_plan(db, user, "team", actor=ME, expires_at=until)
+    await terms.set_plan(db, user, "team", actor=ME, expires_at=until)
     assert (await change(db, user, "basic")).decision.takes_effect_at == until
     assert (await change(db, user, "team")).own.expires_at == until
     await clock.hold(until)
@@ -227,7 +227,7 @@ async def test_nobody_keeps_by_themselves_what_was_given_for_a_time(
 ) -> None:
     user = await a_user(db, "free")
     until = AT + timedelta(days=3)
-    known = await providing.catalogue(db)
+    known = await providing.by_name(db)
     async with db.transaction() as tx:
         now = await tx.value("bring_current", user_ids=[user])
         await providing.hold(tx, user, Held(given, cycle, until=until), known, now=now, actor=ME, reference=None)
@@ -273,7 +273,7 @@ async def test_the_history_says_how_one_came_to_each_plan(db: Database, clock: C
 async def test_old_subscribers_keep_their_terms_until_they_are_moved(ledger: Ledger, db: Database) -> None:
     old = [await a_user(db, "team", email=f"{n}@example.com") for n in range(3)]
     await change(db, old[0], "basic")
-    await plans.apply(db, plans.parse("[plans.team]\nrank = 20\ndaily_requests = 4\nprice_per_month = 1100"))
+    await catalogue.apply(db, catalogue.parse("[plans.team]\nrank = 20\ndaily_requests = 4\nprice_per_month = 1100"))
     new = await a_user(db, "team", email="new@example.com")
     assert [(await started(ledger, each)).limits.daily_limit for each in (*old, new)] == [5, 5, 5, 4]
     (found,) = await migrating.outdated(db, "team", "team")
@@ -295,7 +295,7 @@ async def test_who_is_moved_keeps_what_follows_even_if_it_is_where_they_were_mov
     await change(db, going, "team")
     await change(db, monthly, "team", billing_cycle="yearly")
     await change(db, monthly, "team", billing_cycle="monthly")
-    await plans.apply(db, plans.parse("[plans.team]\nrank = 20\ndaily_requests = 4\nprice_per_month = 1100"))
+    await catalogue.apply(db, catalogue.parse("[plans.team]\nrank = 20\ndaily_requests = 4\nprice_per_month = 1100"))
     assert [moved async for moved in migrating.migrate(db, "pro", "team", actor=ME)] == [1]
     assert [moved async for moved in migrating.migrate(db, "team", "team", actor=ME)] == [1]
     await clock.hold(AT.replace(year=2027))
@@ -310,7 +310,7 @@ async def test_moving_stops_when_its_time_is_over_and_goes_on_when_called_again(
     monkeypatch.setattr(migrating, "_A_SET", 2)
     for n in range(5):
         await a_user(db, "team", email=f"{n}@example.com")
-    await plans.apply(db, plans.parse("[plans.team]\nrank = 20\ndaily_requests = 4"))
+    await catalogue.apply(db, catalogue.parse("[plans.team]\nrank = 20\ndaily_requests = 4"))
     for left in (3, 1):
         moved = await migrating.migrate_for(db, "team", "team", actor=ME, seconds=0)
         assert moved == migrating.Moved(2, is_complete=False)

@@ -25,10 +25,10 @@ from tests.metering.plan_oracle import FOR_EVER, Grant, Override, Plan, PlanOrac
 from tests.metering.plans_on_sale import NAMES, NEW_TEAM, PLANS, TEAM, Catalogue, as_in_file
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, LimitReached
-from tollkeeper.metering import changes, exceptions, own_plan, plans
-from tollkeeper.metering.changes import Changed, Wish
-from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.plan_file import Cycle
+from tollkeeper.metering.plans import catalogue, changes, exceptions, own_plan, terms
+from tollkeeper.metering.plans.changes import Changed, Wish
+from tollkeeper.metering.plans.plan_file import Cycle
+from tollkeeper.metering.tracking.limits import Limits
 from tollkeeper.store.embedded import Addresses
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class PlanMachine(RuleBasedStateMachine):
     )
     def sign_up(self, now: datetime, zone: str, plan: str, hops: list[str]) -> None:
         self.on_sale = Catalogue()
-        self.wait(plans.apply(self.house.db, [as_in_file(each) for each in PLANS]))
+        self.wait(catalogue.apply(self.house.db, [as_in_file(each) for each in PLANS]))
         self.wait(self.house.clock.hold(now))
         # What was sold in other histories was sold before this one.
         self.wait(self.house.owner.execute("UPDATE plan_versions SET created_at = '-infinity'"))
@@ -224,7 +224,7 @@ class PlanMachine(RuleBasedStateMachine):
         self._act()
         until = None if lasts is None else self.oracle.now + lasts
         for user in self.users:
-            self.wait(plans.set_plan(self.house.db, user, plan, actor=ME, expires_at=until))
+            self.wait(terms.set_plan(self.house.db, user, plan, actor=ME, expires_at=until))
         self.oracle.take(self.on_sale.now(plan), self.oracle.now, until=until)
         self.look()
 
@@ -235,7 +235,7 @@ class PlanMachine(RuleBasedStateMachine):
         is_old = self.on_sale.now("team").monthly_requests == TEAM.monthly_requests
         sold = replace(TEAM, **NEW_TEAM) if is_old else replace(TEAM)
         self.on_sale.sell(sold, self.oracle.now)
-        self.wait(plans.apply(self.house.db, [as_in_file(sold)]))
+        self.wait(catalogue.apply(self.house.db, [as_in_file(sold)]))
 
     @rule(source=st.sampled_from(NAMES), to=st.sampled_from(NAMES))
     def migrate(self, source: str, to: str) -> None:

@@ -16,10 +16,10 @@ from tests.metering.making import PENDING_FOR, Clock, a_plan, a_request, a_user
 from tests.metering.racers import SMALL_SETS, attempt
 from tollkeeper.activity import Actor
 from tollkeeper.errors import NotFound
-from tollkeeper.metering import changes, exceptions, plans
-from tollkeeper.metering.changes import Wish
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import changes, exceptions, terms
+from tollkeeper.metering.plans.changes import Wish
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 
@@ -108,7 +108,7 @@ async def test_what_begins_amid_starts_adds_exactly_itself(dsns: Addresses, db: 
 
 
 async def set_on_less(db: Database, user: UUID) -> None:
-    await plans.set_plan(db, user, "few", actor=ME)
+    await terms.set_plan(db, user, "few", actor=ME)
 
 
 async def end_override(db: Database, user: UUID) -> None:
@@ -153,11 +153,11 @@ async def test_a_grant_that_is_ended_amid_starts_has_burned_exactly_what_was_adm
 
 
 async def plan_ends(db: Database, user: UUID) -> None:
-    await plans.set_plan(db, user, "many", actor=ME, expires_at=END)
+    await terms.set_plan(db, user, "many", actor=ME, expires_at=END)
 
 
 async def is_about_to_be_less(db: Database, user: UUID) -> None:
-    await plans.set_plan(db, user, "many", actor=ME)
+    await terms.set_plan(db, user, "many", actor=ME)
     await changes.change(db, user, Wish("few"), actor=ME, by_themselves=False)
 
 

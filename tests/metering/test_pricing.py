@@ -16,7 +16,7 @@ from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import TimeOfDateConstraint
 
 from tollkeeper.errors import Invalid
-from tollkeeper.metering.price_file import own_rates
+from tollkeeper.metering.prices.price_file import own_rates
 from tollkeeper.metering.pricing import Rates, rates_for
 
 DATA = Path(__file__).parents[1] / "data"

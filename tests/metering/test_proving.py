@@ -18,11 +18,12 @@ from tollkeeper import jobs
 from tollkeeper.accounts import users
 from tollkeeper.accounts.alerts import Post
 from tollkeeper.accounts.mail import Smtp
-from tollkeeper.metering import retention, system
-from tollkeeper.metering.importing import Importer
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.proving import Proof, prove
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.admin import system
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep import retention
+from tollkeeper.metering.upkeep.importing import Importer
+from tollkeeper.metering.upkeep.proving import Proof, prove
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from tests.judges import Attempt, witness
 from tests.metering.making import NOON, OWN_MODEL, PENDING_FOR, Clock, a_plan, a_request, a_user, started, usage_of
 from tests.metering.racers import SMALL_SETS, race, race_apart
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.requests import NewRequest
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.limits import Limits
+from tollkeeper.metering.tracking.requests import NewRequest
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

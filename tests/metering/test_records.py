@@ -9,8 +9,8 @@ import pytest
 
 from tests.metering.making import NOON, Clock, a_request, a_user, an_outcome, started
 from tollkeeper.errors import NotFound
-from tollkeeper.metering import records
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.tracking import records
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database
 
 

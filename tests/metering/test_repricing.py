@@ -14,14 +14,15 @@ from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_
 from tests.metering.pruning import NOW, a_history
 from tollkeeper.activity import Actor
 from tollkeeper.instants import EPOCH
-from tollkeeper.metering import own_prices, repricing, retention
-from tollkeeper.metering.importing import Importer
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.price_file import own_price
+from tollkeeper.metering.prices import own_prices, repricing
+from tollkeeper.metering.prices.price_file import own_price
+from tollkeeper.metering.prices.repricing import Range, Repriced, reprice
 from tollkeeper.metering.pricing import document_of
-from tollkeeper.metering.repricing import Range, Repriced, reprice
-from tollkeeper.metering.retention import LOCK_SECONDS
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep import retention
+from tollkeeper.metering.upkeep.importing import Importer
+from tollkeeper.metering.upkeep.retention import LOCK_SECONDS
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

@@ -16,10 +16,11 @@ from tests.metering.making import OWN_MODEL, Clock, a_request, a_user, an_outcom
 from tests.metering.pruning import APRIL, FEBRUARY, MARCH, MAY, NOW, History, a_history, derived
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import Invalid, KeyReused, NotFound
-from tollkeeper.metering import dashboard, records
-from tollkeeper.metering.importing import Booked, Importer, Past
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.retention import (
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.tracking import records
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.importing import Booked, Importer, Past
+from tollkeeper.metering.upkeep.retention import (
     LOCK_SECONDS,
     Boundaries,
     PrunedRows,
@@ -28,7 +29,7 @@ from tollkeeper.metering.retention import (
     prune_rows,
     retained,
 )
-from tollkeeper.metering.verify import rebuild, verify
+from tollkeeper.metering.upkeep.verify import rebuild, verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

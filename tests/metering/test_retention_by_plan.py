@@ -13,11 +13,11 @@ from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_
 from tests.metering.pruning import derived, in_any_table
 from tollkeeper import jobs
 from tollkeeper.activity import Actor
-from tollkeeper.metering import plans
-from tollkeeper.metering.importing import Importer, Past
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.retention import LOCK_SECONDS, plans_to_clear, prune_texts
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import catalogue
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.importing import Importer, Past
+from tollkeeper.metering.upkeep.retention import LOCK_SECONDS, plans_to_clear, prune_texts
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 
@@ -61,7 +61,7 @@ async def test_texts_live_as_long_as_their_plan_says(
     await due_job(db, ledger, dsns)
     assert await owner.fetchval("SELECT count(*) FROM chat_requests WHERE prompt IS NOT NULL") == 6
 
-    await plans.apply(db, plans.parse(FILE.format(free=2, pro=20)))
+    await catalogue.apply(db, catalogue.parse(FILE.format(free=2, pro=20)))
     assert await plans_to_clear(db) == [
         ("free", (NOON - timedelta(days=2, hours=12))),
         ("pro", NOON - timedelta(days=20, hours=12)),
@@ -90,7 +90,7 @@ async def test_texts_live_as_long_as_their_plan_says(
     assert (await plans_to_clear(db)) == []
 
     # Shortened, it holds for what is there; made longer, nothing comes back, and nothing is looked at twice.
-    await plans.apply(db, plans.parse(FILE.format(free=30, pro=1)))
+    await catalogue.apply(db, catalogue.parse(FILE.format(free=30, pro=1)))
     await due_job(db, ledger, dsns)
     assert await in_any_table(owner, "canary-pro-first") == await in_any_table(owner, "canary-kept") == []
     assert await in_any_table(owner, "canary-free-second") != []
@@ -112,7 +112,7 @@ async def test_a_month_that_is_made_later_keeps_no_old_texts_either(
 ) -> None:
     await clock.hold(NOON)
     users = {plan: await a_user(db, plan, email=f"{plan}@example.com") for plan in ("free", "pro")}
-    await plans.apply(db, plans.parse("[plans.free]\nrank = 0\nretain_text_days = 2"))
+    await catalogue.apply(db, catalogue.parse("[plans.free]\nrank = 0\nretain_text_days = 2"))
     await due_job(db, ledger, dsns)
     at = NOON - timedelta(days=100)
     rows = [
@@ -132,5 +132,5 @@ async def test_where_all_texts_went_there_is_nothing_left_for_a_plan(
 ) -> None:
     await clock.hold(NOON)
     await prune_texts(keeper, NOON - timedelta(days=5), actor=Actor("x"))
-    await plans.apply(db, plans.parse(FILE.format(free=30, pro=2)))
+    await catalogue.apply(db, catalogue.parse(FILE.format(free=30, pro=2)))
     assert [plan for plan, _ in await plans_to_clear(db)] == ["pro"]

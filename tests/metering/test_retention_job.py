@@ -13,10 +13,10 @@ from tests.metering.pruning import FEBRUARY, NOW, a_history, derived
 from tollkeeper import jobs
 from tollkeeper.errors import Misconfigured
 from tollkeeper.jobs import Keep
-from tollkeeper.metering import retention
-from tollkeeper.metering.importing import Importer
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep import retention
+from tollkeeper.metering.upkeep.importing import Importer
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses

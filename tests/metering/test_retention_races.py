@@ -18,11 +18,11 @@ from tests.metering.making import OWN_MODEL, Clock, a_request, an_outcome
 from tests.metering.pruning import APRIL, FEBRUARY, MARCH, NOW, History, a_history, derived
 from tollkeeper.activity import Actor
 from tollkeeper.errors import NotFound, Unavailable
-from tollkeeper.metering import retention
-from tollkeeper.metering.importing import Importer
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.retention import LOCK_SECONDS, prune_rows, prune_texts
-from tollkeeper.metering.verify import rebuild, verify
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep import retention
+from tollkeeper.metering.upkeep.importing import Importer
+from tollkeeper.metering.upkeep.retention import LOCK_SECONDS, prune_rows, prune_texts
+from tollkeeper.metering.upkeep.verify import rebuild, verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

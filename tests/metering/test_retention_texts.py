@@ -17,11 +17,12 @@ from msgspec.structs import replace as with_
 from tests.metering.making import OWN_MODEL, Clock, a_request, a_user, an_outcome
 from tests.metering.pruning import APRIL, FEBRUARY, MARCH, NOW, a_history, derived, in_any_table
 from tollkeeper.activity import OPERATOR, Actor
-from tollkeeper.metering import records, retention
-from tollkeeper.metering.importing import Importer
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.retention import LOCK_SECONDS, Boundaries, planned, prune_rows, prune_texts, retained
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking import records
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep import retention
+from tollkeeper.metering.upkeep.importing import Importer
+from tollkeeper.metering.upkeep.retention import LOCK_SECONDS, Boundaries, planned, prune_rows, prune_texts, retained
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from tests.metering.making import PENDING_FOR, a_request, a_user, an_outcome
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 

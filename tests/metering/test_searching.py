@@ -12,10 +12,10 @@ import asyncpg
 import pytest
 
 from tests.metering.making import Clock, a_request, a_user, an_outcome, started
-from tollkeeper.metering import searching
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.records import ChatRequest
-from tollkeeper.metering.searching import Wanted
+from tollkeeper.metering.tracking import searching
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.records import ChatRequest
+from tollkeeper.metering.tracking.searching import Wanted
 from tollkeeper.store.database import Database
 
 SINCE = datetime(2025, 3, 1, tzinfo=UTC)

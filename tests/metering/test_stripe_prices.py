@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 
 from tests.metering.test_subscriptions import CATALOGUE, KNOWN
-from tollkeeper.metering import plans
+from tollkeeper.errors import Invalid
+from tollkeeper.metering.plans import catalogue
 from tollkeeper.selling.providing import Held
 from tollkeeper.selling.subscriptions import Subscription, held_by
 from tollkeeper.store.database import Database
@@ -28,34 +29,38 @@ def test_a_plan_has_prices_of_its_own() -> None:
         "[plans.a]\nrank=1\nstripe_price_monthly=7",
         '[plans.a]\nrank=1\nstripe_price_yearly="price 1"',
     ):
-        with pytest.raises(plans.Invalid, match="stripe_price"):
-            plans.parse(toml)
+        with pytest.raises(Invalid, match="stripe_price"):
+            catalogue.parse(toml)
 
 
 async def test_prices_are_no_part_of_what_users_agree_to(db: Database) -> None:
-    await plans.apply(db, plans.parse(CATALOGUE))
-    before = {plan.name: plan.version for plan in await plans.catalogue(db)}
+    await catalogue.apply(db, catalogue.parse(CATALOGUE))
+    before = {plan.name: plan.version for plan in await catalogue.all_plans(db)}
     (changed,) = [
         each
-        for each in await plans.apply(db, plans.parse('[plans.basic]\nrank = 10\nstripe_price_monthly = "price_2"'))
+        for each in await catalogue.apply(
+            db, catalogue.parse('[plans.basic]\nrank = 10\nstripe_price_monthly = "price_2"')
+        )
         if each.name == "basic"
     ]
     assert [(each.field, each.old, each.new) for each in changed.changes] == [
         ("stripe_price_monthly", "price_basic", "price_2")
     ]
-    assert {plan.name: plan.version for plan in await plans.catalogue(db)} == before
-    with pytest.raises(plans.Invalid, match="stripe_price_monthly of pro"):
-        await plans.apply(db, plans.parse('[plans.basic]\nrank = 10\nstripe_price_monthly = "price_pro_monthly"'))
+    assert {plan.name: plan.version for plan in await catalogue.all_plans(db)} == before
+    with pytest.raises(Invalid, match="stripe_price_monthly of pro"):
+        await catalogue.apply(
+            db, catalogue.parse('[plans.basic]\nrank = 10\nstripe_price_monthly = "price_pro_monthly"')
+        )
 
 
 async def applied_at_once(
-    dsns: Addresses, owner: asyncpg.Connection, files: Sequence[Sequence[plans.Plan]]
+    dsns: Addresses, owner: asyncpg.Connection, files: Sequence[Sequence[catalogue.Plan]]
 ) -> list[Any]:
     """Apply files of plans, each on a node of its own; none goes on before all have come as far as a writer may."""
     async with AsyncExitStack() as stack:
         nodes = [await stack.enter_async_context(Database.open(dsns.service, size=1, lock_timeout=60)) for _ in files]
         await owner.execute("BEGIN; LOCK TABLE plans IN SHARE MODE")
-        applying = [asyncio.create_task(plans.apply(*each)) for each in zip(nodes, files, strict=True)]
+        applying = [asyncio.create_task(catalogue.apply(*each)) for each in zip(nodes, files, strict=True)]
         while await owner.fetchval(WAITING) < len(files):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         await owner.execute("COMMIT")
@@ -66,28 +71,28 @@ async def test_of_those_who_give_one_price_to_two_plans_at_once_one_is_heard(
     dsns: Addresses, db: Database, owner: asyncpg.Connection
 ) -> None:
     files = [
-        plans.parse(f'[plans.p{n}]\nrank = {30 + n}\nstripe_price_{cycle} = "price_1"')
+        catalogue.parse(f'[plans.p{n}]\nrank = {30 + n}\nstripe_price_{cycle} = "price_1"')
         for n, cycle in enumerate(["monthly", "yearly", "monthly"])
     ]
     told = await applied_at_once(dsns, owner, files)
-    (sold,) = [plan for plan in await plans.catalogue(db) if plan.prices_at_stripe]
+    (sold,) = [plan for plan in await catalogue.all_plans(db) if plan.prices_at_stripe]
     assert [isinstance(each, list) for each in told].count(True) == 1
     for file, verdict in zip(files, told, strict=True):
         if not isinstance(verdict, list):
             # What they would have heard alone.
-            with pytest.raises(plans.Invalid, match=f"of {sold.name}") as alone:
-                await plans.apply(db, file)
-            assert (type(verdict), verdict.fields) == (plans.Invalid, alone.value.fields)
+            with pytest.raises(Invalid, match=f"of {sold.name}") as alone:
+                await catalogue.apply(db, file)
+            assert (type(verdict), verdict.fields) == (Invalid, alone.value.fields)
 
 
 async def test_of_those_who_give_one_rank_to_two_plans_at_once_one_is_heard(
     dsns: Addresses, db: Database, owner: asyncpg.Connection
 ) -> None:
-    files = [plans.parse(f"[plans.p{n}]\nrank = 30") for n in range(3)]
+    files = [catalogue.parse(f"[plans.p{n}]\nrank = 30") for n in range(3)]
     told = await applied_at_once(dsns, owner, files)
-    (ranked,) = [plan.name for plan in await plans.catalogue(db) if plan.rank == 30]
+    (ranked,) = [plan.name for plan in await catalogue.all_plans(db) if plan.rank == 30]
     late = [plan.name for (plan,) in files if plan.name != ranked]
-    refused = [str(each) for each in told if isinstance(each, plans.Invalid)]
+    refused = [str(each) for each in told if isinstance(each, Invalid)]
     assert refused == [f"plans.{name}.rank: is the rank of the plan {ranked}, which stays" for name in late]
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.metering.making import a_user, until_somebody_waits
 from tollkeeper.activity import Actor
-from tollkeeper.metering import directory, plans
+from tollkeeper.metering.admin import directory
+from tollkeeper.metering.plans import catalogue
 from tollkeeper.selling import subscriptions
 from tollkeeper.selling.subscriptions import Event
 from tollkeeper.store.database import Database
@@ -38,7 +39,7 @@ BOUGHT = Event(
 
 @pytest.fixture
 async def people(db: Database) -> tuple[UUID, UUID]:
-    await plans.apply(db, plans.parse(CATALOGUE))
+    await catalogue.apply(db, catalogue.parse(CATALOGUE))
     return await a_user(db, "free"), await a_user(db, "free", email="other@example.com")
 
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from tests.metering.making import Clock, a_user
 from tests.shop import MONTH, NOW, checkout, subscription
 from tollkeeper.activity import Actor
-from tollkeeper.metering import changes, own_plan, plans
-from tollkeeper.metering.changes import Wish
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.plans import catalogue, changes, own_plan, terms
+from tollkeeper.metering.plans.changes import Wish
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.selling import events, subscriptions
 from tollkeeper.selling.providing import Held
 from tollkeeper.selling.subscriptions import Event, Subscription, held_by
@@ -42,7 +42,7 @@ stripe_price_yearly = "price_pro_yearly"
 [plans.enterprise]
 rank = 40
 """
-KNOWN = {plan.name: plan for plan in plans.parse(CATALOGUE)}
+KNOWN = {plan.name: plan for plan in catalogue.parse(CATALOGUE)}
 _numbers = itertools.count(1)
 END = datetime.fromtimestamp(NOW + MONTH, UTC)
 
@@ -50,7 +50,7 @@ END = datetime.fromtimestamp(NOW + MONTH, UTC)
 @pytest.fixture
 async def _catalogue(db: Database, clock: Clock) -> None:
     await clock.hold(datetime.fromtimestamp(NOW + 60, UTC))
-    await plans.apply(db, plans.parse(CATALOGUE))
+    await catalogue.apply(db, catalogue.parse(CATALOGUE))
 
 
 pytestmark = pytest.mark.usefixtures("_catalogue")
@@ -278,7 +278,7 @@ async def test_a_price_that_the_catalogue_learns_is_told_by_the_same_event_again
     user = await somebody(db, "free")
     event = subscription("created", price="price_team", metadata={events.USER: str(user)})
     assert await told(db, event, event) == ["unknown-price"] * 2
-    await plans.apply(db, plans.parse('[plans.team]\nrank = 15\nstripe_price_monthly = "price_team"'))
+    await catalogue.apply(db, catalogue.parse('[plans.team]\nrank = 15\nstripe_price_monthly = "price_team"'))
     assert await told(db, event) == ["done"]
     assert (await state_of(db, user))[0] == "team"
 
@@ -287,7 +287,7 @@ async def test_a_price_that_the_catalogue_has_forgotten_leaves_who_pays_it_where
     user = await somebody(db, "free")
     mine = of(user)
     await told(db, subscription("created", **mine))
-    await plans.apply(db, plans.parse('[plans.pro]\nrank = 20\nstripe_price_monthly = "price_new"'))
+    await catalogue.apply(db, catalogue.parse('[plans.pro]\nrank = 20\nstripe_price_monthly = "price_new"'))
     assert await told(db, subscription("updated", at=NOW + 9, **mine)) == ["unknown-price"]
     assert (await state_of(db, user))[0] == "pro"
     assert await told(db, subscription("deleted", at=NOW + 12, **mine)) == ["done"]
@@ -315,7 +315,7 @@ async def test_what_operators_do_meanwhile_stays_until_stripe_says_something_new
     user = await somebody(db, "free")
     mine = of(user)
     await told(db, subscription("created", **mine))
-    await plans.set_plan(db, user, "enterprise", actor=ME)
+    await terms.set_plan(db, user, "enterprise", actor=ME)
     await told(db, subscription("updated", at=NOW + MONTH, period_end=NOW + 2 * MONTH, **mine))
     assert (await state_of(db, user))[0] == "enterprise"
     await told(db, subscription("updated", at=NOW + MONTH + 5, price="price_basic", **mine))

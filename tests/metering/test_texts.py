@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.metering.canaries import KINDS, canaries
 from tollkeeper.errors import Misconfigured
-from tollkeeper.metering import own_patterns
-from tollkeeper.metering.texts import POLICIES, Redactor, stricter
+from tollkeeper.metering.tracking import own_patterns
+from tollkeeper.metering.tracking.texts import POLICIES, Redactor, stricter
 from tollkeeper.settings import Settings
 
 REDACTOR = Redactor()
@@ -66,7 +66,7 @@ def test_what_is_around_a_secret_stays(text: str, redacted: str) -> None:
         "@decorator\ndef f(x) -> None: a @ b; me@localhost",
         "task-management-is-a-long-word, risk-averse-0123456789abcdef, desk-0123456789abcdefghij",
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        "src/tollkeeper/metering/own_patterns.py:123: a_function_with_quite_a_long_name_indeed()",
+        "src/tollkeeper/metering/tracking/own_patterns.py:123: a_function_with_quite_a_long_name_indeed()",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         "Basic understanding of a Bearer token, Basic JavaScript, bearer certificates, a basic user1234",
         "the access key is lost, AccountKey or none",

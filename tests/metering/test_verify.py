@@ -13,9 +13,9 @@ import pytest
 
 from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_outcome, outcomes_of, started, usage_of
 from tollkeeper.errors import LimitReached, RebuiltJustNow
-from tollkeeper.metering import dashboard
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import Difference, differences_of, note, rebuild, verify
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import Difference, differences_of, note, rebuild, verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.migrate import MIGRATIONS
 

@@ -15,10 +15,12 @@ import pytest
 from tests.metering.making import Clock, a_plan, a_request, a_user, an_outcome, at, started, usage_of
 from tollkeeper.activity import Actor
 from tollkeeper.errors import LimitReached, TollkeeperError
-from tollkeeper.metering import dashboard, plans, records
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.plans import terms
+from tollkeeper.metering.tracking import records
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.limits import Limits
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 
 HOUR = timedelta(hours=1)
@@ -264,7 +266,7 @@ async def test_an_expired_plan_falls_to_free_in_the_deciding_statement(
     now = datetime(2026, 5, 13, 12, tzinfo=UTC)
     await clock.hold(now)
     user = await a_user(db)
-    await plans.set_plan(db, user, "pro", actor=Actor("test"), expires_at=now + HOUR)
+    await terms.set_plan(db, user, "pro", actor=Actor("test"), expires_at=now + HOUR)
     for _ in range(10):
         await started(ledger, user)
     await clock.hold(now + HOUR - INSTANT)
@@ -280,10 +282,10 @@ async def test_an_expired_plan_falls_to_free_in_the_deciding_statement(
     assert (limits.plan_name, limits.daily_used, limits.daily_limit, limits.monthly_limit) == ("free", 11, 10, 100)
     assert told.value.fields["upgradeTo"] == "pro"
     assert limits.version == last.limits.version + 1
-    terms = await owner.fetch(
+    had = await owner.fetch(
         "SELECT plan_name, is_active FROM user_plans WHERE user_id = $1 ORDER BY starts_at, id", user
     )
-    assert [tuple(each) for each in terms if each["is_active"]] == [("free", True)]
+    assert [tuple(each) for each in had if each["is_active"]] == [("free", True)]
 
 
 async def test_a_new_catalogue_changes_nobodys_terms(
@@ -292,7 +294,7 @@ async def test_a_new_catalogue_changes_nobodys_terms(
     await owner.execute("UPDATE plans SET daily_requests = 1, features = '[]' WHERE name = 'pro'")
     await started(ledger, user)
     assert (await started(ledger, user)).limits.daily_limit == 50
-    await plans.set_plan(db, user, "free", actor=Actor("test"))
+    await terms.set_plan(db, user, "free", actor=Actor("test"))
     assert (await ledger.preview(a_request(user))).limits.daily_limit == 10
 
 
@@ -302,7 +304,7 @@ async def test_a_catalogue_without_free_is_an_error_and_no_endless_loop(
     now = datetime(2026, 5, 13, 12, tzinfo=UTC)
     await clock.hold(now)
     user = await a_user(db)
-    await plans.set_plan(db, user, "pro", actor=Actor("test"), expires_at=now + HOUR)
+    await terms.set_plan(db, user, "pro", actor=Actor("test"), expires_at=now + HOUR)
     await owner.execute("DELETE FROM plans WHERE name = 'free'")
     await clock.hold(now + HOUR)
     async with asyncio.timeout(3):

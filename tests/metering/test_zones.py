@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from tests.metering.making import Clock, a_user, at, started
-from tollkeeper.metering import dashboard
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.limits import Limits
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 
 HOUR = timedelta(hours=1)

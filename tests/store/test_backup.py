@@ -17,8 +17,8 @@ import pytest
 from tests.conftest import Server, a_database
 from tests.metering.making import PENDING_FOR, a_request, a_user, an_outcome
 from tollkeeper.errors import Misconfigured
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.backup import NotEmpty, Programs, back_up, described, restore
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses

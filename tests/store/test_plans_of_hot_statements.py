@@ -35,8 +35,8 @@ from tests.store.looks import (
     filled,
 )
 from tests.store.plans import Reader
-from tollkeeper.metering import verify
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep import verify
 from tollkeeper.store.connections import Session
 from tollkeeper.store.database import Database, Transaction
 from tollkeeper.store.queries import SQL, statements

@@ -14,7 +14,7 @@ from tests.conftest import Server, a_database
 from tests.store.long_history import make_partitions
 from tests.store.looks import PARTITIONS, Marks, filled
 from tests.store.plans import Reader
-from tollkeeper.metering.searching import Wanted
+from tollkeeper.metering.tracking.searching import Wanted
 from tollkeeper.store.connections import Session
 
 pytestmark = pytest.mark.timeout(300)

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Server, a_database
-from tollkeeper.metering.verify import verify
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import MIGRATIONS, migrate

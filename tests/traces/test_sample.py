@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
-from tollkeeper.metering.price_file import own_rates
+from tollkeeper.metering.prices.price_file import own_rates
 from tollkeeper.metering.pricing import rates_for
 from tollkeeper.traces.sample import SAMPLE_NOTE, SAMPLE_PRICES, sample, sample_users
 

@@ -14,7 +14,7 @@ from tests.store.plans import Reader
 from tests.webhooks.making import ACTOR, NOW, deliver, states, tell, webhooks
 from tollkeeper.accounts import users
 from tollkeeper.errors import Contradiction, NotFound
-from tollkeeper.metering import leaving
+from tollkeeper.metering.upkeep import leaving
 from tollkeeper.store.database import Database
 from tollkeeper.webhooks import deliveries, delivering, endpoints
 from tollkeeper.webhooks.endpoints import OVERLAP, Endpoint

@@ -8,8 +8,8 @@ from typing import Any, Final
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, counted, shown, table, told_at
 from tollkeeper.cli.house import opened, settings_of
 from tollkeeper.location import located
-from tollkeeper.metering.verify import Difference, Verification, note
-from tollkeeper.metering.verify import verify as verified
+from tollkeeper.metering.upkeep.verify import Difference, Verification, note
+from tollkeeper.metering.upkeep.verify import verify as verified
 from tollkeeper.store.migrate import migrate as migrated
 
 __all__ = ["migrate", "verify"]

@@ -19,8 +19,8 @@ from tollkeeper.cli.progress import progress
 from tollkeeper.cli.serving import Host, Port, Workers, where
 from tollkeeper.errors import Misconfigured
 from tollkeeper.location import located
-from tollkeeper.metering import own_prices
-from tollkeeper.metering.price_file import own_rates
+from tollkeeper.metering.prices import own_prices
+from tollkeeper.metering.prices.price_file import own_rates
 from tollkeeper.store.placement import write_private
 from tollkeeper.traces.sample import SAMPLE_NOTE, SAMPLE_PRICES, SampleRequest, sample, sample_users
 

@@ -15,8 +15,8 @@ from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_
 from tollkeeper.cli.house import settings_of
 from tollkeeper.errors import TollkeeperError
 from tollkeeper.location import exposed_by, forgotten_at, located, master_keys, site_of
-from tollkeeper.metering.retention import retained
-from tollkeeper.metering.system import last_verification
+from tollkeeper.metering.admin.system import last_verification
+from tollkeeper.metering.upkeep.retention import retained
 from tollkeeper.settings import Settings
 from tollkeeper.store.database import Database, refuse_old
 from tollkeeper.store.migrate import MIGRATIONS, ROUTINES, Kind, Script

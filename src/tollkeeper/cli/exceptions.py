@@ -12,10 +12,10 @@ from cyclopts import App, Parameter
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Misused, Whole, shown, table, told_at
 from tollkeeper.cli.house import in_utc, opened
-from tollkeeper.metering import exceptions
-from tollkeeper.metering.exceptions import Grant, Override, Unit
 from tollkeeper.metering.money import MAX_CENTS, cents_of, nanos_of_cents
-from tollkeeper.metering.plan_file import MOST
+from tollkeeper.metering.plans import exceptions
+from tollkeeper.metering.plans.exceptions import Grant, Override, Unit
+from tollkeeper.metering.plans.plan_file import MOST
 from tollkeeper.names import camel
 
 overrides = App(name="override", help="Other limits of one user for a time: add, list, end.")

@@ -11,9 +11,9 @@ from cyclopts import Parameter
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted
 from tollkeeper.cli.files import target
 from tollkeeper.cli.house import opened
-from tollkeeper.metering import exporting
 from tollkeeper.metering.money import cents_of
-from tollkeeper.metering.records import ChatRequest
+from tollkeeper.metering.tracking.records import ChatRequest
+from tollkeeper.metering.upkeep import exporting
 from tollkeeper.spreadsheets import csv_rows
 from tollkeeper.traces.own import ExportedRequest
 

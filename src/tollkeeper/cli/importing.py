@@ -20,10 +20,10 @@ from tollkeeper.cli.house import House, in_utc, opened
 from tollkeeper.cli.past import Assignment, past, size_of
 from tollkeeper.cli.progress import progress
 from tollkeeper.errors import Invalid, NotUnderstood
-from tollkeeper.metering import own_prices
-from tollkeeper.metering.importing import Importer, Past, Refused, in_sets
-from tollkeeper.metering.keeping import Keeping
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.prices import own_prices
+from tollkeeper.metering.tracking.keeping import Keeping
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.importing import Importer, Past, Refused, in_sets
 from tollkeeper.store.database import Database
 from tollkeeper.store.room import Room
 from tollkeeper.traces import RELATIVE_START, PastRequest, count_rows, read

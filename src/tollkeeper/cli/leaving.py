@@ -11,7 +11,7 @@ from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Flag, Misused, counted
 from tollkeeper.cli.house import opened
 from tollkeeper.cli.progress import progress
-from tollkeeper.metering import leaving
+from tollkeeper.metering.upkeep import leaving
 from tollkeeper.store import scrubbing
 
 __all__ = ["delete", "scrub"]

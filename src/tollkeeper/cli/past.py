@@ -11,9 +11,9 @@ from typing import Final, Literal
 from uuid import UUID
 
 from tollkeeper.errors import Invalid
-from tollkeeper.metering.importing import Past
 from tollkeeper.metering.pricing import rates_for
-from tollkeeper.metering.requests import NewRequest, Outcome, reference
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome, reference
+from tollkeeper.metering.upkeep.importing import Past
 from tollkeeper.traces import PastRequest
 
 __all__ = ["Assignment", "past", "size_of"]

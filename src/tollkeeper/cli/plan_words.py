@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from tollkeeper.cli.answers import counted
-from tollkeeper.metering.changes import price_of
-from tollkeeper.metering.plan_file import LIMITS, Cycle
-from tollkeeper.metering.plans import FieldChange, Plan
+from tollkeeper.metering.plans.catalogue import FieldChange, Plan
+from tollkeeper.metering.plans.changes import price_of
+from tollkeeper.metering.plans.plan_file import LIMITS, Cycle
 
 __all__ = ["changed", "given", "price"]
 

@@ -25,10 +25,10 @@ from tollkeeper.cli.answers import (
 from tollkeeper.cli.house import after_of, blaming, in_utc, opened, page_of, text_of
 from tollkeeper.cli.plan_words import changed, given, price
 from tollkeeper.cli.progress import progress
-from tollkeeper.metering import changes, migrating, own_plan, plans
 from tollkeeper.metering.money import cents_of
-from tollkeeper.metering.plan_file import Cycle
-from tollkeeper.metering.plans import Plan, PlanDifference
+from tollkeeper.metering.plans import catalogue, changes, migrating, own_plan, terms
+from tollkeeper.metering.plans.catalogue import Plan, PlanDifference
+from tollkeeper.metering.plans.plan_file import Cycle
 
 app = App(name="plan", help="Plans: list, apply, migrate, set, change, history.")
 
@@ -37,7 +37,7 @@ app = App(name="plan", help="Plans: list, apply, migrate, set, change, history."
 async def list_(*, common: Common = DEFAULTS) -> Answer:
     """List the catalogue, by rank."""
     async with opened(common) as house:
-        catalogue = await plans.catalogue(house.database)
+        found = await catalogue.all_plans(house.database)
     header = (
         "PLAN",
         "A DAY",
@@ -51,8 +51,8 @@ async def list_(*, common: Common = DEFAULTS) -> Answer:
         "TEXTS",
         "FEATURES",
     )
-    document = {"items": [_document(plan) for plan in catalogue]}
-    return Answer(document, table(header, (_row(plan) for plan in catalogue)))
+    document = {"items": [_document(plan) for plan in found]}
+    return Answer(document, table(header, (_row(plan) for plan in found)))
 
 
 @app.command
@@ -69,12 +69,12 @@ async def apply(
     changes at once for everybody on a plan. No plan is ever removed.
     """
     with blaming(file):
-        wanted = plans.parse(text_of(file))
+        wanted = catalogue.parse(text_of(file))
         async with opened(common, begins=yes) as house:
             if yes:
-                differences = await plans.apply(house.database, wanted, actor=OPERATOR)
+                differences = await catalogue.apply(house.database, wanted, actor=OPERATOR)
             else:
-                differences = await plans.difference(house.database, wanted)
+                differences = await catalogue.difference(house.database, wanted)
     changes = [each for each in differences if each.kind in {"added", "changed"}]
     note = "Nothing to change." if not changes else "Applied." if yes else "Nothing is changed yet: --yes applies it."
     return Answer(
@@ -96,9 +96,9 @@ async def set_(
     """Put a user on a plan, now. What is used stays used."""
     async with opened(common) as house:
         user_id = await house.user_id(email)
-        terms = await plans.set_plan(house.database, user_id, plan, actor=OPERATOR, expires_at=in_utc(until))
-    end = f" until {told_at(terms.expires_at)}" if terms.expires_at else ""
-    return Answer(shown(terms) | {"userId": user_id, "email": email}, f"{email} is on {terms.plan_name}{end}.")
+        given = await terms.set_plan(house.database, user_id, plan, actor=OPERATOR, expires_at=in_utc(until))
+    end = f" until {told_at(given.expires_at)}" if given.expires_at else ""
+    return Answer(shown(given) | {"userId": user_id, "email": email}, f"{email} is on {given.plan_name}{end}.")
 
 
 @app.command

@@ -11,9 +11,9 @@ from cyclopts import App, Parameter
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, counted, shown, table
 from tollkeeper.cli.house import blaming, opened, text_of
-from tollkeeper.metering import own_prices
-from tollkeeper.metering.own_prices import KeptPrice
-from tollkeeper.metering.price_file import own_rates
+from tollkeeper.metering.prices import own_prices
+from tollkeeper.metering.prices.own_prices import KeptPrice
+from tollkeeper.metering.prices.price_file import own_rates
 
 app = App(name="price", help="Your own prices of models: set, list, remove.")
 

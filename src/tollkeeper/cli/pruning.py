@@ -15,8 +15,8 @@ from tollkeeper.cli.house import House, in_utc, opened
 from tollkeeper.cli.progress import progress
 from tollkeeper.cli.typed import told_as
 from tollkeeper.errors import Invalid
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.retention import (
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.upkeep.retention import (
     LOCK_SECONDS,
     Boundaries,
     Plan,

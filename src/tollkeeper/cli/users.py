@@ -28,7 +28,7 @@ from tollkeeper.cli.house import House, after_of, opened, page_of
 from tollkeeper.cli.leaving import delete
 from tollkeeper.errors import NotFound, Unavailable
 from tollkeeper.location import courier
-from tollkeeper.metering import plans
+from tollkeeper.metering.plans import catalogue, terms
 
 app = App(name="user", help="Users: add, invite, list, show, set, link, delete.")
 app.command(delete)
@@ -100,13 +100,13 @@ async def set_(
         raise Misused("nothing to set: give --plan, --admin, --no-admin, --active, --no-active, --timezone or --name")
     async with opened(common) as house:
         user_id = await house.user_id(email)
-        if plan is not None and plan not in {each.name for each in await plans.catalogue(house.database)}:
+        if plan is not None and plan not in {each.name for each in await catalogue.all_plans(house.database)}:
             raise NotFound(f"the catalogue has no plan {plan!r}")
         user = await users.change(
             house.database, user_id, actor=OPERATOR, name=name, admin=admin, is_active=active, time_zone=timezone
         )
         if plan is not None:
-            await plans.set_plan(house.database, user_id, plan, actor=OPERATOR)
+            await terms.set_plan(house.database, user_id, plan, actor=OPERATOR)
             user = await users.show(house.database, user_id)
     return _shown(user)
 

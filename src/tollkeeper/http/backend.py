@@ -12,10 +12,10 @@ from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
 from tollkeeper.capacity import MOST_BYTES_OF_TEXTS
 from tollkeeper.http.turns import Turns
-from tollkeeper.metering.changes import Shop
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.nodes import Node, Pulse
-from tollkeeper.metering.texts import TextPolicy
+from tollkeeper.metering.admin.nodes import Node, Pulse
+from tollkeeper.metering.plans.changes import Shop
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.texts import TextPolicy
 from tollkeeper.selling.buying import SHOP
 from tollkeeper.store.database import Database
 from tollkeeper.store.room import Room

@@ -13,8 +13,8 @@ from prometheus_client.registry import Collector
 from tollkeeper.http.backend import Backend, Held
 from tollkeeper.http.dashboards.streams import Streams
 from tollkeeper.http.measures import Measures
-from tollkeeper.metering.lane import Lane
-from tollkeeper.metering.system import LastVerification
+from tollkeeper.metering.admin.system import LastVerification
+from tollkeeper.metering.tracking.lane import Lane
 
 
 class _Everything(Collector):

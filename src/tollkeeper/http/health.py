@@ -14,7 +14,7 @@ from tollkeeper.http.measures import Measures
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.wire import Heard
-from tollkeeper.metering.system import last_verification
+from tollkeeper.metering.admin.system import last_verification
 
 _READY_WITHIN_SECONDS: Final = 1.0
 # A database that is away hides no other number.

@@ -9,7 +9,7 @@ from typing import Final, Generic, Self, TypeVar
 
 import msgspec
 
-from tollkeeper.metering.lane import Bounds, Lane
+from tollkeeper.metering.tracking.lane import Bounds, Lane
 
 Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")

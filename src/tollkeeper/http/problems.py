@@ -26,8 +26,8 @@ from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.measures import Measures
 from tollkeeper.http.pages import problem_page
 from tollkeeper.http.wire import LimitsShown, encode, instant
-from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.money import cents_of
+from tollkeeper.metering.tracking.limits import Limits
 
 log = logging.getLogger(__name__)
 

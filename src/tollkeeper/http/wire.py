@@ -11,8 +11,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from tollkeeper.instants import EPOCH
-from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.money import cents_of
+from tollkeeper.metering.tracking.limits import Limits
 
 LONGEST_USER_AGENT: Final = 1000
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from tollkeeper.accounts import users
 from tollkeeper.errors import Contradiction, Invalid, NotForSale
-from tollkeeper.metering.changes import Shop
-from tollkeeper.metering.plan_file import Cycle, Plan
+from tollkeeper.metering.plans.changes import Shop
+from tollkeeper.metering.plans.plan_file import Cycle, Plan
 from tollkeeper.selling import providing
 from tollkeeper.selling.order import Order
 from tollkeeper.store.database import Database
@@ -40,7 +40,7 @@ async def checkout(database: Database, shop: Stripe | None, user_id: UUID, wante
     """
     if shop is None:
         raise closed()
-    plan = providing.named(await providing.catalogue(database), wanted.plan)
+    plan = providing.named(await providing.by_name(database), wanted.plan)
     cycle = wanted.billing_cycle or plan.billing_cycle
     price = plan.prices_at_stripe.get(cycle)
     if price is None:

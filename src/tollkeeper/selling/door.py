@@ -19,10 +19,10 @@ import msgspec
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, KeyReused
-from tollkeeper.metering import changes, own_plan
-from tollkeeper.metering.changes import FREE
-from tollkeeper.metering.own_plan import OwnPlan
-from tollkeeper.metering.plan_file import Cycle, Plan
+from tollkeeper.metering.plans import changes, own_plan
+from tollkeeper.metering.plans.changes import FREE
+from tollkeeper.metering.plans.own_plan import OwnPlan
+from tollkeeper.metering.plans.plan_file import Cycle, Plan
 from tollkeeper.selling import providing
 from tollkeeper.selling.providing import Held
 from tollkeeper.store.database import Database, Transaction
@@ -124,7 +124,7 @@ async def forget(database: Database) -> None:
 
 
 async def _carry_out(tx: Transaction, user_id: UUID, told: Told, *, now: datetime, actor: Actor) -> Arrived:
-    known = await providing.catalogue(tx)
+    known = await providing.by_name(tx)
     held = _held(told, known)
     order, latest = told.order(), await _latest(tx, user_id)
     before = latest.last if told.at_period_end else latest.held

@@ -15,10 +15,10 @@ from uuid import UUID
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import NotFound
-from tollkeeper.metering import changes, own_plan, plans
-from tollkeeper.metering.changes import FREE
-from tollkeeper.metering.own_plan import OwnPlan
-from tollkeeper.metering.plan_file import Cycle, Plan
+from tollkeeper.metering.plans import catalogue, changes, own_plan, terms
+from tollkeeper.metering.plans.changes import FREE
+from tollkeeper.metering.plans.own_plan import OwnPlan
+from tollkeeper.metering.plans.plan_file import Cycle, Plan
 from tollkeeper.store.database import Statements, Transaction
 
 _BY_RANK: Final = {True: "upgraded", False: "downgraded"}
@@ -35,9 +35,9 @@ class Held:
     until: datetime | None = None
 
 
-async def catalogue(database: Statements) -> dict[str, Plan]:
+async def by_name(database: Statements) -> dict[str, Plan]:
     """Give all plans by their names."""
-    return {plan.name: plan for plan in await plans.catalogue(database)}
+    return {plan.name: plan for plan in await catalogue.all_plans(database)}
 
 
 def named(known: Mapping[str, Plan], name: str) -> Plan:
@@ -70,9 +70,9 @@ async def hold(
     if is_same and (own.expires_at, own.given_until, own.next_plan) == (held.until, held.until, None):
         return False
     if is_same:
-        await plans.give_until(tx, user_id, plan.name, until=held.until, now=now, actor=actor, **_of(reference))
+        await terms.give_until(tx, user_id, plan.name, until=held.until, now=now, actor=actor, **_of(reference))
         return True
-    terms_id = await plans.new_terms(
+    terms_id = await terms.new_terms(
         tx,
         user_id,
         plan.name,
@@ -83,7 +83,7 @@ async def hold(
         is_trial=held.is_trial,
     )
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
-    await plans.note_set(tx, user_id, plan.name, held.until, actor=actor, **_of(reference))
+    await terms.note_set(tx, user_id, plan.name, held.until, actor=actor, **_of(reference))
     return True
 
 

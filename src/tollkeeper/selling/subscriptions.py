@@ -15,8 +15,8 @@ from uuid import UUID
 
 from tollkeeper import activity
 from tollkeeper.activity import Actor
-from tollkeeper.metering.changes import FREE
-from tollkeeper.metering.plan_file import Cycle, Plan
+from tollkeeper.metering.plans.changes import FREE
+from tollkeeper.metering.plans.plan_file import Cycle, Plan
 from tollkeeper.selling import providing
 from tollkeeper.selling.providing import Held
 from tollkeeper.store.database import Database, Statements, Transaction
@@ -97,7 +97,7 @@ async def _learn(
     tx: Transaction, customer_id: str, said_user: UUID | None, event: Event | None, actor: Actor
 ) -> Outcome | None:
     """Take it in under the user's lock; ``None`` where the customer turns out to be somebody else: once more, then."""
-    known = await providing.catalogue(tx)
+    known = await providing.by_name(tx)
     # The user before the customer, as everybody locks them: who is about to leave takes their customers along.
     user_id = await tx.value("user_of_customer", customer_id=customer_id) or said_user
     now = await tx.value("bring_current", user_ids=[user_id] if user_id else [])

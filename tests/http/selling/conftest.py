@@ -11,7 +11,7 @@ from tests.conftest import Server
 from tests.http.conftest import JSON, Heard, Person, Site, a_site
 from tests.shop import OLD_WEBHOOK_SECRET, SECRET_KEY, WEBHOOK_SECRET, FakeStripe, fake_stripe, signed
 from tests.shop import subscription as event_about
-from tollkeeper.metering import plans
+from tollkeeper.metering.plans import catalogue
 from tollkeeper.selling import events
 from tollkeeper.settings import Settings
 
@@ -56,7 +56,7 @@ def settings(stripe: FakeStripe, tmp_path_factory: pytest.TempPathFactory) -> Se
 @pytest.fixture(scope="module")
 async def site(server: Server, settings: Settings) -> AsyncGenerator[Site]:
     async with a_site(server, settings) as site:
-        await plans.apply(site.application.backend.database, plans.parse(CATALOGUE))
+        await catalogue.apply(site.application.backend.database, catalogue.parse(CATALOGUE))
         yield site
 
 

@@ -16,7 +16,7 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
-from tollkeeper.metering import leaving
+from tollkeeper.metering.upkeep import leaving
 
 # Shorter than any proxy waits for an answer.
 PATIENCE_SECONDS: Final = 20.0

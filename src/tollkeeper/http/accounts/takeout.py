@@ -19,7 +19,7 @@ from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.tracking.shown import RequestWhole
 from tollkeeper.http.wire import encode, instant
-from tollkeeper.metering import searching
+from tollkeeper.metering.tracking import searching
 from tollkeeper.names import camel
 from tollkeeper.spreadsheets import csv_rows
 

@@ -15,9 +15,9 @@ from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.tracking.wire import MOST_COUNT
 from tollkeeper.http.wire import Cents, Heard, Instant, Moment, instant
-from tollkeeper.metering import exceptions
-from tollkeeper.metering.exceptions import Grant, Override, Unit
 from tollkeeper.metering.money import MAX_CENTS, cents_of, nanos_of_cents
+from tollkeeper.metering.plans import exceptions
+from tollkeeper.metering.plans.exceptions import Grant, Override, Unit
 
 _USER: Final = "/api/admin/users/{user}"
 Reason = Annotated[str, Meta(min_length=1, max_length=1000)]

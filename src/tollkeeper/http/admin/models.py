@@ -19,12 +19,12 @@ from tollkeeper.http.routing import delete, get, post, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Cents, Heard, Instant, Moment, instant
 from tollkeeper.instants import EPOCH
-from tollkeeper.metering import models, own_prices, repricing
-from tollkeeper.metering.models import PriceSource, SeenModel
 from tollkeeper.metering.money import cents_of
-from tollkeeper.metering.own_prices import KeptPrice
-from tollkeeper.metering.price_file import KINDS, OwnPrice, may_begin, nanos_of_usd, own_price
-from tollkeeper.metering.repricing import Range, Repriced
+from tollkeeper.metering.prices import models, own_prices, repricing
+from tollkeeper.metering.prices.models import PriceSource, SeenModel
+from tollkeeper.metering.prices.own_prices import KeptPrice
+from tollkeeper.metering.prices.price_file import KINDS, OwnPrice, may_begin, nanos_of_usd, own_price
+from tollkeeper.metering.prices.repricing import Range, Repriced
 
 _PATH: Final = "/api/admin/models"
 _PRICES: Final = _PATH + "/{model}/prices"

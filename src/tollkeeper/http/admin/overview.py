@@ -12,9 +12,9 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
-from tollkeeper.metering import overview
-from tollkeeper.metering.nodes import Second
-from tollkeeper.metering.overview import Now, Totals
+from tollkeeper.metering.admin import overview
+from tollkeeper.metering.admin.nodes import Second
+from tollkeeper.metering.admin.overview import Now, Totals
 from tollkeeper.store.database import Database
 
 # For how many times as long as reading the totals took they are kept.

@@ -17,7 +17,7 @@ from tollkeeper.http.plans.changes import PlanName
 from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, LimitsShown, Moment, encode, instant
-from tollkeeper.metering.plan_file import Cycle
+from tollkeeper.metering.plans.plan_file import Cycle
 from tollkeeper.selling import door
 from tollkeeper.selling.door import Arrived, Told
 

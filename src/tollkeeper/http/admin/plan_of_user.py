@@ -14,7 +14,7 @@ from tollkeeper.http.plans.catalogue import OwnPlanAnswer, plan_of
 from tollkeeper.http.plans.changes import CHANGES, ChangeAnswer, ChangePlan, HistoryPage, WishQuery, history_of
 from tollkeeper.http.routing import get, put
 from tollkeeper.http.shapes import Said
-from tollkeeper.metering import changes
+from tollkeeper.metering.plans import changes
 
 _PATH: Final = "/api/admin/users/{user}/plan"
 

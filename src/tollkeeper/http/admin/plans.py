@@ -18,12 +18,13 @@ from tollkeeper.http.plans.changes import PlanName
 from tollkeeper.http.routing import get, post, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Cents, Heard
-from tollkeeper.metering import migrating, overview, plan_file, plans
-from tollkeeper.metering.migrating import Outdated
-from tollkeeper.metering.overview import PlanWithUsers
-from tollkeeper.metering.plan_file import Cycle, Plan
-from tollkeeper.metering.plans import FieldChange
-from tollkeeper.metering.texts import TextPolicy
+from tollkeeper.metering.admin import overview
+from tollkeeper.metering.admin.overview import PlanWithUsers
+from tollkeeper.metering.plans import catalogue, migrating, plan_file
+from tollkeeper.metering.plans.catalogue import FieldChange
+from tollkeeper.metering.plans.migrating import Outdated
+from tollkeeper.metering.plans.plan_file import Cycle, Plan
+from tollkeeper.metering.tracking.texts import TextPolicy
 
 _PATH: Final = "/api/admin/plans"
 _ONE: Final = _PATH + "/{name}"
@@ -220,9 +221,9 @@ async def put_plan(request: Exchange) -> Answer:
     with _told_as_on_the_wire(name):
         wanted = [said.as_plan(name)]
         if query.preview:
-            found, *_ = await plans.difference(database, wanted)
+            found, *_ = await catalogue.difference(database, wanted)
         else:
-            found, *_ = await plans.apply(database, wanted, actor=request.actor, seen=query.revision)
+            found, *_ = await catalogue.apply(database, wanted, actor=request.actor, seen=query.revision)
     changes = [FieldChangeShown.of(each) for each in found.changes]
     return Answer.of(
         PlanPut(name=name, kind=found.kind, is_preview=query.preview, revision=found.revision, changes=changes)

@@ -12,10 +12,10 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, instant
-from tollkeeper.metering import system
-from tollkeeper.metering.lane import Lane
-from tollkeeper.metering.nodes import SeenNode
-from tollkeeper.metering.system import LastVerification, Partition, System, Table
+from tollkeeper.metering.admin import system
+from tollkeeper.metering.admin.nodes import SeenNode
+from tollkeeper.metering.admin.system import LastVerification, Partition, System, Table
+from tollkeeper.metering.tracking.lane import Lane
 
 
 class DatabaseShown(Heard, frozen=True, kw_only=True):

@@ -22,10 +22,12 @@ from tollkeeper.http.shapes import Said
 from tollkeeper.http.tracking.listing import RequestsFound, RequestsQuery, page_of
 from tollkeeper.http.tracking.shown import RequestFound, RequestWhole
 from tollkeeper.http.wire import Cents, Heard, Instant, Moment, instant
-from tollkeeper.metering import directory, leaving, records
-from tollkeeper.metering.directory import Change, Entry, Found, Order, Sort, Wanted
+from tollkeeper.metering.admin import directory
+from tollkeeper.metering.admin.directory import Change, Entry, Found, Order, Sort, Wanted
 from tollkeeper.metering.money import cents_of
-from tollkeeper.metering.requests import reference
+from tollkeeper.metering.tracking import records
+from tollkeeper.metering.tracking.requests import reference
+from tollkeeper.metering.upkeep import leaving
 
 _PATH: Final = "/api/admin/users"
 _ONE: Final = _PATH + "/{user}"

@@ -19,9 +19,9 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Name
-from tollkeeper.metering import analytics
-from tollkeeper.metering.analytics import By, Dimension, Question
-from tollkeeper.metering.ranges import Granularity
+from tollkeeper.metering.dashboards import analytics
+from tollkeeper.metering.dashboards.analytics import By, Dimension, Question
+from tollkeeper.metering.dashboards.ranges import Granularity
 
 
 class RangeQuery(Said, frozen=True, kw_only=True):

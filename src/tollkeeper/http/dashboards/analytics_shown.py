@@ -8,9 +8,9 @@ from typing import Any, Literal
 from msgspec import field
 
 from tollkeeper.http.wire import Cents, Heard, cents
-from tollkeeper.metering.analytics import Analytics, Bucket, Dimension, Group, TopUser
-from tollkeeper.metering.measures import Measures
-from tollkeeper.metering.ranges import Granularity, Range
+from tollkeeper.metering.dashboards.analytics import Analytics, Bucket, Dimension, Group, TopUser
+from tollkeeper.metering.dashboards.measures import Measures
+from tollkeeper.metering.dashboards.ranges import Granularity, Range
 
 
 class FewMeasuresShown(Heard, frozen=True, kw_only=True):

@@ -17,7 +17,8 @@ from tollkeeper.http.exchange import JSON, Answer, Exchange
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.metering import dashboard, verify
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.upkeep import verify
 
 READ: Final = Operation(
     "dashboard:read",

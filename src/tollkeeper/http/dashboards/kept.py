@@ -14,8 +14,8 @@ from uuid import UUID
 
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.dashboards.shown import DashboardShown, enveloped
-from tollkeeper.metering import dashboard
-from tollkeeper.metering.lane import Bounds, Lane
+from tollkeeper.metering.dashboards import dashboard
+from tollkeeper.metering.tracking.lane import Bounds, Lane
 
 _MOST_BYTES: Final = 32 * 2**20
 _BOUNDS: Final = Bounds(set_items=512, waiting_items_each=20_000)

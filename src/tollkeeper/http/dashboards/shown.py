@@ -6,9 +6,9 @@ from typing import Any
 
 from tollkeeper.http.tracking.shown import RequestShown
 from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, encode, instant
-from tollkeeper.metering.dashboard import Dashboard
+from tollkeeper.metering.dashboards.dashboard import Dashboard
 from tollkeeper.metering.money import cents_of
-from tollkeeper.metering.verify import Difference
+from tollkeeper.metering.upkeep.verify import Difference
 
 _UNDER = b',"dashboard":'
 

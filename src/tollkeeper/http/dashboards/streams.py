@@ -21,7 +21,7 @@ from tollkeeper.http.callers import Callers
 from tollkeeper.http.dashboards.followed import Followed, Seen, Stream
 from tollkeeper.http.dashboards.kept import Dashboards
 from tollkeeper.http.exchange import Exchange
-from tollkeeper.metering import dashboard
+from tollkeeper.metering.dashboards import dashboard
 
 log = logging.getLogger(__name__)
 

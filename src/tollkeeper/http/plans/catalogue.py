@@ -12,11 +12,11 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, cents, instant
-from tollkeeper.metering import own_plan, plans
-from tollkeeper.metering.own_plan import OwnPlan
-from tollkeeper.metering.plan_file import Cycle
-from tollkeeper.metering.plans import Plan
-from tollkeeper.metering.texts import TextPolicy
+from tollkeeper.metering.plans import catalogue, own_plan
+from tollkeeper.metering.plans.catalogue import Plan
+from tollkeeper.metering.plans.own_plan import OwnPlan
+from tollkeeper.metering.plans.plan_file import Cycle
+from tollkeeper.metering.tracking.texts import TextPolicy
 from tollkeeper.selling import buying
 from tollkeeper.selling.buying import Subscription
 
@@ -160,7 +160,7 @@ async def show_plans(request: Exchange) -> Answer:
     """The operator's catalogue, by rank: what a user may have, not what one has."""
     request.asked(Said)
     backend = request.backend
-    found = await plans.catalogue(backend.database)
+    found = await catalogue.all_plans(backend.database)
     return Answer.of(PlansAnswer(plans=[OfferShown.of_offer(each, backend) for each in found]))
 
 

@@ -16,10 +16,10 @@ from tollkeeper.http.plans.catalogue import OwnPlanShown
 from tollkeeper.http.routing import get, put
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, Instant, LimitsShown, instant
-from tollkeeper.metering import changes, own_plan
-from tollkeeper.metering.changes import Changed, Kind, Wish
-from tollkeeper.metering.own_plan import CameBy, PastTerms
-from tollkeeper.metering.plan_file import Cycle
+from tollkeeper.metering.plans import changes, own_plan
+from tollkeeper.metering.plans.changes import Changed, Kind, Wish
+from tollkeeper.metering.plans.own_plan import CameBy, PastTerms
+from tollkeeper.metering.plans.plan_file import Cycle
 
 PlanName = Annotated[str, Meta(min_length=1, max_length=50)]
 

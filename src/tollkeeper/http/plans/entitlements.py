@@ -9,8 +9,8 @@ from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard, LimitsShown
-from tollkeeper.metering import own_plan
-from tollkeeper.metering.own_plan import OwnPlan
+from tollkeeper.metering.plans import own_plan
+from tollkeeper.metering.plans.own_plan import OwnPlan
 
 Value = bool | int | float | list[str] | None
 

@@ -14,7 +14,7 @@ from tollkeeper.http.plans.changes import PlanName
 from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import Heard
-from tollkeeper.metering.plan_file import Cycle
+from tollkeeper.metering.plans.plan_file import Cycle
 from tollkeeper.selling import buying, events
 from tollkeeper.selling.buying import SHOP, Wanted
 

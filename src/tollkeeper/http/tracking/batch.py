@@ -26,10 +26,10 @@ from tollkeeper.http.routing import post
 from tollkeeper.http.shapes import Said, shaped
 from tollkeeper.http.tracking.batch_wire import BatchItem, BatchTracked, BatchVerdict
 from tollkeeper.http.tracking.items import MOST_UNPACKED_BYTES, Turns, items_of_array, items_of_lines, unzipped
-from tollkeeper.metering import batch
-from tollkeeper.metering.batch import Entry
-from tollkeeper.metering.lane import firmly
-from tollkeeper.metering.requests import Started
+from tollkeeper.metering.tracking import batch
+from tollkeeper.metering.tracking.batch import Entry
+from tollkeeper.metering.tracking.lane import firmly
+from tollkeeper.metering.tracking.requests import Started
 from tollkeeper.store.database import Database
 
 log = logging.getLogger(__name__)

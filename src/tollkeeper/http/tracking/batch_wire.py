@@ -27,8 +27,8 @@ from tollkeeper.http.tracking.wire import (
 )
 from tollkeeper.http.wire import Cents, Heard, Instant, LimitsShown, Moment, instant
 from tollkeeper.instants import EPOCH
-from tollkeeper.metering.batch import Entry, PastRequest
-from tollkeeper.metering.requests import FinalStatus, Started
+from tollkeeper.metering.tracking.batch import Entry, PastRequest
+from tollkeeper.metering.tracking.requests import FinalStatus, Started
 
 VerdictName: TypeAlias = Literal["admitted", "recorded", "replayed", "refused", "key-reused", "invalid", "unavailable"]
 

@@ -43,9 +43,9 @@ from tollkeeper.http.tracking.shown import (
 )
 from tollkeeper.http.tracking.wire import FinishTracking, Rehearsal, StartTracking, TrackingFinished, TrackingStarted
 from tollkeeper.http.wire import LimitsShown
-from tollkeeper.metering import records
-from tollkeeper.metering.records import ChatRequest
-from tollkeeper.metering.requests import NewRequest, reference
+from tollkeeper.metering.tracking import records
+from tollkeeper.metering.tracking.records import ChatRequest
+from tollkeeper.metering.tracking.requests import NewRequest, reference
 
 
 class StartQuery(Said, frozen=True, kw_only=True):

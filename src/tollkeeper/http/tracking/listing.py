@@ -21,9 +21,9 @@ from tollkeeper.http.routing import get
 from tollkeeper.http.tracking.shown import RequestShown, RequestsPage
 from tollkeeper.http.tracking.wire import Count
 from tollkeeper.http.wire import Instant, Name, instant
-from tollkeeper.metering import records, searching
 from tollkeeper.metering.money import nanos_of_cents
-from tollkeeper.metering.searching import Wanted
+from tollkeeper.metering.tracking import records, searching
+from tollkeeper.metering.tracking.searching import Wanted
 
 CentsText = Annotated[str, Meta(max_length=21)]
 

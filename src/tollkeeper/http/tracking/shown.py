@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from tollkeeper.http.wire import Cents, Heard, Instant, cents, instant
 from tollkeeper.metering.money import cents_of
-from tollkeeper.metering.records import ChatRequest, ChatSession
+from tollkeeper.metering.tracking.records import ChatRequest, ChatSession
 from tollkeeper.names import camel
 
 

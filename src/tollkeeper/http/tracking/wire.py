@@ -18,7 +18,15 @@ from tollkeeper.http.body import Fault, inner
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import LONGEST_USER_AGENT, Cents, Heard, Instant, LimitsShown, Name, cents, encode, instant
 from tollkeeper.metering.money import nanos_of_cents
-from tollkeeper.metering.requests import Complexity, FinalStatus, NewRequest, Outcome, Settled, Started, reference
+from tollkeeper.metering.tracking.requests import (
+    Complexity,
+    FinalStatus,
+    NewRequest,
+    Outcome,
+    Settled,
+    Started,
+    reference,
+)
 
 MOST_TEXT_BYTES: Final = 2**20
 MOST_NOTE_BYTES: Final = 2**14

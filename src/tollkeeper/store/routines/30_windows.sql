@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION tk_limits(
     RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
-    -- Read by metering.limits.Limits, in this order. Instants in microseconds since 1970.
+    -- Read by metering.tracking.limits.Limits, in this order. Instants in microseconds since 1970.
     SELECT jsonb_build_array(
                p_version, p_plan, p_day, p_daily, p_month, p_monthly, p_tokens, p_monthly_tokens, p_nanos, p_monthly_nanos,
                (extract(epoch FROM p_day_ends_at) * 1000000)::bigint, (extract(epoch FROM p_month_ends_at) * 1000000)::bigint,

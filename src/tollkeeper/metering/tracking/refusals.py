@@ -15,9 +15,9 @@ from tollkeeper.errors import (
     TooManyTokens,
     UnpricedModel,
 )
-from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.money import cents_of
-from tollkeeper.metering.requests import NewRequest, Outcome
+from tollkeeper.metering.tracking.limits import Limits
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome
 from tollkeeper.store.database import Record
 
 _WHAT = {

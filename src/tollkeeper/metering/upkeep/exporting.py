@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 from uuid import UUID
 
-from tollkeeper.metering.records import ChatRequest
+from tollkeeper.metering.tracking.records import ChatRequest
 from tollkeeper.store.database import Database, Transaction
 
 __all__ = ["Page", "export"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from tollkeeper.metering.price_file import KINDS
+from tollkeeper.metering.prices.price_file import KINDS
 from tollkeeper.metering.pricing import rates_for
 from tollkeeper.store.database import Record, Statements
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from tollkeeper.errors import NotUnderstood
-from tollkeeper.metering.limits import Limits
+from tollkeeper.metering.tracking.limits import Limits
 
 Complexity = Literal["low", "medium", "high"]
 FinalStatus = Literal["completed", "failed"]

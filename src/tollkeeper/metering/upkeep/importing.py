@@ -16,9 +16,9 @@ from uuid import UUID
 
 from tollkeeper.errors import Invalid, KeyReused, TollkeeperError, Unavailable
 from tollkeeper.instants import EPOCH
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.requests import NewRequest, Outcome
-from tollkeeper.metering.retention import retained
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome
+from tollkeeper.metering.upkeep.retention import retained
 from tollkeeper.store.database import Statements
 
 __all__ = ["Booked", "Importer", "Past", "Refused", "in_sets"]

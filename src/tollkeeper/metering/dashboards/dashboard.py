@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.records import ChatRequest
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.limits import Limits
+from tollkeeper.metering.tracking.records import ChatRequest
 from tollkeeper.store.database import Record, Statements
 
 SERIES_DAYS: Final = 30

@@ -10,7 +10,7 @@ from typing import Any
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import NotFound
-from tollkeeper.metering.price_file import OwnPrice
+from tollkeeper.metering.prices.price_file import OwnPrice
 from tollkeeper.store.database import Database, Statements
 
 __all__ = ["KeptPrice", "listed", "of_model", "put", "remove", "remove_one"]

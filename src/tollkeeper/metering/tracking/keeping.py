@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
-from tollkeeper.metering import own_patterns
-from tollkeeper.metering.requests import NewRequest, Outcome
-from tollkeeper.metering.texts import Redactor, TextPolicy, stricter
+from tollkeeper.metering.tracking import own_patterns
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome
+from tollkeeper.metering.tracking.texts import Redactor, TextPolicy, stricter
 from tollkeeper.store.database import Record, Statements
 from tollkeeper.store.queries import column
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from tollkeeper.metering.dashboard import percentiles, rounded_mean
+from tollkeeper.metering.dashboards.dashboard import percentiles, rounded_mean
 from tollkeeper.store.database import Record
 
 Outcome = Literal["completed", "failed"]

@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, Unavailable
-from tollkeeper.metering.ledger import Ledger
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database, Statements
 
 __all__ = [

@@ -14,7 +14,7 @@ from uuid import UUID
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, NotFound
-from tollkeeper.metering import plans
+from tollkeeper.metering.plans import terms
 from tollkeeper.store.database import Database, Record, Statements, Transaction
 
 Unit: TypeAlias = Literal["requests", "tokens", "cost"]
@@ -154,7 +154,7 @@ async def end_grant(database: Database, user_id: UUID, grant_id: UUID, *, actor:
 
 async def _locked(tx: Transaction, user_id: UUID, field: str, ends_at: datetime | None, count: str) -> datetime:
     """Take the user's lock and answer the instant that decides, unless an end is over or too much holds."""
-    now = await plans.locked(tx, user_id, field, ends_at)
+    now = await terms.locked(tx, user_id, field, ends_at)
     if await tx.value(count, user_id=user_id) >= MOST_IN_FORCE:
         raise Contradiction(f"{MOST_IN_FORCE} of them hold already: end one first")
     return now

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from tollkeeper.metering import nodes
-from tollkeeper.metering.measures import Measures
-from tollkeeper.metering.nodes import Second
-from tollkeeper.metering.plans import Plan, catalogue
+from tollkeeper.metering.admin import nodes
+from tollkeeper.metering.admin.nodes import Second
+from tollkeeper.metering.dashboards.measures import Measures
+from tollkeeper.metering.plans.catalogue import Plan, all_plans
 from tollkeeper.store.database import Statements
 
 
@@ -79,5 +79,5 @@ async def plans_with_users(database: Statements) -> list[PlanWithUsers]:
     users = {each.plan: each.users for each in await users_by_plan(database)}
     outdated = {row["plan"]: row["users"] for row in await database.all("outdated_by_plan")}
     return [
-        PlanWithUsers(plan, users.get(plan.name, 0), outdated.get(plan.name, 0)) for plan in await catalogue(database)
+        PlanWithUsers(plan, users.get(plan.name, 0), outdated.get(plan.name, 0)) for plan in await all_plans(database)
     ]

@@ -18,7 +18,7 @@ from typing import Final
 from uuid import UUID
 
 from tollkeeper.errors import TollkeeperError, Unavailable
-from tollkeeper.metering.verify import Difference, differences_of, overall_differences
+from tollkeeper.metering.upkeep.verify import Difference, differences_of, overall_differences
 from tollkeeper.store.database import Database, Statements, is_damaged
 
 log = logging.getLogger(__name__)

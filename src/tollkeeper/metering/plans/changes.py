@@ -15,9 +15,9 @@ from uuid import UUID
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, NeedsCheckout, NotFound
-from tollkeeper.metering import own_plan, plans
-from tollkeeper.metering.own_plan import OwnPlan
-from tollkeeper.metering.plan_file import Cycle, Plan
+from tollkeeper.metering.plans import catalogue, own_plan, terms
+from tollkeeper.metering.plans.own_plan import OwnPlan
+from tollkeeper.metering.plans.plan_file import Cycle, Plan
 from tollkeeper.store.database import Database, Transaction
 
 Kind: TypeAlias = Literal["upgraded", "downgraded", "cancelled", "renewed", "resumed"]
@@ -183,7 +183,7 @@ async def _change(
     # Takes the lock and answers the instant that decides.
     now = await tx.value("bring_current", user_ids=[user_id])
     own = await own_plan.current(tx, user_id)
-    plan = next((each for each in await plans.catalogue(tx) if each.name == wish.plan), None)
+    plan = next((each for each in await catalogue.all_plans(tx) if each.name == wish.plan), None)
     if plan is None:
         raise NotFound(f"the catalogue has no plan {wish.plan!r}", field="plan")
     if by_themselves and shop is not None and await tx.value("subscription_of_user", user_id=user_id) == "running":
@@ -214,7 +214,7 @@ async def _carry_out(tx: Transaction, user_id: UUID, plan: Plan, decision: Decis
             next_cycle=None if is_resumed else decision.cycle,
             at=now,
         )
-    return await plans.new_terms(
+    return await terms.new_terms(
         tx,
         user_id,
         plan.name,

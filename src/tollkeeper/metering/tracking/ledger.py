@@ -17,12 +17,12 @@ from uuid import UUID
 import msgspec
 
 from tollkeeper.errors import Contradiction, Invalid, NotFound, TollkeeperError, Unavailable
-from tollkeeper.metering import refusals
-from tollkeeper.metering.keeping import Keeping, is_other_policy
-from tollkeeper.metering.lane import OUT_OF_RANGE, Bounds, Lane, Patience
-from tollkeeper.metering.limits import Limits
 from tollkeeper.metering.pricing import document_of
-from tollkeeper.metering.requests import NewRequest, Outcome, Settled, Started
+from tollkeeper.metering.tracking import refusals
+from tollkeeper.metering.tracking.keeping import Keeping, is_other_policy
+from tollkeeper.metering.tracking.lane import OUT_OF_RANGE, Bounds, Lane, Patience
+from tollkeeper.metering.tracking.limits import Limits
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome, Settled, Started
 from tollkeeper.store.database import Database, Record, StatementFailed, Statements, Transaction, TryAgain
 from tollkeeper.store.queries import column
 

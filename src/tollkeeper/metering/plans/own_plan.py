@@ -8,10 +8,10 @@ from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from tollkeeper.errors import NotFound
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.limits import Limits
-from tollkeeper.metering.plan_file import Cycle, Plan
-from tollkeeper.metering.plans import plan_of
+from tollkeeper.metering.plans.catalogue import plan_of
+from tollkeeper.metering.plans.plan_file import Cycle, Plan
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.limits import Limits
 from tollkeeper.store.database import Record, Statements, Transaction
 
 CameBy: TypeAlias = Literal["given", "upgraded", "downgraded", "cancelled", "renewed", "expired", "migrated"]

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from tollkeeper.errors import Unavailable
 from tollkeeper.instants import EPOCH, LAST_YEAR
-from tollkeeper.metering.records import ChatRequest
-from tollkeeper.metering.requests import Complexity
+from tollkeeper.metering.tracking.records import ChatRequest
+from tollkeeper.metering.tracking.requests import Complexity
 from tollkeeper.store.database import Record, Statements
 
 __all__ = ["Found", "Wanted", "every", "search"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tollkeeper.errors import Unavailable
-from tollkeeper.metering import nodes
-from tollkeeper.metering.nodes import SeenNode
+from tollkeeper.metering.admin import nodes
+from tollkeeper.metering.admin.nodes import SeenNode
 from tollkeeper.store.database import Statements
 
 

@@ -44,8 +44,8 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from tollkeeper.errors import Faults, Invalid
 from tollkeeper.metering.money import MAX_CENTS, nanos_of_cents
-from tollkeeper.metering.texts import POLICIES, TextPolicy, stricter
 from tollkeeper.metering.toml_file import document_of, table_of
+from tollkeeper.metering.tracking.texts import POLICIES, TextPolicy, stricter
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _HIGHEST_RANK: Final = 1_000_000

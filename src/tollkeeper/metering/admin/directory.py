@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, NotFound
-from tollkeeper.metering import plans
-from tollkeeper.metering.leaving import LAST_OPERATOR
+from tollkeeper.metering.plans import terms
+from tollkeeper.metering.upkeep.leaving import LAST_OPERATOR
 from tollkeeper.store.database import Database, Record, Statements, Transaction
 
 Sort = Literal["email", "createdAt", "lastActiveAt", "requests", "tokensUsed", "cost"]
@@ -175,11 +175,11 @@ async def _set_plan(tx: Transaction, before: Entry, wanted: Change, *, now: date
         return
     if not await tx.value("plan_exists", plan=plan):
         raise Invalid.field("plan", "is none of the catalogue")
-    plans.refuse_odd_end("planExpiresAt", expires_at, now=now)
+    terms.refuse_odd_end("planExpiresAt", expires_at, now=now)
     if plan == before.plan:
-        await plans.give_until(tx, before.id, plan, until=expires_at, now=now, actor=actor)
+        await terms.give_until(tx, before.id, plan, until=expires_at, now=now, actor=actor)
     else:
-        await plans.put_on(tx, before.id, plan, starts_at=now, actor=actor, expires_at=expires_at)
+        await terms.put_on(tx, before.id, plan, starts_at=now, actor=actor, expires_at=expires_at)
 
 
 def _entry(row: Record) -> Entry:

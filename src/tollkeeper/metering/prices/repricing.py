@@ -19,8 +19,8 @@ from uuid import UUID
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, Unavailable
-from tollkeeper.metering.lane import LOCKED, OUT_OF_RANGE, firmly
 from tollkeeper.metering.pricing import document_of
+from tollkeeper.metering.tracking.lane import LOCKED, OUT_OF_RANGE, firmly
 from tollkeeper.store.database import Database, Record, StatementFailed
 
 SET: Final = 500

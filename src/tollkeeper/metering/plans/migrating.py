@@ -16,9 +16,9 @@ from uuid import UUID
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import NotFound
-from tollkeeper.metering import plans
-from tollkeeper.metering.plan_file import Plan
-from tollkeeper.metering.plans import FieldChange
+from tollkeeper.metering.plans import catalogue
+from tollkeeper.metering.plans.catalogue import FieldChange
+from tollkeeper.metering.plans.plan_file import Plan
 from tollkeeper.store.database import Database, Statements
 
 _A_SET: Final = 100
@@ -51,8 +51,8 @@ async def outdated(database: Statements, plan_name: str, to: str) -> list[Outdat
     for row in rows:
         columns: dict[str, Any] = {**row}
         users = columns.pop("users")
-        old = plans.plan_of(columns)
-        found.append(Outdated(old.version, users, tuple(plans.changes_between(old, target))))
+        old = catalogue.plan_of(columns)
+        found.append(Outdated(old.version, users, tuple(catalogue.changes_between(old, target))))
     return found
 
 
@@ -86,7 +86,7 @@ async def migrate_for(database: Database, plan_name: str, to: str, *, actor: Act
 
 
 async def _known(database: Statements, name: str) -> Plan:
-    for plan in await plans.catalogue(database):
+    for plan in await catalogue.all_plans(database):
         if plan.name == name:
             return plan
     raise NotFound(f"the catalogue has no plan {name!r}")

@@ -20,9 +20,9 @@ from uuid import UUID
 import msgspec
 
 from tollkeeper.errors import TollkeeperError, Unavailable
-from tollkeeper.metering.lane import LOCKED, ONE_MAY_BE_TO_BLAME, firmly
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.requests import NewRequest, Outcome, Started
+from tollkeeper.metering.tracking.lane import LOCKED, ONE_MAY_BE_TO_BLAME, firmly
+from tollkeeper.metering.tracking.ledger import Ledger
+from tollkeeper.metering.tracking.requests import NewRequest, Outcome, Started
 from tollkeeper.store.database import TryAgain
 
 SET_ITEMS: Final = 256

@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from tollkeeper.errors import Invalid
-from tollkeeper.metering.ledger import Ledger
-from tollkeeper.metering.measures import NOTHING, Measures, Outcome
-from tollkeeper.metering.ranges import Granularity, Moment, Range, asked_range, oldest_hour
+from tollkeeper.metering.dashboards.measures import NOTHING, Measures, Outcome
+from tollkeeper.metering.dashboards.ranges import Granularity, Moment, Range, asked_range, oldest_hour
+from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Record, Statements
 
 __all__ = ["Analytics", "Bucket", "Dimension", "Group", "Question", "TopUser", "of_user", "over_all", "top_users"]

@@ -1,0 +1,1 @@
+"""What operators see of all users, and of the service."""

@@ -1,0 +1,1 @@
+"""What models cost: the operator's own prices, and pricing anew."""

@@ -1,0 +1,1 @@
+"""The life of chat requests: admitted, recorded, settled, read again."""
