@@ -102,7 +102,8 @@ def test_what_was_redacted_once_stays_as_it_is(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "@", "a@", "a@a.", "4", "4444 ", "44-", "eyJ.", "eyJaaaaaaaa..", "-eyJaaaaaaaa", "_eyJaaaaaaaa.a", "-----BEGIN PRIVATE KEY-----", "sk-",
+    ["a", "@", "a@", "a@a.", "4", "4444 ", "44-", "eyJ.", "eyJaaaaaaaa..", "-eyJaaaaaaaa", "_eyJaaaaaaaa.a",
+     "-----BEGIN PRIVATE KEY-----", "sk-",
      "://", "@://a:b", "Bearer a ", "Bearer aaaaaaaaaaaa", "Basic dXNlcjpwYXNz ",
      "Basic aaaa", '"@', "a" * 63 + "@", "x@" + "a." * 12, "-_", "tk_a_", "secret_access_key= "],
 )  # fmt: skip

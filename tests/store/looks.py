@@ -265,7 +265,7 @@ NOT_HELD: Final = {
     "hold_alerts": "one row",
     "forget_alerts": "once an hour, over what it keeps few",
     "forget_events": "once an hour, by an index on their time",
-    "end_every_login": "after a restore, over all sign-ins",
+    "count_ended_by_restore": "after a restore, over all sign-ins",
     "forget_logins": "once a day, over sign-ins that it keeps few",
     "verified": "reads everything, for the operator",
     "differences": "reads everything of one user or of all, and has a test of its own",

@@ -111,6 +111,23 @@ async def _contents(addresses: Addresses) -> dict[str, list[tuple[object, ...]]]
         return {name: [tuple(row) for row in await owner.fetch(_CONTENT.format(table))] for name, table in tables}
 
 
+async def test_who_was_signed_in_is_signed_out_with_what_is_restored(
+    owner: asyncpg.Connection, db: Database, dsns: Addresses, empty: Addresses, tmp_path: Path
+) -> None:
+    user = await a_user(db)
+    sql = (
+        "INSERT INTO sessions (user_id, token_hash, expires_at) VALUES ($1, sha256('a'), 'infinity')",
+        "INSERT INTO sign_in_links (user_id, token_hash, expires_at) VALUES ($1, sha256('b'), 'infinity')",
+    )
+    for each in sql:
+        await owner.execute(each, user)
+    await _restored(empty, await _backed_up(dsns, tmp_path / "archive"))
+    async with _as_owner(empty) as restored:
+        assert await restored.fetchval("SELECT count(*) FROM sessions WHERE ended_at IS NULL") == 0
+        assert await restored.fetchval("SELECT count(*) FROM sign_in_links WHERE used_at IS NULL") == 0
+    assert await owner.fetchval("SELECT count(*) FROM sessions WHERE ended_at IS NULL") == 1
+
+
 async def test_what_is_restored_is_what_was_there(archive: Path, dsns: Addresses, empty: Addresses) -> None:
     await _restored(empty, archive)
     there, here = await _contents(dsns), await _contents(empty)

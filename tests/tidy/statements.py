@@ -37,7 +37,7 @@ WITHOUT_USER: dict[str, str] = {
     "service_keys": "keys of services belong to no user",
     "live_keys_of_services": "keys of services belong to no user",
     "revoke_any_key": "the operator revokes a key by its id",
-    "end_every_login": "what was ended since a backup would hold again after it is restored, whosever it is",
+    "count_ended_by_restore": "a restore has ended everybody's",
     "forget_logins": "the job deletes sessions and links of all users that ended long ago",
     "forget_alerts": "the job deletes what all users were told two days ago",
     "events_of_all": "operators see what all users were told",

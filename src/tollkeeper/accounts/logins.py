@@ -177,17 +177,13 @@ async def end_all(database: Database, user_id: UUID, *, actor: Actor, but: UUID 
     return held
 
 
-async def end_every(database: Database, *, actor: Actor, taken_at: datetime) -> int:
-    """After a restore: sign everybody out and void all that could sign somebody in; says how many sessions held.
-
-    What was ended since the backup was ``taken_at`` would hold again.
-    """
+async def note_restored(database: Database, *, actor: Actor, taken_at: datetime) -> int:
+    """After a restore, which signed everybody out: note it, and say how many sign-ins held until then."""
     async with database.transaction() as tx:
-        held = await tx.value("end_every_login", idle=IDLE)
         await activity.note(
             tx, user_id=None, actor=actor, action="backup.restored", detail={"taken_at": taken_at.isoformat()}
         )
-    return held
+        return await tx.value("count_ended_by_restore", taken_at=taken_at, idle=IDLE)
 
 
 async def forget(database: Statements) -> int:

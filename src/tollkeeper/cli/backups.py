@@ -87,7 +87,7 @@ async def restore(file: File, /, *, common: Common = DEFAULTS) -> Answer:
             except store.NotEmpty as error:
                 raise Misconfigured(f"{_place(settings)} is taken ({error.detail}): restore into a new one") from error
         async with connected(settings, addresses, statement_seconds=_SECONDS, may_begin=False) as database:
-            ended = await logins.end_every(database, actor=OPERATOR, taken_at=archive.taken_at)
+            ended = await logins.note_restored(database, actor=OPERATOR, taken_at=archive.taken_at)
             fault = await _fault_of_keys(database, settings)
     return _told(settings, archive.taken_at, ended, fault)
 

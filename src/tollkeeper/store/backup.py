@@ -107,6 +107,9 @@ async def restore(
 ) -> None:
     """Fill an empty database from an archive, whole or not at all. It is as old as the archive: migrate it next.
 
+    Nobody is signed in there, nor can be by what was sent before: what was ended since the backup would hold again.
+
+
     ``advance`` is told how many bytes more of the file are read. ``NotEmpty`` if something is there already,
     ``Misconfigured`` with the words of the programs if one fails. Whoever starts there meanwhile waits.
     """
@@ -134,6 +137,7 @@ async def _fill(programs: Programs, owner_dsn: str, file: BinaryIO) -> None:
         with suppress(ConnectionError):
             await _pour(reader, writer)
             if await reader.wait() == 0:
+                await _write(writer, _END_SIGN_INS)
                 await _write(writer, b"COMMIT;\n")
         if writer.stdin is not None:
             writer.stdin.close()
@@ -232,4 +236,17 @@ _ANYTHING: Final = """
 SELECT min(c.relname::text)
   FROM pg_class AS c
  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+# Of all versions: the first has had sessions and links, each later one more ways to sign in.
+_END_SIGN_INS: Final = b"""
+UPDATE public.sessions SET ended_at = public.tk_now() WHERE ended_at IS NULL;
+UPDATE public.sign_in_links SET used_at = public.tk_now() WHERE used_at IS NULL;
+DO $$
+BEGIN
+    IF to_regclass('public.sign_in_asks') IS NOT NULL THEN DELETE FROM public.sign_in_asks; END IF;
+    IF to_regclass('public.github_asks') IS NOT NULL THEN DELETE FROM public.github_asks; END IF;
+    IF to_regclass('public.passkey_ceremonies') IS NOT NULL THEN DELETE FROM public.passkey_ceremonies; END IF;
+    IF to_regclass('public.first_operator_links') IS NOT NULL THEN DELETE FROM public.first_operator_links; END IF;
+END
+$$;
 """

@@ -217,7 +217,7 @@ _NAMED_KEY: Final = re.compile(
 )
 _KEYS: Final = (
     r"tk_[a-z]+_[0-9A-Za-z]{20,}(?:_[0-9A-Za-z]{6})?",  # ours
-    # JSON Web Tokens. Within what may be a part of one, a first part is short: else each eyJ would be followed to its end.
+    # JSON Web Tokens. Within what may be a part of one, a first part is short: else each eyJ were followed to its end.
     r"(?:(?<![_-])eyJ[0-9A-Za-z_-]{8,}+|eyJ[0-9A-Za-z_-]{8,255}+)(?:\.[0-9A-Za-z_-]*+){2,4}",
     r"sk-[0-9A-Za-z_-]{16,}",  # OpenAI, Anthropic, OpenRouter, DeepSeek and others
     r"(?:gsk_|xai-|pplx-|r8_|hf_|csk-|fw_|jina_)[0-9A-Za-z]{20,}|(?:nvapi|tvly)-[0-9A-Za-z_-]{20,}",  # models

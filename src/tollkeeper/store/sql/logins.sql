@@ -132,26 +132,10 @@ WITH links AS (
 )
 SELECT count(*) FILTER (WHERE e.holds) FROM ended AS e;
 
--- name: end_every_login$
--- End all sign-ins, and all links, codes and ceremonies that could begin another. Of all users: after a restore. Says how
--- many of them held.
-WITH links AS (
-    UPDATE sign_in_links AS l SET used_at = tk_now() WHERE l.used_at IS NULL
-), asks AS (
-    DELETE FROM sign_in_asks
-), visits AS (
-    DELETE FROM github_asks
-), ceremonies AS (
-    DELETE FROM passkey_ceremonies
-), first AS (
-    DELETE FROM first_operator_links
-), ended AS (
-    UPDATE sessions AS s
-       SET ended_at = tk_now()
-     WHERE s.ended_at IS NULL
-    RETURNING s.expires_at > tk_now() AND s.last_seen_at > tk_now() - :idle::interval AS holds
-)
-SELECT count(*) FILTER (WHERE e.holds) FROM ended AS e;
+-- name: count_ended_by_restore$
+-- How many sign-ins of all users held until they were restored: they ended after the backup was taken.
+SELECT count(*) FROM sessions AS s
+ WHERE s.ended_at > :taken_at::timestamptz AND s.expires_at > s.ended_at AND s.last_seen_at > s.ended_at - :idle::interval;
 
 -- name: forget_logins^
 -- Delete links and sign-ins that have been over for a while. Of all users: the sweep.
