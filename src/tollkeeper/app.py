@@ -26,6 +26,7 @@ from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Held, Readiness
 from tollkeeper.http.front import Front
 from tollkeeper.http.routes import answering
+from tollkeeper.http.siblings import Siblings
 from tollkeeper.http.turns import Turns
 from tollkeeper.location import courier, located, master_keys, webhooks_of
 from tollkeeper.metering.admin.nodes import Node, Pulse
@@ -74,7 +75,9 @@ async def prepared(settings: Settings) -> AsyncGenerator[Addresses]:
 
 
 @asynccontextmanager
-async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Application]:
+async def running(
+    settings: Settings, addresses: Addresses, siblings: Siblings | None = None
+) -> AsyncGenerator[Application]:
     """Run the application on a prepared database; at the end, what waits in the lanes is decided first."""
     async with (
         opened(settings, addresses) as (database, ledger),
@@ -111,6 +114,7 @@ async def running(settings: Settings, addresses: Addresses) -> AsyncGenerator[Ap
             metrics_token=settings.metrics_token,
             public_url=public_url,
             readiness=readiness,
+            siblings=siblings,
             webhooks=webhooks_of(settings, keys, public_url),
             most_bytes_of_bodies=most_bytes_of_texts(memory_bytes()),
             held=Held(most_connections(descriptors(), of_database=_connections(settings))),

@@ -17,12 +17,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
 
 from tollkeeper.app import Application, first_operator_url, prepared, public_url_of, running, working
 from tollkeeper.errors import Misconfigured
+from tollkeeper.http.siblings import Siblings
 from tollkeeper.location import exposed_by, forgotten_at, told_where
 from tollkeeper.logs import start_logging, tell_of_the_unnoticed
 from tollkeeper.server import Server
@@ -76,6 +79,7 @@ class Orders(msgspec.Struct):
     settings: Settings
     addresses: Addresses
     socket: int
+    numbers: str
 
 
 def run(settings: Settings, *, ready: Ready = lambda _: None, welcome: Ready | None = None) -> None:
@@ -189,24 +193,25 @@ async def _serve_alone(
 async def _serve_with_workers(
     settings: Settings, addresses: Addresses, listener: socket.socket, stop: Stop, ready: Ready
 ) -> None:
-    orders = msgspec.json.encode(Orders(settings, replace(addresses, admin=None), listener.fileno()))
-    workers = [_Worker(orders, listener.fileno(), stop) for _ in range(settings.workers)]
-    async with working(settings, addresses):
-        keeping = [asyncio.create_task(worker.keep_running()) for worker in workers]
-        waiting = asyncio.create_task(stop.wait())
-        all_ready = asyncio.create_task(_all_ready(workers))
-        await asyncio.wait([all_ready, waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
-        if all_ready.done():
-            ready(address_of(listener))
-        await asyncio.wait([waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
-        all_ready.cancel()
-        if not waiting.done():
-            stop.tell(politely=False)
-        ending = asyncio.gather(*(worker.end(settings) for worker in workers))
-        await asyncio.sleep(0)  # so that none is started again
-        listener.close()  # else those would connect whom no worker takes any more
-        await ending
-        await asyncio.gather(*keeping)
+    with TemporaryDirectory(prefix="tollkeeper-numbers-") as numbers:
+        orders = msgspec.json.encode(Orders(settings, replace(addresses, admin=None), listener.fileno(), numbers))
+        workers = [_Worker(orders, listener.fileno(), stop) for _ in range(settings.workers)]
+        async with working(settings, addresses):
+            keeping = [asyncio.create_task(worker.keep_running()) for worker in workers]
+            waiting = asyncio.create_task(stop.wait())
+            all_ready = asyncio.create_task(_all_ready(workers))
+            await asyncio.wait([all_ready, waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
+            if all_ready.done():
+                ready(address_of(listener))
+            await asyncio.wait([waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
+            all_ready.cancel()
+            if not waiting.done():
+                stop.tell(politely=False)
+            ending = asyncio.gather(*(worker.end(settings) for worker in workers))
+            await asyncio.sleep(0)  # so that none is started again
+            listener.close()  # else those would connect whom no worker takes any more
+            await ending
+            await asyncio.gather(*keeping)
 
 
 async def _all_ready(workers: Sequence[_Worker]) -> None:
@@ -283,7 +288,7 @@ async def _work() -> None:
     leaving = asyncio.create_task(_stop_with(parent, stop))
     with _signals_tell(stop):
         async with (
-            running(orders.settings, orders.addresses) as application,
+            running(orders.settings, orders.addresses, Siblings(Path(orders.numbers))) as application,
             serving(orders.settings, application, listener, stop),
         ):
             keep_what_is_loaded()

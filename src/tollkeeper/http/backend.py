@@ -11,6 +11,7 @@ from tollkeeper.accounts.postman import Postman
 from tollkeeper.accounts.sealing import Sealer
 from tollkeeper.accounts.signing_up import SignUp
 from tollkeeper.capacity import MOST_BYTES_OF_TEXTS
+from tollkeeper.http.siblings import Siblings
 from tollkeeper.http.turns import Turns
 from tollkeeper.metering.admin.nodes import Node, Pulse
 from tollkeeper.metering.plans.changes import Shop
@@ -59,6 +60,7 @@ class Backend:
     ``keep_rows_days``, ``keep_text_days``: how long requests and their texts are kept; ``None``: for ever.
     ``text_policy``: what is kept of texts, whatever plans say.
     ``webhooks``: what sending them needs.
+    ``siblings``: the other processes that serve the same port, if there are any.
     ``held``: the connections of clients. ``most_bytes_of_bodies``: of those that are on their way.
     """
 
@@ -88,6 +90,7 @@ class Backend:
     public_url: str = "http://localhost"
     readiness: Readiness = field(default_factory=Readiness)
     held: Held = field(default_factory=Held)
+    siblings: Siblings | None = None
     most_bytes_of_bodies: int = MOST_BYTES_OF_TEXTS
 
     @property

@@ -1,4 +1,4 @@
-"""The numbers of this process as Prometheus reads them."""
+"""The numbers of the processes of a service as Prometheus reads them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ from tollkeeper.metering.admin.system import LastVerification
 from tollkeeper.metering.tracking.lane import Lane
 
 
+def numbers_of_process(measures: Measures, backend: Backend, streams: Streams) -> Iterator[Metric]:
+    """Give what this process alone knows."""
+    yield from measures.metrics()
+    yield from _lanes({"start": backend.ledger.starts, "finish": backend.ledger.finishes})
+    waiting = backend.turns.waiting
+    yield GaugeMetricFamily("tollkeeper_turns_waiting", "Statements that wait to look at much", value=waiting)
+    yield from _streams(streams)
+    yield from _connections(backend.held)
+
+
 class _Everything(Collector):
     def __init__(
         self, measures: Measures, backend: Backend, streams: Streams, verification: LastVerification | None
@@ -28,13 +38,8 @@ class _Everything(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield InfoMetricFamily("tollkeeper_build", "What runs", value={"version": self._backend.version})
-        yield from self._measures.metrics()
-        lanes = {"start": self._backend.ledger.starts, "finish": self._backend.ledger.finishes}
-        yield from _lanes(lanes)
-        waiting = self._backend.turns.waiting
-        yield GaugeMetricFamily("tollkeeper_turns_waiting", "Statements that wait to look at much", value=waiting)
-        yield from _streams(self._streams)
-        yield from _connections(self._backend.held)
+        own, siblings = numbers_of_process(self._measures, self._backend, self._streams), self._backend.siblings
+        yield from own if siblings is None else siblings.summed(own)
         if (room := self._backend.room) and (free := room.free) is not None:
             yield GaugeMetricFamily("tollkeeper_disk_free_bytes", "Free on the disk of the database", value=free)
             yield GaugeMetricFamily("tollkeeper_disk_least_bytes", "Below it nothing new is taken in", value=room.least)
@@ -43,7 +48,10 @@ class _Everything(Collector):
 
 
 def exposition(measures: Measures, backend: Backend, streams: Streams, verification: LastVerification | None) -> bytes:
-    """Write it in Prometheus' text format. Without a ``verification`` nothing is said of any."""
+    """Write it in Prometheus' text format, the sum over all processes of the port.
+
+    Without a ``verification`` nothing is said of any.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Everything(measures, backend, streams, verification))
     return generate_latest(registry)

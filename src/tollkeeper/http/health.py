@@ -53,7 +53,7 @@ async def readyz(request: Exchange) -> Answer:
     "/metrics",
     Operation(
         "metrics",
-        summary="Numbers of this process, for Prometheus",
+        summary="Numbers of the processes on this port, for Prometheus",
         gives={200: "text/plain"},
         problems=(NobodyKnown, NotAllowed),
     ),

@@ -31,6 +31,7 @@ from tollkeeper.http.dashboards.streams import Streams
 from tollkeeper.http.docs import openapi
 from tollkeeper.http.docs.openapi import Description
 from tollkeeper.http.exchange import Parts
+from tollkeeper.http.exposition import numbers_of_process
 from tollkeeper.http.front import Front, guards_of
 from tollkeeper.http.measures import Measures
 from tollkeeper.http.plans import catalogue, changes, entitlements, selling
@@ -168,18 +169,23 @@ async def answering(backend: Backend, routes: tuple[Route, ...] = ROUTES) -> Asy
     """Give the application, which answers for as long as the block lasts."""
     callers, dashboards = Callers(backend), Dashboards(backend)
     async with callers, dashboards, Streams(backend, dashboards, callers) as streams:
-        assets = Assets.packaged()
-        yield Front(
+        assets, measures = Assets.packaged(), Measures()
+        front = Front(
             Parts(
                 backend,
                 guards_of(backend.public_url),
                 callers,
                 dashboards,
                 streams,
-                Measures(),
+                measures,
                 Overviews(backend.database),
                 Description(routes, backend.version),
                 *([assets] if assets else []),
             ),
             routes,
         )
+        if backend.siblings is None:
+            yield front
+        else:
+            async with backend.siblings.kept(lambda: numbers_of_process(measures, backend, streams)):
+                yield front
