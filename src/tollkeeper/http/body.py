@@ -29,8 +29,8 @@ _LONGEST_NAME: Final = 200
 _LONGEST_INTEGER: Final = 20
 _MOST_BYTES_OF_A_CHARACTER: Final = 4
 _ODD_ESCAPE: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-_BEFORE_A_NUMBER: Final = frozenset(":[, \n\t\r")
-_MINUS_ZEROS: Final = tuple(before + "-0" for before in _BEFORE_A_NUMBER)
+# Dates and names are full of -0, so what is before it decides.
+_MINUS_ZERO: Final = re.compile(r"-0(?<=[:\[, \n\t\r]-0)")
 
 
 class Fault(NamedTuple):
@@ -84,14 +84,19 @@ def refuse_crowds(raw: bytes) -> None:
 
     Only what stands outside of texts counts, so that a part of a body may be looked at as well.
     """
+    if _crowd_in(raw) is None:
+        return
     bare = raw.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in raw else raw
     if bare.count(b'"') > 2 * (MOST_KEYS + _MOST_VALUES):
         raise _too_many_values()
-    outside = b"".join(bare.split(b'"')[::2])
-    if outside.count(b":") > MOST_KEYS:
-        raise _too_wide()
-    if max(map(outside.count, (b",", b"[", b"{"))) > _MOST_VALUES:
-        raise _too_many_values()
+    if crowd := _crowd_in(b"".join(bare.split(b'"')[::2])):
+        raise crowd
+
+
+def _crowd_in(raw: bytes) -> NotUnderstood | None:
+    if raw.count(b":") > MOST_KEYS:
+        return _too_wide()
+    return _too_many_values() if max(map(raw.count, (b",", b"[", b"{"))) > _MOST_VALUES else None
 
 
 def value_at(text: str, start: int) -> tuple[Any, int]:
@@ -165,19 +170,8 @@ _LENIENT: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constan
 
 
 def _may_hide_something(text: str) -> bool:
-    return ("\\u" in text and _ODD_ESCAPE.search(text) is not None) or _may_have_minus_zero(text)
-
-
-def _may_have_minus_zero(text: str) -> bool:
-    # Dates and names are full of -0, so each is looked at where it stands, unless there may be a million.
-    if len(text) > _LARGE:
-        return "-0" in text and any(each in text for each in _MINUS_ZEROS)
-    at = text.find("-0")
-    while at >= 0:
-        if text[at - 1 : at] in _BEFORE_A_NUMBER:
-            return True
-        at = text.find("-0", at + 2)
-    return False
+    has_odd_escape = "\\u" in text and _ODD_ESCAPE.search(text) is not None
+    return has_odd_escape or ("-0" in text and _MINUS_ZERO.search(text) is not None)
 
 
 def _look_closely(text: str) -> Any:
