@@ -60,9 +60,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()
-        self._parser: Any = httptools.HttpRequestParser(self)
-        # Whoever says that this is their last request and sends another is answered the first one nevertheless.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parser: Any = self._new_parser()
         self._transport = cast("asyncio.Transport", None)
         self._client: str | None = None
         self._since = self._loop.time()
@@ -156,11 +154,14 @@ class Connection(asyncio.Protocol):
         if self._reading != "headers":
             return
         name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
+        # White space around a value is no part of it (RFC 9110, 5.5).
+        bare = value.strip(b" \t")
+        if name == b"expect" and bare.lower() == b"100-continue":
             self._expects = True
         elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            # With white space, too: others may read that in another way.
             raise httptools.HttpParserError("bodies come in chunks or as they are")
-        self._headers.append((name, value))
+        self._headers.append((name, bare))
 
     def on_headers_complete(self) -> None:
         """Have the request answered, in its turn; its body may still be on its way."""
@@ -329,10 +330,17 @@ class Connection(asyncio.Protocol):
                 return
 
     def _resume(self) -> None:
-        """Have the parser read a body that it would leave to another protocol: by a head that says nothing else."""
+        """Have a body read that the parser would leave to another protocol: by a head that says nothing else."""
+        self._parser = self._new_parser()  # the first reads no more if its head said that it was the last
         self._is_resuming = True
         self._parser.feed_data(b"POST / HTTP/1.1\r\n" + lines_of(_framing(self._headers)) + b"\r\n")
         self._is_resuming = False
+
+    def _new_parser(self) -> Any:
+        parser: Any = httptools.HttpRequestParser(self)
+        # Whoever says that this is their last request and sends another is answered the first one nevertheless.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
 
     def _begin(self, call: Call) -> None:
         self._at_hand = call

@@ -134,9 +134,11 @@ async def test_texts_of_a_start_have_bounds(
 
 @pytest.mark.usefixtures("rows")
 async def test_bounds_of_long_texts_are_bytes_of_utf8(service: Site, alice: Person) -> None:
-    heard = await service.call("POST", "/api/chat/track", by=alice.by_key, says={"prompt": "é" * (2**19 + 1)})
-    assert heard.is_problem(422, "invalid")
-    assert heard.faulty == {"prompt"}
+    told = [{"field": "prompt", "message": "must have at most 1,048,576 bytes of UTF-8"}]
+    for prompt in ("a" * (2**20 + 1), "é" * (2**19 + 1)):
+        heard = await service.call("POST", "/api/chat/track", by=alice.by_key, says={"prompt": prompt})
+        assert heard.is_problem(422, "invalid")
+        assert heard.json["errors"] == told
     says = {"requestId": "r", "status": "failed", "response": "é" * (2**19 + 1), "errorMessage": "é" * (2**13 + 1)}
     heard = await service.call("PUT", "/api/chat/track", by=alice.by_key, says=says)
     assert heard.faulty == {"response", "errorMessage"}
@@ -221,6 +223,16 @@ async def test_what_is_not_json_or_too_deep_or_too_wide_is_400(service: Site, al
     heard = await service.call("POST", "/api/chat/track", by=alice.by_key, raw=raw)
     assert heard.is_problem(400, "not-understood"), heard.body
     assert time.process_time() - began < 0.5
+
+
+async def test_of_a_field_that_cannot_be_its_name_stands_beside_what_is_said_of_it(
+    service: Site, alice: Person
+) -> None:
+    says = {"prompt": "x", "requestId": "01890a5d-ac96-774b-bcce-b302099a8057"}
+    heard = await service.call("POST", "/api/chat/track", by=alice.by_key, says=says)
+    message = "must not be shaped like a UUID, those are ours"
+    assert (heard.status, heard.json["detail"]) == (400, f"requestId: {message}")
+    assert heard.json["errors"] == [{"field": "requestId", "message": message}]
 
 
 async def test_32_levels_and_1000_keys_are_read(service: Site, alice: Person) -> None:

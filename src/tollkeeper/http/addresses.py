@@ -11,6 +11,7 @@ from tollkeeper.accounts.networks import Network
 from tollkeeper.http.call import Call
 
 _OF_PROXIES: Final = frozenset({b"x-forwarded-for", b"forwarded", b"via"})
+_THIS_MACHINE: Final = re.compile(rb"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<new>[^\]]+)\]|(?P<old>[^:\[\]]+))(?::\d{1,5})?")
 
 
@@ -56,11 +57,19 @@ def is_within(address: str | None, networks: Sequence[Network]) -> bool:
 
 
 def is_from_this_machine(call: Call, trusted: Sequence[Network]) -> bool:
-    """Whether nobody but this machine can have sent it."""
-    if _is_forwarded(call) and not trusted:
+    """Whether nobody but this machine can have sent it, to a name of its own.
+
+    A proxy that does not say that it is one mostly passes on the name it was asked for, and so does a browser that was
+    led here by another site's name.
+    """
+    if (_is_forwarded(call) and not trusted) or not _is_to_this_machine(call):
         return False
     address = address_of_client(call, trusted)
     return address is not None and _is_address(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _is_to_this_machine(call: Call) -> bool:
+    return any(name == b"host" and _THIS_MACHINE.fullmatch(value) for name, value in call.headers)
 
 
 def _is_forwarded(call: Call) -> bool:

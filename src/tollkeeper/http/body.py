@@ -21,14 +21,16 @@ MOST_BYTES: Final = 8 * 2**20
 DEEPEST: Final = 32
 MOST_KEYS: Final = 1_000
 
-# A bound on the closer look only, which is slower: no shape that is read here has as many values.
-_MOST_VALUES: Final = 100_000
+# Bounds on large bodies and on the closer look, which is slower: no shape that is read here has as many values.
+_MOST_VALUES: Final = 20_000
+_LARGE: Final = 2**14
 _MOST_FAULTS: Final = 50
 _LONGEST_NAME: Final = 200
 _LONGEST_INTEGER: Final = 20
 _MOST_BYTES_OF_A_CHARACTER: Final = 4
 _ODD_ESCAPE: Final = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-_BEFORE_A_NUMBER: Final = frozenset(":[, \n\t\r")
+# Dates and names are full of -0, so what is before it decides.
+_MINUS_ZERO: Final = re.compile(r"-0(?<=[:\[, \n\t\r]-0)")
 
 
 class Fault(NamedTuple):
@@ -60,6 +62,8 @@ def decode(raw: bytes) -> Any:
     Raises ``NotUnderstood`` for what is not UTF-8 or not JSON (or too deep, or too wide), ``Invalid`` for what JSON
     allows and we do not.
     """
+    if len(raw) > _LARGE:
+        refuse_crowds(raw)
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
@@ -73,6 +77,26 @@ def decode(raw: bytes) -> Any:
     except (_Unusual, ValueError, ArithmeticError):
         return _look_closely(text)
     return _checked(value, text)
+
+
+def refuse_crowds(raw: bytes) -> None:
+    """Refuse more keys or values than are read, before any is made: to find them by parsing takes seconds.
+
+    Only what stands outside of texts counts, so that a part of a body may be looked at as well.
+    """
+    if _crowd_in(raw) is None:
+        return
+    bare = raw.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in raw else raw
+    if bare.count(b'"') > 2 * (MOST_KEYS + _MOST_VALUES):
+        raise _too_many_values()
+    if crowd := _crowd_in(b"".join(bare.split(b'"')[::2])):
+        raise crowd
+
+
+def _crowd_in(raw: bytes) -> NotUnderstood | None:
+    if raw.count(b":") > MOST_KEYS:
+        return _too_wide()
+    return _too_many_values() if max(map(raw.count, (b",", b"[", b"{"))) > _MOST_VALUES else None
 
 
 def value_at(text: str, start: int) -> tuple[Any, int]:
@@ -146,17 +170,8 @@ _LENIENT: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constan
 
 
 def _may_hide_something(text: str) -> bool:
-    return ("\\u" in text and _ODD_ESCAPE.search(text) is not None) or _may_have_minus_zero(text)
-
-
-def _may_have_minus_zero(text: str) -> bool:
-    # Dates and names are full of -0, so each is looked at where it stands.
-    at = text.find("-0")
-    while at >= 0:
-        if text[at - 1 : at] in _BEFORE_A_NUMBER:
-            return True
-        at = text.find("-0", at + 2)
-    return False
+    has_odd_escape = "\\u" in text and _ODD_ESCAPE.search(text) is not None
+    return has_odd_escape or ("-0" in text and _MINUS_ZERO.search(text) is not None)
 
 
 def _look_closely(text: str) -> Any:

@@ -11,9 +11,10 @@ from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 from tollkeeper.activity import Actor
-from tollkeeper.errors import NotReadable, NotUnderstood, Unavailable
+from tollkeeper.errors import NotReadable, NotUnderstood
 from tollkeeper.http import shapes
 from tollkeeper.http.addresses import address_of_client
+from tollkeeper.http.arriving import MOST_BYTES_OF_STRANGERS, piece_of, read_on, room_for
 from tollkeeper.http.backend import Backend
 from tollkeeper.http.body import MOST_BYTES, decode, too_large
 from tollkeeper.http.call import CLOSE, Call, Header, lines_of
@@ -228,7 +229,12 @@ class Exchange:
         """How the body is compressed; ``identity`` is not at all."""
         return self._given.get(b"content-encoding", b"").strip().lower() or b"identity"
 
-    async def said(self, shape: type[Shape], *, most: int = MOST_BYTES, raw: bytes | None = None) -> Shape:
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes of a body are read: of who may be anybody only a few."""
+        return MOST_BYTES_OF_STRANGERS if self.known is None else MOST_BYTES
+
+    async def said(self, shape: type[Shape], *, most: int | None = None, raw: bytes | None = None) -> Shape:
         """Read the JSON body, which has at most so many bytes, unless it was read already.
 
         ``body`` and ``shapes`` name what is wrong with it.
@@ -239,29 +245,34 @@ class Exchange:
 
     async def heard_out(self) -> None:
         """Wait for the end of a body that nobody reads: what breaks off, or is no HTTP, is to change nothing."""
-        size = 0
+        size, most = 0, self.most_bytes
+        self._refuse_announced(most)
         while not self.call.is_whole:
-            size += len(await _piece_of(self.call))
-            if size > MOST_BYTES:
-                raise too_large(MOST_BYTES)
+            size += len(await piece_of(self.call))
+            if size > most:
+                raise too_large(most)
 
     def asked(self, shape: type[Shape]) -> Shape:
         """Read the query string."""
         return shapes.asked(self.call.query, shape)
 
-    async def raw(self, *, most: int = MOST_BYTES, gzip: bool = False) -> bytes:
+    async def raw(self, *, most: int | None = None, gzip: bool = False) -> bytes:
         """Read the body as it was sent, refusing what is too large before it is buffered."""
+        most = self.most_bytes if most is None else most
         if self.encoding != b"identity" and not (gzip and self.encoding == b"gzip"):
             raise NotReadable(f"a body is read as it is{' or as gzip' if gzip else ', not compressed'}")
-        length = self._given.get(b"content-length", b"0")
-        if length.isdigit() and int(length[:20]) > most:
-            raise too_large(most)
-        piece = await _piece_of(self.call)
+        self._refuse_announced(most)
+        piece = await piece_of(self.call)
         if len(piece) > most:
             raise too_large(most)
         if self.call.is_whole:
             return piece
-        return await _read_on(self.call, piece, most, room=self.backend.most_bytes_of_bodies)
+        return await read_on(self.call, piece, most, room=room_for(self.known, most, self.backend.most_bytes_of_bodies))
+
+    def _refuse_announced(self, most: int) -> None:
+        length = self._given.get(b"content-length", b"0")
+        if length.isdigit() and int(length[:20]) > most:
+            raise too_large(most)
 
 
 def _is_packed(exchange: Exchange, body: bytes) -> bool:
@@ -313,41 +324,6 @@ def idempotency_key(request: Exchange) -> str | None:
             "the header Idempotency-Key has 1 to 255 printable ASCII characters", field="Idempotency-Key"
         )
     return key.decode("ascii")
-
-
-async def _piece_of(call: Call) -> bytes:
-    piece = await call.receive()
-    if piece is None:
-        raise NotUnderstood("the connection was closed before the body had ended")
-    return piece
-
-
-async def _read_on(call: Call, piece: bytes, most: int, *, room: int) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        while piece:
-            size += len(piece)
-            if size > most:
-                raise too_large(most)
-            _Room.take(len(piece), most=room)
-            pieces.append(piece)
-            piece = await _piece_of(call)
-        return b"".join(pieces)
-    finally:
-        _Room.taken -= sum(map(len, pieces))
-
-
-class _Room:
-    """How many bytes of unfinished bodies this process holds."""
-
-    taken = 0
-
-    @classmethod
-    def take(cls, size: int, *, most: int) -> None:
-        if cls.taken + size > most:
-            raise Unavailable("too many large bodies are on their way")
-        cls.taken += size
 
 
 def _in_utf8(content_type: bytes) -> bytes:

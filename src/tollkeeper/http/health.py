@@ -59,7 +59,7 @@ async def readyz(request: Exchange) -> Answer:
     ),
 )
 async def metrics(request: Exchange) -> Answer:
-    """For this machine itself, service keys with the scope `metrics`, or the configured token."""
+    """For this machine itself by its own name, service keys with the scope `metrics`, or the configured token."""
     verification = None
     with suppress(Unavailable, TimeoutError):
         async with asyncio.timeout(_SAID_WITHIN_SECONDS):

@@ -174,7 +174,8 @@ def _fields(error: TollkeeperError) -> dict[str, Any]:
     if isinstance(error, LimitReached) and fields.get("limit") == "cost":
         fields |= {name: cents_of(fields[name]) for name in _IN_NANOS if name in fields}
     if isinstance(error, NotUnderstood) and "field" in fields:
-        fields["errors"] = [{"field": fields.pop("field"), "message": error.detail}]
+        field = fields.pop("field")
+        fields["errors"] = [{"field": field, "message": error.detail.removeprefix(f"{field}: ")}]
     return fields
 
 

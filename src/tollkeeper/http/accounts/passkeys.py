@@ -248,7 +248,7 @@ async def enter_by_passkey(request: Exchange) -> Answer:
     """Signs in the browser that asked, by a cookie; a session that it had is over."""
     request.asked(Said)
     refuse_foreign_page(request)
-    said = await request.said(UsePasskey, most=_MOST_BYTES)
+    said = await request.said(UsePasskey)
     backend = request.backend
     session = await passkeys.sign_in(
         backend.database,

@@ -19,7 +19,7 @@ from tollkeeper.selling import buying, events
 from tollkeeper.selling.buying import SHOP, Wanted
 
 # Stripe's own are some kilobytes.
-_MOST_BYTES: Final = 2**20
+_MOST_BYTES: Final = 2**18
 
 
 class BuyPlan(Said, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from tollkeeper.accounts import users
-from tollkeeper.errors import LimitReached, NotReadable, TollkeeperError, TooLarge, Unavailable
+from tollkeeper.errors import LimitReached, NotReadable, NotUnderstood, TollkeeperError, TooLarge, Unavailable
 from tollkeeper.http import problems
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.body import shown
@@ -70,6 +70,11 @@ async def track_batch(request: Exchange) -> Answer:
     once, however often it is sent: so the whole call may be repeated whenever its answer was lost.
     """
     request.asked(Said)
+    if request.only_header(b"idempotency-key") is not None:
+        raise NotUnderstood(
+            "what is to happen once is said by each item's requestId: leave out the header Idempotency-Key",
+            field="Idempotency-Key",
+        )
     items_of = _FORMATS.get(request.body_type)
     if items_of is None:
         raise NotReadable("a batch is sent as application/json, application/x-ndjson or application/jsonl")

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tollkeeper.errors import Invalid, NotUnderstood, TollkeeperError, TooLarge
-from tollkeeper.http.body import MOST_BYTES, decode, not_json, too_large, value_at
+from tollkeeper.http.body import MOST_BYTES, decode, not_json, refuse_crowds, too_large, value_at
 
 MOST_UNPACKED_BYTES: Final = 64 * 2**20
 
 _TURN_SECONDS: Final = 0.01
-_PIECE_BYTES: Final = 2**18
+_PIECE_BYTES: Final = 2**16
 _STEP_BYTES: Final = 2**20
 # gzip files may be strung together; nobody needs more, and empty ones would cost much for nothing.
 _MOST_MEMBERS: Final = 1_000
@@ -140,6 +140,7 @@ class _Text:
             try:
                 value, end = value_at(self._held, self.place)
             except json.JSONDecodeError as error:
+                self._refuse_crowds(number, error)
                 if self._hold_more():
                     continue
                 raise NotUnderstood(f"item {number}: {not_json(error).detail}") from None
@@ -148,6 +149,13 @@ class _Text:
                 continue
             self.place = end
             return value
+
+    def _refuse_crowds(self, number: int, error: json.JSONDecodeError) -> None:
+        """Refuse an item that is not at its end and has more than is read, before it is begun again with more."""
+        try:
+            refuse_crowds(self._held[self.place :].encode())
+        except NotUnderstood as crowd:
+            raise NotUnderstood(f"item {number}: {not_json(error).detail}, or {crowd.detail}") from None
 
     def _hold_more(self) -> bool:
         if self._read == len(self._body):

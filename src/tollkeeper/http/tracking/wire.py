@@ -31,8 +31,9 @@ from tollkeeper.metering.tracking.requests import (
 MOST_TEXT_BYTES: Final = 2**20
 MOST_NOTE_BYTES: Final = 2**14
 MOST_COUNT: Final = 10**12
-Text: TypeAlias = Annotated[str, Meta(max_length=MOST_TEXT_BYTES)]
-Note: TypeAlias = Annotated[str, Meta(max_length=MOST_NOTE_BYTES)]
+# Their bounds are bytes and looked at in `faults`. A description can only say characters, of which there are no more.
+Text: TypeAlias = Annotated[str, Meta(extra_json_schema={"maxLength": MOST_TEXT_BYTES})]
+Note: TypeAlias = Annotated[str, Meta(extra_json_schema={"maxLength": MOST_NOTE_BYTES})]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
 Rating: TypeAlias = Annotated[int, Meta(ge=1, le=5)]
 _LARGEST_INTEGER: Final = 2**63
@@ -274,7 +275,7 @@ def _too_long(field: str, text: str | None, most: int) -> Sequence[Fault]:
     # UTF-8 takes at most 4 bytes for a character, so that most texts need not be encoded to know.
     if text is None or len(text) * 4 <= most or len(text.encode()) <= most:
         return ()
-    return (Fault(field, f"must have at most {most} bytes of UTF-8"),)
+    return (Fault(field, f"must have at most {most:,} bytes of UTF-8"),)
 
 
 def _is_address(text: str) -> bool:
@@ -294,7 +295,7 @@ def _faults_of_metadata(metadata: dict[str, Any]) -> Iterable[Fault]:
     if faults := list(_faults_of_numbers(metadata, "metadata")):
         return faults
     if len(encode(metadata)) > MOST_NOTE_BYTES:
-        return [Fault("metadata", f"must have at most {MOST_NOTE_BYTES} bytes of JSON")]
+        return [Fault("metadata", f"must have at most {MOST_NOTE_BYTES:,} bytes of JSON")]
     return ()
 
 
