@@ -52,6 +52,12 @@ def test_an_exported_request_comes_back_whole(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_rates_have_the_names_of_the_api_and_in_older_exports_those_of_the_database(tmp_path: Path) -> None:
+    kept = {"cache_read": 1, "cache_write": 2, "per_request": 3}
+    assert read_one(tmp_path, unitPrices={"cacheRead": 1, "cacheWrite": 2, "perRequest": 3}).unit_prices == kept
+    assert read_one(tmp_path, unitPrices=kept).unit_prices == kept
+
+
 def test_little_is_enough_and_our_own_id_is_not_taken_for_the_clients(tmp_path: Path) -> None:
     request = read_one(tmp_path, id="0198", requestId="0198", tokensUsed=7)
     assert (request.request_id, request.request_type, request.prompt, request.tokens_used) == (None, "chat", "", 7)
@@ -130,6 +136,7 @@ def test_a_text_may_tell_of_a_nul_without_having_one(tmp_path: Path) -> None:
         ({"unitPrices": {"input": [[0, 1], [5]]}}, "unitPrices"),
         ({"unitPrices": {"colour": 5}}, "unitPrices"),
         ({"unitPrices": {"source": 5}}, "unitPrices"),
+        ({"unitPrices": {"cache_read": 5, "cacheRead": 5}}, "unitPrices"),
         ({"tokensUsed": 5, "tokensInput": 1, "tokensOutput": 1}, "tokensUsed"),
         ({"tokensUsed": 5, "tokensInput": 6}, "tokensUsed"),
         ({"tokensUsed": 2 * 10**12, "tokensInput": 1}, "tokensUsed"),

@@ -38,6 +38,7 @@ _MAX_RATE: Final = 10**12
 _MAX_TIERS: Final = 20
 _FINE_RATE: Final = re.compile(r"\d{1,12}\.\d{1,18}", re.ASCII)
 _RATES: Final = frozenset({"input", "output", "cache_read", "cache_write", "reasoning", "per_request"})
+_KINDS: Final = {camel(rate): rate for rate in _RATES}
 _ORIGINS: Final = frozenset({"source", "provider", "model"})
 _NANOS_PER_CENT: Final = 10**7
 _OF_AN_END: Final = (
@@ -255,14 +256,21 @@ def _nanos(row: Row, cents: Decimal | None) -> int | None:
 
 
 def _checked_prices(row: Row, prices: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Let only such rates pass as the database can compute with."""
-    for name, value in (prices or {}).items():
+    """Let only such rates pass as the database can compute with, by its names; older exports have those."""
+    if prices is None:
+        return None
+    known = dict[str, Any]()
+    for given, value in prices.items():
+        name = _KINDS.get(given, given)
         if not (
             (name in _RATES and (_is_price(value) or _is_tiers(value)))
             or (name in _ORIGINS and isinstance(value, str) and len(value) <= LONGEST_NAME)
         ):
-            raise row.faulty("unitPrices", f"has no rate that can be read at {name!r}")
-    return prices
+            raise row.faulty("unitPrices", f"has no rate that can be read at {given!r}")
+        if name in known:
+            raise row.faulty("unitPrices", f"has a second rate at {given!r}")
+        known[name] = value
+    return known
 
 
 def _is_price(value: object) -> bool:
