@@ -116,6 +116,7 @@ def _request(row: Row) -> PastRequest:
     _check_state(row, given)
     started_at, completed_at = _times(row, given)
     into, out = _split(row, given)
+    _check_parts(row, given, into or 0, out or 0)
     whole = into is None and out is None
     own_id = _own_id(given.id)
     return PastRequest(
@@ -182,6 +183,15 @@ def _split(row: Row, given: ExportedRequest) -> tuple[int | None, int | None]:
     if derived > MAX_COUNT:
         raise row.faulty("tokensUsed", f"leaves more than {MAX_COUNT} for the other kind")
     return (derived, out) if into is None else (into, derived)
+
+
+def _check_parts(row: Row, given: ExportedRequest, into: int, out: int) -> None:
+    """Refuse sub-kinds that are more than what they are a part of, as over HTTP."""
+    if (given.tokens_cached or 0) + (given.tokens_cache_write or 0) > into:
+        name = "tokensCached" if given.tokens_cached else "tokensCacheWrite"
+        raise row.faulty(name, "is a part of tokensInput, and more than all of it")
+    if (given.tokens_reasoning or 0) > out:
+        raise row.faulty("tokensReasoning", "is a part of tokensOutput, and more than all of it")
 
 
 def _times(row: Row, given: ExportedRequest) -> tuple[datetime, datetime | None]:
