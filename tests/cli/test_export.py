@@ -190,6 +190,14 @@ def test_a_row_beyond_what_can_be_counted_names_what_it_says(told: Callable[...,
     assert (done["imported"], done["failed"], done["errors"][0]["field"]) == (1, 1, "cost")
 
 
+def test_rates_are_called_as_the_api_calls_them(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:
+    file = tmp_path / "rates.jsonl"
+    told("export", "--user", recorded, "--output", file)
+    names = {name for request in _lines(file) for name in request["unitPrices"] or ()}
+    assert {name for name in names if "_" in name} == set()
+    assert "cacheRead" in names
+
+
 def test_rows_name_their_users(told: Callable[..., Told], recorded: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     told("export", "--user", recorded, "--output", file)

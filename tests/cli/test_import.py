@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -204,6 +204,42 @@ def test_a_bad_row_is_told_and_the_rest_goes_on(told: Callable[..., Told], tmp_p
     spoken = told("import", "burstgpt", file, "--user", "bad@example.com")
     assert (spoken.code, "row 3: Timestamp: must be seconds" in spoken.err) == (1, True)
     assert spoken.out.startswith("0 requests imported, 27 there before, 3 failed")
+
+
+def test_a_user_is_made_with_their_first_row_that_is_booked_and_no_earlier(
+    told: Callable[..., Told], tmp_path: Path
+) -> None:
+    good = {"status": "completed", "startedAt": "2026-01-01T00:00:00Z", "user": "came@example.com"}
+    ghosts = (
+        {"tokensUsed": 5, "tokensInput": 1, "tokensOutput": 1},
+        {"completedAt": "2999-01-01T00:00:00Z"},
+        {"startedAt": "1969-12-31T00:00:00Z"},
+        {"costNanos": 9 * 10**18, "costSource": "reported"},
+        {"startedAt": "2026-01-01T00:00:00Z", "late": True, "status": "pending"},
+    )
+    rows = [good | {"user": f"ghost-{number}@x.com"} | ghost for number, ghost in enumerate(ghosts)]
+    rows.insert(4, rows[3])  # the first is booked, and the second is more than can be counted
+    file = tmp_path / "ghosts.jsonl"
+    file.write_text("".join(f"{json.dumps(each)}\n" for each in (*rows, good, good | {"user": "Came@example.com"})))
+    done = told("import", "tollkeeper", file, "--json").json
+    assert (done["imported"], done["failed"], done["users"]) == (3, 5, 2)
+    assert [told("user", "show", f"ghost-{number}@x.com").code for number in range(5)] == [1, 1, 1, 0, 1]
+    assert told("import", "tollkeeper", file, "--json").json["skipped"] == 3
+    alone = tmp_path / "alone.jsonl"
+    alone.write_text(json.dumps(rows[0]))
+    assert told("import", "tollkeeper", alone, "--user", "ghost@x.com", "--json").json["failed"] == 1
+    assert told("user", "show", "ghost@x.com").code == 1
+
+
+def test_a_pending_request_brings_the_response_that_it_has(told: Callable[..., Told], tmp_path: Path) -> None:
+    file, again = tmp_path / "pending.jsonl", tmp_path / "again.jsonl"
+    started_at = datetime.now(UTC).isoformat()
+    file.write_text(json.dumps({"status": "pending", "startedAt": started_at, "response": "half of it"}))
+    user = ("--user", "pending@example.com")
+    assert told("import", "tollkeeper", file, *user, "--json").json["imported"] == 1
+    assert told("export", *user, "--output", again).code == 0
+    shown = json.loads(again.read_text())
+    assert (shown["status"], shown["response"]) == ("pending", "half of it")
 
 
 def test_a_file_that_cannot_be_read_is_told_before_anything_is_booked(

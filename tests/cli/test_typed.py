@@ -25,6 +25,10 @@ def ada(told: Callable[..., Told]) -> str:
         (["plan", "set", ADA, "pro", *PAST], "--until: must lie in the future"),
         (["grant", "add", ADA, "5", "requests", "--reason", "x", *PAST], "--until: must lie in the future"),
         (["override", "add", ADA, "daily_requests=5", "--reason", "x", *PAST], "--until: must lie in the future"),
+        (
+            ["override", "add", ADA, "monthly_cost_cents=5", "monthly_cost_cents=6", "--reason", "x"],
+            "monthly_cost_cents is given more than once",
+        ),
         (["key", "create", "--service", "shop", *PAST], "--until: must lie in the future"),
         (["key", "create", "--service", "shop", "--scope", "all"], "--scope: 'all' is no scope"),
         (["key", "create", "--service", "shop", "--address", "x"], "--address: must be an address"),

@@ -34,7 +34,9 @@ INSTANTS = (
 MADE_UP: list[Any] = [
     ["2026-01-01T00:00:00Z", "a\0"],
     ["email", "asc", "a\0", ID],
-    *([at, last] for at in INSTANTS for last in ("a", ID)),
+    ["desc", "2026-01-01T00:00:00Z", "a\0"],
+    ["asc", "2026-01-01T00:00:00Z", "a"],
+    *(place for at in INSTANTS for last in ("a", ID) for place in ([at, last], ["desc", at, last])),
     "a\0",
     [],
     {},

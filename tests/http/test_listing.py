@@ -21,10 +21,11 @@ from .test_reads import REQUEST_FIELDS
 LIST = "/api/chat/requests"
 EXPORT = "/api/account/export"
 HOSTILE = (
-    "=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", 'a "quoted" one', "two\r\nlines", "a,b;c",
+    "=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20A1",
+    'a "quoted" one', "two\r\nlines", "a,b;c",
     "Größe 日本 \U0001f600", "  =not at the beginning", "'=1", "",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 async def found(service: Site, person: Person, query: str) -> list[str]:
@@ -142,6 +143,8 @@ async def test_a_search_that_was_cut_says_how_far_it_came(
         ("maxDuration=1000000000001", {"maxDuration"}),
         ("format=xml", {"format"}),
         ("format=csv&cursor=IjEi", {"cursor"}),
+        ("format=csv&limit=5", {"limit"}),
+        ("format=jsonl&limit=50", {"limit"}),
         ("format=csv&from=x&rating=9", {"from", "rating"}),
         ("order=asc", {"order"}),
     ],
@@ -152,6 +155,12 @@ async def test_what_cannot_be_asked_is_422_and_named(
     heard = await service.call("GET", f"{LIST}?{query}", by=alice.by_key)
     assert heard.is_problem(422, "invalid"), heard.body
     assert heard.faulty == faulty
+
+
+@pytest.mark.parametrize(("name", "at"), [("to", "9999-12-31T23:59:59-14:00"), ("from", "0001-01-01T00:00:00%2B14:00")])
+async def test_an_instant_that_utc_has_no_year_for_is_told_so(service: Site, alice: Person, name: str, at: str) -> None:
+    heard = await service.call("GET", f"{LIST}?{name}={at}", by=alice.by_key)
+    assert heard.json["errors"] == [{"field": name, "message": "must lie in a year that UTC can name, 1 to 9999"}]
 
 
 async def test_instants_at_the_ends_of_time_find_what_there_is(service: Site, alice: Person) -> None:

@@ -119,6 +119,10 @@ async def test_conversations_are_summed_and_paged(service: Site, alice: Person) 
         items = await all_pages(service, "/api/chat/sessions", alice, limit)
         assert [each["sessionId"] for each in items] == ["c", "b", "a"]
         assert await all_pages(service, "/api/chat/sessions?order=asc", alice, limit) == items[::-1]
+    first = (await service.call("GET", "/api/chat/sessions?order=asc&limit=1", by=alice.by_key)).json
+    for order in ("desc", "asc"):
+        path = f"/api/chat/sessions?order={order}&limit=1&cursor={first['nextCursor']}"
+        assert (await service.call("GET", path, by=alice.by_key)).status == (200 if order == "asc" else 422)
     expected = {"requests": 2, "completed": 1, "failed": 0, "tokensUsed": 5, "cost": 2, "costNanos": 20_000_000}
     assert {name: items[0][name] for name in expected} == expected
 

@@ -231,6 +231,18 @@ async def test_changes_of_plan_are_told_but_previews_are_not(db: Database, owner
     )
 
 
+async def test_the_same_plan_to_the_same_end_is_no_change(db: Database) -> None:
+    user = await a_user(db, "free")
+    await terms.set_plan(db, user, "free", actor=ME)
+    assert await told(db, user) == []
+    await terms.set_plan(db, user, "free", actor=ME, expires_at=AT + 10 * DAY)
+    assert [each.data["expiresAt"] for each in await told(db, user)] == ["2026-05-23T12:00:00.000Z"]
+    await terms.set_plan(db, user, "free", actor=ME, expires_at=AT + 10 * DAY)
+    assert len(await told(db, user)) == 1
+    await terms.set_plan(db, user, "free", actor=ME)
+    assert len(await told(db, user)) == 2
+
+
 async def test_a_plan_that_ends_is_told_three_days_before_and_when_it_has(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_outcome, started, usage_of
 from tests.metering.pruning import NOW, a_history
 from tollkeeper.activity import Actor
+from tollkeeper.errors import Invalid
 from tollkeeper.instants import EPOCH
 from tollkeeper.metering.prices import own_prices, repricing
 from tollkeeper.metering.prices.price_file import own_price
@@ -62,6 +63,27 @@ async def one_finished(
 async def costs(owner: asyncpg.Connection) -> dict[UUID, tuple[str, int | None, int | None]]:
     rows = await owner.fetch("SELECT id, cost_source, cost_nanos, computed_nanos FROM chat_requests")
     return {row["id"]: (row["cost_source"], row["cost_nanos"], row["computed_nanos"]) for row in rows}
+
+
+async def test_a_preview_refuses_what_could_not_be_counted_as_its_application_does(
+    *, monkeypatch: pytest.MonkeyPatch, ledger: Ledger, db: Database, owner: asyncpg.Connection, user: UUID
+) -> None:
+    # Each set fits by itself, and so does each user's share of the first ones.
+    monkeypatch.setattr(repricing, "SET", 2)
+    monkeypatch.setattr(repricing, "_EACH", 2)
+    other = await a_user(db, "enterprise")
+    for who, times in ((user, 4), (other, 3)):
+        for _ in range(times):
+            await one_finished(ledger, who, tokens_input=10**12, tokens_output=0)
+    await own_prices.put(db, [own_price(UNKNOWN, EPOCH, {"input": 3 * 10**12})], actor=Actor("test"))
+    before = await costs(owner)
+    assert (await both(db, Range(UNKNOWN, EPOCH, EPOCH))).requests == 0
+    for apply in (False, True):
+        with pytest.raises(Invalid) as caught:
+            await reprice(db, all_of(UNKNOWN), apply=apply, actor=Actor("test"))
+        assert caught.value.detail == "model: would make a user's totals larger than can be counted"
+        if not apply:
+            assert await costs(owner) == before
 
 
 async def test_what_was_unpriced_gets_the_operators_price_and_loses_it_again(

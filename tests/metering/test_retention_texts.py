@@ -151,6 +151,19 @@ async def test_a_month_that_is_made_again_keeps_no_texts(
     assert await owner.fetchval("SELECT count(*) FROM chat_requests_2026_02 WHERE prompt IS NULL") == 20
 
 
+async def test_what_comes_in_for_pruned_rows_has_its_texts_until_rows_are_pruned_again(
+    ledger: Ledger, db: Database, keeper: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    await clock.hold(NOW)
+    history = await a_history(db, 6)
+    await prune_rows(keeper, ledger, MARCH, actor=Actor("x"))
+    await Importer(ledger, keeper, counts_pruned=True).book(history.rows(20, FEBRUARY, MARCH))
+    assert await owner.fetchval("SELECT count(*) FROM chat_requests WHERE prompt IS NOT NULL") == 20
+    await prune_rows(keeper, ledger, MARCH, actor=Actor("x"))
+    assert await owner.fetchval("SELECT count(*) FROM chat_requests") == 0
+    assert (await verify(db)).differences == []
+
+
 async def test_nobody_waits_for_a_row_that_another_holds(
     keeper: Database, owner: asyncpg.Connection, dsns: Addresses, old: UUID
 ) -> None:

@@ -52,10 +52,43 @@ def test_an_exported_request_comes_back_whole(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_rates_have_the_names_of_the_api_and_in_older_exports_those_of_the_database(tmp_path: Path) -> None:
+    kept = {"cache_read": 1, "cache_write": 2, "per_request": 3}
+    assert read_one(tmp_path, unitPrices={"cacheRead": 1, "cacheWrite": 2, "perRequest": 3}).unit_prices == kept
+    assert read_one(tmp_path, unitPrices=kept).unit_prices == kept
+
+
 def test_little_is_enough_and_our_own_id_is_not_taken_for_the_clients(tmp_path: Path) -> None:
     request = read_one(tmp_path, id="0198", requestId="0198", tokensUsed=7)
     assert (request.request_id, request.request_type, request.prompt, request.tokens_used) == (None, "chat", "", 7)
     assert request.input_tokens is None
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [((5, 1, None), (1, 4)), ((5, None, 2), (3, 2)), ((1, 1, None), (1, None)), ((5, None, None), (None, None))],
+)
+def test_of_total_and_parts_one_follows_from_the_others(
+    tmp_path: Path, told: tuple[int | None, ...], meant: tuple[int | None, ...]
+) -> None:
+    names = ("tokensUsed", "tokensInput", "tokensOutput")
+    request = read_one(tmp_path, **dict(zip(names, told, strict=True)))
+    assert (request.input_tokens, request.output_tokens) == meant
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    line = json.dumps(LEAST).encode()
+    marked = read_line(tmp_path, b"\xef\xbb\xbf" + line)
+    assert marked == read_line(tmp_path, line)
+
+
+@pytest.mark.parametrize(
+    ("more", "name"), [('"late": false, "late": true', "late"), ('"metadata": {"b": 1, "\\u0062": 2}', "b")]
+)
+def test_a_name_that_is_given_twice_is_refused(tmp_path: Path, more: str, name: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_line(tmp_path, f"{json.dumps(LEAST)[:-1]}, {more}}}")
+    assert caught.value.detail == f"export.jsonl, row 1: {name}: is given more than once"
 
 
 def test_a_user_may_have_the_longest_address_that_an_account_can_have(tmp_path: Path) -> None:
@@ -103,6 +136,20 @@ def test_a_text_may_tell_of_a_nul_without_having_one(tmp_path: Path) -> None:
         ({"unitPrices": {"input": [[0, 1], [5]]}}, "unitPrices"),
         ({"unitPrices": {"colour": 5}}, "unitPrices"),
         ({"unitPrices": {"source": 5}}, "unitPrices"),
+        ({"unitPrices": {"cache_read": 5, "cacheRead": 5}}, "unitPrices"),
+        ({"tokensUsed": 5, "tokensInput": 1, "tokensOutput": 1}, "tokensUsed"),
+        ({"tokensUsed": 5, "tokensInput": 6}, "tokensUsed"),
+        ({"tokensUsed": 2 * 10**12, "tokensInput": 1}, "tokensUsed"),
+        ({"tokensInput": 5, "tokensCached": 3, "tokensCacheWrite": 3}, "tokensCached"),
+        ({"tokensInput": 5, "tokensCacheWrite": 6}, "tokensCacheWrite"),
+        ({"tokensInput": 5, "tokensReasoning": 1}, "tokensReasoning"),
+        ({"status": "pending", "late": True}, "late"),
+        ({"status": "pending", "errorCode": "expired"}, "errorCode"),
+        ({"status": "completed", "errorCode": "expired"}, "errorCode"),
+        ({"status": "pending", "completedAt": "2026-01-01T00:00:00Z"}, "completedAt"),
+        ({"status": "pending", "tokensInput": 1}, "tokensInput"),
+        ({"status": "pending", "userRating": 1}, "userRating"),
+        ({"ipAddress": "zzz"}, "ipAddress"),
     ],
 )
 def test_a_faulty_field_is_named_with_its_row(tmp_path: Path, fields: dict[str, Any], field: str) -> None:

@@ -269,14 +269,16 @@ def test_a_bad_row_is_named_and_the_next_one_still_read(written: Written) -> Non
         "x" * 200_000,
         "2,s,1,GPT-4,1,1,2,API log",
         "",
-        "3,s,1,GPT-4,1,1,2,API log",
+        "3,s,1,GPT-4,1,1,,API log",
+        "3,s,1,GPT-4,1,2,4,API log",
+        "3,s,1,GPT-4,1,1,x,API log",
     ]
     good, bad = all_of(read("burstgpt", written(V2 + "\n".join(rows))))
     assert good == [1, 14, 15]
     assert bad == [
         (2, "Timestamp"), (3, "Timestamp"), (4, "Timestamp"), (5, "Timestamp"), (6, "Elapsed time"),
         (7, "Request tokens"), (8, "Response tokens"), (9, "Response tokens"), (10, "Model"), (11, "columns"),
-        (12, "Session ID"), (13, "row"),
+        (12, "Session ID"), (13, "row"), (16, "Total tokens"), (17, "Total tokens"),
     ]  # fmt: skip
 
 
@@ -286,12 +288,14 @@ def test_a_bad_json_row_is_named_and_the_next_one_still_read(written: Written) -
         good_row, b"{", b"[]", b"\xff", b'{"timestamp": 1}', b"[" * 10_000, good_row.replace(b"600", b'"600"'),
         good_row.replace(b"600", b"true"), good_row.replace(b"600", b"-1"), good_row.replace(b"[1, 2]", b'["1"]'),
         good_row.replace(b": 1,", b": 999999999999999,"), good_row.replace(b": 1,", b": 999999999999,"), good_row,
+        good_row.replace(b'"hash_ids"', b'"output_length": 3, "hash_ids"'),
     ]  # fmt: skip
     good, bad = all_of(read("mooncake", written(b"\n".join(rows))))
     assert good == [1, 7, 12, 13]
-    assert [row for row, _ in bad] == [2, 3, 4, 5, 6, 8, 9, 10, 11]
+    assert [row for row, _ in bad] == [2, 3, 4, 5, 6, 8, 9, 10, 11, 14]
     assert [field for _, field in bad] == [
         "row", "row", "row", "input_length", "row", "input_length", "input_length", "hash_ids", "timestamp",
+        "output_length",
     ]  # fmt: skip
 
 
@@ -302,6 +306,7 @@ def test_a_bad_json_row_is_named_and_the_next_one_still_read(written: Written) -
         ("burstgpt", b"", "Timestamp"),
         ("burstgpt", b"Timestamp,Model,Request tokens,Log Type\n", "Response tokens"),
         ("azure", b'{"timestamp": 1}\n', "TIMESTAMP"),
+        ("burstgpt", b"Timestamp,Model,Request tokens,Response tokens,Log Type, Model\n", "Model"),
     ],
 )
 def test_a_file_that_is_not_of_its_format_is_refused_at_once(
@@ -339,3 +344,4 @@ def test_a_missing_file_and_a_damaged_one_are_told(written: Written, tmp_path: P
 def test_a_file_without_lines_has_no_requests(written: Written, name: str) -> None:
     assert list(read(name, written(b"\n\n"))) == []
     assert count_rows(name, written(b"\n\n")) == 0
+    assert count_rows(name, written(b"\xef\xbb\xbf\n")) == 0

@@ -95,6 +95,12 @@ async def of_email(database: Statements, email: str) -> UUID | None:
         return None
 
 
+async def of_emails(database: Statements, emails: Sequence[str]) -> dict[str, UUID]:
+    """Find the users of those of many canonical addresses that are somebody's."""
+    rows = await database.all("users_of_emails", emails=list(emails))
+    return {row["email"]: row["user_id"] for row in rows}
+
+
 async def of_email_or_new(database: Statements, email: str) -> UUID:
     """Find the user of an address, or add one with the plan ``free``: a service key names users before we know them."""
     return await database.value("find_or_add_user", email=address_of(email), plan="free", time_zone="UTC")

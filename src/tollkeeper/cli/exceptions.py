@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -41,7 +42,7 @@ async def add_override(
 ) -> Answer:
     """Let other limits than the plan's hold for a user from now on."""
     _refuse_silence(reason)
-    wanted = dict(map(_limit, limits))
+    wanted = _limits(limits)
     async with opened(common) as house:
         made = await exceptions.override(
             house.database,
@@ -147,6 +148,15 @@ def _number(text: str) -> Decimal:
         return Decimal(text)
     except ArithmeticError:
         return Decimal("NaN")
+
+
+def _limits(told: list[str]) -> dict[str, int | None]:
+    """Read what is to hold, each limit once."""
+    read = [_limit(each) for each in told]
+    names = Counter(name for name, _ in read)
+    if doubled := next((name for name, times in names.items() if times > 1), None):
+        raise Misused(f"{doubled.replace('monthly_cost_nanos', _MONEY)} is given more than once")
+    return dict(read)
 
 
 def _limit(text: str) -> tuple[str, int | None]:

@@ -14,6 +14,7 @@ from tollkeeper.cli.house import opened
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.tracking.records import ChatRequest
 from tollkeeper.metering.upkeep import exporting
+from tollkeeper.names import camel
 from tollkeeper.spreadsheets import csv_rows
 from tollkeeper.traces.own import ExportedRequest
 
@@ -88,7 +89,7 @@ def exported(email: str | None, request: ChatRequest) -> ExportedRequest:
         cost_nanos=request.cost_nanos,
         cost_source=cast("Any", request.cost_source),
         reported_cost=_cents(request.reported_nanos),
-        unit_prices=request.unit_prices,
+        unit_prices=request.unit_prices and {camel(kind): price for kind, price in request.unit_prices.items()},
         duration=request.duration_ms,
         user_rating=request.rating,
         started_at=request.started_at,

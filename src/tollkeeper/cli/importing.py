@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from cyclopts import Parameter
 
@@ -70,7 +71,7 @@ async def import_(
 
     The same file again changes nothing, and an import that was interrupted goes on where it was: a row is known by
     format, user, row number and content, and one of `tollkeeper export` by the id that it had. Users who are not there
-    yet are added, on the plan free.
+    yet are added, on the plan free, with the first row of theirs that is booked.
     """
     if user is not None and users_by is not None:
         raise Misused("whose requests: give --user EMAIL or --users-by, not both")
@@ -106,13 +107,19 @@ class Books:
     first_refused: list[Refused] = field(default_factory=list[Refused])
     users: dict[str, UUID] = field(default_factory=dict[str, UUID])
 
+    @property
+    def users_named(self) -> int:
+        """How many users are there of whom rows tell."""
+        return len(set(self.users.values()))
+
     async def add(self, rows: Iterator[PastRequest], advance: Callable[[int], None]) -> None:
         """Book rows set by set, telling each time how many more are done."""
         for some in in_sets(self._readable(rows), size_of):
             if self.room is not None:
                 self.room.refuse_when_scarce()
-            await self._add_users(some)
+            await self._find_users(some)
             booked = await self.importer.book(list(self._fit(some)))
+            await self._find_users(some)
             self.imported += booked.imported
             self.skipped += booked.skipped
             for refused in booked.refused:
@@ -133,22 +140,25 @@ class Books:
                 return
             yield row
 
-    async def _add_users(self, rows: Sequence[PastRequest]) -> None:
+    async def _find_users(self, rows: Sequence[PastRequest]) -> None:
+        """Learn who is there; whoever is not comes with the first row of theirs that is booked."""
         unknown: set[str] = set()
         for row in rows:
             try:
                 unknown.add(users.address_of(self.email_of(row)))
             except Invalid:
                 continue  # told with its row
-        async with self.database.transaction() as tx:
-            for email in sorted(unknown - self.users.keys()):
-                self.users[email] = await users.of_email_or_new(tx, email)
+        if unknown := unknown - self.users.keys():
+            self.users |= await users.of_emails(self.database, sorted(unknown))
 
     def _fit(self, rows: Sequence[PastRequest]) -> Iterator[Past]:
+        stand_ins = defaultdict[str, UUID](uuid4)
         for row in rows:
             try:
-                user_id = self.users[users.address_of(self.email_of(row))]
-                yield past(row, user_id, now=self.begun_at, own_models=self.own_models)
+                email = users.address_of(self.email_of(row))
+                user_id = self.users.get(email)
+                known = past(row, user_id or stand_ins[email], now=self.begun_at, own_models=self.own_models)
+                yield known if user_id else replace(known, newcomer=email)
             except (Invalid, NotUnderstood) as error:
                 self._refuse(Refused(row.row, error))
 
@@ -167,7 +177,7 @@ async def books_of(
     ledger = Ledger(house.database, pending_for=_PENDING_FOR, keeping=keeping)
     own_models = frozenset(each.model for each in await own_prices.listed(house.database))
     async with Database.open(house.addresses.owner, size=1, statement_timeout=_SECONDS) as owner:
-        importer = Importer(ledger, owner, counts_pruned=counts_pruned)
+        importer = Importer(ledger, owner, counts_pruned=counts_pruned, welcome=users.of_emails_or_new)
         begun_at: datetime = await house.database.value("database_instant")
         yield Books(house.database, importer, email_of, own_models, begun_at, house.addresses.room)
 
@@ -181,12 +191,12 @@ def _answer(file: Path, books: Books, *, seconds: float) -> Answer:
         "imported": books.imported,
         "skipped": books.skipped,
         "failed": books.failed,
-        "users": len(books.users),
+        "users": books.users_named,
         "seconds": round(seconds, 3),
         "errors": errors,
     }
     text = f"{counted(books.imported, 'request')} imported, {books.skipped:,} there before, {books.failed:,} failed"
-    pace = f"{counted(rows, 'row')}, users: {len(books.users):,}, {seconds:.1f} s"
+    pace = f"{counted(rows, 'row')}, users: {books.users_named:,}, {seconds:.1f} s"
     told = "\n".join(f"row {each['row']}: {each['field']}: {each['message']}" for each in errors)
     return Answer(document, f"{text} ({pace}).", told, ok=books.failed == 0)
 

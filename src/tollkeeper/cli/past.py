@@ -80,7 +80,9 @@ def _outcome(row: PastRequest, user_id: UUID, own_models: Collection[str]) -> Ou
     """Say how it ended, if somebody said so. Nobody did of what expired, but it may be rated or filled in."""
     if row.error_code == _EXPIRED and not row.late:
         return _added(row, user_id) if row.rating is not None or row.response is not None else None
-    return None if row.status == "pending" else _finish(row, user_id, own_models)
+    if row.status == "pending":
+        return None if row.response is None else _added(row, user_id)
+    return _finish(row, user_id, own_models)
 
 
 def _added(row: PastRequest, user_id: UUID) -> Outcome:

@@ -15,6 +15,7 @@ MomentText: TypeAlias = Annotated[str, Meta(max_length=40)]
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_NO_MOMENT: Final = "must be a date, 2026-05-13, or an instant, 2026-05-13T08:00:00Z"
 
 
 def moment(text: str | None) -> date | datetime | None:
@@ -37,7 +38,16 @@ def faults_of_moments(**given: str | None) -> Iterator[Fault]:
     """Name those that are neither; ``from`` is a word of Python, so a trailing underscore is left out."""
     for name, text in given.items():
         if text is not None and moment(text) is None:
-            yield Fault(name.rstrip("_"), "must be a date, 2026-05-13, or an instant, 2026-05-13T08:00:00Z")
+            yield Fault(name.rstrip("_"), _beyond_utc(text) or _NO_MOMENT)
+
+
+def _beyond_utc(text: str) -> str | None:
+    """Say so of an instant that UTC has no year for, though its own zone has."""
+    try:
+        known = _INSTANT.fullmatch(text) and datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return "must lie in a year that UTC can name, 1 to 9999" if known else None
 
 
 def contradictions_of_range(*, from_: str | None, to: str | None) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar, cast
+from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Meta
@@ -22,6 +23,12 @@ class PageQuery(Said, frozen=True, kw_only=True):
 
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
     cursor: Annotated[str, Meta(max_length=600)] | None = None
+
+
+def refuse_limit(query: bytes) -> None:
+    """Refuse the length of a page for a file, also where it is the one that pages have unasked."""
+    if any(name == b"limit" for name, _ in parse_qsl(query, keep_blank_values=True)):
+        raise Invalid.field("limit", "is the length of a page, and a file has none")
 
 
 def position(query: PageQuery, kind: type[Position]) -> Position | None:

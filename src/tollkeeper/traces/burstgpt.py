@@ -20,7 +20,9 @@ def read(source: Source, starting_at: datetime) -> Iterator[PastRequest]:
 
 
 def _request(starting_at: datetime, row: Row) -> PastRequest:
-    output_tokens = row.count("Response tokens")
+    input_tokens, output_tokens = row.count("Request tokens"), row.count("Response tokens")
+    if row.values.get("Total tokens") and row.count("Total tokens") != input_tokens + output_tokens:
+        raise row.faulty("Total tokens", "must be Request tokens + Response tokens")
     return PastRequest(
         row=row.number,
         fingerprint=row.fingerprint,
@@ -28,7 +30,7 @@ def _request(starting_at: datetime, row: Row) -> PastRequest:
         status="completed" if output_tokens else "failed",
         duration_ms=row.milliseconds("Elapsed time"),
         model=row.text("Model"),
-        input_tokens=row.count("Request tokens"),
+        input_tokens=input_tokens,
         output_tokens=output_tokens,
         session_id=row.text("Session ID"),
         category=row.text("Log Type"),

@@ -8,6 +8,7 @@ a failure gave its unit back) and the sub-kinds ``tokensCached``, ``tokensCacheW
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ import msgspec
 from msgspec import Meta
 
 from tollkeeper.bounds import LONGEST_EMAIL
-from tollkeeper.traces.reading import LONGEST_NAME, MAX_COUNT, PastRequest, Row, Source, raw_rows
+from tollkeeper.names import camel
+from tollkeeper.traces.reading import LONGEST_NAME, MAX_COUNT, PastRequest, Row, Source, named, raw_rows
 from tollkeeper.wording import told
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
@@ -36,8 +38,26 @@ _MAX_RATE: Final = 10**12
 _MAX_TIERS: Final = 20
 _FINE_RATE: Final = re.compile(r"\d{1,12}\.\d{1,18}", re.ASCII)
 _RATES: Final = frozenset({"input", "output", "cache_read", "cache_write", "reasoning", "per_request"})
+_KINDS: Final = {camel(rate): rate for rate in _RATES}
 _ORIGINS: Final = frozenset({"source", "provider", "model"})
 _NANOS_PER_CENT: Final = 10**7
+_OF_AN_END: Final = (
+    "completed_at",
+    "duration",
+    "error_code",
+    "error_message",
+    "tokens_used",
+    "tokens_input",
+    "tokens_output",
+    "tokens_cached",
+    "tokens_cache_write",
+    "tokens_reasoning",
+    "cost",
+    "cost_nanos",
+    "cost_source",
+    "reported_cost",
+    "user_rating",
+)
 _ESCAPED_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -91,9 +111,13 @@ def read(source: Source, starting_at: datetime) -> Iterator[PastRequest]:  # noq
 
 def _request(row: Row) -> PastRequest:
     given = _decoded(row)
+    row.refuse_doubled_names()
     _check_texts(row, given)
+    _check_state(row, given)
     started_at, completed_at = _times(row, given)
-    whole = given.tokens_input is None and given.tokens_output is None
+    into, out = _split(row, given)
+    _check_parts(row, given, into or 0, out or 0)
+    whole = into is None and out is None
     own_id = _own_id(given.id)
     return PastRequest(
         row=row.number,
@@ -105,8 +129,8 @@ def _request(row: Row) -> PastRequest:
         completed_at=completed_at,
         model=given.model,
         tokens_used=given.tokens_used if whole else None,
-        input_tokens=given.tokens_input,
-        output_tokens=given.tokens_output,
+        input_tokens=into,
+        output_tokens=out,
         cached_tokens=given.tokens_cached,
         cache_write_tokens=given.tokens_cache_write,
         reasoning_tokens=given.tokens_reasoning,
@@ -131,6 +155,43 @@ def _request(row: Row) -> PastRequest:
         metadata=given.metadata,
         unit_prices=_checked_prices(row, given.unit_prices),
     )
+
+
+def _check_state(row: Row, given: ExportedRequest) -> None:
+    """Refuse what no request can be: late or expired before its end, or ended without having ended."""
+    if given.error_code == "expired" and given.status != "failed":
+        raise row.faulty("errorCode", "expired belongs to a request that has failed")
+    if given.status != "pending":
+        return
+    if given.late:
+        raise row.faulty("late", "belongs to a request that has ended, and this one is pending")
+    for name in _OF_AN_END:
+        if getattr(given, name) is not None:
+            raise row.faulty(camel(name), "belongs to a request that has ended, and this one is pending")
+
+
+def _split(row: Row, given: ExportedRequest) -> tuple[int | None, int | None]:
+    """Give what went in and what came out, of which one follows from the total and the other, as over HTTP."""
+    used, into, out = given.tokens_used, given.tokens_input, given.tokens_output
+    if used is None or into is out is None or used == (into or 0) + (out or 0):
+        return into, out
+    if into is not None and out is not None:
+        raise row.faulty("tokensUsed", "must be tokensInput + tokensOutput")
+    if (into or 0) + (out or 0) > used:
+        raise row.faulty("tokensUsed", "must not be less than tokensInput or tokensOutput")
+    derived = used - (into or 0) - (out or 0)
+    if derived > MAX_COUNT:
+        raise row.faulty("tokensUsed", f"leaves more than {MAX_COUNT} for the other kind")
+    return (derived, out) if into is None else (into, derived)
+
+
+def _check_parts(row: Row, given: ExportedRequest, into: int, out: int) -> None:
+    """Refuse sub-kinds that are more than what they are a part of, as over HTTP."""
+    if (given.tokens_cached or 0) + (given.tokens_cache_write or 0) > into:
+        name = "tokensCached" if given.tokens_cached else "tokensCacheWrite"
+        raise row.faulty(name, "is a part of tokensInput, and more than all of it")
+    if (given.tokens_reasoning or 0) > out:
+        raise row.faulty("tokensReasoning", "is a part of tokensOutput, and more than all of it")
 
 
 def _times(row: Row, given: ExportedRequest) -> tuple[datetime, datetime | None]:
@@ -162,14 +223,9 @@ def _decoded(row: Row) -> ExportedRequest:
         return _DECODER.decode(row.content)
     except msgspec.ValidationError as error:
         name, message = told(error, ExportedRequest)
-        raise row.faulty(_named(name), message) from error
+        raise row.faulty(named(name), message) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise row.unread(error) from error
-
-
-def _named(name: str) -> str:
-    """Make a name fit to be repeated: it may be anything that somebody calls a field."""
-    return (name if name.isprintable() else repr(name))[:LONGEST_NAME] or "row"
 
 
 def _check_texts(row: Row, given: ExportedRequest) -> None:
@@ -179,8 +235,18 @@ def _check_texts(row: Row, given: ExportedRequest) -> None:
     _check_length(row, "response", given.response, _LONGEST_TEXT_BYTES)
     _check_length(row, "errorMessage", given.error_message, _LONGEST_NOTE_BYTES)
     _check_length(row, "userAgent", given.user_agent, _LONGEST_NOTE_BYTES)
+    if given.ip_address is not None and not _is_address(given.ip_address):
+        raise row.faulty("ipAddress", "must be an IPv4 or IPv6 address")
     if given.metadata is not None and len(msgspec.json.encode(given.metadata)) > _LONGEST_NOTE_BYTES:
         raise row.faulty("metadata", f"must have no more than {_LONGEST_NOTE_BYTES} bytes")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_length(row: Row, name: str, text: str | None, longest: int) -> None:
@@ -200,14 +266,21 @@ def _nanos(row: Row, cents: Decimal | None) -> int | None:
 
 
 def _checked_prices(row: Row, prices: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Let only such rates pass as the database can compute with."""
-    for name, value in (prices or {}).items():
+    """Let only such rates pass as the database can compute with, by its names; older exports have those."""
+    if prices is None:
+        return None
+    known = dict[str, Any]()
+    for given, value in prices.items():
+        name = _KINDS.get(given, given)
         if not (
             (name in _RATES and (_is_price(value) or _is_tiers(value)))
             or (name in _ORIGINS and isinstance(value, str) and len(value) <= LONGEST_NAME)
         ):
-            raise row.faulty("unitPrices", f"has no rate that can be read at {name!r}")
-    return prices
+            raise row.faulty("unitPrices", f"has no rate that can be read at {given!r}")
+        if name in known:
+            raise row.faulty("unitPrices", f"has a second rate at {given!r}")
+        known[name] = value
+    return known
 
 
 def _is_price(value: object) -> bool:

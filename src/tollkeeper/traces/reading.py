@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +21,7 @@ import msgspec
 from tollkeeper.errors import Invalid
 from tollkeeper.wording import unread
 
-__all__ = ["RELATIVE_START", "PastRequest", "Row", "Source", "Table", "count_lines", "json_rows", "raw_rows"]
+__all__ = ["RELATIVE_START", "PastRequest", "Row", "Source", "Table", "count_lines", "json_rows", "named", "raw_rows"]
 
 RELATIVE_START: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """Where a trace without a calendar begins, unless the caller says otherwise."""
@@ -30,6 +32,7 @@ MAX_COUNT: Final = 10**12
 LONGEST_NAME: Final = 200
 
 _GZIP: Final = b"\x1f\x8b"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _MICROSECONDS: Final = 10**6
 _MILLISECONDS: Final = 10**3
 
@@ -95,13 +98,15 @@ class Source:
     path: Path
 
     def lines(self) -> Iterator[bytes]:
-        """Give the lines that are not blank, without their ends."""
+        """Give the lines that are not blank, without their ends and without a byte order mark before the first."""
         try:
             with self.path.open("rb") as file:
                 packed = file.peek(len(_GZIP)).startswith(_GZIP)
+                mark = _BYTE_ORDER_MARK
                 for line in gzip.GzipFile(fileobj=file) if packed else file:
-                    if stripped := line.rstrip(b"\r\n"):
+                    if stripped := line.removeprefix(mark).rstrip(b"\r\n"):
                         yield stripped
+                    mark = b""
         except (EOFError, OSError, zlib.error) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise self.faulty("file", f"cannot be read: {why}") from error
@@ -145,6 +150,15 @@ class Row:
         except UnicodeDecodeError as of_the_row:
             return self.faulty("row", unread(of_the_row))
         return self.faulty("row", unread(error))
+
+    def refuse_doubled_names(self) -> None:
+        """Refuse an object in which, at whatever depth, a name is given twice: readers would keep the last silently."""
+        try:
+            _NAMES.decode(self.content.decode())
+        except _Doubled as doubled:
+            raise self.faulty(named(doubled.name), "is given more than once") from None
+        except (ValueError, RecursionError) as error:
+            raise self.unread(error) from error
 
     def count(self, name: str) -> int:
         """Read a whole number from 0 to 10^12."""
@@ -203,8 +217,11 @@ class Table:
     def __init__(self, source: Source, *needed: str) -> None:
         self._source = source
         self._lines = source.lines()
-        header = Row(source, 0, _in_utf_8(source, next(self._lines, b"")).removeprefix(b"\xef\xbb\xbf"))
+        header = Row(source, 0, _in_utf_8(source, next(self._lines, b"")))
         self._columns = [column.strip() for column in _split(header)]
+        for column, times in Counter(self._columns).items():
+            if column and times > 1:
+                raise source.faulty(named(column), "is the name of more than one column")
         for column in needed:
             if column not in self._columns:
                 raise source.faulty(column, f"is not among the columns ({', '.join(self._columns)})")
@@ -236,6 +253,27 @@ def count_lines(path: Path) -> int:
     return sum(1 for _ in Source("", path).lines())
 
 
+def named(name: str) -> str:
+    """Make a name fit to be repeated: it may be anything that somebody calls a field."""
+    return (name if name.isprintable() else repr(name))[:LONGEST_NAME] or "row"
+
+
+class _Doubled(Exception):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> None:
+    names = Counter(name for name, _ in pairs)
+    if len(names) != len(pairs):
+        raise _Doubled(next(name for name, times in names.items() if times > 1))
+
+
+# Of what is JSON it wants to know the names alone.
+_NAMES: Final = json.JSONDecoder(object_pairs_hook=_once_each, parse_int=len, parse_float=len, strict=False)
+
+
 def _json_row(row: Row) -> Row:
     try:
         value: object = msgspec.json.decode(row.content)
@@ -243,6 +281,7 @@ def _json_row(row: Row) -> Row:
         raise row.unread(error) from error
     if not isinstance(value, dict):
         raise row.faulty("row", "must be a JSON object")
+    row.refuse_doubled_names()
     return replace(row, values=cast("dict[str, Any]", value))
 
 

@@ -13,6 +13,7 @@ from tollkeeper.accounts import users
 from tollkeeper.errors import (
     AccountInactive,
     AlreadyFinished,
+    Invalid,
     KeyReused,
     LimitReached,
     NotFound,
@@ -159,14 +160,15 @@ async def show_request(request: Exchange) -> Answer:
 async def list_sessions(request: Exchange) -> Answer:
     """The caller's conversations, each with its sums."""
     query = request.asked(SessionsQuery)
-    at, database, user_id = position(query, tuple[datetime, str]), request.backend.database, request.caller.user_id
+    at, database, user_id = _place_in(query), request.backend.database, request.caller.user_id
     found = (
         await records.newest_sessions(database, user_id, limit=query.limit + 1, before=at)
         if query.order == "desc"
         else await records.oldest_sessions(database, user_id, limit=query.limit + 1, after=at)
     )
     items = found[: query.limit]
-    following = cursor_at((items[-1].started_at, items[-1].session_id)) if len(found) > query.limit else None
+    last = items[-1] if len(found) > query.limit else None
+    following = last and cursor_at((query.order, last.started_at, last.session_id))
     return Answer.of(SessionsPage(items=[SessionShown.of(each) for each in items], next_cursor=following))
 
 
@@ -193,6 +195,16 @@ async def list_session_requests(request: Exchange) -> Answer:
     if not found and query.cursor is None:
         raise NotFound("no such conversation")
     return Answer.of(_page_of_requests(found, query.limit))
+
+
+def _place_in(query: SessionsQuery) -> tuple[datetime, str] | None:
+    place = position(query, tuple[Literal["asc", "desc"], datetime, str])
+    if place is None:
+        return None
+    order, at, session_id = place
+    if order != query.order:
+        raise Invalid.field("cursor", "belongs to another order of this list")
+    return at, session_id
 
 
 def _page_of_requests(found: list[ChatRequest], limit: int) -> RequestsPage:

@@ -2,13 +2,14 @@
 
 What has a computed cost or none is priced again; a reported cost that counts stays, and so do sealed months. It goes in
 sets, each under the locks of its users, so that tracking goes on meanwhile. A preview walks the same way and writes
-nothing: on a ledger that rests both give the same numbers. Interrupted, it is simply done again: what has its new price
-already stays as it is. Undone, it is done again after the price was taken away.
+nothing: on a ledger that rests both give the same numbers, or the same refusal. Interrupted, it is simply done again:
+what has its new price already stays as it is. Undone, it is done again after the price was taken away.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,8 @@ _EACH: Final = 250
 _ATTEMPTS: Final = 5
 _PAUSE_SECONDS: Final = 0.2
 _NO_ID: Final = UUID(int=0)
+_BY_USER: Final = ("user_ids", "spent_nanos", "added_nanos")
+_MOST_NANOS: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,14 @@ async def reprice(database: Database, which: Range, *, apply: bool, actor: Actor
     total = Repriced()
     for start in range(0, len(users), _USERS):
         due = dict.fromkeys(users[start : start + _USERS], _NO_ID)
+        added = Counter[UUID]()
         while due:
             rows = await _priceable(database, which, due)
             for place in range(0, len(rows), SET):
-                total = total.and_of(await _set(database, which.model, rows[place : place + SET], apply=apply))
+                done = await _set(database, which.model, rows[place : place + SET], apply=apply)
+                if not apply:
+                    _refuse_uncountable(done, added)
+                total = total.and_of(done)
             due = _followed(due, rows)
     if apply:
         await _note(database, actor, "repricing.done", which, total)
@@ -118,9 +125,21 @@ async def _set(database: Database, model: str, rows: Sequence[Record], *, apply:
     except StatementFailed as error:
         if error.sqlstate != OUT_OF_RANGE:
             raise
-        raise Invalid.field("model", "would make a user's totals larger than can be counted") from error
+        raise _uncountable() from error
     assert row is not None  # noqa: S101 - an aggregate has a row
     return row
+
+
+def _refuse_uncountable(previewed: Record, added: Counter[UUID]) -> None:
+    """Refuse what an application would meet: a preview adds nothing, so it carries along what it would have."""
+    for user_id, spent, more in zip(*(previewed[name] for name in _BY_USER), strict=True):
+        added[user_id] += int(more)
+        if spent + added[user_id] > _MOST_NANOS:
+            raise _uncountable()
+
+
+def _uncountable() -> Invalid:
+    return Invalid.field("model", "would make a user's totals larger than can be counted")
 
 
 async def _patiently(ask: Callable[[], Awaitable[Record | None]]) -> Record | None:

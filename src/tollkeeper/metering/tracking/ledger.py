@@ -7,7 +7,7 @@ together, and verdicts become answers or errors.
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
@@ -101,15 +101,23 @@ class Ledger:
         )
         return _settled(outcome, verdict)
 
-    async def record(self, past: Sequence[tuple[NewRequest, Outcome | None]]) -> list[bool]:
+    async def record(
+        self,
+        past: Sequence[tuple[NewRequest, Outcome | None]],
+        *,
+        newcomers: Callable[[Transaction], Awaitable[Mapping[UUID, UUID]]] | None = None,
+    ) -> list[bool]:
         """Book requests that were made elsewhere, at their own times, all or none; says of each whether it is new.
 
         They are never refused, count in their own days and months, and one that was booked before changes nothing.
+        ``newcomers`` makes, together with them, users who were not there, and says by which ids these were called.
         """
 
         async def book(tx: Transaction) -> list[Record]:
-            verdicts = await self._book(tx, past)
-            for (request, _), verdict in zip(past, verdicts, strict=True):
+            ids: Mapping[UUID, UUID] = await newcomers(tx) if newcomers else {}
+            entries = [_by(ids.get(request.user_id, request.user_id), request, outcome) for request, outcome in past]
+            verdicts = await self._book(tx, entries)
+            for (request, _), verdict in zip(entries, verdicts, strict=True):
                 # "again": its twin is in this very set.
                 if verdict["verdict"] not in {"admitted", "replayed", "again"}:
                     raise refusals.of_start(request, verdict)
@@ -299,6 +307,12 @@ def _counted_of(entries: Sequence[tuple[NewRequest, Outcome | None]]) -> Iterato
             yield outcome
         if outcome is None or request.max_tokens is not None:
             yield request
+
+
+def _by(user_id: UUID, request: NewRequest, outcome: Outcome | None) -> tuple[NewRequest, Outcome | None]:
+    if user_id == request.user_id:
+        return request, outcome
+    return request.by(user_id), outcome and msgspec.structs.replace(outcome, user_id=user_id)
 
 
 def _rates(priced: NewRequest | Outcome) -> msgspec.Raw | None:

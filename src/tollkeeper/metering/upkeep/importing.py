@@ -7,11 +7,11 @@ booked is skipped, nothing is booked twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from tollkeeper.errors import Invalid, KeyReused, TollkeeperError, Unavailable
@@ -19,12 +19,14 @@ from tollkeeper.instants import EPOCH
 from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.metering.tracking.requests import NewRequest, Outcome
 from tollkeeper.metering.upkeep.retention import retained
-from tollkeeper.store.database import Statements
+from tollkeeper.store.database import Statements, Transaction
 
 __all__ = ["Booked", "Importer", "Past", "Refused", "in_sets"]
 
 Row = TypeVar("Row")
 Done = TypeVar("Done")
+Welcome: TypeAlias = Callable[[Transaction, Sequence[str]], Awaitable[Mapping[str, UUID]]]
+"""Finds or makes the users of canonical addresses."""
 
 SET_ROWS: Final = 500
 SET_BYTES: Final = 8 * 2**20
@@ -37,13 +39,15 @@ _PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
 class Past:
     """One row of a foreign record. Without ``outcome`` it is still pending.
 
-    ``id`` is what the request was called where it was recorded, which may be here.
+    ``id`` is what the request was called where it was recorded, which may be here. ``newcomer`` is the address of a
+    user who is not there yet, and for whom the user's id in ``request`` stands in.
     """
 
     row: int
     request: NewRequest
     outcome: Outcome | None
     id: UUID | None = None
+    newcomer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,16 @@ class Importer:
 
     Of pruned requests only names are left, where they had any. So what began before rows were pruned and has no name
     that is known is refused, as it may be counted already, unless ``counts_pruned`` says that it is not.
+    ``welcome`` makes newcomers, in the transaction in which their first rows are booked.
     """
 
-    def __init__(self, ledger: Ledger, owner: Statements, *, counts_pruned: bool = False) -> None:
+    def __init__(
+        self, ledger: Ledger, owner: Statements, *, counts_pruned: bool = False, welcome: Welcome | None = None
+    ) -> None:
         self._ledger = ledger
         self._owner = owner
         self._counts_pruned = counts_pruned
+        self._welcome = welcome
         self._months = set[datetime]()
 
     async def book(self, rows: Sequence[Past]) -> Booked:
@@ -115,8 +123,10 @@ class Importer:
     async def _book(self, rows: Sequence[Past]) -> Booked:
         if not rows:
             return Booked()
+        entries = [(each.request, each.outcome) for each in rows]
+        newcomers = partial(self._newcomers, rows)
         try:
-            are_new = await _patiently(lambda: self._ledger.record([(each.request, each.outcome) for each in rows]))
+            are_new = await _patiently(partial(self._ledger.record, entries, newcomers=newcomers))
         except Unavailable:
             raise
         except TollkeeperError as error:
@@ -125,6 +135,12 @@ class Importer:
             middle = len(rows) // 2
             return await self._book(rows[:middle]) + await self._book(rows[middle:])
         return Booked(imported=sum(are_new), skipped=len(rows) - sum(are_new))
+
+    async def _newcomers(self, rows: Sequence[Past], tx: Transaction) -> dict[UUID, UUID]:
+        stand_ins = {each.newcomer: each.request.user_id for each in rows if each.newcomer is not None}
+        if not stand_ins or self._welcome is None:
+            return {}
+        return {stand_ins[email]: user_id for email, user_id in (await self._welcome(tx, list(stand_ins))).items()}
 
     async def _have_partitions(self, rows: Sequence[Past]) -> None:
         """Give the months of past requests their partitions before rows of theirs fall into the default one."""

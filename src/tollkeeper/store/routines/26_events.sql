@@ -157,10 +157,13 @@ DECLARE
     v_old plan_terms;
     v_new plan_terms;
 BEGIN
-    -- A user's first terms are no change, nor is the same plan for another period.
+    -- A user's first terms are no change, nor is the same plan for another period, nor are terms that say the same.
     SELECT t.* INTO v_old FROM plan_terms AS t WHERE t.user_id = p_user AND t.id = p_old;
     SELECT t.* INTO v_new FROM plan_terms AS t WHERE t.user_id = p_user AND t.id = p_new;
-    IF v_old.id IS NULL OR v_new.kind = 'renewed' THEN
+    IF v_old.id IS NULL OR v_new.kind = 'renewed'
+       OR v_new.kind <> 'expired'
+          AND (v_old.plan_name, v_old.plan_version, v_old.expires_at, v_old.billing_cycle, v_old.is_trial)
+              IS NOT DISTINCT FROM (v_new.plan_name, v_new.plan_version, v_new.expires_at, v_new.billing_cycle, v_new.is_trial) THEN
         RETURN;
     END IF;
     -- Of a plan that ended by itself one mail is enough.

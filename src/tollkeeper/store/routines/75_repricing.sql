@@ -44,14 +44,18 @@ BEGIN
 END
     $$;
 
-CREATE OR REPLACE FUNCTION tk_reprice(
+-- As it answered before: what it answers cannot be changed in place.
+DROP FUNCTION IF EXISTS tk_reprice(text, uuid[], uuid[], jsonb[], boolean);
+
+CREATE FUNCTION tk_reprice(
     p_model  text,
     p_users  uuid[],
     p_ids    uuid[],
     p_listed jsonb[],     -- what the public list says of the model at each request's time; null: nothing
     p_apply  boolean      -- false: only say what would come of it
 ) RETURNS TABLE (requests bigint, changed bigint, unpriced_before bigint, unpriced_after bigint,
-                 nanos_before numeric, nanos_after numeric)
+                 nanos_before numeric, nanos_after numeric,
+                 user_ids uuid[], spent_nanos bigint[], added_nanos numeric[])   -- whose they are, what each had spent, and what is added
     LANGUAGE plpgsql
     SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -79,11 +83,18 @@ BEGIN
        AND (a.tokens_input IS NOT NULL OR a.tokens_output IS NOT NULL);
 
     RETURN QUERY
-    SELECT count(*), count(*) FILTER (WHERE (o.r).cost_nanos IS DISTINCT FROM o.nanos),
-           count(*) FILTER (WHERE tk_is_unpriced((o.r).status, (o.r).cost_nanos, (o.r).tokens_used)),
-           count(*) FILTER (WHERE tk_is_unpriced((o.r).status, o.nanos, (o.r).tokens_used)),
-           coalesce(sum((o.r).cost_nanos), 0), coalesce(sum(o.nanos), 0)
-      FROM (SELECT v_rows[i] AS r, v_nanos[i] AS nanos FROM generate_subscripts(v_rows, 1) AS i) AS o;
+    SELECT coalesce(sum(b.requests), 0)::bigint, coalesce(sum(b.changed), 0)::bigint,
+           coalesce(sum(b.unpriced_before), 0)::bigint, coalesce(sum(b.unpriced_after), 0)::bigint,
+           coalesce(sum(b.nanos_before), 0), coalesce(sum(b.nanos_after), 0),
+           coalesce(array_agg(b.user_id), '{}'), coalesce(array_agg(u.spent), '{}'),
+           coalesce(array_agg(b.nanos_after - b.nanos_before), '{}')
+      FROM (SELECT (o.r).user_id, count(*) AS requests, count(*) FILTER (WHERE (o.r).cost_nanos IS DISTINCT FROM o.nanos) AS changed,
+                   count(*) FILTER (WHERE tk_is_unpriced((o.r).status, (o.r).cost_nanos, (o.r).tokens_used)) AS unpriced_before,
+                   count(*) FILTER (WHERE tk_is_unpriced((o.r).status, o.nanos, (o.r).tokens_used)) AS unpriced_after,
+                   coalesce(sum((o.r).cost_nanos), 0) AS nanos_before, coalesce(sum(o.nanos), 0) AS nanos_after
+              FROM (SELECT v_rows[i] AS r, v_nanos[i] AS nanos FROM generate_subscripts(v_rows, 1) AS i) AS o
+             GROUP BY 1) AS b
+      CROSS JOIN LATERAL (SELECT k.total_cost_nanos AS spent FROM usage AS k WHERE k.user_id = b.user_id LIMIT 1) AS u;
     IF NOT p_apply OR v_rows IS NULL THEN
         RETURN;
     END IF;
