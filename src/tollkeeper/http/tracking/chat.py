@@ -44,7 +44,6 @@ from tollkeeper.http.tracking.shown import (
 from tollkeeper.http.tracking.wire import FinishTracking, Rehearsal, StartTracking, TrackingFinished, TrackingStarted
 from tollkeeper.http.wire import LimitsShown
 from tollkeeper.metering.tracking import records
-from tollkeeper.metering.tracking.records import ChatRequest
 from tollkeeper.metering.tracking.requests import NewRequest, reference
 
 
@@ -181,24 +180,22 @@ async def list_sessions(request: Exchange) -> Answer:
     ),
 )
 async def list_session_requests(request: Exchange) -> Answer:
-    """The requests of one conversation, the first one first. One called `.` or `..` is `~.` or `~..` in the path."""
+    """The requests of one conversation, the first one first. A page ends early where their texts have reached 4 MiB.
+
+    One called `.` or `..` is `~.` or `~..` in the path.
+    """
     query = request.asked(PageQuery)
     found = await records.in_session(
         request.backend.database,
         request.caller.user_id,
         path_text(request, "session"),
-        limit=query.limit + 1,
+        limit=query.limit,
         after=position(query, UUID),
     )
     if not found and query.cursor is None:
         raise NotFound("no such conversation")
-    return Answer.of(_page_of_requests(found, query.limit))
-
-
-def _page_of_requests(found: list[ChatRequest], limit: int) -> RequestsPage:
-    items = found[:limit]
-    following = cursor_at(items[-1].id) if len(found) > limit else None
-    return RequestsPage(items=[RequestShown.of(each) for each in items], next_cursor=following)
+    following = cursor_at(found[-1].id) if found.goes_on else None
+    return Answer.of(RequestsPage(items=[RequestShown.of(each) for each in found], next_cursor=following))
 
 
 async def _rehearsal(request: Exchange, new: NewRequest) -> Rehearsal:
