@@ -221,6 +221,23 @@ async def test_searches_files_and_usage_take_turns_and_hot_reads_do_not(
         assert (await service.call("GET", path, by=alice.by_key)).status == 200, path
 
 
+async def test_lists_of_texts_have_a_share_of_the_connections_and_who_tracks_the_others(
+    service: Site, alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.1)
+    told, texts = await service.start(alice, sessionId="s"), service.application.backend.texts
+    paths = ("/api/chat/requests", "/api/chat/sessions/s", f"/api/chat/requests/{told['id']}")
+    async with contextlib.AsyncExitStack() as all_places:
+        while texts._places.is_any_free:
+            await all_places.enter_async_context(texts.taken(caller(), bob.id))
+        for path in paths:
+            assert (await service.call("GET", path, by=alice.by_key)).is_problem(503, "unavailable"), path
+        await service.start(alice)
+        assert (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).status == 200
+    for path in paths:
+        assert (await service.call("GET", path, by=alice.by_key)).status == 200, path
+
+
 async def test_a_download_whose_reader_leaves_before_its_turn_ends_without_a_word_in_the_log(
     service: Site, wire: Wire, alice: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

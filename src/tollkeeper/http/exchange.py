@@ -161,6 +161,11 @@ class Exchange:
         return self.backend.turns.of(self.call, self.caller.user_id)
 
     @property
+    def texts(self) -> Statements:
+        """The same database for short reads of whole texts, which leave connections to those who track."""
+        return self.backend.texts.of_short(self.call, self.caller.user_id)
+
+    @property
     def caller(self) -> Caller:
         """Who calls, as was found out before the route was asked."""
         if self.known is None:

@@ -25,8 +25,9 @@ _TRY_AGAIN_SECONDS: Final = 2
 class Places:
     """So many may be taken at once. What becomes free goes round the users who wait, and of each to the first."""
 
-    def __init__(self, free: int) -> None:
+    def __init__(self, free: int, most_of_one: int) -> None:
         self._free = free
+        self._most_of_one = most_of_one
         self._waiting: dict[UUID, deque[asyncio.Future[None]]] = {}
 
     @property
@@ -48,7 +49,7 @@ class Places:
             self._free -= 1
             return
         mine = len(self._waiting.get(user_id, ()))
-        if mine >= MOST_WAITING_OF_ONE:
+        if mine >= self._most_of_one:
             raise Unavailable("too many of yours wait to look at much already", retry_after_seconds=_TRY_AGAIN_SECONDS)
         if len(self._waiting) >= MOST_WAITING or (mine and self.waiting >= MOST_WAITING):
             raise Unavailable("too many wait to look at much already", retry_after_seconds=_TRY_AGAIN_SECONDS)
@@ -94,9 +95,11 @@ class Turns:
     ``LONGEST_REST_SECONDS``.
     """
 
-    def __init__(self, database: Database, at_once: int, tracked: Callable[[], int]) -> None:
+    def __init__(
+        self, database: Database, at_once: int, tracked: Callable[[], int], *, most_of_one: int = MOST_WAITING_OF_ONE
+    ) -> None:
         self._database = database
-        self._places = Places(at_once)
+        self._places = Places(at_once, most_of_one)
         self._tracked = tracked
 
     @property
@@ -107,6 +110,10 @@ class Turns:
     def of(self, call: Call, user_id: UUID) -> Statements:
         """Give a user's reads, each with a turn of its own. When the caller leaves, the one that runs is cancelled."""
         return _InTurn(self, Reads(self._database, call.departure), call, user_id)
+
+    def of_short(self, call: Call, user_id: UUID) -> Statements:
+        """Give a user's reads that are over so soon that none is cancelled."""
+        return _InTurn(self, self._database, call, user_id)
 
     @asynccontextmanager
     async def taken(self, call: Call, user_id: UUID) -> AsyncGenerator[None]:

@@ -142,7 +142,7 @@ async def show_request(request: Exchange) -> Answer:
     """All that is kept of one request."""
     request.asked(Said)
     named = reference(path_text(request, "reference"))
-    found = await records.one(request.backend.database, request.caller.user_id, named)
+    found = await records.one(request.texts, request.caller.user_id, named)
     return Answer.of(RequestFound(request=RequestWhole.of(found)))
 
 
@@ -186,7 +186,7 @@ async def list_session_requests(request: Exchange) -> Answer:
     """
     query = request.asked(PageQuery)
     found = await records.in_session(
-        request.backend.database,
+        request.texts,
         request.caller.user_id,
         path_text(request, "session"),
         limit=query.limit,

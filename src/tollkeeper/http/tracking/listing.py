@@ -137,7 +137,7 @@ async def page_of(request: Exchange, user_id: UUID) -> Answer:
 
 
 async def _newest(request: Exchange, user_id: UUID, *, limit: int, before: UUID | None) -> RequestsFound:
-    found = await records.newest(request.backend.database, user_id, limit=limit, before=before)
+    found = await records.newest(request.texts, user_id, limit=limit, before=before)
     following = cursor_at(found[-1].id) if found.goes_on else None
     return RequestsFound(items=[RequestShown.of(each) for each in found], next_cursor=following)
 
