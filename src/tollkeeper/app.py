@@ -27,7 +27,7 @@ from tollkeeper.http.backend import Backend, Held, Readiness
 from tollkeeper.http.front import Front
 from tollkeeper.http.routes import answering
 from tollkeeper.http.siblings import Siblings
-from tollkeeper.http.turns import Turns
+from tollkeeper.http.turns import MOST_WAITING, Turns
 from tollkeeper.location import courier, located, master_keys, webhooks_of
 from tollkeeper.metering.admin.nodes import Node, Pulse
 from tollkeeper.metering.tracking.keeping import Keeping
@@ -93,6 +93,7 @@ async def running(
             database=database,
             patient=patient,
             turns=Turns(wide, _at_once(), lambda: ledger.decided),
+            texts=Turns(database, _at_once_of_texts(settings), lambda: 0, most_of_one=MOST_WAITING),
             ledger=ledger,
             sealer=sealer,
             pepper=masterkey.pepper_of(keys),
@@ -206,6 +207,11 @@ def _connections(settings: Settings) -> int:
 
 def _at_once() -> int:
     return most_at_once(os.cpu_count() or 1)
+
+
+def _at_once_of_texts(settings: Settings) -> int:
+    """Leave at least half of the connections, if there are two, to what is as hot and smaller."""
+    return max(1, settings.database_connections // 2)
 
 
 def _wide(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:

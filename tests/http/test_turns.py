@@ -8,6 +8,7 @@ import itertools
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any, cast
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from tollkeeper.errors import NotUnderstood, Unavailable
 from tollkeeper.http import turns
 from tollkeeper.http.call import Call
-from tollkeeper.http.turns import MOST_WAITING, Turns
+from tollkeeper.http.turns import MOST_WAITING, MOST_WAITING_OF_ONE, Turns
 from tollkeeper.store.database import Database, Statements
 
 from .conftest import Person, Site
@@ -53,9 +54,16 @@ def slow() -> Slow:
 
 @pytest.fixture
 def ask(slow: Slow) -> Callable[[str], asyncio.Task[Any]]:
-    """Ask for a statement, for a caller who stays, where nobody tracks."""
+    """Ask for a statement, each time for another user who stays, where nobody tracks."""
     taking = Turns(cast("Any", slow), AT_ONCE, lambda: 0)
-    return lambda name: asyncio.create_task(taking.of(caller()).value(name))
+    return lambda name: asyncio.create_task(taking.of(caller(), uuid4()).value(name))
+
+
+@pytest.fixture
+def ask_as(slow: Slow) -> Callable[[UUID, str], asyncio.Task[Any]]:
+    """Ask for a statement as a user, where one runs at a time and nobody tracks."""
+    taking = Turns(cast("Any", slow), 1, lambda: 0)
+    return lambda user_id, name: asyncio.create_task(taking.of(caller(), user_id).value(name))
 
 
 def caller() -> Call:
@@ -116,15 +124,48 @@ async def test_who_waits_too_long_or_finds_too_many_waiting_is_told_so(
     assert await ask("after") == "after"
 
 
+async def test_one_user_has_a_share_of_those_who_wait_and_others_find_a_place(
+    slow: Slow, ask_as: Callable[[UUID, str], asyncio.Task[Any]]
+) -> None:
+    greedy, others = uuid4(), [uuid4() for _ in range(MOST_WAITING - 1)]
+    asked = [ask_as(greedy, f"greedy {n}") for n in range(1 + MOST_WAITING_OF_ONE)]
+    await settled()
+    with pytest.raises(Unavailable, match="too many of yours wait"):
+        await ask_as(greedy, "refused")
+    # However many wait, who has nobody waiting may; who has, may not.
+    asked += [ask_as(each, "other") for each in others]
+    await settled()
+    for full in (others[0], uuid4()):
+        with pytest.raises(Unavailable, match="too many wait"):
+            await ask_as(full, "refused")
+    slow.end("other")
+    for n in range(1 + MOST_WAITING_OF_ONE):
+        slow.end(f"greedy {n}")
+    await asyncio.gather(*asked)
+    assert len(slow.begun) == len(asked)
+
+
+async def test_turns_go_round_the_users_who_wait(slow: Slow, ask_as: Callable[[UUID, str], asyncio.Task[Any]]) -> None:
+    users = {"a": uuid4(), "b": uuid4(), "c": uuid4()}
+    order = ["a0", "a1", "a2", "a3", "b0", "b1", "c0"]
+    asked = [ask_as(users[name[0]], name) for name in order]
+    await settled()
+    asked[2].cancel()
+    for name in order:
+        slow.end(name)
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert slow.begun == ["a0", "a1", "b0", "c0", "a3", "b1"]
+
+
 async def test_nothing_is_read_for_who_has_left_and_the_next_has_the_turn(slow: Slow) -> None:
     taking = Turns(cast("Any", slow), AT_ONCE, lambda: 0)
-    running = [asyncio.create_task(taking.of(caller()).value(f"{n}")) for n in range(AT_ONCE)]
+    running = [asyncio.create_task(taking.of(caller(), uuid4()).value(f"{n}")) for n in range(AT_ONCE)]
     await settled()
     leaves, cancelled = caller(), caller()
-    left = asyncio.create_task(taking.of(leaves).value("left"))
-    gone = asyncio.create_task(taking.of(cancelled).value("gone"))
+    left = asyncio.create_task(taking.of(leaves, uuid4()).value("left"))
+    gone = asyncio.create_task(taking.of(cancelled, uuid4()).value("gone"))
     await settled()
-    stays = asyncio.create_task(taking.of(caller()).value("stays"))
+    stays = asyncio.create_task(taking.of(caller(), uuid4()).value("stays"))
     await settled()
     leaves.lost()
     gone.cancel()
@@ -142,7 +183,7 @@ async def test_nothing_is_read_for_who_has_left_and_the_next_has_the_turn(slow: 
 async def test_where_others_track_a_place_rests_for_as_long_as_it_was_used(slow: Slow) -> None:
     tracked, clock = itertools.count(), asyncio.get_running_loop().time
     taking = Turns(cast("Any", slow), 1, lambda: next(tracked))
-    first, second = (asyncio.create_task(taking.of(caller()).value(name)) for name in ("first", "second"))
+    first, second = (asyncio.create_task(taking.of(caller(), uuid4()).value(name)) for name in ("first", "second"))
     await settled()
     began = clock()
     await asyncio.sleep(0.05)
@@ -161,8 +202,8 @@ async def test_searches_files_and_usage_take_turns_and_hot_reads_do_not(
     monkeypatch.setattr(turns, "WAIT_SECONDS", 0.1)
     taking = service.application.backend.turns
     async with contextlib.AsyncExitStack() as all_turns:
-        while not taking._places.locked():
-            await all_turns.enter_async_context(taking.taken(caller()))
+        while taking._places.is_any_free:
+            await all_turns.enter_async_context(taking.taken(caller(), uuid4()))
         for path in ("/api/chat/requests?q=x", "/api/user/analytics"):
             heard = await service.call("GET", path, by=alice.by_key)
             assert heard.is_problem(503, "unavailable"), path
@@ -180,6 +221,23 @@ async def test_searches_files_and_usage_take_turns_and_hot_reads_do_not(
         assert (await service.call("GET", path, by=alice.by_key)).status == 200, path
 
 
+async def test_lists_of_texts_have_a_share_of_the_connections_and_who_tracks_the_others(
+    service: Site, alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.1)
+    told, texts = await service.start(alice, sessionId="s"), service.application.backend.texts
+    paths = ("/api/chat/requests", "/api/chat/sessions/s", f"/api/chat/requests/{told['id']}")
+    async with contextlib.AsyncExitStack() as all_places:
+        while texts._places.is_any_free:
+            await all_places.enter_async_context(texts.taken(caller(), bob.id))
+        for path in paths:
+            assert (await service.call("GET", path, by=alice.by_key)).is_problem(503, "unavailable"), path
+        await service.start(alice)
+        assert (await service.call("GET", "/api/user/dashboard", by=alice.by_key)).status == 200
+    for path in paths:
+        assert (await service.call("GET", path, by=alice.by_key)).status == 200, path
+
+
 async def test_a_download_whose_reader_leaves_before_its_turn_ends_without_a_word_in_the_log(
     service: Site, wire: Wire, alice: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -188,11 +246,11 @@ async def test_a_download_whose_reader_leaves_before_its_turn_ends_without_a_wor
     taking, calls = service.application.backend.turns, list[Call]()
     taken = taking.taken
 
-    def left_at_the_second(_: Turns, call: Call) -> Any:
+    def left_at_the_second(_: Turns, call: Call, user_id: UUID) -> Any:
         calls.append(call)
         if len(calls) == 2:
             call.lost()
-        return taken(call)
+        return taken(call, user_id)
 
     monkeypatch.setattr(Turns, "taken", left_at_the_second)
     await wire.say(request("GET", "/api/chat/requests?format=csv", alice.by_key))

@@ -125,7 +125,7 @@ async def test_a_pruned_request_is_not_there(ledger: Ledger, keeper: Database, d
     (row,) = history.rows(1, FEBRUARY, MARCH)
     row = at_instant(row, user, FEBRUARY + timedelta(days=3))
     await Importer(ledger, keeper).book([row])
-    (id_,) = [each["id"] for each in await db.all("newest_requests", user_id=user, before=None, most=5)]
+    (id_,) = [each["id"] for each in await db.all("newest_requests", user_id=user, before=None, most=5, most_bytes=1)]
     await ledger.finish(an_outcome(user, id_, None, rated=True, rating=2))
     await prune_rows(keeper, ledger, APRIL, actor=Actor("x"))
     for outcome in (

@@ -64,6 +64,10 @@ def said(request: ChatRequest) -> str:
     return f"{request.prompt} {request.response}".lower()
 
 
+def text_bytes(requests: list[ChatRequest]) -> int:
+    return sum(len(f"{r.prompt or ''}{r.response or ''}{r.error_message or ''}".encode()) for r in requests)
+
+
 async def a_past(ledger: Ledger, user: UUID, requests: int = 300) -> None:
     chance = random.Random(7)
     past: list[Any] = []
@@ -127,6 +131,27 @@ async def test_what_is_asked_for_is_found_and_nothing_else(ledger: Ledger, db: D
         for limit in (7, 200):
             assert await pages_of(db, user, wanted, limit) == expected, name
         assert [each.id for each in await everything(db, user, wanted)] == expected, name
+
+
+@pytest.mark.parametrize("most_bytes", [1, 40, 1000])
+async def test_a_page_ends_where_its_texts_have_reached_some_bytes_and_the_next_begins_there(
+    ledger: Ledger, db: Database, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+) -> None:
+    user = await a_user(db, "enterprise")
+    await a_past(ledger, user, requests=60)
+    whole = await everything(db, user, Wanted())
+    monkeypatch.setattr(searching, "MOST_BYTES", most_bytes)
+    monkeypatch.setattr(searching, "_HELD_BYTES", most_bytes)
+    for wanted, fits in FILTERS.values():
+        expected = [each for each in whole if fits(each)]
+        first = (await searching.search(db, user, wanted, limit=200)).items
+        assert first == expected[: len(first)]
+        assert text_bytes(first[:-1]) < most_bytes
+        assert len(first) == len(expected) or text_bytes(first) >= most_bytes
+        assert await pages_of(db, user, wanted, 200) == [each.id for each in expected]
+        pages = [page async for page in searching.every(db, user, wanted)]
+        assert [each for page in pages for each in page] == expected
+        assert all(text_bytes(page[:-1]) < most_bytes for page in pages)
 
 
 async def test_what_is_pending_and_what_was_abandoned_are_found_as_they_are_shown(

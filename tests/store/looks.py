@@ -12,6 +12,7 @@ import asyncpg
 
 from tests.store.long_history import MONTHS, People, fill, secret_hash
 from tollkeeper.instants import LAST_YEAR
+from tollkeeper.metering.tracking.records import MOST_BYTES
 
 PAGE: Final = 50
 _MONTH: Final = timedelta(days=30)
@@ -69,6 +70,7 @@ async def filled(admin: asyncpg.Connection, *, long: int) -> Marks:
     return Marks(people, *row)
 
 
+_TEXTS: Final = {"most_bytes": MOST_BYTES}
 _ANY_ACT: Final = {"action": None, "since": None, "until": None, "most": PAGE}
 _ANYBODY: Final = {"text": None, "plan": None, "is_active": None}
 
@@ -82,13 +84,14 @@ def _secrets(_: Marks) -> dict[str, Any]:
 
 
 LISTS: Final = (
-    Look("first", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": None, "most": PAGE}),
-    Look("middle", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": m.middle, "most": PAGE}),
-    Look("last", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": m.early, "most": PAGE}),
-    Look("few", "newest_requests", _A_PAGE, lambda m: {"user_id": m.people.other, "before": None, "most": PAGE}),
+    Look("first", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": None, "most": PAGE, **_TEXTS}),
+    Look("middle", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": m.middle, "most": PAGE, **_TEXTS}),
+    Look("last", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": m.early, "most": PAGE, **_TEXTS}),
+    Look("few", "newest_requests", _A_PAGE, lambda m: {
+        "user_id": m.people.other, "before": None, "most": PAGE, **_TEXTS}),
     *(
         Look(where, "session_requests", _A_PAGE, lambda m, session=session, after=after: _user(m) | {
-            "session_id": session, "after": getattr(m, after) if after else None, "most": PAGE})
+            "session_id": session, "after": getattr(m, after) if after else None, "most": PAGE, **_TEXTS})
         for where, session, after in (
             ("huge", "s-0", None), ("deep", "s-0", "in_session"), ("one", "alone-1", None), ("none", "no", None))
     ),
@@ -100,8 +103,8 @@ LISTS: Final = (
         "after_at": None, "after_id": None, "most": PAGE}),
     Look("middle", "oldest_sessions", _A_PAGE, lambda m: _user(m) | {
         "after_at": m.begun_at, "after_id": "a", "most": PAGE}),
-    Look("first", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": None, "most": PAGE}),
-    Look("deep", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": m.middle, "most": PAGE}),
+    Look("first", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": None, "most": PAGE, **_TEXTS}),
+    Look("deep", "exported_requests", _A_PAGE, lambda m: _user(m) | {"after": m.middle, "most": PAGE, **_TEXTS}),
     Look("first", "exported_users", _A_PAGE, lambda _: {"after": None, "most": PAGE}),
     Look("last", "exported_users", _A_PAGE, lambda m: {"after": m.people.other, "most": PAGE}),
     Look("first", "users_page", 6 * PAGE, lambda _: {"below": None, "most": PAGE}),

@@ -14,6 +14,7 @@ from tests.conftest import Server, a_database
 from tests.store.long_history import make_partitions
 from tests.store.looks import PARTITIONS, Marks, filled
 from tests.store.plans import Reader
+from tollkeeper.metering.tracking.records import MOST_BYTES
 from tollkeeper.metering.tracking.searching import Wanted
 from tollkeeper.store.connections import Session
 
@@ -28,7 +29,7 @@ Seeded = tuple[Reader, Marks]
 def asking(marks: Marks | None, wanted: Wanted, *, deep: bool = False) -> dict[str, Any]:
     """Say what the statement is asked."""
     user = {"user_id": marks.people.long if marks else None, "before": marks.middle if marks and deep else None}
-    return asdict(wanted) | user | {"walk": WALK, "most": PAGE}
+    return asdict(wanted) | user | {"walk": WALK, "most": PAGE, "most_bytes": MOST_BYTES}
 
 
 @pytest.fixture(scope="module", params=["at hand", "for all", "made early"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from tollkeeper import activity
 from tollkeeper.activity import Actor
-from tollkeeper.store.database import Database, Statements
+from tollkeeper.store.database import Database, Record, Statements
 
 __all__ = ["PARTS", "Part", "note", "read"]
 
@@ -47,10 +47,10 @@ PARTS: Final = (
 )
 
 
-async def read(database: Statements, user_id: UUID, part: Part) -> tuple[Sequence[str], list[tuple[Any, ...]]]:
+async def read(database: Statements, user_id: UUID, part: Part) -> tuple[Sequence[str], Sequence[Record]]:
     """Read one part: the names of its columns, and its rows. Without rows there are no names."""
     rows = await database.all(part.statement, user_id=user_id)
-    return list(rows[0].keys()) if rows else [], [tuple(row) for row in rows]
+    return list(rows[0].keys()) if rows else [], rows
 
 
 async def note(database: Database, user_id: UUID, *, actor: Actor) -> None:

@@ -49,6 +49,7 @@ class Backend:
     ``patient``: the same database for what may take minutes, as a rebuild of a long history, on connections of its own,
     so that it keeps nobody from the other.
     ``turns``: the same database for what looks at much and is asked by many, as searches, a few statements at a time.
+    ``texts``: the same database for lists with whole texts, on a share of its connections.
     ``insecure_cookies``: served over plain HTTP on an address that browsers do not take for secure.
     ``trusted_proxies``: whose ``X-Forwarded-For`` counts.
     ``public_url``: where people reach the service, never taken from a request, whose sender may lie about it.
@@ -67,6 +68,7 @@ class Backend:
     database: Database
     patient: Database
     turns: Turns
+    texts: Turns
     ledger: Ledger
     sealer: Sealer
     pepper: bytes

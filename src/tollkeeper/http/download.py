@@ -59,6 +59,8 @@ class Download(Answer):
                     if gone.done():
                         return
                     await call.send(chunk, is_last=False)
+                    # Who reads fast keeps nobody waiting.
+                    await asyncio.sleep(0)
             await call.send(b"", is_last=True)
         except NotUnderstood:
             # Nothing is read for a reader who has gone.

@@ -93,12 +93,13 @@ class Answer:
         return cls(encode(content), status=status, headers=(JSON, *headers))
 
     async def send(self, exchange: Exchange) -> None:
-        """Send it, packed where its reader would rather have it so."""
+        """Send it, packed where its reader would rather have it so; for a HEAD nothing is, and no length is told."""
         body, headers = self.body, self.headers
         if _is_packed(exchange, body):
-            body = pack(body)
-            kept = [header for header in headers if header[0] != b"content-length"]
-            headers = [*kept, _AS_GZIP, _BY_ENCODING, (b"content-length", b"%d" % len(body))]
+            headers = [*(header for header in headers if header[0] != b"content-length"), _AS_GZIP, _BY_ENCODING]
+            if not exchange.is_head:
+                body = await pack(body)
+                headers.append((b"content-length", b"%d" % len(body)))
         exchange.begin(self.status, headers)
         await exchange.call.send(body, is_last=True)
 
@@ -158,7 +159,12 @@ class Exchange:
     @property
     def wide(self) -> Statements:
         """The same database for reads that look at much: each waits for its turn, and ends when the caller leaves."""
-        return self.backend.turns.of(self.call)
+        return self.backend.turns.of(self.call, self.caller.user_id)
+
+    @property
+    def texts(self) -> Statements:
+        """The same database for short reads of whole texts, which leave connections to those who track."""
+        return self.backend.texts.of_short(self.call, self.caller.user_id)
 
     @property
     def caller(self) -> Caller:

@@ -15,6 +15,7 @@ from tollkeeper.http.accounts.activity import ActLine, ActShown
 from tollkeeper.http.download import Download, Item, Line, csv_head, csv_line
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.operation import Operation
+from tollkeeper.http.packing import beside
 from tollkeeper.http.routing import get
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.tracking.shown import RequestWhole
@@ -59,8 +60,8 @@ async def _files(request: Exchange) -> AsyncGenerator[File]:
     yield "README.txt", _only(_readme())
     for part in PARTS:
         names, rows = await takeout.read(database, user_id, part)
-        yield f"{part.name}.json", _only(_json_rows(names, rows))
-        yield f"{part.name}.csv", _only(_csv_rows(names, rows))
+        yield f"{part.name}.json", _json_rows(names, rows)
+        yield f"{part.name}.csv", _csv_rows(names, rows)
     wanted = activity.Wanted(user_id=user_id)
     yield "activity.json", _json(activity.every(database, wanted), ActShown)
     yield "activity.csv", _csv(activity.every(database, wanted), ActLine)
@@ -81,12 +82,24 @@ async def _zipped(files: AsyncGenerator[File], *, at: datetime) -> AsyncGenerato
                 entry.external_attr = 0o600 << 16
                 # How large it will be nobody knows yet.
                 with archive.open(entry, "w", force_zip64=True) as packed:
-                    async with aclosing(chunks):
-                        async for chunk in chunks:
-                            packed.write(chunk)
+                    async with aclosing(_gathered(chunks)) as pieces:
+                        async for piece in pieces:
+                            await beside(packed.write, piece)
                             if sink.size >= _CHUNK_BYTES:
                                 yield sink.take()
     yield sink.take()
+
+
+async def _gathered(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Make pieces of some size of them: each is a way to a thread and back."""
+    piece = bytearray()
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            piece += chunk
+            if len(piece) >= _CHUNK_BYTES:
+                yield bytes(piece)
+                piece.clear()
+    yield bytes(piece)
 
 
 class _Sink:
@@ -147,14 +160,18 @@ async def _each(pages: AsyncGenerator[list[Item]]) -> AsyncIterator[Item]:
                 yield item
 
 
-def _json_rows(names: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> bytes:
-    wire = [camel(name) for name in names]
-    lines = [encode(dict(zip(wire, map(_told, row), strict=True))) for row in rows]
-    return b"[\n" + b",\n".join(lines) + b"\n]\n" if lines else b"[]\n"
+async def _json_rows(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> AsyncGenerator[bytes]:
+    wire, before = [camel(name) for name in names], b"[\n"
+    for row in rows:
+        yield before + encode(dict(zip(wire, map(_told, row), strict=True)))
+        before = b",\n"
+    yield b"[]\n" if before == b"[\n" else b"\n]\n"
 
 
-def _csv_rows(names: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> bytes:
-    return csv_rows([map(camel, names), *(map(_told, row) for row in rows)])
+async def _csv_rows(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> AsyncGenerator[bytes]:
+    yield csv_rows([map(camel, names)])
+    for row in rows:
+        yield csv_rows([map(_told, row)])
 
 
 def _told(value: Any) -> Any:

@@ -282,7 +282,7 @@ async def show_users_request(request: Exchange) -> Answer:
     """All that is kept of it."""
     request.asked(Said)
     named = reference(path_text(request, "reference"))
-    found = await records.one(request.backend.database, path_id(request, "user"), named)
+    found = await records.one(request.texts, path_id(request, "user"), named)
     return Answer.of(RequestFound(request=RequestWhole.of(found)))
 
 

@@ -45,7 +45,6 @@ from tollkeeper.http.tracking.shown import (
 from tollkeeper.http.tracking.wire import FinishTracking, Rehearsal, StartTracking, TrackingFinished, TrackingStarted
 from tollkeeper.http.wire import LimitsShown
 from tollkeeper.metering.tracking import records
-from tollkeeper.metering.tracking.records import ChatRequest
 from tollkeeper.metering.tracking.requests import NewRequest, reference
 
 
@@ -144,7 +143,7 @@ async def show_request(request: Exchange) -> Answer:
     """All that is kept of one request."""
     request.asked(Said)
     named = reference(path_text(request, "reference"))
-    found = await records.one(request.backend.database, request.caller.user_id, named)
+    found = await records.one(request.texts, request.caller.user_id, named)
     return Answer.of(RequestFound(request=RequestWhole.of(found)))
 
 
@@ -183,18 +182,22 @@ async def list_sessions(request: Exchange) -> Answer:
     ),
 )
 async def list_session_requests(request: Exchange) -> Answer:
-    """The requests of one conversation, the first one first. One called `.` or `..` is `~.` or `~..` in the path."""
+    """The requests of one conversation, the first one first. A page ends early where their texts have reached 4 MiB.
+
+    One called `.` or `..` is `~.` or `~..` in the path.
+    """
     query = request.asked(PageQuery)
     found = await records.in_session(
-        request.backend.database,
+        request.texts,
         request.caller.user_id,
         path_text(request, "session"),
-        limit=query.limit + 1,
+        limit=query.limit,
         after=position(query, UUID),
     )
     if not found and query.cursor is None:
         raise NotFound("no such conversation")
-    return Answer.of(_page_of_requests(found, query.limit))
+    following = cursor_at(found[-1].id) if found.goes_on else None
+    return Answer.of(RequestsPage(items=[RequestShown.of(each) for each in found], next_cursor=following))
 
 
 def _place_in(query: SessionsQuery) -> tuple[datetime, str] | None:
@@ -205,12 +208,6 @@ def _place_in(query: SessionsQuery) -> tuple[datetime, str] | None:
     if order != query.order:
         raise Invalid.field("cursor", "belongs to another order of this list")
     return at, session_id
-
-
-def _page_of_requests(found: list[ChatRequest], limit: int) -> RequestsPage:
-    items = found[:limit]
-    following = cursor_at(items[-1].id) if len(found) > limit else None
-    return RequestsPage(items=[RequestShown.of(each) for each in items], next_cursor=following)
 
 
 async def _rehearsal(request: Exchange, new: NewRequest) -> Rehearsal:

@@ -108,6 +108,7 @@ LIST: Final = Operation(
 async def list_requests(request: Exchange) -> Answer:
     """The caller's requests, page by page. What starts while one turns the pages comes before the first.
 
+    A page has at most `limit` requests, and ends early where their texts have reached 4 MiB; `nextCursor` leads on.
     `q` is looked for in prompts and responses. `from` and `to` are instants or dates of UTC. A search through much is
     cut: then `searchedTo` says how far it has come, and `nextCursor` goes on there. With `format` `csv` or `jsonl` all
     that match come as one file.
@@ -137,10 +138,9 @@ async def page_of(request: Exchange, user_id: UUID) -> Answer:
 
 
 async def _newest(request: Exchange, user_id: UUID, *, limit: int, before: UUID | None) -> RequestsFound:
-    found = await records.newest(request.backend.database, user_id, limit=limit + 1, before=before)
-    items = found[:limit]
-    following = cursor_at(items[-1].id) if len(found) > limit else None
-    return RequestsFound(items=[RequestShown.of(each) for each in items], next_cursor=following)
+    found = await records.newest(request.texts, user_id, limit=limit, before=before)
+    following = cursor_at(found[-1].id) if found.goes_on else None
+    return RequestsFound(items=[RequestShown.of(each) for each in found], next_cursor=following)
 
 
 def _nanos(text: str | None, name: str) -> int | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from tollkeeper.errors import NotFound
 from tollkeeper.store.database import Record, Statements
+
+MOST_BYTES: Final = 4 * 2**20
+"""A page ends with the request whose texts reach that with those before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,18 @@ class ChatRequest:
     def of(cls, row: Record) -> ChatRequest:
         """Read a row of a view ``requests_shown`` or ``_in_short``, whose columns these are, behind ``user_id``."""
         _, *columns = row.values()
-        return cls(*columns)
+        return cls(*columns[:_COLUMNS])
+
+
+_COLUMNS: Final = len(fields(ChatRequest))
+
+
+class Page(list[ChatRequest]):
+    """Some requests in a row. ``goes_on``: more follow."""
+
+    def __init__(self, rows: Sequence[Record]) -> None:
+        super().__init__(map(ChatRequest.of, rows))
+        self.goes_on: bool = bool(rows) and rows[-1]["goes_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +92,10 @@ class ChatSession:
     unpriced: int
 
 
-async def newest(database: Statements, user_id: UUID, *, limit: int, before: UUID | None = None) -> list[ChatRequest]:
+async def newest(database: Statements, user_id: UUID, *, limit: int, before: UUID | None = None) -> Page:
     """List a user's requests, newest first, below ``before``."""
-    rows = await database.all("newest_requests", user_id=user_id, before=before, most=limit)
-    return [ChatRequest.of(row) for row in rows]
+    rows = await database.all("newest_requests", user_id=user_id, before=before, most=limit, most_bytes=MOST_BYTES)
+    return Page(rows)
 
 
 async def one(database: Statements, user_id: UUID, reference: UUID | str) -> ChatRequest:
@@ -94,10 +109,12 @@ async def one(database: Statements, user_id: UUID, reference: UUID | str) -> Cha
 
 async def in_session(
     database: Statements, user_id: UUID, session_id: str, *, limit: int, after: UUID | None = None
-) -> list[ChatRequest]:
+) -> Page:
     """List the requests of a conversation in order, above ``after``."""
-    rows = await database.all("session_requests", user_id=user_id, session_id=session_id, after=after, most=limit)
-    return [ChatRequest.of(row) for row in rows]
+    rows = await database.all(
+        "session_requests", user_id=user_id, session_id=session_id, after=after, most=limit, most_bytes=MOST_BYTES
+    )
+    return Page(rows)
 
 
 async def newest_sessions(

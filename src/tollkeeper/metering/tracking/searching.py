@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tollkeeper.errors import Unavailable
 from tollkeeper.instants import EPOCH, LAST_YEAR
-from tollkeeper.metering.tracking.records import ChatRequest
+from tollkeeper.metering.tracking.records import MOST_BYTES, ChatRequest
 from tollkeeper.metering.tracking.requests import Complexity
 from tollkeeper.store.database import Record, Statements
 
@@ -23,8 +23,9 @@ MOST_SECONDS: Final = 0.3
 
 _SHORTEST_WALK: Final = 100
 _LONGEST_WALK: Final = 2000
-# Of a download: so many requests are held at once, with prompt and response of at most 1 MiB each.
+# Of a download: so many requests are held at once, and none behind that whose texts reach so many bytes.
 _HELD: Final = 50
+_HELD_BYTES: Final = 2**20
 _PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
 
 
@@ -68,15 +69,20 @@ class Found:
 async def search(
     database: Statements, user_id: UUID, wanted: Wanted, *, limit: int, before: UUID | None = None
 ) -> Found:
-    """Find at most ``limit`` requests below an id. No answer looks at more than 20,000, or for much more than 0.3 s."""
+    """Find at most ``limit`` requests below an id, and none behind that whose texts reach ``MOST_BYTES``.
+
+    No answer looks at more than 20,000, or for much more than 0.3 s.
+    """
     began = time.monotonic()
     found: list[ChatRequest] = []
-    walked, walk = 0, max(_SHORTEST_WALK, limit + 1)
+    walked, walk, bytes_left = 0, max(_SHORTEST_WALK, limit + 1), MOST_BYTES
     while True:
-        step = await _step(database, user_id, wanted, before=before, walk=walk, most=limit + 1 - len(found))
+        most = limit - len(found)
+        step = await _step(database, user_id, wanted, before=before, walk=walk, most=most, most_bytes=bytes_left)
         found += _found(step)
-        if len(found) > limit:
-            return Found(found[:limit], found[limit - 1].id)
+        bytes_left -= step["bytes"]
+        if step["goes_on"]:
+            return Found(found, found[-1].id)
         if step["walked"] < walk:
             return Found(found, None)
         before, walked = step["last_id"], walked + walk
@@ -95,35 +101,36 @@ async def every(database: Statements, user_id: UUID, wanted: Wanted) -> AsyncGen
     while True:
         step = await _patient_step(database, user_id, wanted, before=before, walk=walk)
         found = _found(step)
-        if found:
-            yield found
-        if len(found) == _HELD:
-            # There may be more of them in what was walked.
-            before, walk = found[-1].id, _HELD
-        elif step["walked"] < walk:
-            return
+        is_all, goes_on = step["walked"] < walk, step["goes_on"]
+        if goes_on:
+            # What was walked beyond these is walked again: where texts are long, not far.
+            before, walk = found[-1].id, min(2 * len(found), _HELD)
         else:
             before, walk = step["last_id"], min(4 * walk, _LONGEST_WALK)
+        del step
+        if found:
+            yield found
+        if is_all and not goes_on:
+            return
 
 
 async def _patient_step(
     database: Statements, user_id: UUID, wanted: Wanted, *, before: UUID | None, walk: int
 ) -> Record:
+    bounds = {"before": before, "walk": walk, "most": _HELD, "most_bytes": _HELD_BYTES}
     for seconds in _PAUSES_SECONDS:
         try:
-            return await _step(database, user_id, wanted, before=before, walk=walk, most=_HELD)
+            return await _step(database, user_id, wanted, **bounds)
         except Unavailable:
             await asyncio.sleep(seconds)
-    return await _step(database, user_id, wanted, before=before, walk=walk, most=_HELD)
+    return await _step(database, user_id, wanted, **bounds)
 
 
-async def _step(
-    database: Statements, user_id: UUID, wanted: Wanted, *, before: UUID | None, walk: int, most: int
-) -> Record:
+async def _step(database: Statements, user_id: UUID, wanted: Wanted, **bounds: Any) -> Record:
     values: dict[str, Any] = asdict(wanted)
     for name in ("since", "until"):
         values[name] = values[name] and min(max(values[name], EPOCH), LAST_YEAR)
-    row = await database.one("search_requests", user_id=user_id, before=before, walk=walk, most=most, **values)
+    row = await database.one("search_requests", user_id=user_id, **bounds, **values)
     assert row is not None  # noqa: S101 - it always answers one row
     return row
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Final
 from uuid import UUID
 
-from tollkeeper.metering.tracking.records import ChatRequest
+from tollkeeper.metering.tracking.records import MOST_BYTES, ChatRequest
 from tollkeeper.store.database import Database, Transaction
 
 __all__ = ["Page", "export"]
@@ -24,7 +24,9 @@ async def export(database: Database, user_id: UUID | None = None) -> AsyncGenera
         await tx.value("let_readers_pause")
         async for known_id, email in _users(tx, user_id):
             after: UUID | None = None
-            while rows := await tx.all("exported_requests", user_id=known_id, after=after, most=_ROWS):
+            while rows := await tx.all(
+                "exported_requests", user_id=known_id, after=after, most=_ROWS, most_bytes=MOST_BYTES
+            ):
                 page = [ChatRequest.of(row) for row in rows]
                 yield email, page
                 after = page[-1].id

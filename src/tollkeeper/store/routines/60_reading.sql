@@ -91,6 +91,11 @@ SELECT tk_first_uuid7(t.expires_at), t.user_id, v.plan_name, v.monthly_requests,
   JOIN plan_versions AS v ON v.plan_name = coalesce(t.next_plan, 'free') AND v.version = tk_version_at(v.plan_name, t.expires_at)
  WHERE t.expires_at <= tk_now();
 
+CREATE OR REPLACE FUNCTION tk_bytes_of_texts(p_prompt text, p_response text, p_error text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    -- How long a text is stands where it is kept: none of them is read for it.
+    AS $$ SELECT coalesce(octet_length(p_prompt), 0)::bigint + coalesce(octet_length(p_response), 0) + coalesce(octet_length(p_error), 0) $$;
+
 -- A pending request past its deadline is shown as expired, swept or not.
 
 CREATE OR REPLACE VIEW requests_shown AS

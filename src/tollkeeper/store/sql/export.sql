@@ -20,12 +20,20 @@ SELECT i.shown_as
  WHERE i.user_id = :user_id AND i.kind = 'email';
 
 -- name: exported_requests
--- A user's requests, the oldest first, from above an id on.
-SELECT s.*
-  FROM requests_shown AS s
- WHERE s.user_id = :user_id AND s.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
- ORDER BY s.id
- LIMIT :most;
+-- A user's requests, the oldest first, from above an id on; as many as newest_requests gives.
+SELECT p.*
+  FROM (SELECT s.*, lead(s.id) OVER w IS NOT NULL AS goes_on,
+               sum(tk_bytes_of_texts(s.prompt, s.response, s.error_message))
+                   OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+          FROM (SELECT v.*
+                  FROM requests_shown AS v
+                 WHERE v.user_id = :user_id AND v.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
+                 ORDER BY v.id
+                 LIMIT :most::bigint + 1) AS s
+        WINDOW w AS (ORDER BY s.id)) AS p
+ WHERE coalesce(p.bytes_before, 0) < :most_bytes::bigint
+ ORDER BY p.id
+ LIMIT :most::bigint;
 
 -- name: rows_known
 -- Of rows from elsewhere, by their places from 0, those that are known: as requests of this very server or imported before

@@ -1,10 +1,19 @@
 -- name: newest_requests
--- A user's requests, newest first, below an id.
-SELECT s.*
-  FROM requests_shown AS s
- WHERE s.user_id = :user_id AND s.id < coalesce(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
- ORDER BY s.id DESC
- LIMIT :most;
+-- A user's requests, newest first, below an id: at most so many, and none behind that whose texts reach so many bytes with
+-- those before it. `goes_on`: more follow it.
+SELECT p.*
+  FROM (SELECT s.*, lead(s.id) OVER w IS NOT NULL AS goes_on,
+               sum(tk_bytes_of_texts(s.prompt, s.response, s.error_message))
+                   OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+          FROM (SELECT v.*
+                  FROM requests_shown AS v
+                 WHERE v.user_id = :user_id AND v.id < coalesce(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                 ORDER BY v.id DESC
+                 LIMIT :most::bigint + 1) AS s
+        WINDOW w AS (ORDER BY s.id DESC)) AS p
+ WHERE coalesce(p.bytes_before, 0) < :most_bytes::bigint
+ ORDER BY p.id DESC
+ LIMIT :most::bigint;
 
 -- name: one_request^
 -- One request of a user, by our id or by the client's own.
@@ -15,15 +24,23 @@ SELECT s.*
                                     WHERE k.user_id = :user_id AND k.namespace = 'request' AND k.key = :client_id));
 
 -- name: session_requests
--- The requests of one conversation, in order, above an id.
-SELECT s.*
-  FROM requests_shown AS s
- WHERE s.user_id = :user_id AND s.session_id BETWEEN :session_id AND :session_id
-   AND s.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
- -- Ordered by both, and so read from the index that has both: by the id alone a planner may hope to meet the conversation
- -- early while it walks all of the user.
- ORDER BY s.session_id, s.id
- LIMIT :most;
+-- The requests of one conversation, in order, above an id; as many as newest_requests gives.
+SELECT p.*
+  FROM (SELECT s.*, lead(s.id) OVER w IS NOT NULL AS goes_on,
+               sum(tk_bytes_of_texts(s.prompt, s.response, s.error_message))
+                   OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+          FROM (SELECT v.*
+                  FROM requests_shown AS v
+                 WHERE v.user_id = :user_id AND v.session_id BETWEEN :session_id AND :session_id
+                   AND v.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
+                 -- Ordered by both, and so read from the index that has both: by the id alone a planner may hope to meet the
+                 -- conversation early while it walks all of the user.
+                 ORDER BY v.session_id, v.id
+                 LIMIT :most::bigint + 1) AS s
+        WINDOW w AS (ORDER BY s.session_id, s.id)) AS p
+ WHERE coalesce(p.bytes_before, 0) < :most_bytes::bigint
+ ORDER BY p.session_id, p.id
+ LIMIT :most::bigint;
 
 -- name: newest_sessions
 -- A user's conversations, the one begun last first, below (started_at, session_id).

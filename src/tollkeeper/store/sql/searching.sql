@@ -1,10 +1,10 @@
 -- Finding requests among many, a bounded part at a time.
 
 -- name: search_requests^
--- Walk down a user's requests from below an id, at most so many; answer what fits, at most so much, and where the walk
--- ended. One conversation is walked by its index, and so is what is pending.
+-- Walk down a user's requests from below an id, at most so many; answer what fits, at most so much (by texts as
+-- newest_requests), whether more of it fits, and where the walk ended. One conversation is walked by its index, and so is what is pending.
 WITH walked AS MATERIALIZED (
-    SELECT r.id, r.started_at,
+    SELECT r.id, r.started_at, tk_bytes_of_texts(r.prompt, r.response, r.error_message) AS bytes,
            CASE WHEN (
                     (:model::text IS NULL OR coalesce(r.model, 'unknown') = :model)
                     AND (:category::text IS NULL OR coalesce(r.category, 'uncategorized') = :category)
@@ -58,10 +58,21 @@ WITH walked AS MATERIALIZED (
       -- By its key, and only where a rating is asked for.
       LEFT JOIN LATERAL (SELECT g.user_rating FROM request_analytics AS g
                           WHERE :rating::text IS NOT NULL AND g.user_id = :user_id AND g.id = r.id LIMIT 1) AS a ON true
+), given AS MATERIALIZED (
+    SELECT f.id, f.bytes
+      FROM (SELECT w.id, w.bytes,
+                   sum(w.bytes) OVER (ORDER BY w.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+              FROM walked AS w
+             WHERE w.fits
+             ORDER BY w.id DESC
+             LIMIT :most) AS f
+     WHERE coalesce(f.bytes_before, 0) < :most_bytes::bigint
 )
 SELECT (SELECT count(*) FROM walked) AS walked, l.id AS last_id, l.started_at AS last_at,
+       (SELECT count(*) FROM walked AS w WHERE w.fits) > (SELECT count(*) FROM given) AS goes_on,
+       (SELECT coalesce(sum(g.bytes), 0)::bigint FROM given AS g) AS bytes,
        ARRAY(SELECT s.shown
-               FROM (SELECT w.id FROM walked AS w WHERE w.fits ORDER BY w.id DESC LIMIT :most) AS f
+               FROM (SELECT g.id FROM given AS g ORDER BY g.id DESC) AS f
               CROSS JOIN LATERAL (SELECT v AS shown FROM requests_shown AS v
                                    WHERE v.user_id = :user_id AND v.id = f.id LIMIT 1) AS s
               ORDER BY f.id DESC) AS found
