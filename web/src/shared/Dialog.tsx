@@ -34,7 +34,7 @@ export function Dialog({
     <>
       <Modal
         opened
-        onClose={isForm ? leave : onClose}
+        onClose={leave}
         title={title}
         size={size}
         closeOnEscape={!isBehind && !isSticky}
@@ -43,7 +43,7 @@ export function Dialog({
         withCloseButton={!isSticky}
         closeButtonProps={{ "aria-label": "Close" }}
       >
-        <div {...typing}>{children}</div>
+        <div {...(isForm && typing)}>{children}</div>
       </Modal>
       {question}
     </>
