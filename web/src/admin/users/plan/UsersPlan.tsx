@@ -39,6 +39,18 @@ export function UsersPlan({ user }: { user: DirectoryEntry }) {
   );
 }
 
+/** Stands in for it. */
+export function PlanOutline() {
+  return (
+    <div aria-busy="true">
+      <span className="visually-hidden">Loading …</span>
+      <Panel title="Plan">
+        <SummaryOutline title="On the plan" />
+      </Panel>
+    </div>
+  );
+}
+
 function Since({ plan }: { plan: OwnPlan["plan"] }) {
   const { startsAt, expiresAt, nextPlan, nextBillingCycle, name, billingCycle, isTrial, version } = plan;
   const next = nextPlan ?? "free";
