@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useChangePlan, usePlanPreview } from "@/api/plans";
-import type { PlanChange, PlanWish, Terms } from "@/api/types";
+import type { OwnPlan, PlanChange, PlanWish, Terms } from "@/api/types";
 import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
@@ -9,10 +9,12 @@ import { planTitle } from "@/shared/planTitle";
 import { exactTime } from "@/shared/times";
 import { type Choice, Choices } from "./Choices";
 import type { Cycle } from "./terms";
+import { UsedBeyond, WhatChanges } from "./WhatChanges";
 
 const CYCLES: Cycle[] = ["monthly", "yearly"];
 
 interface ChangeFormProps {
+  own: OwnPlan;
   plan: Terms;
   /** What was arranged instead of it is taken back: nothing is to be chosen. */
   isKept: boolean;
@@ -22,10 +24,12 @@ interface ChangeFormProps {
 }
 
 /** How a plan is to be paid, what the change comes to by the service's own preview, and doing it. */
-export function ChangeForm({ plan, isKept, userId, onClose }: ChangeFormProps) {
+export function ChangeForm({ own, plan, isKept, userId, onClose }: ChangeFormProps) {
   const [chosen, setChosen] = useState<Choice>({ cycle: plan.billingCycle, isTrial: false });
   // What it is by now, under the dialog, changes once it is done.
   const [keeps] = useState(isKept);
+  const [before] = useState(own);
+  const isOther = plan.name !== before.plan.name;
   const hasChoice = !keeps && plan.pricePerYear !== null;
   const wish: PlanWish = {
     plan: plan.name,
@@ -51,6 +55,10 @@ export function ChangeForm({ plan, isKept, userId, onClose }: ChangeFormProps) {
             ? " "
             : sentenceOf(preview.data.change, userId === undefined ? "you" : "they")}
         </p>
+        {isOther && preview.data !== undefined && (
+          <UsedBeyond own={before} plan={plan} change={preview.data.change} />
+        )}
+        {isOther && <WhatChanges own={before} plan={plan} />}
       </div>
       {problem !== null && <ErrorState problem={problem} />}
       <div className={dialog.buttons}>

@@ -62,6 +62,9 @@ export function shortTime(at: string | Date): string {
 /** The date of an instant. */
 export const dateOf = (at: string | Date): string => formats().date.format(new Date(at));
 
+/** The day on which an instant is; its year where that is not this one. */
+export const dayOf = (at: string | Date): string => dayOrDate(dayIn(zone(), new Date(at).toISOString()));
+
 /** The time of day of an instant. */
 export const hour = (at: string | number): string => formats().hour.format(new Date(at));
 

@@ -29,9 +29,7 @@ export function UsersPlan({ user }: { user: DirectoryEntry }) {
             <PlanSummary of={found} title="On the plan">
               <Since plan={found.plan} />
             </PlanSummary>
-            {isChanging && (
-              <ChangeUsersPlan user={user} own={found.plan} onClose={() => setIsChanging(false)} />
-            )}
+            {isChanging && <ChangeUsersPlan user={user} own={found} onClose={() => setIsChanging(false)} />}
           </>
         )}
       </Loaded>
