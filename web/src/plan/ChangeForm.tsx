@@ -6,7 +6,7 @@ import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { price } from "@/shared/format";
 import { planTitle } from "@/shared/planTitle";
-import { exactTime } from "@/shared/times";
+import { lasting } from "@/shared/times";
 import { type Choice, Choices } from "./Choices";
 import type { Cycle } from "./terms";
 import { UsedBeyond, WhatChanges } from "./WhatChanges";
@@ -86,7 +86,7 @@ function sentenceOf(change: PlanChange, who: "you" | "they"): string {
   const cost = `${price(change.price, currency)} a ${billingCycle === "yearly" ? "year" : "month"}`;
   if (kind === "resumed") return `${Who} keep ${plan}; what was arranged is taken back.`;
   if (isTrial && until !== null)
-    return `${Who} have ${plan} from now until ${exactTime(until)}, for nothing. Then it ends by itself.`;
+    return `${Who} have ${plan} from now ${lasting(until)}, for nothing. Then it ends by itself.`;
   if (isAtOnce) return `${Who} have ${plan} from now on, for ${cost}. What ${who} have used stays used.`;
-  return `${Who} keep what ${who} have until ${exactTime(takesEffectAt)}, then ${who} have ${plan} for ${cost}. Until then ${who} can take it back.`;
+  return `${Who} keep what ${who} have ${lasting(takesEffectAt)}, then ${who} have ${plan} for ${cost}. Until then ${who} can take it back.`;
 }

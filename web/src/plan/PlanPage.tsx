@@ -10,8 +10,8 @@ import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { planTitle } from "@/shared/planTitle";
-import { TimeAgo } from "@/shared/TimeAgo";
 import { dayOf, exactTime } from "@/shared/times";
+import { Ends } from "@/shared/Until";
 import { BuyPlan } from "./BuyPlan";
 import { ChangePlan } from "./ChangePlan";
 import { ComparisonOutline, PlanComparison } from "./PlanComparison";
@@ -141,7 +141,7 @@ function Ending({ of: { plan, subscription }, keep }: { of: OwnPlan; keep: () =>
   return (
     <>
       <p className={styles.soft}>
-        Ends <TimeAgo at={plan.expiresAt} />
+        <Ends at={plan.expiresAt} />
         {next != null && `, then ${next === plan.name ? "monthly" : planTitle(next)}`}
       </p>
       {next != null && subscription !== "running" && (

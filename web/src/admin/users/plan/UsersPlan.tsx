@@ -7,6 +7,7 @@ import { Loaded } from "@/shared/Loaded";
 import { Panel } from "@/shared/Panel";
 import { planTitle } from "@/shared/planTitle";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { Ends } from "@/shared/Until";
 import { ChangeUsersPlan } from "./ChangeUsersPlan";
 import styles from "./plan.module.css";
 
@@ -64,7 +65,7 @@ function Since({ plan }: { plan: OwnPlan["plan"] }) {
           "Without an end"
         ) : (
           <>
-            Ends <TimeAgo at={expiresAt} />, then {planTitle(next)}
+            <Ends at={expiresAt} />, then {planTitle(next)}
             {next === name && `, paid ${paid}`}
           </>
         )}
