@@ -52,7 +52,9 @@ async def test_a_plan_is_taken_left_and_kept(chromium: Browser, shop: Served) ->
         await dialog.get_by_text("You keep what you have until").wait_for()
         await dialog.get_by_role("button", name="Change plan").click()
         await expect(page.get_by_text(re.compile("^Ends "))).to_have_text(re.compile("then Free$"))
-        await expect(page.get_by_role("columnheader", name="Free")).to_contain_text(re.compile("From [A-Z][a-z]{2} [0-9]"))
+        await expect(page.get_by_role("columnheader", name="Free")).to_contain_text(
+            re.compile("From [A-Z][a-z]{2} [0-9]")
+        )
         await expect(page.get_by_role("button", name="Change to Free")).to_have_count(0)
         await page.get_by_role("button", name="Keep Solo").click()
         dialog = page.get_by_role("dialog", name="Keep Solo?")

@@ -107,7 +107,7 @@ function WayTo({ plan, by, go }: { plan: Terms; by: Way; go: () => void }) {
   return (
     <Button
       className={styles.take ?? ""}
-      size="compact-xs"
+      size="compact-sm"
       variant={by === "buy" ? "light" : "default"}
       aria-label={of(planTitle(plan.name))}
       onClick={go}

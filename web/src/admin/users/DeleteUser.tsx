@@ -19,7 +19,7 @@ export function DeleteUser({ user }: { user: DirectoryEntry }) {
           Requests with their texts, variables, keys and sign-ins go at once and for good. Sums over all users
           stay, as nobody's. To keep what there is, switch the account off instead.
         </p>
-        <Button size="xs" color="red" variant="default" onClick={() => setIsAsking(true)}>
+        <Button size="xs" color="red" onClick={() => setIsAsking(true)}>
           Delete user …
         </Button>
       </div>
