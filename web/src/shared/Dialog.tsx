@@ -26,7 +26,7 @@ export function Dialog({
   children,
 }: DialogProps) {
   const isConfirming = useIsConfirming();
-  const { typing, leave, question } = useUnsaved(onClose);
+  const { typing, leave, question } = useUnsaved(onClose, isForm);
   const isCovered = useIsCovered();
   const isBehind = isConfirming || isCovered;
   useWayBack();
@@ -43,7 +43,7 @@ export function Dialog({
         withCloseButton={!isSticky}
         closeButtonProps={{ "aria-label": "Close" }}
       >
-        <div {...(isForm && typing)}>{children}</div>
+        <div {...typing}>{children}</div>
       </Modal>
       {question}
     </>

@@ -48,13 +48,15 @@ interface Unsaved {
 }
 
 /** What somebody has typed is not lost by an Escape, by a click beside it, or with the page: first they are asked. */
-export function useUnsaved(onClose: () => void): Unsaved {
+export function useUnsaved(onClose: () => void, isForm = true): Unsaved {
   const [isTyped, setIsTyped] = useState(false);
   const [isAsking, setIsAsking] = useState(false);
-  const ofPage = useUnsavedOnPage(isTyped);
+  // What was typed into a form is saved once that has given way to what came of it.
+  const isUnsaved = isTyped && isForm;
+  const ofPage = useUnsavedOnPage(isUnsaved);
   return {
     typing: { onInput: () => setIsTyped(true) },
-    leave: () => (isTyped ? setIsAsking(true) : onClose()),
+    leave: () => (isUnsaved ? setIsAsking(true) : onClose()),
     question: isAsking ? <Discard onStay={() => setIsAsking(false)} onDiscard={onClose} /> : ofPage,
   };
 }
