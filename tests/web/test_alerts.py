@@ -52,7 +52,9 @@ async def test_what_is_new_is_counted_told_and_then_seen(served: Served, ada: Vi
 
     await ada.follow(_entry(ada, "Alerts 2 unseen"))
     eighty = _row(ada, "80% of your daily requests are used")
-    await expect(eighty).to_contain_text("8 of 10 on the plan Free. The day ends on ")
+    today = datetime.now(UTC)
+    told = f"8 of 10 on the plan Free. The day ends at midnight, after {today:%b} {today.day}."
+    await expect(eighty).to_contain_text(told)
     await expect(_rows(ada)).to_have_count(2)
     await expect(_rows(ada).get_by_text("New", exact=True)).to_have_count(2)
     await expect(_entry(ada, "Alerts")).to_be_visible()

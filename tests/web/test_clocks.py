@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.web.hands import button, dialog
+from tests.web.hands import button, dialog, row_with
 from tests.web.visitors import Served, Visitor, visiting
 
 _ZONE = "America/Los_Angeles"
@@ -57,9 +57,31 @@ async def test_a_last_day_is_over_when_it_is_over_in_the_accounts_zone(chromium:
         await visitor.page.get_by_role("option", name="Until a date").click()
         await form.get_by_label("Last day").fill(last.isoformat())
         await button(form, "Create key").click()
-        await dialog(visitor, "Key “until then”").wait_for()
+        await button(dialog(visitor, "Key “until then”"), "Done").click()
+        await expect(row_with(visitor, "until then")).to_contain_text(_through(last))
         (key,) = (await visitor.fetch("/api/account/keys"))["items"]
         assert datetime.fromisoformat(key["expiresAt"]) == over
+
+
+def _through(day: date) -> str:
+    return f"through {day:%b} {day.day}, {day.year}"
+
+
+@pytest.mark.parametrize("what", ["grant", "override"])
+async def test_what_is_excepted_until_a_last_day_holds_through_it(
+    operator: Visitor, served: Served, *, what: str
+) -> None:
+    last = datetime.now(UTC).date() + timedelta(days=40)
+    (found,) = (await operator.fetch(f"/api/admin/users?q={await served.newcomer()}"))["items"]
+    await operator.open(f"/admin/users/{found['id']}/plan")
+    await button(operator, "Grant units" if what == "grant" else "Override limits").click()
+    form = operator.page.get_by_role("dialog")
+    await form.get_by_label("How much" if what == "grant" else "Requests a day").first.fill("7")
+    await form.get_by_label("Reason").fill("as agreed")
+    await form.get_by_label("Last day").fill(last.isoformat())
+    await button(form, "Grant" if what == "grant" else "Override").click()
+    await expect(row_with(operator, "as agreed")).to_contain_text(_through(last))
+    assert operator.troubles == []
 
 
 @pytest.mark.parametrize("language", ["de-DE", "ar-EG", "ja-JP", "fr-FR"])

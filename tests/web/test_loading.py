@@ -78,6 +78,16 @@ async def test_a_list_of_the_overview_that_could_not_be_loaded_says_so(used: Vis
     used.troubles.clear()
 
 
+async def test_the_limits_of_a_user_that_could_not_be_loaded_say_so(used: Visitor) -> None:
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=400, json={"title": "Not that", "detail": "not of them"})
+
+    await used.page.route("**/api/admin/users/*/dashboard", refuse)
+    assert await used.go(await used.looked_at()) == 200
+    await expect(used.page.get_by_role("main").get_by_role("alert")).to_contain_text("Not of them.")
+    used.troubles.clear()
+
+
 @pytest.mark.parametrize(
     ("path", "address", "is_heard"),
     [

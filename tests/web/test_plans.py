@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -50,9 +51,34 @@ async def test_a_plan_is_taken_left_and_kept(chromium: Browser, shop: Served) ->
         dialog = page.get_by_role("dialog", name="Change to Free?")
         await dialog.get_by_text("You keep what you have until").wait_for()
         await dialog.get_by_role("button", name="Change plan").click()
+        await expect(page.get_by_text(re.compile("^Ends "))).to_have_text(re.compile("then Free$"))
+        await expect(page.get_by_role("columnheader", name="Free")).to_contain_text(
+            re.compile("From [A-Z][a-z]{2} [0-9]")
+        )
+        await expect(page.get_by_role("button", name="Change to Free")).to_have_count(0)
         await page.get_by_role("button", name="Keep Solo").click()
         dialog = page.get_by_role("dialog", name="Keep Solo?")
         await dialog.get_by_text("You keep Solo; what was arranged is taken back.").wait_for()
         await dialog.get_by_role("button", name="Keep plan").click()
         await expect(page.get_by_role("button", name="Keep Solo")).to_have_count(0)
+        assert (visitor.troubles, visitor.elsewhere) == ([], [])
+
+
+async def test_what_a_change_takes_and_gives_is_told_before(chromium: Browser, shop: Served) -> None:
+    async with visiting(chromium, shop) as visitor:
+        email = await shop.newcomer()
+        await shop.record([{"user": email, "prompt": "Hello", "status": "completed"}] * 21)
+        await visitor.sign_in(email)
+        await visitor.open("/plan")
+        await visitor.page.get_by_role("button", name="Change to Solo").click()
+        dialog = visitor.page.get_by_role("dialog", name="Change to Solo?")
+        rows = dialog.get_by_role("row")
+        await expect(rows.first).to_have_text("FreeSolo")
+        await expect(rows.filter(has_text="Requests a day")).to_have_text(re.compile(r"Requests a day[0-9,]+20$"))
+        await expect(rows.filter(has_text="Requests at once")).to_have_text("Requests at onceNo limit2")
+        told = "By what Solo allows, 21 of 20 requests are used today: requests are refused until that resets"
+        await expect(dialog.get_by_text(told)).to_be_visible()
+        await dialog.get_by_role("button", name="Change plan").click()
+        await expect(dialog).to_have_count(0)
+        assert not (await visitor.fetch("/api/user/plan"))["limits"]["canMakeRequest"]
         assert (visitor.troubles, visitor.elsewhere) == ([], [])

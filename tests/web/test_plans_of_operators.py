@@ -148,11 +148,12 @@ async def test_a_plan_is_given_at_once_until_a_day_is_over(operator: Visitor, sh
     await dialog.get_by_text("must lie in the future").wait_for()
     await refused(operator)
     last = date.today() + timedelta(days=9)  # noqa: DTZ011 - the browser's zone is UTC
+    through = f"through {last:%b} {last.day}, {last.year}"
     await dialog.get_by_label("Last day").fill(last.isoformat())
-    await dialog.get_by_text("then Free. What they have used stays used").wait_for()
+    await dialog.get_by_text(f"{through}, then Free. What they have used stays used").wait_for()
     await dialog.get_by_role("button", name="Change plan").click()
     await expect(dialog).to_have_count(0)
-    await plan_of(page).get_by_text("Ends in 10 days, then Free").wait_for()
+    await plan_of(page).get_by_text(f"Lasts {through}, then Free").wait_for()
     told = (await operator.fetch(f"{at}/plan"))["plan"]
     assert (told["name"], told["expiresAt"][:10]) == ("pro", (last + timedelta(days=1)).isoformat())
 

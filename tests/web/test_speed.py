@@ -82,9 +82,32 @@ async def test_nothing_jumps_where_passkeys_come_late(chromium: Browser, post: P
     assert seen["shift"] == 0, seen["moved"]
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("part", ["", "/plan"])
+@pytest.mark.parametrize("plan", ["free", "enterprise"])
+async def test_nothing_jumps_where_what_is_known_of_a_user_comes_late(
+    chromium: Browser, served: Served, *, plan: str, part: str, width: int
+) -> None:
+    async with visiting(chromium, served) as visitor:
+        await visitor.sign_in(await served.operator())
+        (found,) = (await visitor.fetch(f"/api/admin/users?q={await served.user(plan)}"))["items"]
+        kept = await visitor.context.storage_state()
+    async with visiting(chromium, served, width=width, signed_in=kept, is_watched=False) as visitor:
+        await visitor.context.add_init_script(_OBSERVE)
+        await visitor.context.route("**/api/**", _late)
+        await visitor.open(f"/admin/users/{found['id']}{part}")
+        await visitor.page.get_by_role("heading", name="History" if part else "Delete this user").wait_for()
+        await visitor.page.wait_for_timeout(500)
+        seen = await visitor.page.evaluate("window.seen")
+    assert seen["shift"] == 0, seen["moved"]
+
+
+_BELOW = re.compile("/account/sessions|/analytics|/chat/requests|/requests|/history|/overrides")
+
+
 async def _late(route: Route) -> None:
     """Answer when the page has long been painted; what stands below comes first."""
-    await asyncio.sleep(0.3 if "/account/sessions" in route.request.url else 0.6)
+    await asyncio.sleep(0.3 if _BELOW.search(route.request.url) else 0.6)
     with suppress(Error):
         await route.continue_()
 

@@ -74,6 +74,40 @@ async def test_by_what_top_users_are_ordered_stands_in_the_address_and_back_undo
     assert await by.input_value() == "Cost"
 
 
+@pytest.mark.parametrize("path", ["/requests", "/admin/models"])
+async def test_what_was_looked_at_beside_a_list_is_no_step_of_the_history(operator: Visitor, path: str) -> None:
+    page, beside = operator.page, operator.page.get_by_role("dialog")
+    await operator.open("/plan")
+    await operator.follow(page.get_by_role("navigation", name="Main").locator(f"a[href='{path}']"))
+    begun = int(await page.evaluate("history.length"))
+    for which in range(2):
+        await page.locator("tbody tr a").nth(which).click()
+        await page.wait_for_url(f"**{path}?open=*")
+        await beside.wait_for()
+        await page.keyboard.press("Escape")
+        await page.wait_for_url(f"**{path}")
+        await beside.wait_for(state="hidden")
+    assert await page.evaluate("history.length") <= begun + 1
+    await page.go_back()
+    await page.wait_for_url("**/plan")
+
+
+@pytest.mark.parametrize("path", ["/requests", "/admin/models"])
+async def test_what_an_address_has_opened_is_closed_where_it_stands(operator: Visitor, path: str) -> None:
+    page, beside = operator.page, operator.page.get_by_role("dialog")
+    await operator.open(path)
+    await page.locator("tbody tr a").first.click()
+    await page.wait_for_url(f"**{path}?open=*")
+    opened = page.url.removeprefix(operator.served.url)
+    await operator.open("/plan")
+    await operator.open(opened)
+    await beside.get_by_role("button", name="Close the").click()
+    await page.wait_for_url(f"**{path}")
+    await beside.wait_for(state="hidden")
+    await page.go_back()
+    await page.wait_for_url("**/plan")
+
+
 @pytest.mark.parametrize(
     "path",
     [

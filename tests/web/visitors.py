@@ -128,6 +128,8 @@ class Visitor:
     said: list[ConsoleMessage] = field(default_factory=list[ConsoleMessage])
     troubles: list[str] = field(default_factory=list[str])
     elsewhere: list[str] = field(default_factory=list[str])
+    # Whether they go on where a page asks, as it holds something that they have typed.
+    leaves: bool = True
 
     async def sign_in(self, email: str) -> None:
         """Follow a fresh link to the dashboard."""
@@ -224,6 +226,9 @@ class Visitor:
         self.troubles.append(f"thrown: {error.error}")
 
     async def _on_dialog(self, dialog: Dialog) -> None:
+        if dialog.type == "beforeunload" and self.leaves:
+            await dialog.accept()
+            return
         self.troubles.append(f"dialog: {dialog.message}")
         await dialog.dismiss()
 

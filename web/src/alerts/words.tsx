@@ -3,7 +3,7 @@ import type { Whose } from "@/api/alerts";
 import type { Alert } from "@/api/types";
 import { count, money, percent } from "@/shared/format";
 import { planTitle } from "@/shared/planTitle";
-import { dateOf, dayOrDate, shortTime } from "@/shared/times";
+import { dateOf, dayOrDate, endOn, lasting, shortTime } from "@/shared/times";
 import type { Together } from "./together";
 
 /** An alert in words: what it is, and the rest. They are read later than mails, so they name days and do not say "now". */
@@ -110,7 +110,7 @@ function alsoOf(passed: number[]): string {
 function sumsOf({ limit, plan, used, allowed, resetsAt }: OfLimit, now: number): ReactNode {
   const write = limit === "monthlyCost" ? money : count;
   const ends = isAhead(resetsAt, now) ? "ends" : "ended";
-  const window = `The ${LIMITS[limit].window} ${ends} on ${shortTime(resetsAt)}.`;
+  const window = `The ${LIMITS[limit].window} ${ends} ${endOn(resetsAt)}.`;
   return (
     <>
       {write(used)} of {write(allowed)} on the plan <bdi>{planTitle(plan)}</bdi>. {window}
@@ -130,7 +130,7 @@ function changed({ kind, from, to, at, expiresAt }: OfChange, { isOwn }: Reader)
         {plan} changed from <bdi>{planTitle(from)}</bdi> to <bdi>{planTitle(to)}</bdi>
       </>
     );
-  const until = expiresAt === null ? "" : `, until ${dateOf(expiresAt)}`;
+  const until = expiresAt === null ? "" : `, ${lasting(expiresAt, dateOf)}`;
   return { title, rest: `From ${shortTime(at)} on${until}. ${CHANGED.get(kind) ?? ""}`.trim() };
 }
 
@@ -139,7 +139,7 @@ function expiring(
   { isOwn, now }: Reader,
 ): Told {
   const isYet = isAhead(expiresAt, now);
-  const end = `on ${shortTime(expiresAt)}`;
+  const end = endOn(expiresAt);
   return {
     title: (
       <>
@@ -165,7 +165,7 @@ function expired({ plan, nextPlan, at }: OfEnd & { at: string }, { isOwn }: Read
     ),
     rest: (
       <>
-        It ended on {shortTime(at)}, and <bdi>{planTitle(nextPlan)}</bdi> came after it.
+        It ended {endOn(at)}, and <bdi>{planTitle(nextPlan)}</bdi> came after it.
       </>
     ),
   };

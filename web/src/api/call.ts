@@ -1,5 +1,5 @@
 import { confirmation } from "./confirmation";
-import { ending } from "./ending";
+import { beginAnew, ending } from "./ending";
 
 /** What the service says where it does not say yes (RFC 9457), or that it could not be reached: status 0. */
 export class Problem extends Error {
@@ -70,7 +70,7 @@ async function yes(path: string, options: Options): Promise<Response> {
     if (again.ok) return again;
     throw await readProblem(again);
   }
-  if (answer.status === 401) location.reload();
+  if (answer.status === 401) beginAnew();
   throw problem;
 }
 

@@ -2,7 +2,7 @@ import { queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { type Status, subscribe } from "@/live/stream";
 import { call } from "./call";
-import { useIsEnding } from "./ending";
+import { beginAnew, useIsEnding } from "./ending";
 import type { Dashboard } from "./types";
 
 const KEY = ["dashboard"];
@@ -35,7 +35,7 @@ export function useLiveDashboard(userId: string): Status {
     };
     const stop = subscribe<Dashboard>((dashboard, now) => {
       setStatus(now);
-      if (now === "ended") location.reload();
+      if (now === "ended") beginAnew();
       if (dashboard === null) return;
       const known = client.getQueryData<Dashboard>(KEY);
       client.setQueryData(KEY, dashboard);

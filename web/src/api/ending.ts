@@ -43,10 +43,17 @@ export const ending = {
   },
 };
 
-/** Let this page begin anew as whoever is signed in, once its sign-in has ended in another tab. */
+/** The sign-in is over: let this page begin anew as whoever is signed in, or another. Nothing holds it. */
+export function beginAnew(place = location.href): void {
+  put(true);
+  if (place === location.href) location.reload();
+  else location.assign(place);
+}
+
+/** Begin anew once the sign-in has ended in another tab. */
 export function useEndWithOtherTabs(): void {
   useEffect(() => {
-    const begin = () => location.reload();
+    const begin = () => beginAnew();
     tabs.addEventListener("message", begin);
     return () => tabs.removeEventListener("message", begin);
   }, []);

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useAccount, useWays } from "@/api/account";
 import { call } from "@/api/call";
 import { confirmation } from "@/api/confirmation";
+import { beginAnew } from "@/api/ending";
 import { knowsPasskeys } from "@/api/passkeys";
 import type { Account } from "@/api/types";
 import dialog from "@/shared/Dialog.module.css";
@@ -54,5 +55,5 @@ function Ways({ account }: { account: Account }) {
 async function goOn(before: Account): Promise<void> {
   const now = await call<{ account: Account }>("/api/account").catch(() => null);
   if (now?.account.id === before.id) confirmation.answer(true);
-  else location.assign("/");
+  else beginAnew("/");
 }

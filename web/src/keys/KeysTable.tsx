@@ -7,7 +7,8 @@ import { RowAction, RowActions } from "@/shared/RowActions";
 import badges from "@/shared/shared.module.css";
 import { type Column, Table } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
-import { exactTime } from "@/shared/times";
+import { exactTime, lastDayOf } from "@/shared/times";
+import { Until } from "@/shared/Until";
 import styles from "./keys.module.css";
 import { RevokeKeyDialog } from "./RevokeKeyDialog";
 import { RotateKeyDialog } from "./RotateKeyDialog";
@@ -40,6 +41,8 @@ export function KeysTable({ whose, keys, isReadOnly }: KeysTableProps) {
 
 const isOver = ({ status }: ApiKey): boolean => status === "revoked" || status === "expired";
 
+const endsWithDay = (end: string | null): boolean => lastDayOf(end ?? "") !== undefined;
+
 const COLUMNS: Column<ApiKey>[] = [
   { label: "Name", kind: "wide", title: ({ name }) => name, of: (key) => <Name of={key} /> },
   { label: "Status", of: (key) => <Status of={key} /> },
@@ -52,10 +55,11 @@ const COLUMNS: Column<ApiKey>[] = [
   {
     label: "Works until",
     isSoft: true,
-    unit: "it ends",
+    before: ({ expiresAt }) => (endsWithDay(expiresAt) ? "works" : undefined),
+    unit: ({ expiresAt }) => (endsWithDay(expiresAt) ? "" : "it ends"),
     isNone: (key) => key.expiresAt === null || isOver(key),
     title: ({ expiresAt }) => (expiresAt === null ? undefined : exactTime(expiresAt)),
-    of: (key) => (isOver(key) ? NONE : key.expiresAt === null ? "No end" : <TimeAgo at={key.expiresAt} />),
+    of: (key) => (isOver(key) ? NONE : key.expiresAt === null ? "No end" : <Until at={key.expiresAt} />),
   },
   {
     label: "Created",

@@ -1,18 +1,20 @@
 import { useState } from "react";
 import { useChangePlan, usePlanPreview } from "@/api/plans";
-import type { PlanChange, PlanWish, Terms } from "@/api/types";
+import type { OwnPlan, PlanChange, PlanWish, Terms } from "@/api/types";
 import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { price } from "@/shared/format";
 import { planTitle } from "@/shared/planTitle";
-import { exactTime } from "@/shared/times";
+import { lasting } from "@/shared/times";
 import { type Choice, Choices } from "./Choices";
 import type { Cycle } from "./terms";
+import { UsedBeyond, WhatChanges } from "./WhatChanges";
 
 const CYCLES: Cycle[] = ["monthly", "yearly"];
 
 interface ChangeFormProps {
+  own: OwnPlan;
   plan: Terms;
   /** What was arranged instead of it is taken back: nothing is to be chosen. */
   isKept: boolean;
@@ -22,10 +24,12 @@ interface ChangeFormProps {
 }
 
 /** How a plan is to be paid, what the change comes to by the service's own preview, and doing it. */
-export function ChangeForm({ plan, isKept, userId, onClose }: ChangeFormProps) {
+export function ChangeForm({ own, plan, isKept, userId, onClose }: ChangeFormProps) {
   const [chosen, setChosen] = useState<Choice>({ cycle: plan.billingCycle, isTrial: false });
   // What it is by now, under the dialog, changes once it is done.
   const [keeps] = useState(isKept);
+  const [before] = useState(own);
+  const isOther = plan.name !== before.plan.name;
   const hasChoice = !keeps && plan.pricePerYear !== null;
   const wish: PlanWish = {
     plan: plan.name,
@@ -51,6 +55,10 @@ export function ChangeForm({ plan, isKept, userId, onClose }: ChangeFormProps) {
             ? " "
             : sentenceOf(preview.data.change, userId === undefined ? "you" : "they")}
         </p>
+        {isOther && preview.data !== undefined && (
+          <UsedBeyond own={before} plan={plan} change={preview.data.change} />
+        )}
+        {isOther && <WhatChanges own={before} plan={plan} />}
       </div>
       {problem !== null && <ErrorState problem={problem} />}
       <div className={dialog.buttons}>
@@ -78,7 +86,7 @@ function sentenceOf(change: PlanChange, who: "you" | "they"): string {
   const cost = `${price(change.price, currency)} a ${billingCycle === "yearly" ? "year" : "month"}`;
   if (kind === "resumed") return `${Who} keep ${plan}; what was arranged is taken back.`;
   if (isTrial && until !== null)
-    return `${Who} have ${plan} from now until ${exactTime(until)}, for nothing. Then it ends by itself.`;
+    return `${Who} have ${plan} from now ${lasting(until)}, for nothing. Then it ends by itself.`;
   if (isAtOnce) return `${Who} have ${plan} from now on, for ${cost}. What ${who} have used stays used.`;
-  return `${Who} keep what ${who} have until ${exactTime(takesEffectAt)}, then ${who} have ${plan} for ${cost}. Until then ${who} can take it back.`;
+  return `${Who} keep what ${who} have ${lasting(takesEffectAt)}, then ${who} have ${plan} for ${cost}. Until then ${who} can take it back.`;
 }

@@ -10,7 +10,8 @@ import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { planTitle } from "@/shared/planTitle";
-import { TimeAgo } from "@/shared/TimeAgo";
+import { dayOf, exactTime } from "@/shared/times";
+import { Ends } from "@/shared/Until";
 import { BuyPlan } from "./BuyPlan";
 import { ChangePlan } from "./ChangePlan";
 import { ComparisonOutline, PlanComparison } from "./PlanComparison";
@@ -59,6 +60,7 @@ export function PlanPage() {
                 plans={found}
                 own={own.data?.plan.name}
                 action={(plan) => {
+                  if (own.data && follows(plan, own.data)) return <From at={own.data.plan.expiresAt} />;
                   const way = own.data && wayTo(plan, own.data);
                   if (way === undefined || (way === "buy" && isActing)) return null;
                   return (
@@ -85,7 +87,9 @@ export function PlanPage() {
           </p>
         )}
       </div>
-      {wished !== undefined && <ChangePlan {...wished} onClose={() => setWished(undefined)} />}
+      {wished !== undefined && own.data !== undefined && (
+        <ChangePlan own={own.data} {...wished} onClose={() => setWished(undefined)} />
+      )}
       {bought !== undefined && <BuyPlan plan={bought} onClose={() => setBought(undefined)} />}
     </>
   );
@@ -103,7 +107,7 @@ function WayTo({ plan, by, go }: { plan: Terms; by: Way; go: () => void }) {
   return (
     <Button
       className={styles.take ?? ""}
-      size="compact-xs"
+      size="compact-sm"
       variant={by === "buy" ? "light" : "default"}
       aria-label={of(planTitle(plan.name))}
       onClick={go}
@@ -117,22 +121,34 @@ function WayTo({ plan, by, go }: { plan: Terms; by: Way; go: () => void }) {
 const inCycle = (plan: Terms, way: Way): Terms =>
   way === "monthly" || way === "yearly" ? { ...plan, billingCycle: way } : plan;
 
+/** Whether a plan is what one has arranged to come after one's own. */
+const follows = (plan: Terms, { plan: own }: OwnPlan): boolean =>
+  own.nextPlan === plan.name && own.name !== plan.name;
+
+function From({ at }: { at: string | null }) {
+  if (at === null) return null;
+  return (
+    <time className={styles.from} dateTime={at} title={exactTime(at)}>
+      From {dayOf(at)}
+    </time>
+  );
+}
+
 /** When the plan ends, what follows, and a way to keep it where that was one's own wish. */
 function Ending({ of: { plan, subscription }, keep }: { of: OwnPlan; keep: () => void }) {
   if (plan.expiresAt == null) return null;
   const next = plan.nextPlan;
   return (
-    <p className={styles.soft}>
-      Ends <TimeAgo at={plan.expiresAt} />
-      {next != null && `, then ${next === plan.name ? "monthly" : planTitle(next)}`}
+    <>
+      <p className={styles.soft}>
+        <Ends at={plan.expiresAt} />
+        {next != null && `, then ${next === plan.name ? "monthly" : planTitle(next)}`}
+      </p>
       {next != null && subscription !== "running" && (
-        <>
-          {" · "}
-          <Button className={styles.keep ?? ""} size="compact-xs" variant="default" onClick={keep}>
-            Keep {planTitle(plan.name)}
-          </Button>
-        </>
+        <Button className={styles.keep ?? ""} size="compact-sm" variant="default" onClick={keep}>
+          Keep {planTitle(plan.name)}
+        </Button>
       )}
-    </p>
+    </>
   );
 }

@@ -1,4 +1,5 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useClosing } from "@/shared/useClosing";
 import { FILTERS, type Narrowed, narrowed } from "./narrowed";
 
 export type Changes = Partial<Record<keyof Narrowed, string>>;
@@ -20,6 +21,7 @@ export function useNarrowed() {
   const navigate = useNavigate();
   const go = (change: (before: Narrowed) => Narrowed, replace = false) =>
     void navigate({ to: ".", search: change as never, replace, resetScroll: false });
+  const close = useClosing(() => go((before) => without(before, ["open"]), true));
   return {
     search,
     /** Set some filters; an empty one is taken away. */
@@ -27,7 +29,7 @@ export function useNarrowed() {
       go((before) => set(before, changes), isSameStep),
     /** Take some filters away, or all. */
     widen: (names: readonly (keyof Narrowed)[] = FILTERS) => go((before) => without(before, names)),
-    close: () => go((before) => without(before, ["open"])),
+    close,
     howMany: FILTERS.filter((name) => search[name] !== undefined).length,
   };
 }

@@ -110,7 +110,7 @@ const actions = (end: (id: string) => void, ending: string | undefined): Column<
     <RowActions>
       {!isCurrent && (
         <Button
-          size="compact-xs"
+          size="compact-sm"
           variant="default"
           aria-label={`Sign out ${device}`}
           loading={ending === id}

@@ -7,6 +7,7 @@ import { ErrorState } from "@/shared/ErrorState";
 import { Panel } from "@/shared/Panel";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { exactTime } from "@/shared/times";
+import { useUnsavedOnPage } from "@/shared/useUnsaved";
 import { PictureField } from "./PictureField";
 import { Row } from "./Row";
 import styles from "./settings.module.css";
@@ -19,6 +20,7 @@ export function ProfilePanel({ account }: { account: Account }) {
   const shown = name ?? kept;
   const fault = change.error?.faults.find(({ field }) => field === "name")?.message;
   const isSame = shown.trim() === kept;
+  const question = useUnsavedOnPage(!isSame);
   return (
     <Panel title="Profile">
       <form
@@ -62,6 +64,7 @@ export function ProfilePanel({ account }: { account: Account }) {
           <span role="status">{change.isSuccess && isSame ? "Saved." : ""}</span>
         </footer>
       </form>
+      {question}
     </Panel>
   );
 }

@@ -6,6 +6,7 @@ import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { faultOfPercents, percentsOf } from "@/shared/percents";
 import { PERIODS } from "@/shared/period";
+import { useUnsavedOnPage } from "@/shared/useUnsaved";
 import { Mails } from "./Mails";
 import { Row } from "./Row";
 import styles from "./settings.module.css";
@@ -45,6 +46,7 @@ export function SettingsForm({ kept }: { kept: Settings }) {
     change.mutate({ ...others, ...warnings }, { onSuccess: () => setWanted({}) });
   };
   const hasChanges = Object.keys(wanted).length > 0;
+  const question = useUnsavedOnPage(hasChanges);
   return (
     <form
       className={styles.form}
@@ -108,6 +110,7 @@ export function SettingsForm({ kept }: { kept: Settings }) {
         </Button>
         <span role="status">{change.isSuccess && !hasChanges ? "Saved." : ""}</span>
       </footer>
+      {question}
     </form>
   );
 }

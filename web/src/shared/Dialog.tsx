@@ -26,7 +26,7 @@ export function Dialog({
   children,
 }: DialogProps) {
   const isConfirming = useIsConfirming();
-  const { typing, leave, question } = useUnsaved(onClose);
+  const { typing, leave, question } = useUnsaved(onClose, isForm);
   const isCovered = useIsCovered();
   const isBehind = isConfirming || isCovered;
   useWayBack();
@@ -34,7 +34,7 @@ export function Dialog({
     <>
       <Modal
         opened
-        onClose={isForm ? leave : onClose}
+        onClose={leave}
         title={title}
         size={size}
         closeOnEscape={!isBehind && !isSticky}

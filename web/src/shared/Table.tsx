@@ -16,7 +16,7 @@ export interface Column<Row> {
   title?: (row: Row) => string | undefined;
   /** On a phone, where there are no headings: what it is, behind or before it; whether it says nothing and is left out. */
   unit?: string | ((row: Row) => string);
-  before?: string;
+  before?: string | ((row: Row) => string | undefined);
   isNone?: boolean | ((row: Row) => boolean);
 }
 
@@ -81,7 +81,7 @@ const Cells = memo(function Cells({ row, columns }: { row: unknown; columns: rea
             {...marks(kind, isExtra)}
             data-soft={holds(isSoft, row)}
             data-none={holds(isNone, row)}
-            data-before={before}
+            data-before={typeof before === "function" ? before(row) : before}
             data-unit={typeof unit === "function" ? unit(row) : unit}
             data-told={told !== undefined || undefined}
             title={told ?? (typeof content === "string" ? content : undefined)}

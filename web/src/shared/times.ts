@@ -62,6 +62,27 @@ export function shortTime(at: string | Date): string {
 /** The date of an instant. */
 export const dateOf = (at: string | Date): string => formats().date.format(new Date(at));
 
+/** The day on which an instant is; its year where that is not this one. */
+export const dayOf = (at: string | Date): string => dayOrDate(dayIn(zone(), new Date(at).toISOString()));
+
+/** The last day of what ends at an instant, where that is the midnight after it. */
+export function lastDayOf(end: string): string | undefined {
+  const next = dayIn(zone(), end);
+  return Date.parse(startOfDay(next, zone())) === Date.parse(end) ? moved(next, -1) : undefined;
+}
+
+/** through Dec 31, 2026; until Jan 1, 2027, 3:14:15 PM UTC */
+export function lasting(end: string, write = exactTime): string {
+  const day = lastDayOf(end);
+  return day === undefined ? `until ${write(end)}` : `through ${dateInUtc(day)}`;
+}
+
+/** at midnight, after Dec 31; on Jan 1, 3:14 PM */
+export function endOn(end: string): string {
+  const day = lastDayOf(end);
+  return day === undefined ? `on ${shortTime(end)}` : `at midnight, after ${dayOrDate(day)}`;
+}
+
 /** The time of day of an instant. */
 export const hour = (at: string | number): string => formats().hour.format(new Date(at));
 

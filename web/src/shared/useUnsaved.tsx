@@ -1,8 +1,43 @@
 import { Button, Modal } from "@mantine/core";
-import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
+import { useBlocker } from "@tanstack/react-router";
+import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useRef, useState } from "react";
+import { ending } from "@/api/ending";
 import dialog from "./Dialog.module.css";
 import { useIsCovered } from "./useIsCovered";
 import { useWayBack } from "./useWayBack";
+
+/** Whatever on the page holds something that is not saved: the first of them asks for all. */
+const unsaved = new Set<object>();
+
+/** While something is not saved, whoever leaves the page is asked first: by a link, by *Back*, by closing the window. */
+export function useUnsavedOnPage(isUnsaved: boolean): ReactNode {
+  const own = useRef({}).current;
+  useEffect(() => {
+    if (!isUnsaved) return;
+    unsaved.add(own);
+    return () => void unsaved.delete(own);
+  }, [isUnsaved, own]);
+  const shouldBlockFn = useCallback(
+    ({ current, next }: Leaving) =>
+      current.pathname !== next.pathname && unsaved.values().next().value === own,
+    [own],
+  );
+  const left = useBlocker({
+    shouldBlockFn,
+    enableBeforeUnload: isHeld,
+    disabled: !isUnsaved,
+    withResolver: true,
+  });
+  return left.status === "blocked" && <Discard onStay={left.reset} onDiscard={left.proceed} />;
+}
+
+interface Leaving {
+  current: { pathname: string };
+  next: { pathname: string };
+}
+
+/** Nothing of somebody stays on the screen because they have typed something, once their sign-in has ended. */
+const isHeld = (): boolean => !ending.isUnderWay;
 
 interface Unsaved {
   /** Goes around what is typed into. */
@@ -12,17 +47,17 @@ interface Unsaved {
   question: ReactNode;
 }
 
-/** What somebody has typed is not lost by an Escape, or by a click beside it: first they are asked. */
-export function useUnsaved(onClose: () => void): Unsaved {
-  const isTyped = useRef(false);
+/** What somebody has typed is not lost by an Escape, by a click beside it, or with the page: first they are asked. */
+export function useUnsaved(onClose: () => void, isForm = true): Unsaved {
+  const [isTyped, setIsTyped] = useState(false);
   const [isAsking, setIsAsking] = useState(false);
-  const typed = () => {
-    isTyped.current = true;
-  };
+  // What was typed into a form is saved once that has given way to what came of it.
+  const isUnsaved = isTyped && isForm;
+  const ofPage = useUnsavedOnPage(isUnsaved);
   return {
-    typing: { onInput: typed },
-    leave: () => (isTyped.current ? setIsAsking(true) : onClose()),
-    question: isAsking && <Discard onStay={() => setIsAsking(false)} onDiscard={onClose} />,
+    typing: { onInput: () => setIsTyped(true) },
+    leave: () => (isUnsaved ? setIsAsking(true) : onClose()),
+    question: isAsking ? <Discard onStay={() => setIsAsking(false)} onDiscard={onClose} /> : ofPage,
   };
 }
 

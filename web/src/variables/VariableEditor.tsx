@@ -45,6 +45,7 @@ export function VariableEditor({ variable, onDone }: VariableEditorProps) {
     <>
       <form
         className={styles.editor}
+        noValidate
         aria-label={variable === undefined ? "New variable" : `Edit ${variable.key}`}
         onSubmit={(event) => {
           event.preventDefault();

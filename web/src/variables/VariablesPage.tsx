@@ -19,11 +19,6 @@ export function VariablesPage() {
   const [isAdding, setIsAdding] = useState(false);
   /** The text that is edited: what there is, or what was imported beside it. */
   const [text, setText] = useState<{ start: string | null } | null>(null);
-  const add = (
-    <Button size="xs" leftSection={<IconPlus size={14} />} onClick={() => setIsAdding(true)}>
-      New variable
-    </Button>
-  );
   return (
     <>
       <PageHeader {...headOf("/variables")}>
@@ -32,7 +27,9 @@ export function VariablesPage() {
           onEdit={() => setText({ start: null })}
           onImport={(start) => setText({ start })}
         />
-        {add}
+        <Button size="xs" leftSection={<IconPlus size={14} />} onClick={() => setIsAdding(true)}>
+          New variable
+        </Button>
       </PageHeader>
       <Panel flush>
         {isAdding && <VariableEditor onDone={() => setIsAdding(false)} />}
@@ -41,7 +38,7 @@ export function VariablesPage() {
             found.length > 0 ? (
               <VariablesTable variables={found} />
             ) : isAdding ? null : (
-              <EmptyState title="No variables yet" action={add}>
+              <EmptyState title="No variables yet">
                 Create the first one, or import a <code>.env</code> file.
               </EmptyState>
             )

@@ -41,6 +41,7 @@ function InviteForm({ again, onMade, onClose }: InviteDialogProps & { onMade: (m
   return (
     <form
       className={dialog.fields}
+      noValidate
       onSubmit={(event) => {
         event.preventDefault();
         invite.mutate({ email: email.trim(), plan }, { onSuccess: onMade });

@@ -7,6 +7,7 @@ import { Loaded } from "@/shared/Loaded";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { SkeletonRows } from "@/shared/SkeletonRows";
+import { useClosing } from "@/shared/useClosing";
 import { ModelDrawer } from "./ModelDrawer";
 import { ModelsTable } from "./ModelsTable";
 import { type ModelsShown, modelsShown } from "./shown";
@@ -23,12 +24,14 @@ export function ModelsPage() {
   const models = useModels();
   const { price = "", open } = modelsShown(useSearch({ strict: false }));
   const navigate = useNavigate();
-  const show = (changes: ModelsShown) =>
+  const show = (changes: ModelsShown, replace = false) =>
     void navigate({
       to: ".",
       search: ((before: ModelsShown) => ({ ...before, ...changes })) as never,
+      replace,
       resetScroll: false,
     });
+  const close = useClosing(() => show({ open: "" }, true));
   const opened = models.data?.find(({ model }) => model === open);
   return (
     <>
@@ -58,7 +61,7 @@ export function ModelsPage() {
       <ModelDrawer
         model={opened}
         isMissing={open !== undefined && models.data !== undefined && opened === undefined}
-        onClose={() => show({ open: "" })}
+        onClose={close}
       />
     </>
   );

@@ -29,7 +29,7 @@ export function OwnPrices({ model }: { model: string }) {
                       in {priceText(each.input)}, out {priceText(each.output)}
                     </span>
                   </span>
-                  <Button size="compact-xs" variant="default" onClick={() => setAsked(effectiveFrom)}>
+                  <Button size="compact-sm" variant="default" onClick={() => setAsked(effectiveFrom)}>
                     Take away
                   </Button>
                 </li>

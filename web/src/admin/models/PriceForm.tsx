@@ -33,6 +33,7 @@ export function PriceForm({ model }: { model: string }) {
       <h3>Set a price</h3>
       <form
         className={styles.form}
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           set();
@@ -45,7 +46,7 @@ export function PriceForm({ model }: { model: string }) {
             description={about}
             inputMode="decimal"
             leftSection="$"
-            required={name === "input" || name === "output"}
+            required={isNeeded(name)}
             withAsterisk={false}
             {...field(name)}
           />
@@ -70,6 +71,8 @@ export function PriceForm({ model }: { model: string }) {
   );
 }
 
+const isNeeded = (kind: keyof NewPrice): boolean => kind === "input" || kind === "output";
+
 interface Read {
   price: NewPrice;
   faults: Typed;
@@ -82,7 +85,8 @@ function readPrice({ effectiveFrom = "", ...typed }: Typed): Read {
   for (const { name } of KINDS) {
     const text = typed[name] ?? "";
     const dollars = dollarsIn(text);
-    if (dollars === undefined) faults[name] = howToWrite(text);
+    if (dollars === null && isNeeded(name)) faults[name] = "write how much; 0 is free";
+    else if (dollars === undefined) faults[name] = howToWrite(text);
     else if (dollars?.startsWith("-")) faults[name] = "write 0 or more";
     else if (dollars !== null) price[name] = dollars;
   }

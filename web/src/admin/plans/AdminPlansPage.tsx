@@ -68,7 +68,7 @@ function Actions({ of: plan, act }: ActionsProps) {
   return (
     <span className={styles.actions}>
       <Button
-        size="compact-xs"
+        size="compact-sm"
         variant="default"
         aria-label={`Change ${planTitle(plan.name)}`}
         onClick={() => act({ what: "change", plan })}
@@ -77,7 +77,7 @@ function Actions({ of: plan, act }: ActionsProps) {
       </Button>
       {plan.users > 0 && (
         <Button
-          size="compact-xs"
+          size="compact-sm"
           variant="default"
           aria-label={`${move} ${plan.outdatedUsers > 0 ? plural(plan.outdatedUsers, "user") : "users"} of ${planTitle(plan.name)}`}
           onClick={() => act({ what: "move", plan })}

@@ -19,7 +19,7 @@ export function DeleteUser({ user }: { user: DirectoryEntry }) {
           Requests with their texts, variables, keys and sign-ins go at once and for good. Sums over all users
           stay, as nobody's. To keep what there is, switch the account off instead.
         </p>
-        <Button size="xs" color="red" variant="default" onClick={() => setIsAsking(true)}>
+        <Button size="xs" color="red" onClick={() => setIsAsking(true)}>
           Delete user …
         </Button>
       </div>
@@ -30,7 +30,12 @@ export function DeleteUser({ user }: { user: DirectoryEntry }) {
           verb="Delete for good"
           isPending={remove.isPending}
           problem={remove.error}
-          onMeant={() => remove.mutate(undefined, { onSuccess: () => void navigate({ to: "/admin/users" }) })}
+          onMeant={() =>
+            // What was typed of them, as a note, is of nobody by now.
+            remove.mutate(undefined, {
+              onSuccess: () => void navigate({ to: "/admin/users", ignoreBlocker: true }),
+            })
+          }
           onClose={() => setIsAsking(false)}
         >
           All that is theirs goes, and nobody can bring it back. Type the address to say that it is meant.

@@ -7,6 +7,7 @@ import type { DirectoryEntry } from "@/api/types";
 import { Button } from "@/shared/Button";
 import { ErrorState } from "@/shared/ErrorState";
 import { Panel } from "@/shared/Panel";
+import { useUnsavedOnPage } from "@/shared/useUnsaved";
 import styles from "./users.module.css";
 
 /** What operators tell each other of a user. It follows what others write, until one has typed something oneself. */
@@ -20,6 +21,7 @@ export function Note({ user }: { user: DirectoryEntry }) {
   const note = isTouched ? typed.note : kept;
   const isNew = note.trim() !== kept;
   const isOvertaken = isTouched && isNew && typed.before !== kept;
+  const question = useUnsavedOnPage(isTouched && isNew);
   const save = async () => {
     if (typed === null) return;
     try {
@@ -67,6 +69,7 @@ export function Note({ user }: { user: DirectoryEntry }) {
         <Overtaken by={kept} onTake={() => setTyped(null)} onKeep={() => setTyped({ note, before: kept })} />
       )}
       {problem !== null && <ErrorState problem={problem} />}
+      {question}
     </Panel>
   );
 }

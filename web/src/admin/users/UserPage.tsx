@@ -1,6 +1,7 @@
 import { useUsersDashboard } from "@/api/admin";
 import type { DirectoryEntry } from "@/api/types";
-import { LimitMeters } from "@/overview/LimitMeters";
+import { LimitMeters, LimitMetersSkeleton } from "@/overview/LimitMeters";
+import { Loaded } from "@/shared/Loaded";
 import { PeriodChoice } from "@/shared/PeriodChoice";
 import { useDays } from "@/shared/period";
 import { UsageSection } from "@/usage/UsageSection";
@@ -24,7 +25,9 @@ function Found({ user }: { user: DirectoryEntry }) {
   const [days] = useDays();
   return (
     <>
-      {dashboard.data !== undefined && <LimitMeters limits={dashboard.data.limits} userId={user.id} />}
+      <Loaded query={dashboard} skeleton={<LimitMetersSkeleton />}>
+        {({ limits }) => <LimitMeters limits={limits} userId={user.id} />}
+      </Loaded>
       <Note user={user} />
       <UsageSection whose={{ user: user.id }} days={days} timeZone={user.timeZone} />
       <UsersRequests userId={user.id} known={dashboard.data} />

@@ -16,17 +16,18 @@ const WAYS = [
 
 interface ChangeUsersPlanProps {
   user: DirectoryEntry;
-  own: OwnPlan["plan"];
+  own: OwnPlan;
   onClose: () => void;
 }
 
 /** Which plan a user is to have, and how they come to it. */
 export function ChangeUsersPlan({ user, own, onClose }: ChangeUsersPlanProps) {
+  const { name: ownName, billingCycle, nextPlan } = own.plan;
   const plans = usePlans().data ?? [];
   const [name, setName] = useState<string | null>(null);
   const [way, setWay] = useState("rules");
   const plan = plans.find((each) => each.name === name);
-  const isOwn = name === own.name;
+  const isOwn = name === ownName;
   return (
     <Dialog title="Change the plan" onClose={onClose}>
       <div className={styles.choice}>
@@ -36,7 +37,7 @@ export function ChangeUsersPlan({ user, own, onClose }: ChangeUsersPlanProps) {
           data-autofocus
           data={plans.map((each) => ({
             value: each.name,
-            label: planTitle(each.name) + (each.name === own.name ? " (now)" : ""),
+            label: planTitle(each.name) + (each.name === ownName ? " (now)" : ""),
           }))}
           allowDeselect={false}
           value={name}
@@ -63,8 +64,9 @@ export function ChangeUsersPlan({ user, own, onClose }: ChangeUsersPlanProps) {
         (way === "rules" ? (
           <ChangeForm
             key={plan.name}
-            plan={isOwn ? { ...plan, billingCycle: own.billingCycle } : plan}
-            isKept={isOwn && own.nextPlan !== null}
+            own={own}
+            plan={isOwn ? { ...plan, billingCycle } : plan}
+            isKept={isOwn && nextPlan !== null}
             userId={user.id}
             onClose={onClose}
           />

@@ -5,7 +5,7 @@ import { Button } from "@/shared/Button";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
 import { planTitle } from "@/shared/planTitle";
-import { endOfDay, exactTime } from "@/shared/times";
+import { endOfDay, lasting } from "@/shared/times";
 import { faultAt } from "@/shared/typed";
 
 interface GiveFormProps {
@@ -38,8 +38,8 @@ export function GiveForm({ userId, plan, onClose }: GiveFormProps) {
         />
         <p aria-live="polite">
           They have {planTitle(plan)} from now on
-          {until === null ? ", without an end" : ` until ${exactTime(until)}, then Free`}. What they have used
-          stays used; what was arranged falls away.
+          {until === null ? ", without an end" : ` ${lasting(until)}, then Free`}. What they have used stays
+          used; what was arranged falls away.
         </p>
       </div>
       {change.error !== null && fault === undefined && <ErrorState problem={change.error} />}

@@ -6,12 +6,12 @@ import { IconTrash } from "@/shared/icons";
 import { RowAction, RowActions } from "@/shared/RowActions";
 import type { Column } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
-import { exactTime } from "@/shared/times";
 import { ExceptionsPanel } from "./ExceptionsPanel";
 import { GrantDialog } from "./GrantDialog";
 import styles from "./plan.module.css";
 import { stateOfGrant } from "./states";
 import { amountOf, unitsOfGrant } from "./units";
+import { untilOf } from "./until";
 
 type Doing = "add" | Grant | null;
 
@@ -85,20 +85,7 @@ const MORE: Column<Grant>[] = [
     isNone: ({ priority }) => priority === 0,
     of: ({ priority }) => String(priority),
   },
-  {
-    label: "Until",
-    isSoft: true,
-    before: "until",
-    isNone: ({ expiresAt, endedAt }) => expiresAt === null && endedAt === null,
-    title: ({ expiresAt, endedAt }) => {
-      const end = endedAt ?? expiresAt;
-      return end === null ? undefined : exactTime(end);
-    },
-    of: ({ expiresAt, endedAt }) => {
-      const end = endedAt ?? expiresAt;
-      return end === null ? "No end" : <TimeAgo at={end} />;
-    },
-  },
+  untilOf(({ expiresAt, endedAt }) => endedAt ?? expiresAt),
   {
     label: "Given",
     isSoft: true,

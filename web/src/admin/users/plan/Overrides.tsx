@@ -7,11 +7,11 @@ import { IconTrash } from "@/shared/icons";
 import { RowAction, RowActions } from "@/shared/RowActions";
 import type { Column } from "@/shared/Table";
 import { TimeAgo } from "@/shared/TimeAgo";
-import { exactTime } from "@/shared/times";
 import { ExceptionsPanel } from "./ExceptionsPanel";
 import { OverrideDialog } from "./OverrideDialog";
 import styles from "./plan.module.css";
 import { stateOfOverride } from "./states";
+import { untilOf } from "./until";
 
 type Doing = "add" | Override | null;
 
@@ -77,24 +77,9 @@ const WHAT: Column<Override> = {
   ),
 };
 
-const endOf = ({ endsAt, endedAt }: Override): string | null => endedAt ?? endsAt;
-
 const MORE: Column<Override>[] = [
   { label: "Since", isSoft: true, before: "since", of: ({ startsAt }) => <TimeAgo at={startsAt} /> },
-  {
-    label: "Until",
-    isSoft: true,
-    before: "until",
-    isNone: (override) => endOf(override) === null,
-    title: (override) => {
-      const end = endOf(override);
-      return end === null ? undefined : exactTime(end);
-    },
-    of: (override) => {
-      const end = endOf(override);
-      return end === null ? "No end" : <TimeAgo at={end} />;
-    },
-  },
+  untilOf(({ endsAt, endedAt }) => endedAt ?? endsAt),
 ];
 
 interface EndOverrideProps {

@@ -7,6 +7,7 @@ import { Loaded } from "@/shared/Loaded";
 import { Panel } from "@/shared/Panel";
 import { planTitle } from "@/shared/planTitle";
 import { TimeAgo } from "@/shared/TimeAgo";
+import { Ends } from "@/shared/Until";
 import { ChangeUsersPlan } from "./ChangeUsersPlan";
 import styles from "./plan.module.css";
 
@@ -29,13 +30,23 @@ export function UsersPlan({ user }: { user: DirectoryEntry }) {
             <PlanSummary of={found} title="On the plan">
               <Since plan={found.plan} />
             </PlanSummary>
-            {isChanging && (
-              <ChangeUsersPlan user={user} own={found.plan} onClose={() => setIsChanging(false)} />
-            )}
+            {isChanging && <ChangeUsersPlan user={user} own={found} onClose={() => setIsChanging(false)} />}
           </>
         )}
       </Loaded>
     </Panel>
+  );
+}
+
+/** Stands in for it. */
+export function PlanOutline() {
+  return (
+    <div aria-busy="true">
+      <span className="visually-hidden">Loading …</span>
+      <Panel title="Plan">
+        <SummaryOutline title="On the plan" />
+      </Panel>
+    </div>
   );
 }
 
@@ -54,7 +65,7 @@ function Since({ plan }: { plan: OwnPlan["plan"] }) {
           "Without an end"
         ) : (
           <>
-            Ends <TimeAgo at={expiresAt} />, then {planTitle(next)}
+            <Ends at={expiresAt} />, then {planTitle(next)}
             {next === name && `, paid ${paid}`}
           </>
         )}
