@@ -16,7 +16,17 @@ _DATED: Final = ("gpt-4.1-nano-2025-04-14", "gpt-4.1-nano-2025-07-28", "claude-3
 _ENDLESS: Final = "m" * 150
 # Options that reach beyond the list in which they stand.
 _CUT: Final = """(options) => options.filter((option) => option.getBoundingClientRect().right >
-  option.closest("[role=listbox], [role=presentation]").getBoundingClientRect().right).map((each) => each.textContent)"""
+  option.closest("[role=listbox]").getBoundingClientRect().right).map((each) => each.textContent)"""
+_WIDTHS: Final = "(headings) => headings.map((each) => each.getBoundingClientRect().width)"
+# Where letters stand, and how large they are.
+_LETTERS: Final = """(part) => {
+  const range = document.createRange();
+  range.selectNodeContents(part);
+  return [range.getBoundingClientRect().bottom, getComputedStyle(part).fontSize];
+}"""
+# How much of a name, or of a part of it, is not to be seen.
+_HIDDEN: Final = """(names) => names.map((name) => Math.max(0, ...[name.closest("td"), ...name.children]
+  .map((each) => each.scrollWidth - each.clientWidth)))"""
 _BEYOND: Final = """(part) => Math.max(part.getBoundingClientRect().right - innerWidth,
   -part.getBoundingClientRect().left)"""
 
@@ -55,3 +65,51 @@ async def test_suggestions_close_once_something_was_typed_and_taken(served: Serv
     # And open again for whoever goes on.
     await field.press("ArrowDown")
     await expect(field).to_have_attribute("aria-expanded", "true")
+
+
+@pytest.mark.parametrize("width", [1024, 1440])
+async def test_of_an_act_one_reads_what_was_done_before_all_else(served: Served, operator: Visitor, width: int) -> None:
+    email = f"{'somebody.with-a-long-name':x<60}@{width}.department.example.com"
+    await served.site.run("user", "add", email)
+    reason = "A trial of the new assistant for all of the department until the end of the term"
+    await served.site.run("override", "add", email, "daily_requests=3", "--reason", reason)
+    await operator.page.set_viewport_size({"width": width, "height": 900})
+    await operator.open("/admin/activity")
+    table = operator.page.get_by_role("main").get_by_role("table")
+    widths = await table.get_by_role("columnheader").evaluate_all(_WIDTHS)
+    assert widths[0] == max(widths)
+    assert await table.evaluate("(table) => table.scrollWidth - table.parentElement.clientWidth") <= 0
+    told = table.get_by_role("row").filter(has_text=email).get_by_text(reason)
+    assert 30 < (await told.bounding_box() or {})["height"] < 50
+
+
+@pytest.mark.parametrize("width", [1440, 2560])
+async def test_models_are_named_whole_where_there_is_room(served: Served, ada: Visitor, width: int) -> None:
+    await served.record([_ended(await address_of(ada), model) for model in _DATED])
+    await ada.page.set_viewport_size({"width": width, "height": 900})
+    await ada.open("/requests")
+    names = ada.page.get_by_role("main").locator("tbody bdi").filter(has_text="-20")
+    await expect(names).to_have_text(list(reversed(_DATED)))
+    assert await names.evaluate_all(_HIDDEN) == [0] * 3
+    if width > 1440:
+        assert (await ada.page.locator(".frame-page").bounding_box() or {})["width"] >= 1500
+
+
+async def test_of_a_name_without_room_the_middle_is_left_out(served: Served, ada: Visitor) -> None:
+    email = await address_of(ada)
+    await served.record([_ended(email, f"{'a' * 100}-2025-04-14"), _ended(email, f"{'a' * 100}-2025-07-28")])
+    await ada.open("/requests")
+    cells = ada.page.get_by_role("main").locator("td:has(bdi):nth-child(2)")
+    await expect(cells).to_have_count(2)
+    for cell in await cells.all():
+        assert await cell.evaluate("(cell) => cell.scrollWidth - cell.clientWidth") == 0
+        assert len(str(await cell.get_attribute("title"))) == len(await cell.inner_text()) == 111
+        assert await cell.locator("span").evaluate("(span) => span.scrollWidth > span.clientWidth")
+
+
+async def test_a_status_stands_on_the_line_of_its_row(served: Served, ada: Visitor) -> None:
+    await served.record([_ended(await address_of(ada), "of-our-own")])
+    await ada.open("/requests")
+    row = ada.page.get_by_role("main").locator("tbody tr")
+    model, status = [await row.get_by_text(each, exact=True).evaluate(_LETTERS) for each in ("of-our-own", "Completed")]
+    assert model == status
