@@ -67,3 +67,44 @@ async def test_the_days_of_a_period_stand_in_the_filters_of_the_list(reader: Vis
         await reader.page.get_by_role("button", name="More (2)").click()
         await expect(reader.page.get_by_label("Started, from")).to_have_value(f"{first:%Y-%m-%d}")
         await expect(reader.page.get_by_label("Started, to")).to_have_value(f"{now:%Y-%m-%d}")
+
+
+async def test_a_bar_of_the_chart_leads_to_the_requests_of_its_day(reader: Visitor) -> None:
+    await reader.open("/?days=7")
+    panel = reader.page.get_by_role("region", name="Usage over time")
+    bars = panel.locator(".recharts-bar").first.locator(".recharts-bar-rectangle path")
+    await bars.first.wait_for()
+    # Of six, three, two days ago, and of today.
+    await expect(bars).to_have_count(4)
+    await reader.follow(bars.nth(1))
+    await expect(_rows(reader)).to_have_count(2)
+    await reader.page.go_back()
+    # A day without requests leads nowhere.
+    width = (await panel.locator(".recharts-surface").first.bounding_box() or {})["width"]
+    await panel.locator(".recharts-surface").first.click(position={"x": width * 0.3, "y": 100})
+    assert "/requests" not in reader.page.url
+
+
+async def test_a_day_leads_to_its_requests_by_keyboard(reader: Visitor) -> None:
+    await reader.open("/?days=7")
+    panel = reader.page.get_by_role("region", name="Usage over time")
+    await panel.get_by_role("button", name="Show as table").press("Enter")
+    days = panel.locator("tbody").get_by_role("link")
+    await expect(days).to_have_count(4)
+    await days.nth(1).focus()
+    await reader.page.keyboard.press("Enter")
+    await reader.page.wait_for_url("**/requests?*")
+    await expect(_rows(reader)).to_have_count(2)
+
+
+async def test_what_colours_of_the_chart_mean_and_what_is_under_way_is_told(reader: Visitor, served: Served) -> None:
+    email = (await reader.fetch("/api/account"))["account"]["email"]
+    await served.record([_ended(email, datetime.now(UTC), status="failed")])
+    await reader.open("/?days=7")
+    panel = reader.page.get_by_role("region", name="Usage over time")
+    await expect(panel.get_by_role("definition")).to_have_text(["6", "1"])
+    await expect(panel.get_by_role("term")).to_have_text(["Completed", "Failed"])
+    tile = reader.page.locator("dl:has(dt:text('Success rate')) > div").first
+    await expect(tile).not_to_contain_text("pending")
+    await served.call("POST", "/api/chat/track", user=email, says={"prompt": "Still running"})
+    await expect(tile).to_contain_text("1 pending")
