@@ -113,3 +113,18 @@ async def test_a_status_stands_on_the_line_of_its_row(served: Served, ada: Visit
     row = ada.page.get_by_role("main").locator("tbody tr")
     model, status = [await row.get_by_text(each, exact=True).evaluate(_LETTERS) for each in ("of-our-own", "Completed")]
     assert model == status
+
+
+async def test_a_long_address_and_a_long_title_can_be_read(served: Served, visitor: Visitor) -> None:
+    email = f"{'a' * 60}@{'d' * 50}.example.com"
+    await served.site.run("user", "add", email)
+    await visitor.sign_in(email)
+    await visitor.page.get_by_role("button", name="Account of").click()
+    address = visitor.page.get_by_role("menu").get_by_text(email)
+    assert await address.evaluate("(part) => part.scrollWidth - part.clientWidth") == 0
+    assert (await address.bounding_box() or {})["height"] > 60
+    await visitor.page.keyboard.press("Escape")
+    await visitor.open("/settings/keys")
+    await visitor.page.get_by_role("button", name="New key").click()
+    title = visitor.page.get_by_role("dialog").get_by_role("heading", level=2)
+    assert await title.evaluate("(title) => getComputedStyle(title).lineHeight") == "19.5px"
