@@ -87,7 +87,6 @@ async def _take(chromium: Browser, shown: Demo, kept: StorageState, shots: Seque
             await page.get_by_role("link", name=shot.opens).first.click()
             drawer = page.get_by_role("dialog")
             await drawer.get_by_role("heading", name="Timeline").wait_for()
-            await drawer.get_by_text("Markdown", exact=True).last.click()
             await _settled(page)
         picture = await _picture(page)
         (INTO / f"{shot.name}.webp").write_bytes(picture)

@@ -11,6 +11,7 @@ import "./shell/mantine.css";
 import "./shell/tokens.css";
 import "./shell/frame.css";
 import "./shell/forced.css";
+import "./shell/print.css";
 import { colorSchemes, theme, variables } from "./shell/theme";
 
 // The policy lets in only styles that carry this answer's nonce; two libraries make some.

@@ -14,6 +14,7 @@ export function ActivityTable({ whose, acts }: { whose: Whose; acts: AnyAct[] })
       rows={acts}
       columns={whose === "own" ? OWN : ALL}
       keyOf={({ id }) => id}
+      className={styles.acts}
       {...(whose === "own" ? { label: "What was done" } : {})}
     />
   );
@@ -24,9 +25,9 @@ const WHAT: Column<AnyAct> = {
   kind: "wide",
   title: (act) => [wordsOf(act), moreOf(act)].filter(Boolean).join(": "),
   of: (act) => (
-    <>
+    <span className={styles.what}>
       {wordsOf(act)} <bdi className={styles.more}>{moreOf(act)}</bdi>
-    </>
+    </span>
   ),
 };
 const WHERE: Column<AnyAct> = {

@@ -35,7 +35,13 @@ export function OverviewPage() {
           <Begin />
         ) : (
           <>
-            <UsageSection whose="own" days={days} timeZone={account?.timeZone ?? "UTC"} isLinked />
+            <UsageSection
+              whose="own"
+              days={days}
+              timeZone={account?.timeZone ?? "UTC"}
+              isLinked
+              pending={dashboard.data?.metrics.pendingRequests ?? 0}
+            />
             {dashboard.data !== undefined && <NewestRequests requests={dashboard.data.recentRequests} />}
           </>
         )}

@@ -5,6 +5,7 @@ import { Loaded } from "@/shared/Loaded";
 import { useIsCovered } from "@/shared/useIsCovered";
 import styles from "./RequestDrawer.module.css";
 import { RequestWhole } from "./RequestWhole";
+import { ToNeighbours } from "./ToNeighbours";
 
 interface RequestDrawerProps {
   id: string | undefined;
@@ -27,7 +28,10 @@ export function RequestDrawer({ id, onClose, userId }: RequestDrawerProps) {
       closeButtonProps={{ "aria-label": "Close the request" }}
     >
       {id !== undefined && (
-        <Body key={id} id={id} onClose={onClose} {...(userId === undefined ? {} : { userId })} />
+        <>
+          <ToNeighbours userId={userId} isActive={!isCovered} />
+          <Body key={id} id={id} onClose={onClose} {...(userId === undefined ? {} : { userId })} />
+        </>
       )}
     </Drawer>
   );

@@ -64,6 +64,12 @@ export function RequestFilterBar({ search, narrow, widen, howMany, known }: Requ
   );
 }
 
+const SUGGESTED = {
+  input: styles.chosen ?? "",
+  dropdown: styles.suggestions ?? "",
+  option: styles.suggestion ?? "",
+};
+
 interface SuggestedProps {
   label: string;
   dimension: Dimension;
@@ -75,6 +81,7 @@ interface SuggestedProps {
 /** A choice among what there is, the most used first; another can be typed. */
 function Suggested({ label, dimension, value = "", known, onChange }: SuggestedProps) {
   const [text, setText] = useState(nameOf(value, dimension));
+  const [isOpen, setIsOpen] = useState(false);
   useEffect(() => setText(nameOf(value, dimension)), [value, dimension]);
   const keys = Object.entries(known ?? {})
     .toSorted(([, a], [, b]) => b - a)
@@ -83,9 +90,19 @@ function Suggested({ label, dimension, value = "", known, onChange }: SuggestedP
     const key = keys.find((each) => nameOf(each, dimension) === typed) ?? typed.trim();
     if (key !== value) onChange(key);
   };
+  const chooseAndClose = () => {
+    choose(text);
+    setIsOpen(false);
+  };
   return (
     <Autocomplete
       size="xs"
+      classNames={SUGGESTED}
+      // As wide as what is suggested: names may differ at their ends alone.
+      comboboxProps={{ width: "max-content", position: "bottom-start" }}
+      dropdownOpened={isOpen}
+      onDropdownOpen={() => setIsOpen(true)}
+      onDropdownClose={() => setIsOpen(false)}
       aria-label={label}
       placeholder={label}
       title={text}
@@ -99,7 +116,7 @@ function Suggested({ label, dimension, value = "", known, onChange }: SuggestedP
       }}
       onOptionSubmit={choose}
       onBlur={() => choose(text)}
-      onKeyDown={({ key }) => key === "Enter" && choose(text)}
+      onKeyDown={({ key }) => key === "Enter" && chooseAndClose()}
     />
   );
 }

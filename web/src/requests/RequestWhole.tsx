@@ -11,6 +11,7 @@ import { CostFacts } from "./CostFacts";
 import { RatingInput } from "./RatingInput";
 import styles from "./RequestDrawer.module.css";
 import { TextBlock } from "./TextBlock";
+import { TextFormChoice } from "./TextFormChoice";
 import { Timeline } from "./Timeline";
 
 /** All that is kept of one request. */
@@ -32,6 +33,7 @@ export function RequestWhole({ request, isOwn }: { request: WholeRequest; isOwn:
         <Fact label="Model">{request.model ?? NONE}</Fact>
       </dl>
       {request.errorMessage != null && <p className={styles.error}>{request.errorMessage}</p>}
+      <TextFormChoice />
       <TextBlock title="Prompt" text={request.prompt} none="No prompt is kept." />
       <TextBlock
         title="Response"
@@ -74,30 +76,38 @@ function Remarks({ request }: { request: WholeRequest }) {
 }
 
 function About({ request, isOwn }: { request: WholeRequest; isOwn: boolean }) {
+  const { sessionId, complexity, ipAddress, userAgent, metadataText } = request;
   return (
-    <section>
-      <h3>About</h3>
-      <dl className={styles.facts}>
-        <Fact label="Session">
-          {request.sessionId == null ? (
-            NONE
-          ) : isOwn ? (
-            <Link to="/sessions/$session" params={{ session: request.sessionId }}>
-              {request.sessionId}
-            </Link>
-          ) : (
-            request.sessionId
+    <>
+      <section>
+        <h3>About</h3>
+        <dl className={styles.facts}>
+          {sessionId != null && (
+            <Fact label="Session">{isOwn ? <ToSession id={sessionId} /> : sessionId}</Fact>
           )}
-        </Fact>
-        <Fact label="Type">{request.requestType}</Fact>
-        <Fact label="Category">{request.category ?? NO_CATEGORY}</Fact>
-        <Fact label="Complexity">{request.complexity ?? NONE}</Fact>
-        <Fact label="Plan">{planTitle(request.planName)}</Fact>
-        {request.status === "pending" && <Fact label="Must end by">{exactTime(request.expiresAt)}</Fact>}
-        <Fact label="From">{request.ipAddress ?? NONE}</Fact>
-        <Fact label="By">{request.userAgent ?? NONE}</Fact>
-      </dl>
-      {request.metadataText !== null && <pre className={styles.json}>{request.metadataText}</pre>}
-    </section>
+          <Fact label="Type">{request.requestType}</Fact>
+          <Fact label="Category">{request.category ?? NO_CATEGORY}</Fact>
+          {complexity != null && <Fact label="Complexity">{complexity}</Fact>}
+          <Fact label="Plan">{planTitle(request.planName)}</Fact>
+          {request.status === "pending" && <Fact label="Must end by">{exactTime(request.expiresAt)}</Fact>}
+          {ipAddress != null && <Fact label="From">{ipAddress}</Fact>}
+          {userAgent != null && <Fact label="By">{userAgent}</Fact>}
+        </dl>
+      </section>
+      {metadataText !== null && (
+        <section>
+          <h3>Metadata</h3>
+          <pre className={styles.json}>{metadataText}</pre>
+        </section>
+      )}
+    </>
+  );
+}
+
+function ToSession({ id }: { id: string }) {
+  return (
+    <Link to="/sessions/$session" params={{ session: id }}>
+      {id}
+    </Link>
   );
 }

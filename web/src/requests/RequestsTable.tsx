@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import type { CSSProperties } from "react";
 import type { ChatRequest } from "@/api/types";
 import { StatusBadge } from "@/shared/badges";
 import { brief, briefMoney, count, duration, money, NONE, plural } from "@/shared/format";
@@ -6,6 +7,7 @@ import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
 import { emptiness, isBlank } from "@/shared/visible";
+import { ModelName } from "./ModelName";
 import styles from "./requests.module.css";
 
 interface RequestsTableProps {
@@ -16,14 +18,17 @@ interface RequestsTableProps {
 
 /** Requests, one a row. */
 export function RequestsTable({ requests, isHere = false }: RequestsTableProps) {
+  const longest = Math.max(0, ...requests.map(({ model }) => model?.length ?? 0));
   return (
-    <Table
-      rows={requests}
-      columns={isHere ? HERE : ELSEWHERE}
-      keyOf={({ id }) => id}
-      className={styles.rows}
-      isLong={isHere}
-    />
+    <div style={{ "--longest": longest } as CSSProperties}>
+      <Table
+        rows={requests}
+        columns={isHere ? HERE : ELSEWHERE}
+        keyOf={({ id }) => id}
+        className={styles.rows}
+        isLong={isHere}
+      />
+    </div>
   );
 }
 
@@ -41,7 +46,12 @@ const columns = (isHere: boolean): Column<ChatRequest>[] => [
       </Link>
     ),
   },
-  { label: "Model", isNone: ({ model }) => model == null, of: ({ model }) => model ?? NONE },
+  {
+    label: "Model",
+    isNone: ({ model }) => model == null,
+    title: ({ model }) => model ?? undefined,
+    of: ({ model }) => (model == null ? NONE : <ModelName name={model} />),
+  },
   {
     label: "Status",
     of: ({ status, errorCode }) => <StatusBadge status={status} errorCode={errorCode} />,

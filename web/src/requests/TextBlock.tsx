@@ -1,9 +1,9 @@
-import { SegmentedControl } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
 import { CopyButton } from "@/shared/CopyButton";
 import { count } from "@/shared/format";
 import { emptiness, isBlank } from "@/shared/visible";
 import styles from "./RequestDrawer.module.css";
+import { useTextForm } from "./useTextForm";
 
 const Markdown = lazy(() => import("./Markdown"));
 
@@ -18,7 +18,7 @@ interface TextBlockProps {
 
 /** What people and models wrote, as the text that it is or as Markdown; of a long one the beginning first. */
 export function TextBlock({ title, text, none }: TextBlockProps) {
-  const [form, setForm] = useState("text");
+  const [form] = useTextForm();
   const [isWhole, setIsWhole] = useState(false);
   if (!text || isBlank(text))
     return (
@@ -32,16 +32,6 @@ export function TextBlock({ title, text, none }: TextBlockProps) {
     <section>
       <div className={styles.textHead}>
         <h3>{title}</h3>
-        <SegmentedControl
-          size="xs"
-          aria-label={`Show the ${title.toLowerCase()} as`}
-          value={form}
-          onChange={setForm}
-          data={[
-            { value: "text", label: "Text" },
-            { value: "markdown", label: "Markdown" },
-          ]}
-        />
         <CopyButton text={text} label={`Copy the ${title.toLowerCase()}`} />
       </div>
       {form === "text" ? (

@@ -23,9 +23,15 @@ export const firstDay = (timeZone: string): Unit => ({
   asked: (shown) => shown && startOfDay(shown, timeZone),
 });
 export const lastDay = (timeZone: string): Unit => ({
-  shown: (asked) => (dayIn(timeZone, asked) ? moved(dayIn(timeZone, asked), -1) : ""),
+  shown: (asked) => dayIn(timeZone, justBefore(asked)),
   asked: (shown) => shown && startOfDay(moved(shown, 1), timeZone),
 });
+
+/** What is asked for ends before the end: at a day's beginning, the last one is the day before. */
+function justBefore(end: string): string {
+  const at = Date.parse(end);
+  return Number.isNaN(at) ? "" : new Date(at - 1).toISOString();
+}
 
 const DECIMAL = /^(\d*)(?:\.(\d*))?$/;
 

@@ -1,48 +1,43 @@
-import { Button, SegmentedControl, Skeleton } from "@mantine/core";
+import { Button, Skeleton } from "@mantine/core";
 import { Link, useParams } from "@tanstack/react-router";
-import { useState } from "react";
 import { useSession } from "@/api/sessions";
 import type { ChatRequest } from "@/api/types";
+import { TextFormChoice } from "@/requests/TextFormChoice";
+import { useTextForm } from "@/requests/useTextForm";
 import { EmptyState } from "@/shared/EmptyState";
 import { Loaded } from "@/shared/Loaded";
 import { MoreRows } from "@/shared/MoreRows";
 import { PageHeader } from "@/shared/PageHeader";
 import { Panel } from "@/shared/Panel";
 import { Exchange } from "./Exchange";
+import { SessionTotals } from "./SessionTotals";
 import styles from "./sessions.module.css";
 
 /** One conversation, from its first word. */
 export function SessionPage() {
   const { session: id = "" } = useParams({ strict: false });
   const session = useSession(id);
-  const [form, setForm] = useState("markdown");
-  const first = session.data?.pages[0]?.items[0];
+  const [form] = useTextForm();
+  const requests = session.data?.pages.flatMap((page) => page.items) ?? [];
   return (
     <>
       <nav className={styles.up} aria-label="Breadcrumb">
         <Link to="/sessions">Sessions</Link>
       </nav>
-      <PageHeader title={id} tab="Session" about={first && <About first={first} />}>
-        <SegmentedControl
-          size="xs"
-          aria-label="Show texts as"
-          value={form}
-          onChange={setForm}
-          data={[
-            { value: "markdown", label: "Markdown" },
-            { value: "text", label: "Text" },
-          ]}
-        />
+      <PageHeader
+        title={id}
+        tab="Session"
+        about={requests.length > 0 ? <About requests={requests} isWhole={!session.hasNextPage} /> : undefined}
+      >
+        <TextFormChoice />
       </PageHeader>
       <Panel>
         <Loaded query={session} skeleton={<Outline />} missing={<NoSession />}>
-          {({ pages }) => (
+          {() => (
             <ol className={styles.talk}>
-              {pages
-                .flatMap((page) => page.items)
-                .map((request) => (
-                  <Exchange key={request.id} request={request} isFormatted={form === "markdown"} />
-                ))}
+              {requests.map((request) => (
+                <Exchange key={request.id} request={request} isFormatted={form === "markdown"} />
+              ))}
             </ol>
           )}
         </Loaded>
@@ -67,13 +62,16 @@ function NoSession() {
   );
 }
 
-function About({ first }: { first: ChatRequest }) {
-  const list = (
-    <Link to="/requests" search={{ sessionId: first.sessionId ?? "" }}>
-      Show as a list of requests
-    </Link>
+/** Its sums are those of its requests: as long as some are not here, nobody adds them up. */
+function About({ requests, isWhole }: { requests: ChatRequest[]; isWhole: boolean }) {
+  return (
+    <span className={styles.about}>
+      {isWhole && <SessionTotals requests={requests} />}
+      <Link to="/requests" search={{ sessionId: requests[0]?.sessionId ?? "" }}>
+        Show as a list of requests
+      </Link>
+    </span>
   );
-  return list;
 }
 
 function Outline() {

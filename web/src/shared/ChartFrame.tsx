@@ -7,6 +7,8 @@ import { Panel } from "./Panel";
 export interface Column<Row> {
   label: string;
   of: (row: Row) => string;
+  /** What stands around it: a link. */
+  around?: (row: Row, told: string) => ReactNode;
 }
 
 interface ChartFrameProps<Row> {
@@ -96,13 +98,13 @@ function Table<Row>({ title, rows, columns, height }: TableProps<Row>) {
         <tbody>
           {rows.map((row) => (
             <tr key={columns[0]?.of(row)}>
-              {columns.map(({ label, of }, place) =>
+              {columns.map(({ label, of, around = (_, told) => told }, place) =>
                 place === 0 ? (
                   <th key={label} scope="row">
-                    {of(row)}
+                    {around(row, of(row))}
                   </th>
                 ) : (
-                  <td key={label}>{of(row)}</td>
+                  <td key={label}>{around(row, of(row))}</td>
                 ),
               )}
             </tr>

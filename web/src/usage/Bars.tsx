@@ -9,13 +9,15 @@ import "./charts.css";
 
 interface BarsProps {
   rows: BarRow[];
-  series: { name: string; label: string; color: string }[];
+  series: readonly { name: string; label: string; color: string }[];
   write: (value: number | null) => string;
   axis: (value: number) => string;
+  /** What a click on one of them does. */
+  onChosen: ((place: number) => void) | undefined;
 }
 
 /** Bars over time, on top of each other where there are several kinds; one that may still grow is lighter. */
-export default function Bars({ rows, series, write, axis }: BarsProps) {
+export default function Bars({ rows, series, write, axis, onChosen }: BarsProps) {
   const isNarrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   return (
     <BarChart
@@ -23,13 +25,22 @@ export default function Bars({ rows, series, write, axis }: BarsProps) {
       data={rows}
       dataKey="start"
       type="stacked"
-      series={series}
+      series={[...series]}
       gridAxis="x"
       strokeDasharray="0"
       tickLine="none"
       withBarValueLabel={false}
       maxBarWidth={40}
-      barProps={{ isAnimationActive: false, shape: drawn }}
+      barProps={{
+        isAnimationActive: false,
+        shape: drawn,
+        // What is behind a small bar can be hit, too.
+        ...(onChosen && {
+          onClick: (_, place) => onChosen(place),
+          background: { fill: "transparent" },
+          cursor: "pointer",
+        }),
+      }}
       barChartProps={{ margin: { top: 14 }, barCategoryGap: "22%", accessibilityLayer: false }}
       xAxisProps={xAxis(rows.length, isNarrow)}
       yAxisProps={{ ...Y_AXIS, tickFormatter: axis, tickCount: 4, allowDecimals: false }}

@@ -9,13 +9,14 @@ import { Panel } from "@/shared/Panel";
 import { amountOf, MEASURES, type Measure, nameOf } from "./measure";
 import { NoCostKnown } from "./NoCostKnown";
 import { restOf } from "./others";
+import { within } from "./within";
 
 interface BreakdownProps {
   title: string;
   query: ReturnType<typeof useAnalytics>;
   measure: Measure;
   dimension: Extract<Dimension, "model" | "category" | "plan">;
-  /** Whether a group leads to its requests: the dimension is a filter of their list. */
+  /** Whether a group leads to its requests of the same time: the dimension is a filter of their list. */
   isLinked?: boolean;
 }
 
@@ -36,15 +37,16 @@ export function Breakdown({ title, query, measure, dimension, isLinked = false }
 }
 
 interface PartsProps {
-  analytics: Pick<Analytics, "groups" | "groupsLeftOut" | "totals">;
+  analytics: Pick<Analytics, "groups" | "groupsLeftOut" | "totals" | "from" | "to" | "timeZone">;
   measure: Measure;
   dimension: BreakdownProps["dimension"];
   isLinked: boolean;
 }
 
 function Parts({ analytics, measure, dimension, isLinked }: PartsProps) {
-  const { groups, groupsLeftOut, totals: all } = analytics;
+  const { groups, groupsLeftOut, totals: all, from, to, timeZone } = analytics;
   const { told } = MEASURES[measure];
+  const shownTime = within(from, to, timeZone);
   const bars = groups
     .filter(({ totals }) => totals.requests > 0)
     .map(({ key, totals }) => ({
@@ -52,7 +54,7 @@ function Parts({ analytics, measure, dimension, isLinked }: PartsProps) {
       label: nameOf(key, dimension),
       value: amountOf(totals, measure),
       told: told(totals),
-      ...(isLinked && { to: "/requests", search: { [dimension]: key } }),
+      ...(isLinked && { to: "/requests", search: { ...shownTime, [dimension]: key } }),
     }))
     .toSorted((a, b) => b.value - a.value);
   if (bars.length === 0)

@@ -5,7 +5,7 @@ import { EmptyState } from "@/shared/EmptyState";
 import { duration } from "@/shared/format";
 import { Panel } from "@/shared/Panel";
 import { day, hour, shortTime, weekday } from "@/shared/times";
-import styles from "./usage.module.css";
+import { Legend } from "./Legend";
 
 const Lines = lazy(() => import("./Lines"));
 
@@ -40,27 +40,13 @@ export function LatencyChart({
   return (
     <ChartFrame
       title="Response time"
-      actions={<Legend totals={totals} />}
+      actions={
+        <Legend series={PERCENTILES.map((each) => ({ ...each, told: duration(totals[each.name]) }))} />
+      }
       rows={buckets}
       columns={columnsOf(isHour)}
     >
       <Lines rows={rows} series={PERCENTILES} write={duration} />
     </ChartFrame>
-  );
-}
-
-function Legend({ totals }: Pick<Analytics, "totals">) {
-  return (
-    <dl className={styles.legend}>
-      {PERCENTILES.map(({ name, label, color }) => (
-        <div key={name}>
-          <dt>
-            <i style={{ background: color }} />
-            {label}
-          </dt>
-          <dd>{duration(totals[name])}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }

@@ -1,32 +1,56 @@
+import { Link, useNavigate } from "@tanstack/react-router";
 import { lazy, useMemo } from "react";
-import type { Analytics, Bucket } from "@/api/types";
+import type { Analytics, Bucket, Measures } from "@/api/types";
 import { ChartFrame } from "@/shared/ChartFrame";
 import { costOf, count } from "@/shared/format";
 import { shortTime, weekday } from "@/shared/times";
 import { barOf, isCostUnknown } from "./bars";
+import { Legend } from "./Legend";
 import { MeasureChoice } from "./MeasureChoice";
 import { MEASURES, type Measure } from "./measure";
 import { NoCostKnown } from "./NoCostKnown";
 import styles from "./usage.module.css";
+import { within } from "./within";
+
+const OUTCOMES = [
+  { name: "completed", label: "Completed", color: "var(--accent)" },
+  { name: "failed", label: "Failed", color: "var(--bad-bar)" },
+] as const;
 
 const Bars = lazy(() => import("./Bars"));
 
 interface UsageChartProps {
-  analytics: Pick<Analytics, "buckets" | "granularity" | "timeZone">;
+  analytics: Pick<Analytics, "buckets" | "granularity" | "timeZone" | "totals">;
   measure: Measure;
   onMeasure: (measure: Measure) => void;
+  /** Whether a day or an hour leads to its requests. */
+  isLinked: boolean;
 }
 
 /** Usage over time: requests, tokens or money. */
-export function UsageChart({ analytics, measure, onMeasure }: UsageChartProps) {
-  const { buckets, granularity, timeZone } = analytics;
+export function UsageChart({ analytics, measure, onMeasure, isLinked }: UsageChartProps) {
+  const { buckets, granularity, timeZone, totals } = analytics;
+  const navigate = useNavigate();
   const isHour = granularity === "hour";
   const rows = useMemo(
     () => buckets.map((bucket) => barOf(bucket, measure, { granularity, timeZone })),
     [buckets, measure, granularity, timeZone],
   );
+  const requestsOf = ({ start, end }: Bucket) => ({
+    to: "/requests" as const,
+    search: within(start, end, timeZone),
+  });
+  const open = (place: number) => {
+    const bucket = buckets[place];
+    if (bucket?.requests) void navigate(requestsOf(bucket));
+  };
   const columns = [
-    { label: isHour ? "Hour" : "Day", of: (row: Bucket) => (isHour ? shortTime : weekday)(row.start) },
+    {
+      label: isHour ? "Hour" : "Day",
+      of: (row: Bucket) => (isHour ? shortTime : weekday)(row.start),
+      around: (row: Bucket, told: string) =>
+        isLinked && row.requests > 0 ? <Link {...requestsOf(row)}>{told}</Link> : told,
+    },
     { label: "Requests", of: (row: Bucket) => count(row.requests) },
     { label: "Failed", of: (row: Bucket) => count(row.failed) },
     { label: "Tokens", of: (row: Bucket) => count(row.tokensUsed) },
@@ -36,19 +60,13 @@ export function UsageChart({ analytics, measure, onMeasure }: UsageChartProps) {
       : []),
   ];
   const { label, write, axis } = MEASURES[measure];
-  const series =
-    measure === "requests"
-      ? [
-          { name: "completed", label: "Completed", color: "var(--accent)" },
-          { name: "failed", label: "Failed", color: "var(--bad-bar)" },
-        ]
-      : [{ name: measure, label, color: "var(--accent)" }];
+  const series = measure === "requests" ? OUTCOMES : [{ name: measure, label, color: "var(--accent)" }];
   const isNothingKnown = measure === "cost" && isCostUnknown(buckets);
   return (
     <ChartFrame
       title="Usage over time"
       note={!isNothingKnown && rows.some(({ isPartly }) => isPartly) ? <PartlyPriced /> : undefined}
-      actions={<MeasureChoice measure={measure} onChange={onMeasure} />}
+      actions={<UsageActions measure={measure} onMeasure={onMeasure} totals={totals} />}
       rows={buckets}
       columns={columns}
     >
@@ -57,9 +75,25 @@ export function UsageChart({ analytics, measure, onMeasure }: UsageChartProps) {
           <NoCostKnown />
         </div>
       ) : (
-        <Bars rows={rows} series={series} write={write} axis={axis} />
+        <Bars rows={rows} series={series} write={write} axis={axis} onChosen={isLinked ? open : undefined} />
       )}
     </ChartFrame>
+  );
+}
+
+interface UsageActionsProps extends Pick<UsageChartProps, "measure" | "onMeasure"> {
+  totals: Pick<Measures, "completed" | "failed"> | undefined;
+}
+
+/** What the chart is about, and what its colours mean where there are several. */
+export function UsageActions({ measure, onMeasure, totals }: UsageActionsProps) {
+  return (
+    <>
+      {measure === "requests" && (
+        <Legend series={OUTCOMES.map((each) => ({ ...each, told: count(totals?.[each.name]) }))} />
+      )}
+      <MeasureChoice measure={measure} onChange={onMeasure} />
+    </>
   );
 }
 

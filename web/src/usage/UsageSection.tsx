@@ -10,10 +10,9 @@ import { type Days, periodName } from "@/shared/period";
 import { askedOf } from "./asked";
 import { Breakdown } from "./Breakdown";
 import { LatencyChart } from "./LatencyChart";
-import { MeasureChoice } from "./MeasureChoice";
 import type { Measure } from "./measure";
 import { useMeasure } from "./shown";
-import { UsageChart } from "./UsageChart";
+import { UsageActions, UsageChart } from "./UsageChart";
 import { UsageStats, UsageStatsSkeleton } from "./UsageStats";
 import styles from "./usage.module.css";
 
@@ -25,6 +24,8 @@ interface UsageSectionProps {
   second?: Extract<Dimension, "category" | "plan">;
   /** Whether the lists lead to the requests: one's own can be listed. */
   isLinked?: boolean;
+  /** How many are under way, which no period counts yet. */
+  pending?: number;
 }
 
 /** Usage of a period: the numbers, over time, by model and by what else, and how fast it was. */
@@ -34,6 +35,7 @@ export function UsageSection({
   timeZone,
   second = "category",
   isLinked = false,
+  pending = 0,
 }: UsageSectionProps) {
   const [measure, setMeasure] = useMeasure();
   const than = `the ${periodName(days)} before`;
@@ -52,8 +54,8 @@ export function UsageSection({
       <Loaded query={byModel} skeleton={<UsageOutline measure={measure} />}>
         {(analytics) => (
           <div className={styles.stack}>
-            <UsageStats totals={analytics.totals} before={analytics.before} than={than} />
-            <UsageChart analytics={analytics} measure={measure} onMeasure={setMeasure} />
+            <UsageStats totals={analytics.totals} before={analytics.before} than={than} pending={pending} />
+            <UsageChart analytics={analytics} measure={measure} onMeasure={setMeasure} isLinked={isLinked} />
             <div className={styles.pair}>
               <Breakdown
                 title="By model"
@@ -106,7 +108,7 @@ function UsageOutline({ measure }: { measure: Measure }) {
       <UsageStatsSkeleton />
       <ChartFrame
         title="Usage over time"
-        actions={<MeasureChoice measure={measure} onChange={() => undefined} />}
+        actions={<UsageActions measure={measure} onMeasure={() => undefined} totals={undefined} />}
         {...chart}
       />
       <div className={styles.pair}>

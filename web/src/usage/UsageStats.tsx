@@ -20,10 +20,11 @@ import { Stat, Stats } from "@/shared/Stat";
 interface UsageStatsProps extends Pick<Analytics, "totals" | "before"> {
   /** What it is compared with: the 30 days before. */
   than: string;
+  pending: number;
 }
 
 /** A period's numbers, each beside how it has changed against the period before. */
-export function UsageStats({ totals, before, than }: UsageStatsProps) {
+export function UsageStats({ totals, before, than, pending }: UsageStatsProps) {
   const against = (
     name: "requests" | "successRate" | "tokensUsed" | "cost" | "p50" | "averageRating",
     kind: Kind,
@@ -37,6 +38,7 @@ export function UsageStats({ totals, before, than }: UsageStatsProps) {
         value={brief(totals.requests)}
         whole={count(totals.requests)}
         change={against("requests", "many", count)}
+        note={pending > 0 ? `${count(pending)} pending` : undefined}
       />
       <Stat
         label="Success rate"
