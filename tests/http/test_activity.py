@@ -157,7 +157,13 @@ async def test_a_faulty_query_is_refused_by_its_name(service: Site, alice: Perso
 
 @pytest.mark.parametrize(
     ("query", "status"),
-    [("user=nobody", 422), ("actor=No One", 422), ("user=nobody@example.com", 404), ("format=csv&cursor=e30", 422)],
+    [
+        ("user=nobody", 422),
+        ("actor=No One", 422),
+        ("user=nobody@example.com", 404),
+        ("format=csv&cursor=e30", 422),
+        ("format=csv&limit=5", 422),
+    ],
 )
 async def test_who_cannot_be_is_refused(service: Site, operator: Person, query: str, status: int) -> None:
     heard = await service.call("GET", f"/api/admin/activity?{query}", by=operator.by_cookie)

@@ -11,6 +11,7 @@ import msgspec
 
 from tollkeeper.errors import NotUnderstood
 from tollkeeper.http.exchange import Answer, Exchange
+from tollkeeper.http.paging import refuse_limit
 from tollkeeper.http.wire import Heard, encode
 from tollkeeper.spreadsheets import csv_rows
 
@@ -74,6 +75,7 @@ async def as_download(
     exchange: Exchange, pages: AsyncGenerator[list[Item]], *, form: Format, name: str, kind: Line[Item]
 ) -> Download:
     """Make a file of a list. Its first items are read at once, so that what keeps us from it is still answered."""
+    refuse_limit(exchange.call.query)
     first = list[Item]() if exchange.is_head else await anext(pages, list[Item]())
     content = f"{CONTENT_TYPES[form]}; charset=utf-8{'; header=present' if form == 'csv' else ''}"
     return Download(_chunks(first, pages, form, kind), kind=content, name=f"{name}.{form}")

@@ -109,7 +109,6 @@ async def restore(
 
     Nobody is signed in there, nor can be by what was sent before: what was ended since the backup would hold again.
 
-
     ``advance`` is told how many bytes more of the file are read. ``NotEmpty`` if something is there already,
     ``Misconfigured`` with the words of the programs if one fails. Whoever starts there meanwhile waits.
     """

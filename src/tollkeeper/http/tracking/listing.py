@@ -16,7 +16,7 @@ from tollkeeper.http.download import CONTENT_TYPES, as_download
 from tollkeeper.http.exchange import Answer, Exchange
 from tollkeeper.http.moments import MomentText, contradictions_of_range, faults_of_moments, start_of
 from tollkeeper.http.operation import Operation
-from tollkeeper.http.paging import PageQuery, cursor_at, position, refuse_limit
+from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import get
 from tollkeeper.http.tracking.shown import RequestShown, RequestsPage
 from tollkeeper.http.tracking.wire import Count
@@ -121,7 +121,6 @@ async def page_of(request: Exchange, user_id: UUID) -> Answer:
     query = request.asked(RequestsQuery)
     wanted = query.as_wanted()
     if query.format_ != "json":
-        refuse_limit(request.call.query)
         pages = searching.every(request.wide, user_id, wanted)
         return await as_download(request, pages, form=query.format_, name="tollkeeper-requests", kind=RequestShown)
     before = position(query, UUID)
