@@ -84,6 +84,14 @@ async def test_what_is_excepted_until_a_last_day_holds_through_it(
     assert operator.troubles == []
 
 
+async def test_the_log_tells_through_which_day_a_plan_was_given(operator: Visitor, served: Served) -> None:
+    last, email = datetime.now(UTC).date() + timedelta(days=40), await served.newcomer()
+    await served.site.run("plan", "set", email, "pro", "--until", (last + timedelta(days=1)).isoformat())
+    await operator.open(f"/admin/activity?user={email}")
+    await expect(row_with(operator, "Plan changed")).to_contain_text(f"to Pro {_through(last)}")
+    assert operator.troubles == []
+
+
 @pytest.mark.parametrize("language", ["de-DE", "ar-EG", "ja-JP", "fr-FR"])
 async def test_a_page_speaks_english_in_every_browser(chromium: Browser, served: Served, language: str) -> None:
     email = await _used(served, datetime.now(UTC) - timedelta(days=2))

@@ -2,7 +2,7 @@ import type { AnyAct } from "@/api/activity";
 import { scopeWords } from "@/keys/scopes";
 import { counted, duration } from "@/shared/format";
 import { planTitle } from "@/shared/planTitle";
-import { dateOf } from "@/shared/times";
+import { dateOf, lasting } from "@/shared/times";
 
 type Detail = Record<string, unknown>;
 
@@ -60,7 +60,7 @@ const TOLD: Record<string, Told> = {
   "plan.set": {
     words: "Plan changed",
     more: ({ plan, expires_at: end }) =>
-      `to ${planTitle(text(plan))}${text(end) && ` until ${dateOf(text(end))}`}`,
+      `to ${planTitle(text(plan))}${text(end) && ` ${lasting(text(end), dateOf)}`}`,
   },
   "plan.changed": {
     words: "Plan changed",
