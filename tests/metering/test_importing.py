@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from msgspec import structs
 
 from tests.metering.making import a_user
+from tollkeeper.accounts import users
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid
 from tollkeeper.metering.dashboards import dashboard
@@ -109,6 +110,22 @@ async def test_a_bad_row_stands_alone(importer: Importer, db: Database, user: UU
         "startedAt: lies before 1970",
     }
     assert not (await verify(db)).differences
+
+
+async def test_newcomers_come_with_rows_whose_texts_their_plan_keeps_otherwise(
+    ledger: Ledger, owner: asyncpg.Connection, dsns: Addresses
+) -> None:
+    await owner.execute("UPDATE plans SET text_policy = 'redacted' WHERE name = 'free'")
+    rows = list[Past]()
+    for n, email in enumerate(("ada@example.com", "bob@example.com")):
+        row = a_row(uuid4(), n)
+        request = structs.replace(row.request, prompt=f"write to {email}")
+        rows.append(replace(row, request=request, newcomer=email))
+    async with Database.open(dsns.owner, size=1) as elsewhere:
+        importer = Importer(ledger, elsewhere, welcome=users.of_emails_or_new)
+        assert await importer.book(rows) == Booked(imported=2)
+    assert await owner.fetch("SELECT prompt FROM chat_requests") == [("write to [email]",)] * 2
+    assert await owner.fetchval("SELECT count(*) FROM accounts") == 2
 
 
 async def test_an_id_of_a_client_is_taken_once(importer: Importer, user: UUID) -> None:

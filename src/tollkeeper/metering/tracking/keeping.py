@@ -114,6 +114,11 @@ class Keeping:
                 self._believe(item.user_id, verdict["verdict"].removeprefix(_OTHER_POLICY))
         return has_learnt
 
+    def is_now(self, before: UUID, user_id: UUID) -> None:
+        """Believe of a user what was learnt of ``before``: the same one, who was made by what was rolled back since."""
+        if before in self._beliefs:
+            self._believe(user_id, self._beliefs.pop(before))
+
     def _believe(self, user_id: UUID, policy: TextPolicy) -> None:
         if len(self._beliefs) >= _MOST_BELIEFS:
             del self._beliefs[next(iter(self._beliefs))]

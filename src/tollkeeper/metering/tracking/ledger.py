@@ -113,8 +113,14 @@ class Ledger:
         ``newcomers`` makes, together with them, users who were not there, and says by which ids these were called.
         """
 
+        before: Mapping[UUID, UUID] = {}
+
         async def book(tx: Transaction) -> list[Record]:
+            nonlocal before
             ids: Mapping[UUID, UUID] = await newcomers(tx) if newcomers else {}
+            for called, user_id in before.items():
+                self._keeping.is_now(user_id, ids[called])
+            before = ids
             entries = [_by(ids.get(request.user_id, request.user_id), request, outcome) for request, outcome in past]
             verdicts = await self._book(tx, entries)
             for (request, _), verdict in zip(entries, verdicts, strict=True):
