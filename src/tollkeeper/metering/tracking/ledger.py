@@ -112,7 +112,6 @@ class Ledger:
         They are never refused, count in their own days and months, and one that was booked before changes nothing.
         ``newcomers`` makes, together with them, users who were not there, and says by which ids these were called.
         """
-
         before: Mapping[UUID, UUID] = {}
 
         async def book(tx: Transaction) -> list[Record]:
