@@ -292,6 +292,10 @@ class Unavailable(TollkeeperError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Crowded(Unavailable):
+    """Callers want more at once than is done at once. Of that the answer tells: a line each would fill the log."""
+
+
 class NoRoom(Unavailable):
     """The disk of the database is nearly full: it is read, what was begun is finished, and nothing new is taken in."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
-from tollkeeper.errors import NotUnderstood, Unavailable
+from tollkeeper.errors import Crowded, NotUnderstood
 from tollkeeper.http.body import too_large
 from tollkeeper.http.call import Call
 from tollkeeper.http.caller import Caller
@@ -33,9 +33,9 @@ class Room:
         """Take so many more."""
         taken = Room.taken
         if taken[self.who] + size > self.of_one:
-            raise Unavailable("too many large bodies of one caller are on their way")
+            raise Crowded("too many large bodies of one caller are on their way")
         if taken.total() + size > self.of_all:
-            raise Unavailable("too many large bodies are on their way")
+            raise Crowded("too many large bodies are on their way")
         taken[self.who] += size
 
     def give_back(self, size: int) -> None:

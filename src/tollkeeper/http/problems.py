@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from tollkeeper.errors import (
+    Crowded,
     LimitReached,
     NobodyKnown,
     NoRoom,
@@ -78,8 +79,8 @@ def answer(exchange: Exchange, error: Exception) -> Answer:
     told = foreseen(error) or TollkeeperError("")
     if isinstance(told, LimitReached):
         exchange.the(Measures).note_refusal(told.fields["limit"])
-    # A disk without room is told once, by who watches it: a line for each request would fill it further.
-    if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(told, NoRoom):
+    # A disk without room is told once, by who watches it: a line each would fill it further, as a crowd would.
+    if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(told, NoRoom | Crowded):
         _log(told, error, exchange)
     if told.status != HTTPStatus.INTERNAL_SERVER_ERROR and is_a_persons(exchange):
         return problem_page(told, _detail(told), headers=headers_of(told))

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID
 
-from tollkeeper.errors import NotUnderstood, Unavailable
+from tollkeeper.errors import Crowded, NotUnderstood, Unavailable
 from tollkeeper.http.call import Call
 from tollkeeper.store.database import Database, Run, Statements
 from tollkeeper.store.reads import Reads
@@ -41,7 +41,7 @@ class Places:
         return sum(map(len, self._waiting.values()))
 
     async def take(self, user_id: UUID) -> None:
-        """Wait for a place; ``Unavailable`` where that takes too long, or too many wait.
+        """Wait for a place; ``Crowded`` where that takes too long, or too many wait.
 
         Who has nobody waiting finds a place among those who wait, however many of others do, up to a hundred users.
         """
@@ -50,9 +50,9 @@ class Places:
             return
         mine = len(self._waiting.get(user_id, ()))
         if mine >= self._most_of_one:
-            raise Unavailable("too many of yours wait to look at much already", retry_after_seconds=_TRY_AGAIN_SECONDS)
+            raise Crowded("too many of yours wait to look at much already", retry_after_seconds=_TRY_AGAIN_SECONDS)
         if len(self._waiting) >= MOST_WAITING or (mine and self.waiting >= MOST_WAITING):
-            raise Unavailable("too many wait to look at much already", retry_after_seconds=_TRY_AGAIN_SECONDS)
+            raise Crowded("too many wait to look at much already", retry_after_seconds=_TRY_AGAIN_SECONDS)
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user_id, deque()).append(turn)
         try:
@@ -61,7 +61,7 @@ class Places:
         except BaseException as error:
             self._forget(user_id, turn)
             if isinstance(error, TimeoutError):
-                raise Unavailable("others look at much", retry_after_seconds=_TRY_AGAIN_SECONDS) from error
+                raise Crowded("others look at much", retry_after_seconds=_TRY_AGAIN_SECONDS) from error
             raise
 
     def give_back(self) -> None:
