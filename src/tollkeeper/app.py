@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from tollkeeper import jobs
-from tollkeeper.accounts import first_operator, keyring, masterkey
-from tollkeeper.accounts.alerts import Post
-from tollkeeper.accounts.github import GitHub
-from tollkeeper.accounts.postman import Postman
-from tollkeeper.accounts.sealing import Sealer
-from tollkeeper.accounts.signing_up import SignUp
+from tollkeeper.accounts.mails.alerts import Post
+from tollkeeper.accounts.mails.postman import Postman
+from tollkeeper.accounts.secrets import keyring, masterkey
+from tollkeeper.accounts.secrets.sealing import Sealer
+from tollkeeper.accounts.sign_in import first_operator
+from tollkeeper.accounts.sign_in.github import GitHub
+from tollkeeper.accounts.sign_in.signing_up import SignUp
 from tollkeeper.capacity import descriptors, most_at_once, most_bytes_of_texts, most_connections
 from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Held, Readiness

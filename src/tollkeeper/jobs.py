@@ -15,9 +15,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from tollkeeper.accounts import alarms, alerts, asks, logins, notices
-from tollkeeper.accounts.alerts import Post
-from tollkeeper.accounts.sealing import Sealer
+from tollkeeper.accounts.mails import alarms, alerts, notices
+from tollkeeper.accounts.mails.alerts import Post
+from tollkeeper.accounts.secrets.sealing import Sealer
+from tollkeeper.accounts.sign_in import asks, logins
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
 from tollkeeper.metering import events

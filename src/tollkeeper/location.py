@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from tollkeeper.accounts import masterkey
+from tollkeeper.accounts.secrets import masterkey
 from tollkeeper.settings import Settings
 from tollkeeper.store.embedded import Addresses, embedded_server
 from tollkeeper.webhooks.endpoints import Webhooks
 from tollkeeper.webhooks.guard import Guard
 
 if TYPE_CHECKING:
-    from tollkeeper.accounts.mail import Courier
+    from tollkeeper.accounts.mails.courier import Courier
 
 _NEAR: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SUBMISSION: Final = 587
@@ -135,7 +135,7 @@ def webhooks_of(settings: Settings, keys: Mapping[int, bytes], public_url: str) 
 
 def courier(settings: Settings) -> Courier:
     """Find who takes our mails away: an SMTP server, or this server's console."""
-    from tollkeeper.accounts.mail import Console, Smtp  # noqa: PLC0415 - few commands send mails
+    from tollkeeper.accounts.mails.courier import Console, Smtp  # noqa: PLC0415 - few commands send mails
 
     if settings.smtp_url is None or settings.mail_from is None:
         return Console()

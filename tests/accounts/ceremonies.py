@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.authenticator import Authenticator, Key
-from tollkeeper.accounts import passkeys, users
-from tollkeeper.accounts.logins import LoginSession, Visit
-from tollkeeper.accounts.passkeys import Ceremony, Passkey, RelyingParty
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import passkeys
+from tollkeeper.accounts.sign_in.logins import LoginSession, Visit
+from tollkeeper.accounts.sign_in.passkeys import Ceremony, Passkey, RelyingParty
 from tollkeeper.activity import Actor
 from tollkeeper.store.database import Database
 

@@ -14,10 +14,12 @@ import pytest
 from tests.accounts.clock import set_clock
 from tests.mailbox import Mailbox, mailbox
 from tollkeeper import activity
-from tollkeeper.accounts import alerts, logins, preferences, users
-from tollkeeper.accounts.alerts import Post
-from tollkeeper.accounts.logins import Visit
-from tollkeeper.accounts.mail import Smtp
+from tollkeeper.accounts import preferences, users
+from tollkeeper.accounts.mails import alerts
+from tollkeeper.accounts.mails.alerts import Post
+from tollkeeper.accounts.mails.courier import Smtp
+from tollkeeper.accounts.sign_in import logins
+from tollkeeper.accounts.sign_in.logins import Visit
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.store.database import Database
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from tests.accounts.clock import set_clock
-from tollkeeper.accounts import asks, invitations, logins, tokens, users
-from tollkeeper.accounts.asks import Arrived, Ask
-from tollkeeper.accounts.letters import Letter
-from tollkeeper.accounts.logins import Visit
-from tollkeeper.accounts.signing_up import SignUp
+from tollkeeper.accounts import tokens, users
+from tollkeeper.accounts.mails.letters import Letter
+from tollkeeper.accounts.sign_in import asks, invitations, logins
+from tollkeeper.accounts.sign_in.asks import Arrived, Ask
+from tollkeeper.accounts.sign_in.logins import Visit
+from tollkeeper.accounts.sign_in.signing_up import SignUp
 from tollkeeper.activity import OPERATOR
 from tollkeeper.errors import (
     AccountInactive,

@@ -7,8 +7,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tollkeeper.accounts import keyring, keys, logins, passkeys, users, variables
-from tollkeeper.accounts.sealing import Sealer
+from tollkeeper.accounts import keys, users
+from tollkeeper.accounts.secrets import keyring, variables
+from tollkeeper.accounts.secrets.sealing import Sealer
+from tollkeeper.accounts.sign_in import logins, passkeys
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import NobodyKnown
 from tollkeeper.store.database import Database

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.accounts import dotenv
-from tollkeeper.accounts.values import Type
-from tollkeeper.accounts.variables import Variable
+from tollkeeper.accounts.secrets import dotenv
+from tollkeeper.accounts.secrets.values import Type
+from tollkeeper.accounts.secrets.variables import Variable
 from tollkeeper.errors import Invalid
 
 AT = datetime(2026, 5, 10, tzinfo=UTC)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tollkeeper.accounts import keyring, masterkey, users, variables
-from tollkeeper.accounts.sealing import Sealer
-from tollkeeper.accounts.variables import NewVariable
+from tollkeeper.accounts import users
+from tollkeeper.accounts.secrets import keyring, masterkey, variables
+from tollkeeper.accounts.secrets.sealing import Sealer
+from tollkeeper.accounts.secrets.variables import NewVariable
 from tollkeeper.activity import Actor
 from tollkeeper.app import running
 from tollkeeper.errors import Misconfigured

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from tests.accounts.clock import set_clock
-from tollkeeper.accounts import logins, tokens, users
+from tollkeeper.accounts import tokens, users
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.errors import AccountInactive, NobodyKnown, NotFound, TollkeeperError
 from tollkeeper.store.database import Database

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tollkeeper.accounts.masterkey import add_version, fingerprint_of, load, load_or_make, parse, pepper_of
+from tollkeeper.accounts.secrets.masterkey import add_version, fingerprint_of, load, load_or_make, parse, pepper_of
 from tollkeeper.errors import Misconfigured
 
 

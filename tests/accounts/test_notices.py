@@ -13,9 +13,10 @@ import pytest
 
 from tests.accounts.clock import set_clock
 from tests.mailbox import Mailbox, mailbox
-from tollkeeper.accounts import notices, preferences, users
-from tollkeeper.accounts.alerts import LEASE, Post
-from tollkeeper.accounts.mail import Smtp
+from tollkeeper.accounts import preferences, users
+from tollkeeper.accounts.mails import notices
+from tollkeeper.accounts.mails.alerts import LEASE, Post
+from tollkeeper.accounts.mails.courier import Smtp
 from tollkeeper.activity import OPERATOR
 from tollkeeper.store.database import Database
 

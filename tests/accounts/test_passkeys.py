@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.accounts.ceremonies import BROWSER, NOW, PARTY, PEPPER, ask, enter, keep, make, use
 from tests.accounts.clock import set_clock
 from tests.authenticator import Authenticator, Key
-from tollkeeper.accounts import logins, passkeys, users
-from tollkeeper.accounts.logins import LoginSession, Visit
-from tollkeeper.accounts.passkeys import Ceremony, Passkey, RelyingParty
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import logins, passkeys
+from tollkeeper.accounts.sign_in.logins import LoginSession, Visit
+from tollkeeper.accounts.sign_in.passkeys import Ceremony, Passkey, RelyingParty
 from tollkeeper.activity import Actor
 from tollkeeper.errors import (
     AccountInactive,

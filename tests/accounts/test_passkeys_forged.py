@@ -13,8 +13,9 @@ import pytest
 from tests.accounts.ceremonies import BROWSER, NOW, PARTY, PEPPER, ask, enter, keep, make, use
 from tests.accounts.clock import set_clock
 from tests.authenticator import Authenticator, Key
-from tollkeeper.accounts import authenticators, logins, passkeys, users
-from tollkeeper.accounts.logins import LoginSession
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import authenticators, logins, passkeys
+from tollkeeper.accounts.sign_in.logins import LoginSession
 from tollkeeper.errors import (
     Invalid,
     PasskeyRefused,

@@ -12,10 +12,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tollkeeper.accounts import keyring, masterkey, rotation, users, variables
-from tollkeeper.accounts.rotation import Moved
-from tollkeeper.accounts.sealing import KeyNotHere, SealBroken, Sealer
-from tollkeeper.accounts.variables import NewVariable
+from tollkeeper.accounts import users
+from tollkeeper.accounts.secrets import keyring, masterkey, rotation, variables
+from tollkeeper.accounts.secrets.rotation import Moved
+from tollkeeper.accounts.secrets.sealing import KeyNotHere, SealBroken, Sealer
+from tollkeeper.accounts.secrets.variables import NewVariable
 from tollkeeper.activity import OPERATOR, Actor
 from tollkeeper.metering.admin import nodes
 from tollkeeper.metering.admin.nodes import Node, Pulse

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.accounts.masterkey import fingerprint_of
-from tollkeeper.accounts.sealing import KeyNotHere, SealBroken, Sealed, Sealer
+from tollkeeper.accounts.secrets.masterkey import fingerprint_of
+from tollkeeper.accounts.secrets.sealing import KeyNotHere, SealBroken, Sealed, Sealer
 from tollkeeper.errors import Misconfigured
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollkeeper.accounts.values import Type, json_of, text_of, type_of
+from tollkeeper.accounts.secrets.values import Type, json_of, text_of, type_of
 from tollkeeper.errors import Invalid
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from tollkeeper.accounts import keyring, users, variables
-from tollkeeper.accounts.sealing import KeyNotHere, SealBroken, Sealer
-from tollkeeper.accounts.variables import NewVariable
+from tollkeeper.accounts import users
+from tollkeeper.accounts.secrets import keyring, variables
+from tollkeeper.accounts.secrets.sealing import KeyNotHere, SealBroken, Sealer
+from tollkeeper.accounts.secrets.variables import NewVariable
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.store.database import Database

@@ -18,7 +18,7 @@ import pytest
 
 from tests.faults.callers import LONGEST_ANSWER
 from tests.faults.nodes import Node, Site, connected, until
-from tollkeeper.accounts import masterkey
+from tollkeeper.accounts.secrets import masterkey
 
 # Commands and nodes are started one after another.
 pytestmark = pytest.mark.timeout(400)

@@ -17,7 +17,8 @@ import msgspec
 import pytest
 
 from tests.conftest import Server, a_database
-from tollkeeper.accounts import keys, logins, users
+from tollkeeper.accounts import keys, users
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import Actor
 from tollkeeper.app import Application, running
 from tollkeeper.serving import Stop, listening, serving

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tollkeeper.accounts import logins
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import Actor
 
 from .conftest import Person, Site

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from tollkeeper.accounts import logins, users
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import Actor
 
 from .conftest import Heard, Person, Site

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tollkeeper.accounts import keys, logins, users
+from tollkeeper.accounts import keys, users
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import Actor
 from tollkeeper.http.routes import ROUTES
 

@@ -14,8 +14,8 @@ from tests.authenticator import Authenticator
 from tests.conftest import Server
 from tests.github import CLIENT_ID, CLIENT_SECRET, FakeGitHub, fake_github
 from tests.mailbox import Mailbox, mailbox
-from tollkeeper.accounts import first_operator, logins
-from tollkeeper.accounts.relying_party import RelyingParty
+from tollkeeper.accounts.sign_in import first_operator, logins
+from tollkeeper.accounts.sign_in.relying_party import RelyingParty
 from tollkeeper.activity import Actor
 from tollkeeper.settings import Settings
 

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from tollkeeper.accounts import allowances, asks, keys, logins, tokens
-from tollkeeper.accounts.sealing import Sealer
+from tollkeeper.accounts import keys, tokens
+from tollkeeper.accounts.secrets.sealing import Sealer
+from tollkeeper.accounts.sign_in import allowances, asks, logins
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
 from tollkeeper.http import callers, exchange

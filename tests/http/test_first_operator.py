@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 import asyncpg
 import pytest
 
-from tollkeeper.accounts import first_operator, users
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import first_operator
 from tollkeeper.activity import Actor
 from tollkeeper.app import first_operator_url
 from tollkeeper.settings import Settings

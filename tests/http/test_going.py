@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.authenticator import Authenticator
-from tollkeeper.accounts.relying_party import RelyingParty
+from tollkeeper.accounts.sign_in.relying_party import RelyingParty
 from tollkeeper.activity import Actor
 from tollkeeper.metering.upkeep import leaving
 

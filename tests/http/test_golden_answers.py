@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from tests.authenticator import Authenticator
-from tollkeeper.accounts.passkeys import RelyingParty
+from tollkeeper.accounts.sign_in.passkeys import RelyingParty
 from tollkeeper.http.docs.openapi import describe
 from tollkeeper.http.routes import ROUTES
 

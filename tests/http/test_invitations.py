@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Server
 from tests.mailbox import Mailbox, mailbox
-from tollkeeper.accounts import asks
+from tollkeeper.accounts.sign_in import asks
 from tollkeeper.settings import Settings
 
 from .browsers import a_browser

@@ -13,8 +13,8 @@ import pytest
 from tests.mailbox import mailbox
 from tollkeeper import activity, jobs
 from tollkeeper.accounts import users
-from tollkeeper.accounts.alerts import Post
-from tollkeeper.accounts.mail import Smtp
+from tollkeeper.accounts.mails.alerts import Post
+from tollkeeper.accounts.mails.courier import Smtp
 from tollkeeper.activity import OPERATOR
 from tollkeeper.app import prepared
 from tollkeeper.errors import Unavailable

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tollkeeper.accounts import logins
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import Actor
 
 from .conftest import Person, Site

@@ -8,7 +8,7 @@ import pytest
 
 from tests.authenticator import Authenticator
 from tollkeeper.accounts import users
-from tollkeeper.accounts.passkeys import RelyingParty
+from tollkeeper.accounts.sign_in.passkeys import RelyingParty
 from tollkeeper.activity import Actor
 
 from .conftest import JSON, Heard, Person, Site

@@ -16,7 +16,8 @@ import aiohttp
 import pytest
 
 from tests.conftest import Server, a_database
-from tollkeeper.accounts import keys, masterkey
+from tollkeeper.accounts import keys
+from tollkeeper.accounts.secrets import masterkey
 from tollkeeper.activity import Actor
 from tollkeeper.store.database import Database
 

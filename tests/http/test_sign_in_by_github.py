@@ -13,8 +13,9 @@ import pytest
 
 from tests.conftest import Server
 from tests.github import CLIENT_ID, CLIENT_SECRET, FakeGitHub, Somebody, fake_github
-from tollkeeper.accounts import invitations, users
-from tollkeeper.accounts.github import GitHub
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import invitations
+from tollkeeper.accounts.sign_in.github import GitHub
 from tollkeeper.activity import OPERATOR
 from tollkeeper.settings import Settings
 
@@ -280,7 +281,7 @@ async def test_without_the_verifier_that_only_we_know_github_gives_no_token(
     async with site.client.post(f"{github.url}/login/oauth/access_token", data=form) as answer:
         assert (await answer.json())["error"] == "bad_verification_code"
     back = await agreed(browser, await gone(browser))
-    monkeypatch.setattr("tollkeeper.accounts.github._verifier", _no_verifier)
+    monkeypatch.setattr("tollkeeper.accounts.sign_in.github._verifier", _no_verifier)
     assert (await browser.call("GET", back)).is_problem(401, "not-signed-in")
 
 

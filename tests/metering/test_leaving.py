@@ -15,7 +15,8 @@ import pytest
 from tests.metering.making import OWN_MODEL, PENDING_FOR, Clock, a_request, a_user, an_outcome, until_somebody_waits
 from tests.metering.pruning import APRIL, FEBRUARY, NOW, History, a_history, in_any_table
 from tollkeeper import activity
-from tollkeeper.accounts import logins, users
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import Actor
 from tollkeeper.errors import AccountInactive, Contradiction, NotFound, TollkeeperError
 from tollkeeper.metering.admin import directory

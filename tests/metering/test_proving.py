@@ -16,8 +16,8 @@ from tests.metering.making import OWN_MODEL, Clock, a_user, an_outcome, started
 from tests.metering.pruning import FEBRUARY, NOW, a_history
 from tollkeeper import jobs
 from tollkeeper.accounts import users
-from tollkeeper.accounts.alerts import Post
-from tollkeeper.accounts.mail import Smtp
+from tollkeeper.accounts.mails.alerts import Post
+from tollkeeper.accounts.mails.courier import Smtp
 from tollkeeper.metering.admin import system
 from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.metering.upkeep import retention

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tollkeeper.accounts import masterkey
+from tollkeeper.accounts.secrets import masterkey
 from tollkeeper.webhooks import signing
 
 ROOT = bytes(range(32))

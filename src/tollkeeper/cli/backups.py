@@ -12,7 +12,8 @@ from typing import Annotated, Any, BinaryIO, Final
 
 from cyclopts import Parameter
 
-from tollkeeper.accounts import keyring, logins
+from tollkeeper.accounts.secrets import keyring
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, Nowhere, counted, told_at
 from tollkeeper.cli.files import target

@@ -10,7 +10,9 @@ from typing import Final
 
 import msgspec
 
-from tollkeeper.accounts import keyring, logins, users
+from tollkeeper.accounts import users
+from tollkeeper.accounts.secrets import keyring
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, speak, told_at
 from tollkeeper.cli.house import House, connected, settings_of

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from tollkeeper.accounts import keyring
+from tollkeeper.accounts.secrets import keyring
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, shown, table, told_at
 from tollkeeper.cli.house import settings_of
 from tollkeeper.errors import TollkeeperError

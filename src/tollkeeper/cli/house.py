@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from tollkeeper.accounts import keyring, masterkey, users
+from tollkeeper.accounts import users
+from tollkeeper.accounts.secrets import keyring, masterkey
 from tollkeeper.cli.answers import Common, Misused, Nowhere, Paged, remark
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.instants import EPOCH, LAST_YEAR

@@ -9,9 +9,9 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter, validators
 
-from tollkeeper.accounts import keyring, masterkey, rotation
-from tollkeeper.accounts.rotation import Begun, Moved, SealedAnew, Version
-from tollkeeper.accounts.sealing import Sealer
+from tollkeeper.accounts.secrets import keyring, masterkey, rotation
+from tollkeeper.accounts.secrets.rotation import Begun, Moved, SealedAnew, Version
+from tollkeeper.accounts.secrets.sealing import Sealer
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, shown, table
 from tollkeeper.cli.house import House, opened

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
-from tollkeeper.accounts import invitations, logins, users
-from tollkeeper.accounts.invitations import Invitation
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import invitations, logins
+from tollkeeper.accounts.sign_in.invitations import Invitation
 from tollkeeper.accounts.users import User
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import (
@@ -27,7 +28,6 @@ from tollkeeper.cli.answers import (
 from tollkeeper.cli.house import House, after_of, opened, page_of
 from tollkeeper.cli.leaving import delete
 from tollkeeper.errors import NotFound, Unavailable
-from tollkeeper.location import courier
 from tollkeeper.metering.plans import catalogue, terms
 
 app = App(name="user", help="Users: add, invite, list, show, set, link, delete.")
@@ -133,14 +133,14 @@ async def invite(
 async def _mailed(house: House, invited: Invitation, site: str) -> bool:
     if house.settings.smtp_url is None:
         return False
-    from tollkeeper.accounts import letters, mail  # noqa: PLC0415 - only this command sends mails
+    from tollkeeper.accounts.mails import courier, letters  # noqa: PLC0415 - only this command sends mails
 
     letter = letters.invitation(
         invited.address, written_at=invited.created_at, expires_at=invited.expires_at, site=site
     )
     try:
         await courier(house.settings).deliver(letter)
-    except (mail.NotDelivered, mail.Refused) as error:
+    except (courier.NotDelivered, courier.Refused) as error:
         raise Unavailable(f"{invited.address} is invited, but {error}: tell them, or invite them again") from error
     return True
 

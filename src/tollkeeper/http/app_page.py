@@ -5,7 +5,8 @@ from __future__ import annotations
 from string import Template
 from typing import Final
 
-from tollkeeper.accounts import passkeys, preferences, users
+from tollkeeper.accounts import preferences, users
+from tollkeeper.accounts.sign_in import passkeys
 from tollkeeper.errors import NobodyKnown, NotAllowed, NotFound, NotUnderstood
 from tollkeeper.http.accounts.account import AccountShown, ActingAs, acting_as
 from tollkeeper.http.accounts.preferences import SettingsShown

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tollkeeper.accounts.github import GitHub
+from tollkeeper.accounts.mails.postman import Postman
 from tollkeeper.accounts.networks import Network
-from tollkeeper.accounts.postman import Postman
-from tollkeeper.accounts.sealing import Sealer
-from tollkeeper.accounts.signing_up import SignUp
+from tollkeeper.accounts.secrets.sealing import Sealer
+from tollkeeper.accounts.sign_in.github import GitHub
+from tollkeeper.accounts.sign_in.signing_up import SignUp
 from tollkeeper.capacity import MOST_BYTES_OF_TEXTS
 from tollkeeper.http.siblings import Siblings
 from tollkeeper.http.turns import Turns

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import msgspec
 
-from tollkeeper.accounts import keys, logins, tokens, users
+from tollkeeper.accounts import keys, tokens, users
+from tollkeeper.accounts.sign_in import logins
 from tollkeeper.errors import AccountInactive, Invalid, NobodyKnown, NotAllowed, NotFound, NotUnderstood, SignInAgain
 from tollkeeper.http.addresses import address_of_client, is_from_this_machine, is_within
 from tollkeeper.http.backend import Backend

@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from tollkeeper.accounts import logins, passkeys, pictures, users
+from tollkeeper.accounts import pictures, users
+from tollkeeper.accounts.sign_in import logins, passkeys
 from tollkeeper.accounts.users import LONGEST_NAME, User
 from tollkeeper.errors import NotFound
 from tollkeeper.http.accounts.signed_in import login_cookie

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from tollkeeper.accounts import acting, logins
+from tollkeeper.accounts.sign_in import acting, logins
 from tollkeeper.errors import Contradiction, NobodyKnown, NotFound
 from tollkeeper.http.accounts.signed_in import login_cookie
 from tollkeeper.http.callers import Callers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qsl
 
-from tollkeeper.accounts import first_operator
+from tollkeeper.accounts.sign_in import first_operator
 from tollkeeper.errors import Invalid, NobodyKnown, NotAllowed, NotReadable
 from tollkeeper.http.accounts.signed_in import lead_signed_in, visit_of
 from tollkeeper.http.callers import refuse_foreign_page

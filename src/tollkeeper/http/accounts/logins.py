@@ -7,9 +7,9 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from tollkeeper.accounts import logins
 from tollkeeper.accounts.devices import device_of
-from tollkeeper.accounts.logins import KeptLogin, Way
+from tollkeeper.accounts.sign_in import logins
+from tollkeeper.accounts.sign_in.logins import KeptLogin, Way
 from tollkeeper.errors import NotFound
 from tollkeeper.http.accounts.signed_in import login_cookie
 from tollkeeper.http.call import Header

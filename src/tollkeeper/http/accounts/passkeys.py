@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
-from tollkeeper.accounts import passkeys, tokens
-from tollkeeper.accounts.passkeys import LONGEST_NAME, Ceremony, Passkey
-from tollkeeper.accounts.relying_party import RelyingParty
+from tollkeeper.accounts import tokens
+from tollkeeper.accounts.sign_in import passkeys
+from tollkeeper.accounts.sign_in.passkeys import LONGEST_NAME, Ceremony, Passkey
+from tollkeeper.accounts.sign_in.relying_party import RelyingParty
 from tollkeeper.errors import (
     AccountInactive,
     Contradiction,

@@ -6,9 +6,10 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from tollkeeper.accounts import asks, github, logins, users
-from tollkeeper.accounts.github import GitHub
-from tollkeeper.accounts.signing_up import Policy
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import asks, github, logins
+from tollkeeper.accounts.sign_in.github import GitHub
+from tollkeeper.accounts.sign_in.signing_up import Policy
 from tollkeeper.bounds import LONGEST_EMAIL
 from tollkeeper.errors import (
     CodeOver,

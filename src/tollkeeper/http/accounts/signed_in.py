@@ -7,8 +7,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta
 
-from tollkeeper.accounts import logins, tokens
-from tollkeeper.accounts.logins import LoginSession, Visit
+from tollkeeper.accounts import tokens
+from tollkeeper.accounts.sign_in import logins
+from tollkeeper.accounts.sign_in.logins import LoginSession, Visit
 from tollkeeper.errors import NobodyKnown
 from tollkeeper.http.addresses import address_of_client
 from tollkeeper.http.call import Header

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from tollkeeper.accounts import dotenv, variables
-from tollkeeper.accounts.dotenv import Entry
-from tollkeeper.accounts.variables import NewVariable, Variable
+from tollkeeper.accounts.secrets import dotenv, variables
+from tollkeeper.accounts.secrets.dotenv import Entry
+from tollkeeper.accounts.secrets.variables import NewVariable, Variable
 from tollkeeper.errors import Contradiction, Invalid, NotAllowed, NotFound, NotUnderstood, SignInAgain
 from tollkeeper.http.body import Fault, inner, invalid
 from tollkeeper.http.call import Header

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from tollkeeper.accounts import invitations, letters
-from tollkeeper.accounts.invitations import Invitation
-from tollkeeper.accounts.letters import Letter
+from tollkeeper.accounts.mails import letters
+from tollkeeper.accounts.mails.letters import Letter
+from tollkeeper.accounts.sign_in import invitations
+from tollkeeper.accounts.sign_in.invitations import Invitation
 from tollkeeper.errors import Contradiction, NotFound, NotUnderstood
 from tollkeeper.http.accounts.sign_in import Email
 from tollkeeper.http.exchange import Answer, Exchange, path_text

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self
 
-from tollkeeper.accounts.letters import Letter, NoLetter
-from tollkeeper.accounts.mail import Courier, NotDelivered, NotNow, Refused
+from tollkeeper.accounts.mails.courier import Courier, NotDelivered, NotNow, Refused
+from tollkeeper.accounts.mails.letters import Letter, NoLetter
 from tollkeeper.errors import Unavailable
 
 log = logging.getLogger(__name__)

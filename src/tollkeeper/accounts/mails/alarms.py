@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from tollkeeper.accounts import letters
-from tollkeeper.accounts.alerts import Post
-from tollkeeper.accounts.mail import NotDelivered, Refused
+from tollkeeper.accounts.mails import letters
+from tollkeeper.accounts.mails.alerts import Post
+from tollkeeper.accounts.mails.courier import NotDelivered, Refused
 from tollkeeper.store.database import Statements
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Protocol
 import aiosmtplib
 import idna
 
-from tollkeeper.accounts.letters import Letter, NoLetter
+from tollkeeper.accounts.mails.letters import Letter, NoLetter
 
 Security = Literal["tls", "starttls", "if-offered"]
 

@@ -17,7 +17,7 @@ from webauthn.authentication.verify_authentication_response import VerifiedAuthe
 from webauthn.helpers import structs
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 
-from tollkeeper.accounts.relying_party import RelyingParty
+from tollkeeper.accounts.sign_in.relying_party import RelyingParty
 
 # What all devices of today can do; the first that a device knows is taken.
 _ALGORITHMS: Final = [

@@ -13,7 +13,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tollkeeper.accounts.masterkey import derived, fingerprint_of
+from tollkeeper.accounts.secrets.masterkey import derived, fingerprint_of
 from tollkeeper.errors import Misconfigured, TollkeeperError, Unavailable
 
 log = logging.getLogger(__name__)

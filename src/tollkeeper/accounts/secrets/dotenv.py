@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tollkeeper.accounts.variables import Variable
+from tollkeeper.accounts.secrets.variables import Variable
 from tollkeeper.errors import Invalid
 
 _EMPTY: Final = re.compile(r"[^\S\n]*+(?:#[^\n]*+)?(?:\n|\Z)")

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tollkeeper import activity
-from tollkeeper.accounts import allowances, logins, signing_up, tokens, users
-from tollkeeper.accounts.allowances import Allowance
-from tollkeeper.accounts.asks import Arrived
-from tollkeeper.accounts.logins import Visit
+from tollkeeper.accounts import tokens, users
 from tollkeeper.accounts.networks import network_of
-from tollkeeper.accounts.signing_up import SignUp
+from tollkeeper.accounts.sign_in import allowances, logins, signing_up
+from tollkeeper.accounts.sign_in.allowances import Allowance
+from tollkeeper.accounts.sign_in.asks import Arrived
+from tollkeeper.accounts.sign_in.logins import Visit
+from tollkeeper.accounts.sign_in.signing_up import SignUp
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, LinkOver, NotAllowed, NotFound, SignInFirst
 from tollkeeper.store.database import Database, Transaction
 
 if TYPE_CHECKING:
-    from tollkeeper.accounts.oauth import App, Person
+    from tollkeeper.accounts.sign_in.oauth import App, Person
 
 VALID_FOR: Final = timedelta(minutes=10)
 
@@ -45,7 +46,7 @@ class GitHub:
     @property
     def app(self) -> App:
         """Where everything is. Loaded when somebody signs in by it: the library takes most of a second."""
-        from tollkeeper.accounts.oauth import App  # noqa: PLC0415
+        from tollkeeper.accounts.sign_in.oauth import App  # noqa: PLC0415
 
         return App(
             self.client_id,
@@ -76,7 +77,7 @@ async def leave(
     user_id: UUID | None = None,
 ) -> str:
     """Say where to send a browser that goes to GitHub; ``TooManyAttempts`` if that was too often."""
-    from tollkeeper.accounts.oauth import where_to  # noqa: PLC0415
+    from tollkeeper.accounts.sign_in.oauth import where_to  # noqa: PLC0415
 
     state = tokens.fresh()
     wanted = [
@@ -106,7 +107,7 @@ async def take_back(database: Database, state: str, *, browser: bytes | None, pe
 
 async def who_came(github: GitHub, *, code: str, state: str, pepper: bytes) -> Person:
     """Ask GitHub who came back."""
-    from tollkeeper.accounts import oauth  # noqa: PLC0415
+    from tollkeeper.accounts.sign_in import oauth  # noqa: PLC0415
 
     return await oauth.who_came(github.app, code=code, verifier=_verifier(state, pepper))
 

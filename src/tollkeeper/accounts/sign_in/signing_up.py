@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from tollkeeper import activity
-from tollkeeper.accounts.logins import Visit, Way
+from tollkeeper.accounts.sign_in.logins import Visit, Way
 from tollkeeper.activity import Actor
 from tollkeeper.store.database import Statements, Transaction
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping
 
-from tollkeeper.accounts import masterkey
+from tollkeeper.accounts.secrets import masterkey
 from tollkeeper.errors import Misconfigured
 from tollkeeper.store.database import Database, Statements
 

@@ -1,4 +1,4 @@
-"""What is written to people by mail, from the templates in ``mails``, as text and as HTML."""
+"""What is written to people by mail, from the templates beside it, as text and as HTML."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _written(name: str, subject: str, words: dict[str, str]) -> tuple[str, str]:
 
 @cache
 def _template(name: str) -> Template:
-    return Template((files("tollkeeper.accounts") / "mails" / name).read_text(encoding="utf-8"))
+    return Template((files("tollkeeper.accounts.mails") / "templates" / name).read_text(encoding="utf-8"))
 
 
 def _told_at(at: datetime) -> str:

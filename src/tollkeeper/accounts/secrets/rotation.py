@@ -16,8 +16,8 @@ from typing import Final
 from uuid import UUID
 
 from tollkeeper import activity
-from tollkeeper.accounts import keyring
-from tollkeeper.accounts.sealing import SealBroken, Sealed, Sealer
+from tollkeeper.accounts.secrets import keyring
+from tollkeeper.accounts.secrets.sealing import SealBroken, Sealed, Sealer
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Unavailable
 from tollkeeper.store.database import Database, Statements, Transaction

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, Final
 
-from tollkeeper.accounts import letters
-from tollkeeper.accounts.alerts import LEASE, Post
-from tollkeeper.accounts.letters import Letter
-from tollkeeper.accounts.mail import NotDelivered, NotNow, Refused
+from tollkeeper.accounts.mails import letters
+from tollkeeper.accounts.mails.alerts import LEASE, Post
+from tollkeeper.accounts.mails.courier import NotDelivered, NotNow, Refused
+from tollkeeper.accounts.mails.letters import Letter
 from tollkeeper.store.database import Database, Record
 
 log = logging.getLogger(__name__)

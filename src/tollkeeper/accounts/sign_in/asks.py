@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from tollkeeper.accounts import allowances, letters, logins, signing_up, tokens
-from tollkeeper.accounts.allowances import Allowance
-from tollkeeper.accounts.letters import Letter, NoLetter
-from tollkeeper.accounts.logins import LoginSession, Visit
+from tollkeeper.accounts import tokens
+from tollkeeper.accounts.mails import letters
+from tollkeeper.accounts.mails.letters import Letter, NoLetter
 from tollkeeper.accounts.networks import network_of
-from tollkeeper.accounts.signing_up import SignUp
+from tollkeeper.accounts.sign_in import allowances, logins, signing_up
+from tollkeeper.accounts.sign_in.allowances import Allowance
+from tollkeeper.accounts.sign_in.logins import LoginSession, Visit
+from tollkeeper.accounts.sign_in.signing_up import SignUp
 from tollkeeper.errors import AskedElsewhere, CodeOver, CodeWrong, LinkOver
 from tollkeeper.store.database import Database, Statements, Transaction
 

@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Final
 
 from tollkeeper import activity
-from tollkeeper.accounts import logins, users
-from tollkeeper.accounts.logins import NOWHERE, LoginSession, Visit
+from tollkeeper.accounts import users
+from tollkeeper.accounts.sign_in import logins
+from tollkeeper.accounts.sign_in.logins import NOWHERE, LoginSession, Visit
 from tollkeeper.accounts.tokens import fresh, hashed_of_link, peppered
 from tollkeeper.activity import OPERATOR
 from tollkeeper.errors import LinkOver

@@ -14,11 +14,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from tollkeeper import activity
-from tollkeeper.accounts import allowances, logins, users
-from tollkeeper.accounts.allowances import Allowance
-from tollkeeper.accounts.logins import NOWHERE, LoginSession, Visit
+from tollkeeper.accounts import users
 from tollkeeper.accounts.networks import network_of
-from tollkeeper.accounts.relying_party import RelyingParty
+from tollkeeper.accounts.sign_in import allowances, logins
+from tollkeeper.accounts.sign_in.allowances import Allowance
+from tollkeeper.accounts.sign_in.logins import NOWHERE, LoginSession, Visit
+from tollkeeper.accounts.sign_in.relying_party import RelyingParty
 from tollkeeper.accounts.text import one_line
 from tollkeeper.accounts.tokens import fresh, hashed, peppered
 from tollkeeper.activity import Actor
@@ -61,7 +62,7 @@ async def ask(database: Database, party: RelyingParty, *, browser: bytes, pepper
 
     ``TooManyAttempts`` where a network begins so many that they can be no people's.
     """
-    from tollkeeper.accounts import authenticators  # noqa: PLC0415
+    from tollkeeper.accounts.sign_in import authenticators  # noqa: PLC0415
 
     network = network_of(visit.ip_address) or "nowhere"
     wanted = [Allowance(f"passkey from {network}", *_FROM_NETWORK)]
@@ -72,7 +73,7 @@ async def ask(database: Database, party: RelyingParty, *, browser: bytes, pepper
 
 async def prepare(database: Database, party: RelyingParty, user_id: UUID, *, browser: bytes, pepper: bytes) -> Ceremony:
     """Begin to make a passkey of a user; ``NotFound`` if they are gone. Devices that have one already make no other."""
-    from tollkeeper.accounts import authenticators  # noqa: PLC0415
+    from tollkeeper.accounts.sign_in import authenticators  # noqa: PLC0415
 
     user = await users.show(database, user_id)
     known = await database.all("credentials_of_user", user_id=user_id)
@@ -106,7 +107,7 @@ async def add(
     Raises ``Invalid`` for a faulty name, a ceremony that is over, or a credential that is not what was asked for;
     ``Contradiction`` for a passkey that is known already, or one more than 20; ``NotFound`` if its user is gone.
     """
-    from tollkeeper.accounts import authenticators  # noqa: PLC0415
+    from tollkeeper.accounts.sign_in import authenticators  # noqa: PLC0415
 
     label = _label(name)
     if not await _close(database, ceremony, browser, pepper=pepper, user_id=user_id):
@@ -147,7 +148,7 @@ async def sign_in(
 
     ``AccountInactive`` if its user is switched off.
     """
-    from tollkeeper.accounts import authenticators  # noqa: PLC0415
+    from tollkeeper.accounts.sign_in import authenticators  # noqa: PLC0415
 
     if not await _close(database, ceremony, browser, pepper=pepper):
         raise PasskeyRefused("this took too long or was tried before: try again")

@@ -20,9 +20,9 @@ from uuid import UUID
 import msgspec
 
 from tollkeeper import activity
-from tollkeeper.accounts.sealing import Sealed, Sealer
+from tollkeeper.accounts.secrets.sealing import Sealed, Sealer
+from tollkeeper.accounts.secrets.values import TYPES, Type, json_of, text_of, type_of
 from tollkeeper.accounts.text import storable
-from tollkeeper.accounts.values import TYPES, Type, json_of, text_of, type_of
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.store.database import Database, Record, Statements, Transaction

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tollkeeper import activity
 from tollkeeper.accounts import users
-from tollkeeper.accounts.logins import LoginSession
+from tollkeeper.accounts.sign_in.logins import LoginSession
 from tollkeeper.accounts.tokens import fresh, peppered
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Contradiction, NobodyKnown

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Final
 
-from tollkeeper.accounts import letters
 from tollkeeper.accounts.devices import device_of
-from tollkeeper.accounts.letters import Letter
-from tollkeeper.accounts.mail import Courier, NotDelivered, NotNow, Refused
+from tollkeeper.accounts.mails import letters
+from tollkeeper.accounts.mails.courier import Courier, NotDelivered, NotNow, Refused
+from tollkeeper.accounts.mails.letters import Letter
 from tollkeeper.store.database import Database, Record
 
 log = logging.getLogger(__name__)
