@@ -139,10 +139,9 @@ class Course:
 async def course(
     wishes: Wishes, name: str, *, users: int | None = None, is_kept: bool = False
 ) -> AsyncGenerator[Course]:
-    """Have a data directory with PostgreSQL, users on a plan without limits, and a service key; then remove it."""
+    """Have a data directory with PostgreSQL, users on a plan without limits, and a service key; then remove it unless it ``is_kept``."""
     data = wishes.data / "data" / name
-    if not is_kept:
-        remove(data)
+    remove(data)
     data.parent.mkdir(parents=True, exist_ok=True)
     log = wishes.data / f"{name}.log"
     log.unlink(missing_ok=True)

@@ -63,6 +63,7 @@ async def _starts(wishes: Wishes) -> tuple[list[float], list[float], list[float]
             resident.append(memory["Rss"])
             proportional.append(memory["Pss"])
         say(f"start {number + 1}: {starts[-1]:.2f} s, {resident[-1]:.0f} MB resident")
+    remove(data)
     return starts, resident, proportional
 
 

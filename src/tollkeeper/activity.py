@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from tollkeeper.errors import Unavailable
 from tollkeeper.store.database import Record, Statements
+from tollkeeper.store.patience import patiently
 
 Kind = Literal["user", "key", "operator", "job"]
 
@@ -21,7 +21,6 @@ _AS: Final = " as "
 _NOBODY: Final = UUID(int=0)
 # Of a download: so many are read at once.
 _READ: Final = 500
-_PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +120,11 @@ async def every(database: Statements, wanted: Wanted) -> AsyncGenerator[list[Act
     No connection is held while somebody reads what was given. While the database is away or busy it is waited for.
     """
     below: UUID | None = None
-    while found := await _patiently_listed(database, wanted, below):
+    while found := await patiently(partial(listed, database, wanted, limit=_READ, below=below)):
         yield found
         if len(found) < _READ:
             return
         below = found[-1].id
-
-
-async def _patiently_listed(database: Statements, wanted: Wanted, below: UUID | None) -> list[Act]:
-    for seconds in _PAUSES_SECONDS:
-        try:
-            return await listed(database, wanted, limit=_READ, below=below)
-        except Unavailable:
-            await asyncio.sleep(seconds)
-    return await listed(database, wanted, limit=_READ, below=below)
 
 
 def _act(row: Record) -> Act:

@@ -17,11 +17,11 @@ from tests.metering.making import NOON, OWN_MODEL, Clock, a_plan, a_request, a_u
 from tollkeeper.errors import KeyReused, LimitReached, TollkeeperError
 from tollkeeper.metering.tracking import batch
 from tollkeeper.metering.tracking.batch import Entry, PastRequest, book
-from tollkeeper.metering.tracking.lane import firmly
 from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.metering.tracking.requests import NewRequest, Outcome, Started
 from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.database import Database, TryAgain
+from tollkeeper.store.patience import firmly
 
 _SUMS = (
     *("day_requests", "month_requests", "month_tokens", "month_cost_nanos", "reserved_tokens", "reserved_nanos"),

@@ -11,12 +11,12 @@ from uuid import UUID
 from cyclopts import App, Parameter
 
 from tollkeeper.activity import OPERATOR
+from tollkeeper.bounds import MOST_CENTS, MOST_COUNT
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Email, Misused, Whole, shown, table, told_at
 from tollkeeper.cli.house import in_utc, opened
-from tollkeeper.metering.money import MAX_CENTS, cents_of, nanos_of_cents
+from tollkeeper.metering.money import cents_of, nanos_of_cents
 from tollkeeper.metering.plans import exceptions
 from tollkeeper.metering.plans.exceptions import Grant, Override, Unit
-from tollkeeper.metering.plans.plan_file import MOST
 from tollkeeper.names import camel
 
 overrides = App(name="override", help="Other limits of one user for a time: add, list, end.")
@@ -162,8 +162,10 @@ def _limits(told: list[str]) -> dict[str, int | None]:
 def _limit(text: str) -> tuple[str, int | None]:
     name, _, number = text.partition("=")
     given = _number(number)
-    if name not in _LIMITS or not given.is_finite() or not -1 <= given <= MOST:
-        raise Misused(f"{text!r} is no LIMIT=NUMBER with a limit of {', '.join(_LIMITS)} and a number up to {MOST}")
+    if name not in _LIMITS or not given.is_finite() or not -1 <= given <= MOST_COUNT:
+        raise Misused(
+            f"{text!r} is no LIMIT=NUMBER with a limit of {', '.join(_LIMITS)} and a number up to {MOST_COUNT}"
+        )
     if given == -1:
         return name.replace(_MONEY, "monthly_cost_nanos"), None
     if name == _MONEY:
@@ -174,7 +176,7 @@ def _limit(text: str) -> tuple[str, int | None]:
 
 
 def _units(amount: Decimal, unit: Unit) -> int:
-    if not amount.is_finite() or not 0 < amount <= (MAX_CENTS if unit == "cost" else MOST):
+    if not amount.is_finite() or not 0 < amount <= (MOST_CENTS if unit == "cost" else MOST_COUNT):
         raise Misused("the amount must be above 0, and not beyond what can be counted")
     if unit == "cost":
         return nanos_of_cents(amount, field="amount")

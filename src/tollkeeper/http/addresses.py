@@ -35,10 +35,11 @@ def _address_in(hop: str) -> str | None:
     """Read whom a proxy saw: some write the port behind the address, and such of the new kind in brackets."""
     bare = _WITH_PORT.fullmatch(hop)
     address = hop if bare is None else bare["new"] or bare["old"]
-    return address if _is_address(address) else None
+    return address if is_address(address) else None
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether that is an IPv4 or IPv6 address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -48,7 +49,7 @@ def _is_address(text: str) -> bool:
 
 def is_within(address: str | None, networks: Sequence[Network]) -> bool:
     """Whether an address belongs to one of the networks; one that nobody knows belongs to none."""
-    if address is None or not _is_address(address):
+    if address is None or not is_address(address):
         return False
     found = ipaddress.ip_address(address)
     # A socket for both kinds of addresses tells the old kind as a new one, ::ffff:203.0.113.7.
@@ -65,7 +66,7 @@ def is_from_this_machine(call: Call, trusted: Sequence[Network]) -> bool:
     if (_is_forwarded(call) and not trusted) or not _is_to_this_machine(call):
         return False
     address = address_of_client(call, trusted)
-    return address is not None and _is_address(address) and ipaddress.ip_address(address).is_loopback
+    return address is not None and is_address(address) and ipaddress.ip_address(address).is_loopback
 
 
 def _is_to_this_machine(call: Call) -> bool:

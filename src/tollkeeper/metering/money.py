@@ -5,11 +5,10 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
+from tollkeeper.bounds import MOST_CENTS
 from tollkeeper.errors import Invalid
 
-__all__ = ["MAX_CENTS", "cents_of", "nanos_of_cents"]
-
-MAX_CENTS: Final = 10**9
+__all__ = ["cents_of", "nanos_of_cents"]
 
 _NANOS_PER_CENT: Final = 10**7
 _DECIMALS_OF_A_NANO: Final = 7
@@ -24,8 +23,8 @@ def nanos_of_cents(cents: Decimal | int, *, field: str = "cost") -> int:
     A cost may have 9 decimals and a nano-USD is the 7th, so the last two round.
     """
     given = Decimal(cents)
-    if not (given.is_finite() and 0 <= given <= MAX_CENTS):
-        raise Invalid.field(field, f"must be from 0 to {MAX_CENTS} cents")
+    if not (given.is_finite() and 0 <= given <= MOST_CENTS):
+        raise Invalid.field(field, f"must be from 0 to {MOST_CENTS} cents")
     try:
         fine = given.quantize(_FINEST_CENTS, context=_EXACT)
     except Inexact:

@@ -19,21 +19,19 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from tollkeeper.bounds import LONGEST_EMAIL
+from tollkeeper import token_counts
+from tollkeeper.bounds import LONGEST_EMAIL, MOST_CENTS, MOST_COUNT, MOST_NOTE_BYTES, MOST_TEXT_BYTES
 from tollkeeper.names import camel
-from tollkeeper.traces.reading import LONGEST_NAME, MAX_COUNT, PastRequest, Row, Source, named, raw_rows
+from tollkeeper.traces.reading import LONGEST_NAME, PastRequest, Row, Source, named, raw_rows
 from tollkeeper.wording import told
 
-Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
-Total: TypeAlias = Annotated[int, Meta(ge=0, le=2 * MAX_COUNT, description="of what went in and what came out")]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
+Total: TypeAlias = Annotated[int, Meta(ge=0, le=2 * MOST_COUNT, description="of what went in and what came out")]
 Nanos: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Cents: TypeAlias = Annotated[Decimal, Meta(description="exact: with up to 7 decimals it is a whole number of nano-USD")]
 Name: TypeAlias = Annotated[str, Meta(max_length=LONGEST_NAME)]
 Email: TypeAlias = Annotated[str, Meta(max_length=LONGEST_EMAIL, pattern=r"^[^@\s]+@[^@\s]+$")]
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
-_LONGEST_TEXT_BYTES: Final = 1 << 20
-_LONGEST_NOTE_BYTES: Final = 1 << 14
-_MAX_CENTS: Final = 10**9
 _MAX_RATE: Final = 10**12
 _MAX_TIERS: Final = 20
 _FINE_RATE: Final = re.compile(r"\d{1,12}\.\d{1,18}", re.ASCII)
@@ -116,7 +114,6 @@ def _request(row: Row) -> PastRequest:
     _check_state(row, given)
     started_at, completed_at = _times(row, given)
     into, out = _split(row, given)
-    _check_parts(row, given, into or 0, out or 0)
     whole = into is None and out is None
     own_id = _own_id(given.id)
     return PastRequest(
@@ -173,25 +170,19 @@ def _check_state(row: Row, given: ExportedRequest) -> None:
 def _split(row: Row, given: ExportedRequest) -> tuple[int | None, int | None]:
     """Give what went in and what came out, of which one follows from the total and the other, as over HTTP."""
     used, into, out = given.tokens_used, given.tokens_input, given.tokens_output
-    if used is None or into is out is None or used == (into or 0) + (out or 0):
-        return into, out
-    if into is not None and out is not None:
-        raise row.faulty("tokensUsed", "must be tokensInput + tokensOutput")
-    if (into or 0) + (out or 0) > used:
-        raise row.faulty("tokensUsed", "must not be less than tokensInput or tokensOutput")
-    derived = used - (into or 0) - (out or 0)
-    if derived > MAX_COUNT:
-        raise row.faulty("tokensUsed", f"leaves more than {MAX_COUNT} for the other kind")
-    return (derived, out) if into is None else (into, derived)
-
-
-def _check_parts(row: Row, given: ExportedRequest, into: int, out: int) -> None:
-    """Refuse sub-kinds that are more than what they are a part of, as over HTTP."""
-    if (given.tokens_cached or 0) + (given.tokens_cache_write or 0) > into:
-        name = "tokensCached" if given.tokens_cached else "tokensCacheWrite"
-        raise row.faulty(name, "is a part of tokensInput, and more than all of it")
-    if (given.tokens_reasoning or 0) > out:
-        raise row.faulty("tokensReasoning", "is a part of tokensOutput, and more than all of it")
+    # What says all already stays as it was kept.
+    if (into is not None or out is not None) and used != (into or 0) + (out or 0):
+        used, into, out = token_counts.third(used, into, out)
+    parts = {
+        "cached": given.tokens_cached,
+        "cache_write": given.tokens_cache_write,
+        "reasoning": given.tokens_reasoning,
+    }
+    for field, why in token_counts.faults(used, into, out, **parts):
+        raise row.faulty(field, why)
+    if max(into or 0, out or 0) > MOST_COUNT:
+        raise row.faulty("tokensUsed", f"leaves more than {MOST_COUNT} for the other kind")
+    return into, out
 
 
 def _times(row: Row, given: ExportedRequest) -> tuple[datetime, datetime | None]:
@@ -231,14 +222,14 @@ def _decoded(row: Row) -> ExportedRequest:
 def _check_texts(row: Row, given: ExportedRequest) -> None:
     if _ESCAPED_NUL.search(row.content):
         raise row.faulty("row", "must not contain U+0000")
-    _check_length(row, "prompt", given.prompt, _LONGEST_TEXT_BYTES)
-    _check_length(row, "response", given.response, _LONGEST_TEXT_BYTES)
-    _check_length(row, "errorMessage", given.error_message, _LONGEST_NOTE_BYTES)
-    _check_length(row, "userAgent", given.user_agent, _LONGEST_NOTE_BYTES)
+    _check_length(row, "prompt", given.prompt, MOST_TEXT_BYTES)
+    _check_length(row, "response", given.response, MOST_TEXT_BYTES)
+    _check_length(row, "errorMessage", given.error_message, MOST_NOTE_BYTES)
+    _check_length(row, "userAgent", given.user_agent, MOST_NOTE_BYTES)
     if given.ip_address is not None and not _is_address(given.ip_address):
         raise row.faulty("ipAddress", "must be an IPv4 or IPv6 address")
-    if given.metadata is not None and len(msgspec.json.encode(given.metadata)) > _LONGEST_NOTE_BYTES:
-        raise row.faulty("metadata", f"must have no more than {_LONGEST_NOTE_BYTES} bytes")
+    if given.metadata is not None and len(msgspec.json.encode(given.metadata)) > MOST_NOTE_BYTES:
+        raise row.faulty("metadata", f"must have no more than {MOST_NOTE_BYTES} bytes")
 
 
 def _is_address(text: str) -> bool:
@@ -257,8 +248,8 @@ def _check_length(row: Row, name: str, text: str | None, longest: int) -> None:
 def _nanos(row: Row, cents: Decimal | None) -> int | None:
     if cents is None:
         return None
-    if not (cents.is_finite() and 0 <= cents <= _MAX_CENTS):
-        raise row.faulty("reportedCost", f"must be from 0 to {_MAX_CENTS} cents")
+    if not (cents.is_finite() and 0 <= cents <= MOST_CENTS):
+        raise row.faulty("reportedCost", f"must be from 0 to {MOST_CENTS} cents")
     nanos = cents * _NANOS_PER_CENT
     if nanos != int(nanos):
         raise row.faulty("reportedCost", "must have no more than 7 decimals")
@@ -301,6 +292,6 @@ def _is_tier(value: object) -> bool:
         return False
     match cast("list[object]", value):
         case [int(start), price]:
-            return not isinstance(start, bool) and 0 <= start <= MAX_COUNT and _is_price(price)
+            return not isinstance(start, bool) and 0 <= start <= MOST_COUNT and _is_price(price)
         case _:
             return False

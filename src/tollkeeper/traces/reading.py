@@ -18,6 +18,7 @@ from uuid import UUID
 
 import msgspec
 
+from tollkeeper.bounds import MOST_COUNT
 from tollkeeper.errors import Invalid
 from tollkeeper.wording import unread
 
@@ -25,9 +26,6 @@ __all__ = ["RELATIVE_START", "PastRequest", "Row", "Source", "Table", "count_lin
 
 RELATIVE_START: Final = datetime(2025, 1, 1, tzinfo=UTC)
 """Where a trace without a calendar begins, unless the caller says otherwise."""
-
-MAX_COUNT: Final = 10**12
-"""The bound of tokens and durations, as on the wire."""
 
 LONGEST_NAME: Final = 200
 
@@ -163,10 +161,10 @@ class Row:
     def count(self, name: str) -> int:
         """Read a whole number from 0 to 10^12."""
         value = self._value(name)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(MAX_COUNT)):
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(MOST_COUNT)):
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
-            raise self.faulty(name, f"must be a whole number from 0 to {MAX_COUNT}")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_COUNT:
+            raise self.faulty(name, f"must be a whole number from 0 to {MOST_COUNT}")
         return value
 
     def text(self, name: str) -> str | None:
@@ -201,8 +199,8 @@ class Row:
             seconds = Decimal(value) if isinstance(value, str | int) and not isinstance(value, bool) else Decimal("NaN")
         except InvalidOperation:
             seconds = Decimal("NaN")
-        if not (seconds.is_finite() and 0 <= seconds <= MAX_COUNT):
-            raise self.faulty(name, f"must be seconds from 0 to {MAX_COUNT}")
+        if not (seconds.is_finite() and 0 <= seconds <= MOST_COUNT):
+            raise self.faulty(name, f"must be seconds from 0 to {MOST_COUNT}")
         return int((seconds * scale).to_integral_value(ROUND_HALF_UP))
 
     def _value(self, name: str) -> Any:

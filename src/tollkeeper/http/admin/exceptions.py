@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from tollkeeper.bounds import MOST_CENTS, MOST_COUNT
 from tollkeeper.errors import Contradiction, Invalid, NotFound
 from tollkeeper.http.admin.plan_of_user import user_of
 from tollkeeper.http.body import Fault
@@ -13,9 +14,8 @@ from tollkeeper.http.exchange import Answer, Exchange, path_id
 from tollkeeper.http.operation import Operation
 from tollkeeper.http.routing import delete, get, post
 from tollkeeper.http.shapes import Said
-from tollkeeper.http.tracking.wire import MOST_COUNT
 from tollkeeper.http.wire import Cents, Heard, Instant, Moment, instant
-from tollkeeper.metering.money import MAX_CENTS, cents_of, nanos_of_cents
+from tollkeeper.metering.money import cents_of, nanos_of_cents
 from tollkeeper.metering.plans import exceptions
 from tollkeeper.metering.plans.exceptions import Grant, Override, Unit
 
@@ -70,7 +70,8 @@ class AddGrant(Said, frozen=True, kw_only=True):
     def faults(self) -> list[Fault]:
         """An amount is above 0, and whole unless it is money."""
         if self.unit == "cost":
-            return [] if 0 < self.amount <= MAX_CENTS else [Fault("amount", f"must be above 0 and at most {MAX_CENTS}")]
+            is_right = 0 < self.amount <= MOST_CENTS
+            return [] if is_right else [Fault("amount", f"must be above 0 and at most {MOST_CENTS}")]
         if not 0 < self.amount <= MOST_COUNT or self.amount != int(self.amount):
             return [Fault("amount", f"must be a whole number from 1 to {MOST_COUNT}")]
         return []

@@ -28,9 +28,9 @@ from tollkeeper.http.tracking.batch_wire import BatchItem, BatchTracked, BatchVe
 from tollkeeper.http.tracking.items import MOST_UNPACKED_BYTES, Turns, items_of_array, items_of_lines, unzipped
 from tollkeeper.metering.tracking import batch
 from tollkeeper.metering.tracking.batch import Entry
-from tollkeeper.metering.tracking.lane import firmly
 from tollkeeper.metering.tracking.requests import Started
 from tollkeeper.store.database import Database
+from tollkeeper.store.patience import firmly
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -13,7 +12,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from tollkeeper import token_counts
+from tollkeeper.bounds import MOST_COUNT, MOST_NOTE_BYTES, MOST_TEXT_BYTES
 from tollkeeper.errors import Invalid, NotUnderstood
+from tollkeeper.http.addresses import is_address
 from tollkeeper.http.body import Fault, inner
 from tollkeeper.http.shapes import Said
 from tollkeeper.http.wire import LONGEST_USER_AGENT, Cents, Heard, Instant, LimitsShown, Name, cents, encode, instant
@@ -28,9 +30,6 @@ from tollkeeper.metering.tracking.requests import (
     reference,
 )
 
-MOST_TEXT_BYTES: Final = 2**20
-MOST_NOTE_BYTES: Final = 2**14
-MOST_COUNT: Final = 10**12
 # Their bounds are bytes and looked at in `faults`. A description can only say characters, of which there are no more.
 Text: TypeAlias = Annotated[str, Meta(extra_json_schema={"maxLength": MOST_TEXT_BYTES})]
 Note: TypeAlias = Annotated[str, Meta(extra_json_schema={"maxLength": MOST_NOTE_BYTES})]
@@ -57,7 +56,7 @@ class StartTracking(Said, frozen=True, kw_only=True):
     def faults(self) -> Iterator[Fault]:
         """Name texts and metadata that are too large, and an address that is none."""
         yield from _too_long("prompt", self.prompt, MOST_TEXT_BYTES)
-        if self.ip_address is not None and not _is_address(self.ip_address):
+        if self.ip_address is not None and not is_address(self.ip_address):
             yield Fault("ipAddress", "must be an IPv4 or IPv6 address")
         if self.metadata:
             yield from _faults_of_metadata(self.metadata)
@@ -135,17 +134,13 @@ class FinishTracking(Said, frozen=True, kw_only=True):
             yield Fault("cost", error.fields["errors"][0]["message"])
 
     def _faults_of_tokens(self) -> Iterator[Fault]:
-        used, into, out = self._tokens()
-        if None not in (used, into, out) and used != cast("int", into) + cast("int", out):
-            yield Fault("tokensUsed", "must be tokensInput + tokensOutput")
-        elif used is not None and max(into or 0, out or 0) > used:
-            yield Fault("tokensUsed", "must not be less than tokensInput or tokensOutput")
-        cached = (self.tokens_cached or 0) + (self.tokens_cache_write or 0)
-        if cached > (into or 0):
-            field = "tokensCached" if self.tokens_cached else "tokensCacheWrite"
-            yield Fault(field, "is a part of tokensInput, and more than all of it")
-        if (self.tokens_reasoning or 0) > (out or 0):
-            yield Fault("tokensReasoning", "is a part of tokensOutput, and more than all of it")
+        for field, why in token_counts.faults(
+            *self._tokens(),
+            cached=self.tokens_cached,
+            cache_write=self.tokens_cache_write,
+            reasoning=self.tokens_reasoning,
+        ):
+            yield Fault(field, why)
 
     def _faults_of_a_patch(self) -> Iterator[Fault]:
         finishing = {
@@ -160,14 +155,7 @@ class FinishTracking(Said, frozen=True, kw_only=True):
 
     def _tokens(self) -> tuple[int | None, int | None, int | None]:
         """Give used, input and output, of which the third follows from two."""
-        used, into, out = self.tokens_used, self.tokens_input, self.tokens_output
-        if used is None:
-            used = None if into is None and out is None else (into or 0) + (out or 0)
-        elif into is None and out is not None and out <= used:
-            into = used - out
-        elif out is None and into is not None and into <= used:
-            out = used - into
-        return used, into, out
+        return token_counts.third(self.tokens_used, self.tokens_input, self.tokens_output)
 
     def as_outcome(
         self, user_id: UUID, *, at: datetime, trusted: bool, completed_at: datetime | None = None
@@ -276,14 +264,6 @@ def _too_long(field: str, text: str | None, most: int) -> Sequence[Fault]:
     if text is None or len(text) * 4 <= most or len(text.encode()) <= most:
         return ()
     return (Fault(field, f"must have at most {most:,} bytes of UTF-8"),)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def milliseconds(duration: Cents) -> int:

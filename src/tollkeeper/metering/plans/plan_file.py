@@ -42,14 +42,14 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias, cast
 
+from tollkeeper.bounds import MOST_CENTS, MOST_COUNT
 from tollkeeper.errors import Faults, Invalid
-from tollkeeper.metering.money import MAX_CENTS, nanos_of_cents
+from tollkeeper.metering.money import nanos_of_cents
 from tollkeeper.metering.toml_file import document_of, table_of
 from tollkeeper.metering.tracking.texts import POLICIES, TextPolicy, stricter
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 _HIGHEST_RANK: Final = 1_000_000
-MOST: Final = 10**12
 _MOST_DAYS: Final = 36_500
 _MOST_TRIAL_DAYS: Final = 3_650
 _MOST_FEATURES: Final = 200
@@ -196,7 +196,7 @@ def plan(name: str, given: Any) -> Plan:
 
 
 def _limit(given: Any, field: str) -> int | None:
-    return None if _is_unlimited(given) else _whole(given, field, most=MOST)
+    return None if _is_unlimited(given) else _whole(given, field, most=MOST_COUNT)
 
 
 def _whole(given: Any, field: str, *, most: int) -> int:
@@ -252,7 +252,7 @@ def _entitlements(given: Any, field: str) -> dict[str, Entitlement]:
 def _entitlement(given: Any, field: str) -> Entitlement:
     if isinstance(given, bool):
         return given
-    if isinstance(given, int | Decimal) and Decimal(given).is_finite() and -MOST <= given <= MOST:
+    if isinstance(given, int | Decimal) and Decimal(given).is_finite() and -MOST_COUNT <= given <= MOST_COUNT:
         return given if isinstance(given, int) else float(given)
     if isinstance(given, list):
         texts = cast("list[Any]", given)
@@ -260,7 +260,7 @@ def _entitlement(given: Any, field: str) -> Entitlement:
             return cast("list[str]", texts)
     raise Invalid.field(
         field,
-        f"must be true or false, a number up to {MOST}, or a list of up to {_MOST_FEATURES} texts of up to "
+        f"must be true or false, a number up to {MOST_COUNT}, or a list of up to {_MOST_FEATURES} texts of up to "
         f"{_LONGEST_VALUE} printing characters",
     )
 
@@ -312,8 +312,8 @@ _READERS: Final[dict[str, Callable[[Any, str], Any]]] = {
     "refund": partial(_one_of, choices=("trusted", "never")),
     "on_unavailable": partial(_one_of, choices=("closed", "open")),
     "warn_at": _percentages,
-    "price_per_month": partial(_whole, most=MAX_CENTS),
-    "price_per_year": partial(_whole, most=MAX_CENTS),
+    "price_per_month": partial(_whole, most=MOST_CENTS),
+    "price_per_year": partial(_whole, most=MOST_CENTS),
     "currency": _currency,
     "billing_cycle": partial(_one_of, choices=("monthly", "yearly")),
     "trial_days": partial(_whole, most=_MOST_TRIAL_DAYS),

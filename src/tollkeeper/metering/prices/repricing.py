@@ -21,8 +21,9 @@ from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, Unavailable
 from tollkeeper.metering.pricing import document_of
-from tollkeeper.metering.tracking.lane import LOCKED, OUT_OF_RANGE, firmly
+from tollkeeper.metering.tracking.lane import LOCKED, OUT_OF_RANGE
 from tollkeeper.store.database import Database, Record, StatementFailed
+from tollkeeper.store.patience import firmly
 
 SET: Final = 500
 # Users who are asked for at once, and the most requests of each that are then read.

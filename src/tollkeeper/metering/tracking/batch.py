@@ -20,10 +20,11 @@ from uuid import UUID
 import msgspec
 
 from tollkeeper.errors import TollkeeperError, Unavailable
-from tollkeeper.metering.tracking.lane import LOCKED, ONE_MAY_BE_TO_BLAME, firmly
+from tollkeeper.metering.tracking.lane import LOCKED, ONE_MAY_BE_TO_BLAME
 from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.metering.tracking.requests import NewRequest, Outcome, Started
 from tollkeeper.store.database import TryAgain
+from tollkeeper.store.patience import firmly
 
 SET_ITEMS: Final = 256
 SET_BYTES: Final = 8 * 2**20

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -20,7 +19,8 @@ from typing import Generic, Literal, TypeVar
 
 from tollkeeper.capacity import MOST_BYTES_OF_TEXTS
 from tollkeeper.errors import Unavailable
-from tollkeeper.store.database import StatementFailed, TryAgain
+from tollkeeper.store.database import StatementFailed
+from tollkeeper.store.patience import firmly
 
 Item = TypeVar("Item")
 Verdict = TypeVar("Verdict")
@@ -30,8 +30,6 @@ Patience = Literal["brief", "long"]
 FindLocked = Callable[[AbstractSet[Hashable]], Awaitable[AbstractSet[Hashable]]]
 """Of some owners those whose lock somebody holds now."""
 
-_ATTEMPTS = 4
-_PAUSE_SECONDS = 0.02
 # How long whoever was waited for in vain stays aside: the lane need not find that out again.
 _ASIDE_SECONDS = 5.0
 # Lock and statement time-outs: nothing happened, and one member may be to blame for all.
@@ -287,15 +285,6 @@ class Lane(Generic[Item, Verdict]):
             elif not entry.verdict.done():
                 entry.verdict.set_result(verdict)
         return again
-
-
-async def firmly(act: Callable[[], Awaitable[Done]]) -> Done:
-    """Do it again after a deadlock or a serialization failure: then nothing has happened."""
-    for attempt in range(1, _ATTEMPTS):
-        with contextlib.suppress(TryAgain):
-            return await act()
-        await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS * attempt))  # noqa: S311 - jitter is no secret
-    return await act()
 
 
 def _is_apart(apart: _Apart, now: float) -> bool:

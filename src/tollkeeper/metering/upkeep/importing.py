@@ -6,7 +6,6 @@ booked is skipped, nothing is booked twice.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.metering.tracking.requests import NewRequest, Outcome
 from tollkeeper.metering.upkeep.retention import retained
 from tollkeeper.store.database import Statements, Transaction
+from tollkeeper.store.patience import patiently
 
 __all__ = ["Booked", "Importer", "Past", "Refused", "in_sets"]
 
@@ -32,7 +32,6 @@ SET_ROWS: Final = 500
 SET_BYTES: Final = 8 * 2**20
 
 # A server that is restarted is back by then.
-_PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Importer:
         fit = [each for each in rows if _started_at(each) >= EPOCH]
         are_booked = await self._are_booked(fit)
         # In this order: of what is pruned meanwhile we know either the request or that it is gone.
-        pruned_before = None if self._counts_pruned else (await _patiently(partial(retained, self._owner))).rows_from
+        pruned_before = None if self._counts_pruned else (await patiently(partial(retained, self._owner))).rows_from
         new: list[Past] = []
         for each, is_booked in zip(fit, are_booked, strict=True):
             if is_booked is None and pruned_before is not None and _started_at(each) < pruned_before:
@@ -105,7 +104,7 @@ class Importer:
 
     async def _are_booked(self, rows: Sequence[Past]) -> list[bool | None]:
         """Say of each whether it was made or imported here: ``False`` if only its client's name is known."""
-        known = await _patiently(
+        known = await patiently(
             partial(
                 self._owner.all,
                 "rows_known",
@@ -126,7 +125,7 @@ class Importer:
         entries = [(each.request, each.outcome) for each in rows]
         newcomers = partial(self._newcomers, rows)
         try:
-            are_new = await _patiently(partial(self._ledger.record, entries, newcomers=newcomers))
+            are_new = await patiently(partial(self._ledger.record, entries, newcomers=newcomers))
         except Unavailable:
             raise
         except TollkeeperError as error:
@@ -146,7 +145,7 @@ class Importer:
         """Give the months of past requests their partitions before rows of theirs fall into the default one."""
         months = {_month(_started_at(each)) for each in rows} - self._months
         for month in sorted(months):
-            await _patiently(partial(self._owner.value, "ensure_partitions", since=month, until=month))
+            await patiently(partial(self._owner.value, "ensure_partitions", since=month, until=month))
         self._months |= months
 
 
@@ -167,16 +166,6 @@ def in_sets(rows: Iterable[Row], size_of: Callable[[Row], int]) -> Iterator[list
         raise
     if collected:
         yield collected
-
-
-async def _patiently(act: Callable[[], Awaitable[Done]]) -> Done:
-    """Try again while the database is away or busy: what was done after all does not happen twice."""
-    for seconds in _PAUSES_SECONDS:
-        try:
-            return await act()
-        except Unavailable:
-            await asyncio.sleep(seconds)
-    return await act()
 
 
 def _told(row: Past, error: TollkeeperError) -> Booked:

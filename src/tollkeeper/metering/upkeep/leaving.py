@@ -6,22 +6,19 @@ nobody up. Whoever is interrupted is finished by a job (``store/routines/85_leav
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 from tollkeeper import activity
 from tollkeeper.activity import Actor
-from tollkeeper.errors import Contradiction, NotFound, Unavailable
+from tollkeeper.errors import Contradiction, NotFound
 from tollkeeper.metering import pricing
 from tollkeeper.store.database import Database, Statements
+from tollkeeper.store.patience import patiently
 
 __all__ = ["LAST_OPERATOR", "begin", "finish", "leave", "unfinished"]
-
-Done = TypeVar("Done")
 
 LAST_OPERATOR: Final = "nobody else could run this service: make another operator first"
 
@@ -59,11 +56,11 @@ async def finish(database: Statements, patient: Statements, user_id: UUID, *, se
     """
     ends_at = time.monotonic() + seconds
     while True:
-        while await _patiently(partial(database.value, "leave_some", user_id=user_id, most=_ROWS)):
+        while await patiently(partial(database.value, "leave_some", user_id=user_id, most=_ROWS), _PAUSES_SECONDS):
             if time.monotonic() > ends_at:
                 return False
         await _fold_names(patient, user_id)
-        if await _patiently(partial(patient.value, "end_leaving", user_id=user_id)):
+        if await patiently(partial(patient.value, "end_leaving", user_id=user_id), _PAUSES_SECONDS):
             return True
 
 
@@ -75,7 +72,7 @@ async def unfinished(database: Statements) -> list[UUID]:
 async def _fold_names(database: Statements, user_id: UUID) -> None:
     """Let no name in the sums over all users tell of this one. Models of the public price list tell nothing."""
     names: dict[str, list[str]] = {"model": [], "category": [], "request_type": []}
-    for row in await _patiently(partial(database.all, "names_only_theirs", user_id=user_id)):
+    for row in await patiently(partial(database.all, "names_only_theirs", user_id=user_id), _PAUSES_SECONDS):
         if row["kind"] != "model" or not pricing.is_listed(row["name"]):
             names[row["kind"]].append(row["name"])
     if any(names.values()):
@@ -86,13 +83,4 @@ async def _fold_names(database: Statements, user_id: UUID) -> None:
             categories=names["category"],
             request_types=names["request_type"],
         )
-        await _patiently(fold)
-
-
-async def _patiently(act: Callable[[], Awaitable[Done]]) -> Done:
-    for pause in _PAUSES_SECONDS:
-        try:
-            return await act()
-        except Unavailable:
-            await asyncio.sleep(pause)
-    return await act()
+        await patiently(fold, _PAUSES_SECONDS)

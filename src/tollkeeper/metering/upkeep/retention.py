@@ -7,17 +7,18 @@ step is a short transaction of its own, or one that holds nobody up; whoever is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from tollkeeper import activity
 from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, Unavailable
 from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database, Statements
+from tollkeeper.store.patience import patiently
 
 __all__ = [
     "LOCK_SECONDS",
@@ -36,8 +37,6 @@ __all__ = [
     "prune_texts",
     "retained",
 ]
-
-Done = TypeVar("Done")
 
 # Whoever tracks waits behind us while we wait for a lock: give up soon, let them pass, come again.
 LOCK_SECONDS: Final = 0.1
@@ -191,7 +190,7 @@ async def prune_rows(
     months: list[str] = []
     held_by: str | None = None
     for row in await owner.all("months_before", before=before):
-        verdict = await _patiently(partial(owner.value, "close_month", month=row["starts_at"]))
+        verdict = await patiently(partial(owner.value, "close_month", month=row["starts_at"]), _PAUSES_SECONDS)
         if verdict == "pending":
             held_by, before = row["month"], row["starts_at"]
             break
@@ -199,7 +198,7 @@ async def prune_rows(
             gone += await _sealed(owner, actor, row["month"])
             months.append(row["month"])
         advance(1)
-    while await _patiently(partial(owner.value, "close_strays", before=before, most=_STRAYS)):
+    while await patiently(partial(owner.value, "close_strays", before=before, most=_STRAYS), _PAUSES_SECONDS):
         pass
     gone += await _sealed(owner, actor, None)
     return PrunedRows(gone, tuple(months), held_by)
@@ -222,7 +221,7 @@ async def prune_texts(
     beginning = partial(owner.all, "begin_clearing", before=before)
     if plan is not None:
         beginning = partial(owner.all, "begin_clearing_of_plan", plan=plan, before=before)
-    places = await _patiently(beginning)
+    places = await patiently(beginning, _PAUSES_SECONDS)
     advance = begin(sum(place["blocks"] for place in places))
     gone = 0
     for place in places:
@@ -269,7 +268,7 @@ async def _sealed(owner: Database, actor: Actor, month: str | None) -> int:
                 )
             return requests
 
-    return await _patiently(seal)
+    return await patiently(seal, _PAUSES_SECONDS)
 
 
 async def _cleared(owner: Database, partition: str, block: int, plan: str | None) -> int:
@@ -283,18 +282,9 @@ async def _cleared(owner: Database, partition: str, block: int, plan: str | None
 
     gone = 0
     for seconds in _PAUSES_SECONDS:
-        cleared, is_done = await _patiently(clear)
+        cleared, is_done = await patiently(clear, _PAUSES_SECONDS)
         gone += cleared
         if is_done:
             return gone
         await asyncio.sleep(seconds)
     raise Unavailable(f"rows of {partition} were held all the time")
-
-
-async def _patiently(act: Callable[[], Awaitable[Done]]) -> Done:
-    for seconds in _PAUSES_SECONDS:
-        try:
-            return await act()
-        except Unavailable:
-            await asyncio.sleep(seconds)
-    return await act()
