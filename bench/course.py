@@ -139,7 +139,10 @@ class Course:
 async def course(
     wishes: Wishes, name: str, *, users: int | None = None, is_kept: bool = False
 ) -> AsyncGenerator[Course]:
-    """Have a data directory with PostgreSQL, users on a plan without limits, and a service key; then remove it unless it ``is_kept``."""
+    """Have a new data directory with PostgreSQL, users on a plan without limits, and a service key.
+
+    It is removed afterwards, unless it is to be kept.
+    """
     data = wishes.data / "data" / name
     remove(data)
     data.parent.mkdir(parents=True, exist_ok=True)

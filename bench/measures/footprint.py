@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from bench.course import SQL, TOLLKEEPER, Course, Wishes, asked, course, free_port
+from bench.course import SQL, TOLLKEEPER, Course, Wishes, asked, course, free_port, remove
 from bench.figures import Comparison, Contender, Measure, Measured
 from bench.programs import Failed, running
 from bench.turns import say

@@ -28,6 +28,7 @@ from tollkeeper.cli.answers import (
 from tollkeeper.cli.house import House, after_of, opened, page_of
 from tollkeeper.cli.leaving import delete
 from tollkeeper.errors import NotFound, Unavailable
+from tollkeeper.location import courier
 from tollkeeper.metering.plans import catalogue, terms
 
 app = App(name="user", help="Users: add, invite, list, show, set, link, delete.")
@@ -133,14 +134,15 @@ async def invite(
 async def _mailed(house: House, invited: Invitation, site: str) -> bool:
     if house.settings.smtp_url is None:
         return False
-    from tollkeeper.accounts.mails import courier, letters  # noqa: PLC0415 - only this command sends mails
+    from tollkeeper.accounts.mails import letters  # noqa: PLC0415 - only this command sends mails
+    from tollkeeper.accounts.mails.courier import NotDelivered, Refused  # noqa: PLC0415
 
     letter = letters.invitation(
         invited.address, written_at=invited.created_at, expires_at=invited.expires_at, site=site
     )
     try:
         await courier(house.settings).deliver(letter)
-    except (courier.NotDelivered, courier.Refused) as error:
+    except (NotDelivered, Refused) as error:
         raise Unavailable(f"{invited.address} is invited, but {error}: tell them, or invite them again") from error
     return True
 
