@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -351,6 +352,7 @@ def test_every_command_says_what_it_does(words: list[str], capsys: pytest.Captur
     assert len(page.split("╭")[0].split()) > len(words) + 6, "a sentence stands before the options"
 
 
-def test_the_version_is_told() -> None:
-    done = subprocess.run([COMMAND, "--version"], capture_output=True, text=True, check=True, timeout=20)
+@pytest.mark.parametrize("command", [(COMMAND,), (sys.executable, "-m", "tollkeeper")])
+def test_the_version_is_told(command: tuple[str, ...]) -> None:
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, timeout=20)
     assert done.stdout.startswith("tollkeeper ")
