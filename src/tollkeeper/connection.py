@@ -6,16 +6,14 @@ import asyncio
 import logging
 import socket
 from collections import deque
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, Literal, Protocol, cast
 
-import httptools
-
-from tollkeeper.errors import NotUnderstood, TollkeeperError
-from tollkeeper.http.call import STATUS_LINES, Call, Header, lines_of
-from tollkeeper.http.problems import HeadersTooLarge, TooSlow, foreseen
+from tollkeeper.errors import TollkeeperError
+from tollkeeper.http.call import STATUS_LINES, Call, lines_of
+from tollkeeper.http.problems import TooSlow
 from tollkeeper.http.refusal import refusal
+from tollkeeper.incoming import Incoming
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +23,6 @@ WRITE_SECONDS: Final = 30.0
 UNTAKEN_SECONDS: Final = 60.0
 KEEP_ALIVE_SECONDS: Final = 75.0
 LINGER_SECONDS: Final = 5.0
-MOST_HEADER_BYTES: Final = 2**16
-
-# How much of a body may wait for whoever reads it before no more is taken from the socket.
-_MOST_UNREAD_BYTES: Final = 2**16
-
 Phase = Literal["waiting", "headers", "body", "answer"]
 
 
@@ -52,7 +45,7 @@ class Server(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """Feeds a parser with what comes, makes calls of it, and has them answered one after another.
+    """Has what comes read, and the calls that it is answered one after another.
 
     Since when it waits for what is only noted, and ``end_if_too_slow`` is asked once a second: a request pays nothing.
     """
@@ -60,24 +53,13 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._loop = asyncio.get_running_loop()
-        self._parser: Any = self._new_parser()
         self._transport = cast("asyncio.Transport", None)
-        self._client: str | None = None
+        self._incoming = cast("Incoming", None)
         self._since = self._loop.time()
         self._blocked_since: float | None = None
         self._writable = asyncio.Event()
         self._is_paused = False
         self._has_answered = False
-        # the request that is being read, or was read last
-        self._reading: Literal["nothing", "headers", "body"] = "nothing"
-        self._url = b""
-        self._headers: list[Header] = []
-        self._expects = False
-        self._is_resuming = False
-        self._last: Call | None = None
-        # whether a read has brought more than a piece of a head, and how many bytes in a row were no body
-        self._is_mixed = False
-        self._bare_bytes = 0
         # what is being answered, what is to be answered after it, and then with what error all ends
         self._at_hand: Call | None = None
         self._next: deque[Call] = deque()
@@ -91,34 +73,27 @@ class Connection(asyncio.Protocol):
         """Begin to wait for headers."""
         # uvloop's transports are streams without being asyncio's own.
         self._transport = cast("asyncio.Transport", transport)
-        self._client = _address(transport.get_extra_info("peername"))
+        self._incoming = Incoming(self, _address(transport.get_extra_info("peername")))
         self._server.joined(self)
         _give_up_on_those_who_take_nothing(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as asyncio calls it
         """Let go of what was under way."""
         self._server.left(self)
-        for call in (self._at_hand, self._last, *self._next):
+        for call in (self._at_hand, self._incoming.last, *self._next):
             if call is not None and not call.is_complete:
                 call.lost()
         self._next.clear()
         self.resume_writing()
-        self._parser = None  # they know each other
+        self._incoming.end()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, unless headers, or what stands beside the pieces of a body, have grown too long."""
-        if self._fault is not None or self._is_lingering:
-            return
-        self._is_mixed = False
-        try:
-            self._feed(data)
-        except httptools.HttpParserError as error:
-            # What a callback raises is no fault of the client's.
-            self.end_with(foreseen(error.__context__) or NotUnderstood("Invalid HTTP request received."))
-            return
-        self._bare_bytes = 0 if self._is_mixed else self._bare_bytes + len(data)
-        if self._bare_bytes > MOST_HEADER_BYTES:
-            self.end_with(HeadersTooLarge(f"at most {MOST_HEADER_BYTES} bytes of headers are read"))
+        """Read it, unless no more is to be read."""
+        if self._fault is None and not self._is_lingering:
+            try:
+                self._incoming.feed(data)
+            except TollkeeperError as error:
+                self.end_with(error)
 
     def pause_writing(self) -> None:
         """Note since when nothing is read at the other end."""
@@ -132,78 +107,25 @@ class Connection(asyncio.Protocol):
         self._blocked_since = None
         self._writable.set()
 
-    # What the parser tells.
+    # What reading tells.
 
-    def on_message_begin(self) -> None:
-        """Begin to read a request."""
-        if self._is_resuming:
-            return
+    def begun(self) -> None:
+        """Begin to wait for the rest of its headers."""
         self._since = self._loop.time()
-        self._reading = "headers"
-        self._url = b""
-        self._headers = []
-        self._expects = False
 
-    def on_url(self, url: bytes) -> None:
-        """Take a piece of the request's target."""
-        if self._reading == "headers":
-            self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; trailers are none, whatever their names are."""
-        if self._reading != "headers":
-            return
-        name = name.lower()
-        # White space around a value is no part of it (RFC 9110, 5.5).
-        bare = value.strip(b" \t")
-        if name == b"expect" and bare.lower() == b"100-continue":
-            self._expects = True
-        elif name == b"transfer-encoding" and value.lower() != b"chunked":
-            # With white space, too: others may read that in another way.
-            raise httptools.HttpParserError("bodies come in chunks or as they are")
-        self._headers.append((name, bare))
-
-    def on_headers_complete(self) -> None:
-        """Have the request answered, in its turn; its body may still be on its way."""
-        if self._is_resuming:
-            return
-        parser = self._parser
-        version = parser.get_http_version()
-        if version not in {"1.0", "1.1"}:
-            raise httptools.HttpParserError(f"HTTP/{version} is not spoken here")
-        if version == "1.0" and any(name == b"transfer-encoding" for name, _ in self._headers):
-            raise httptools.HttpParserError("HTTP/1.0 knows no chunks")
-        target = _target(self._url)  # may raise, too: then it is the headers that are wrong
-        self._reading = "body"
-        self._last = call = Call(
-            self,
-            parser.get_method().decode("ascii"),
-            target,
-            self._headers,
-            client=self._client,
-            is_old=version == "1.0",
-            keeps_alive=parser.should_keep_alive(),
-            expects=self._expects,
-        )
+    def arrived(self, call: Call) -> None:
+        """Have a call answered, in its turn."""
         if self._at_hand is None:
             self._begin(call)
         else:
             self._next.append(call)
-            self._pause()
+            self.pause()
 
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of the body, for as long as somebody may read it."""
-        self._is_mixed = True
-        call = self._last
-        if call is not None and not call.is_complete and call.came(body) > _MOST_UNREAD_BYTES:
-            self._pause()
-
-    def on_message_complete(self) -> None:
-        """Note that the request has come as a whole, unless the parser leaves its body to another protocol."""
-        self._is_mixed = True
-        if self._last is not None and not (self._parser.should_upgrade() and _framing(self._headers)):
-            self._reading = "nothing"
-            self._last.ended()
+    def pause(self) -> None:
+        """Read no more for now."""
+        if not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
 
     # What a call asks for.
 
@@ -247,8 +169,8 @@ class Connection(asyncio.Protocol):
     def phase(self) -> Phase:
         """What is waited for. While one is answered nobody has to send the next."""
         if self._at_hand is None:
-            return "headers" if self._reading == "headers" else "waiting"
-        return "body" if self._reading == "body" and self._at_hand is self._last else "answer"
+            return "headers" if self._incoming.stage == "headers" else "waiting"
+        return "body" if self._incoming.stage == "body" and self._at_hand is self._incoming.last else "answer"
 
     def finish(self) -> None:
         """Answer what has come, and then close."""
@@ -265,15 +187,15 @@ class Connection(asyncio.Protocol):
         """Answer what is being read with an error, when its turn comes, and close."""
         if self._transport.is_closing():
             return
-        read = self._last if self._reading == "body" else None
+        read = self._incoming.last if self._incoming.stage == "body" else None
         if self._at_hand is None or self._at_hand is read:
             self._refuse(error)
             return
         if self._next and self._next[-1] is read:
             self._next.pop()
-        self._reading = "nothing"
+        self._incoming.forget()
         self._fault = error
-        self._pause()
+        self.pause()
 
     def end_if_too_slow(self, now: float) -> None:
         """Close if the client keeps us waiting beyond the limit of what it is about to do."""
@@ -293,7 +215,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, error: TollkeeperError) -> None:
         """Answer an error in place of what is at hand, if nothing of its answer was sent, and close."""
         call = self._at_hand
-        was_answered_early = call is None and self._reading == "body"
+        was_answered_early = call is None and self._incoming.stage == "body"
         if not (was_answered_early or (call is not None and call.is_begun)):
             self._transport.write(_refusal(error))
         if call is not None:
@@ -306,7 +228,7 @@ class Connection(asyncio.Protocol):
         Whoever still sends would have it taken away by the reset that answers what nobody reads: for a while it is read
         and dropped, until they close (RFC 9112, 9.6).
         """
-        has_read_all = self._reading == "nothing" and self._fault is None and not self._is_paused
+        has_read_all = self._incoming.stage == "nothing" and self._fault is None and not self._is_paused
         if has_read_all or self._transport.is_closing() or not self._transport.can_write_eof():
             self._transport.close()
             return
@@ -316,31 +238,6 @@ class Connection(asyncio.Protocol):
         if self._is_paused:
             self._is_paused = False
             self._transport.resume_reading()
-
-    def _feed(self, data: bytes) -> None:
-        while data:
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                # Another protocol was offered, and we stay with this one: what follows is the body or the next request.
-                data = data[upgrade.args[0] :]
-                if self._reading == "body":
-                    self._resume()
-            else:
-                return
-
-    def _resume(self) -> None:
-        """Have a body read that the parser would leave to another protocol: by a head that says nothing else."""
-        self._parser = self._new_parser()  # the first reads no more if its head said that it was the last
-        self._is_resuming = True
-        self._parser.feed_data(b"POST / HTTP/1.1\r\n" + lines_of(_framing(self._headers)) + b"\r\n")
-        self._is_resuming = False
-
-    def _new_parser(self) -> Any:
-        parser: Any = httptools.HttpRequestParser(self)
-        # Whoever says that this is their last request and sends another is answered the first one nevertheless.
-        parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        return parser
 
     def _begin(self, call: Call) -> None:
         self._at_hand = call
@@ -354,27 +251,6 @@ class Connection(asyncio.Protocol):
             log.error("an answer was broken off", exc_info=error)
         if not call.is_complete and not self._is_lingering:
             self._transport.close()
-
-    def _pause(self) -> None:
-        if not self._is_paused:
-            self._is_paused = True
-            self._transport.pause_reading()
-
-
-def _framing(headers: Sequence[Header]) -> list[Header]:
-    """Take the headers that say where a body ends."""
-    return [header for header in headers if header[0] in (b"content-length", b"transfer-encoding")]
-
-
-def _target(url: bytes) -> tuple[bytes, bytes]:
-    """Part a request's target into path and query."""
-    if url.startswith(b"/") and url.isascii() and b"#" not in url:
-        path, _, query = url.partition(b"?")
-        return path, query
-    parsed = httptools.parse_url(url)
-    if not (parsed.path and parsed.path.isascii()):
-        raise httptools.HttpParserInvalidURLError("a path is ASCII")
-    return parsed.path, parsed.query or b""
 
 
 def _address(peer: tuple[Any, ...] | str | None) -> str | None:
