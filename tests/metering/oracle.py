@@ -118,12 +118,18 @@ class Oracle:
         self._roll(at)
 
     def _roll(self, at: datetime) -> None:
-        """Let end what has ended by an instant. Days in which nothing happens are passed over as one."""
-        if self.day.end <= at:
+        """Let end what has ended by an instant: day by day while another zone waits for its own, then all as one."""
+        while self.next_zone and self.day.end <= at:
             ended = self.day.end
-            if self.next_zone and (self.moved_at is None or _month(self.moved_at) < _month(ended)):
+            self._end_windows(ended - timedelta(microseconds=1))
+            if self.moved_at is None or _month(self.moved_at) < _month(ended):
                 self.zone, self.next_zone, self.moved_at = self.next_zone, None, ended
-            self.day = window(self.zone, at, "day", start=ended)
+            self._end_windows(ended)
+        self._end_windows(at)
+
+    def _end_windows(self, at: datetime) -> None:
+        if self.day.end <= at:
+            self.day = window(self.zone, at, "day", start=self.day.end)
         if self.month.end <= at:
             self.month = window(self.zone, at, "month", start=self.month.end)
 

@@ -28,7 +28,7 @@ from tests.store.embedding import (
     until,
 )
 from tollkeeper.errors import Misconfigured
-from tollkeeper.store import cluster, embedded
+from tollkeeper.store import cluster, embedded, placement
 
 
 @pytest.fixture
@@ -132,6 +132,21 @@ async def test_a_making_whose_caller_was_cancelled_is_finished_first(open_dir: P
         await task
     assert exists(data_dir / "postgres" / "PG_VERSION")
     assert not is_running(data_dir)
+
+
+async def test_a_server_is_heard_out_though_its_words_come_after_its_end(open_dir: Path, programs: Path) -> None:
+    place = placement.place(open_dir / "words", programs=programs, shelter=open_dir / "shelter")
+    place.logs.mkdir(parents=True)
+    place.first_words.write_text("LOG:  redirecting log output to logging collector process\n", encoding="utf-8")
+    log = place.logs / "postgres-Sun.log"
+    log.write_text("[11] PANIC:  of another\n[11] LOG:  database system is shut down\n", encoding="utf-8")
+    at_hand = cluster.Cluster(place)
+    at_hand._spawned = 12
+    words = asyncio.create_task(at_hand._last_words())
+    await asyncio.sleep(0)
+    with log.open("a", encoding="utf-8") as end:
+        end.write('[12] FATAL:  lock file "x" already exists\n[12] LOG:  database system is shut down\n')
+    assert 'lock file "x" already exists' in await words
 
 
 async def test_settings_that_postgres_refuses_are_told_in_its_words(spare: Path, start: Start) -> None:

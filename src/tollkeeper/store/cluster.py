@@ -42,6 +42,10 @@ _TICK_SECONDS: Final = 0.02
 _ASK_AGAIN_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 0.25
 _FIRST_WITH_BUILTIN_LOCALE: Final = 17
+# What it says at its end, whatever that was but a kill, and for how long that is waited for.
+_FAREWELL: Final = "database system is shut down"
+_LAST_WORDS_SECONDS: Final = 1.0
+_WORDS: Final = 6
 # What PostgreSQL says while something is left of a killed server: waiting mends it, nothing else should.
 _REMAINS: Final = ("lock file", "shared memory block")
 
@@ -73,6 +77,7 @@ class Cluster:
         self._settings = settings
         self._socket_dir = place.socket_dir
         self._pid: int | None = None
+        self._spawned: int | None = None
         self._joined = False
         self._refusal = ""
 
@@ -112,7 +117,7 @@ class Cluster:
         deadline = loop.time() + START_SECONDS
         pause = 2 * _TICK_SECONDS
         while not await self._reached():
-            words = self._last_words()
+            words = await self._last_words()
             if loop.time() > deadline or not any(sign in words for sign in _REMAINS):
                 raise Misconfigured(f"PostgreSQL does not start in {self._place.home}: {self._why_not(words)}")
             await asyncio.sleep(pause)
@@ -168,7 +173,7 @@ class Cluster:
             )
 
     async def _started(self) -> bool:
-        self._pid = self._spawn()
+        self._pid = self._spawned = self._spawn()
         return await self._answers(self._pid)
 
     async def _answers(self, pid: int) -> bool:
@@ -235,13 +240,24 @@ class Cluster:
         threading.Thread(target=child.wait, name="postgres-reaper", daemon=True).start()
         return child.pid
 
-    def _last_words(self) -> str:
-        """Quote what the server said last: at first on standard error, then in its log."""
-        said = _lines(self._place.first_words)
-        logs = sorted(self._place.logs.glob("*.log"), key=lambda path: path.stat().st_mtime)
-        if logs and any("log output" in line for line in said):
-            said = _lines(logs[-1])[-6:]
-        return " / ".join(said[-6:])
+    async def _last_words(self) -> str:
+        """Quote what the server said last: at first on standard error, then in its log.
+
+        There it comes by another process, which may outlive the server by a moment.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _LAST_WORDS_SECONDS
+        mark = f"[{self._spawned}]"
+        while True:
+            said = _lines(self._place.first_words)
+            if not any("log output" in line for line in said):
+                break
+            logs = sorted(self._place.logs.glob("*.log"), key=lambda path: path.stat().st_mtime)
+            said = _lines(logs[-1])[-_WORDS:] if logs else said
+            if any(mark in line and _FAREWELL in line for line in said) or loop.time() > deadline:
+                break
+            await asyncio.sleep(_TICK_SECONDS)
+        return " / ".join(said[-_WORDS:])
 
 
 def _lines(path: Path) -> list[str]:
