@@ -69,6 +69,24 @@ def test_a_clock_that_is_set_back_lets_no_request_end_before_it_began(monkeypatc
     assert datetime.fromisoformat(entry.completed_at) >= datetime.fromisoformat(entry.started_at)
 
 
+async def test_loops_may_share_a_client_at_once_and_one_after_the_other(service: OneNode, user: str) -> None:
+    """As where each call has a loop of its own: in Flask, in Celery, in a script."""
+    tollkeeper = AsyncTollkeeper(service.url, service.key)
+
+    async def one() -> None:
+        async with tollkeeper.track("four", user=user) as request:
+            assert await request.complete("yes") is not None
+
+    def each_in_its_own() -> None:
+        for _ in range(3):
+            asyncio.run(one())
+
+    await asyncio.gather(*(asyncio.to_thread(each_in_its_own) for _ in range(3)), one())
+    assert len(tollkeeper._of_loops) <= 4
+    await asyncio.to_thread(asyncio.run, tollkeeper.close())
+    assert [each["status"] for each in await service.stored(user)] == ["completed"] * 10
+
+
 async def test_a_limit_is_told_with_all_that_a_user_is_to_see(service: OneNode) -> None:
     await service.site.add_users("two@example.com", plan="two")
     async with AsyncTollkeeper(service.url, service.key) as tollkeeper:

@@ -133,6 +133,14 @@ class Journal:
             self._held.clear()
             self._file = None
 
+    def leave(self) -> None:
+        """Let go of files that another process goes on with: this one is its child, and nothing in them is its own."""
+        for file in (self._file, *self._held):
+            if file is not None:
+                os.close(file)
+        self._file = None
+        self._held.clear()
+
     def _adopt(self, path: Path) -> None:
         file = _locked(path)
         if file is None:
