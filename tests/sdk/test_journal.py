@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tollkeeper_client import Tollkeeper
 from tollkeeper_client.flows import Entry
 from tollkeeper_client.journal import Journal
 
@@ -139,6 +140,20 @@ def test_what_cannot_be_taken_over_holds_up_no_other(tmp_path: Path, caplog: pyt
         assert names_in(journal) == ["one", "two"]
     assert caplog.text.count(f"{loop} cannot be taken over") == 1
     assert caplog.text.count(f"a line of {path} cannot be read") == 2
+
+
+def test_it_stays_where_it_is_wherever_the_process_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a daemon does, and somebody who clears up may come besides."""
+    monkeypatch.chdir(tmp_path)
+    tollkeeper = Tollkeeper("http://127.0.0.1:1", "tk_service_x", journal="journal")
+    monkeypatch.chdir("/")
+    left_behind(tmp_path / "journal", "left")
+    tollkeeper._journal.adopt()
+    assert names_in(tollkeeper._journal) == ["left"]
+    tollkeeper._journal.done(tollkeeper._journal.waiting()[0][0])
+    (path,) = (tmp_path / "journal").iterdir()
+    path.unlink()
+    tollkeeper.close()
 
 
 def test_it_is_its_owners_alone(tmp_path: Path) -> None:

@@ -287,6 +287,19 @@ async def test_a_file_does_not_grow_for_the_sake_of_one_that_nobody_hears(worksh
     assert await what(workshop, text, tmp_path / "journal") == [1, True, ["unheard"]]
 
 
+async def test_it_stays_where_it_is_wherever_the_process_goes(workshop: Workshop, tmp_path: Path) -> None:
+    directory = tmp_path / "journal"
+    path = left(directory, "left", 0, "")
+    text = """
+    process.chdir(`${directory}/..`);
+    const next = new Journal("journal");
+    process.chdir("/");
+    next.adopt();
+    await told(namesIn(next));
+    """
+    assert await what(workshop, text, directory) == [path.name]
+
+
 async def test_what_cannot_be_taken_over_holds_up_no_other(workshop: Workshop, tmp_path: Path) -> None:
     directory = tmp_path / "journal"
     path = left(directory, "left", 0, "")

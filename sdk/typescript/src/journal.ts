@@ -6,7 +6,7 @@
  */
 
 import { closeSync, fsyncSync, openSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Told } from "./errors.js";
 import type { Entry } from "./flows.js";
 import { isLeft, KIND } from "./holding.js";
@@ -36,8 +36,9 @@ export class Journal {
   #crossedOut = 0;
 
   constructor(directory: string | null) {
-    this.#directory = directory;
-    this.#file = directory === null ? null : new JournalFile(directory);
+    // Wherever the process goes later.
+    this.#directory = directory && resolve(directory);
+    this.#file = this.#directory === null ? null : new JournalFile(this.#directory);
   }
 
   /**

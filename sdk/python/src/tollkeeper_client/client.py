@@ -55,7 +55,8 @@ class _Client(ABC):
         self._goes_ahead: Final = when_unavailable == "open"
         self._patience: Final = patience
         self._settings: Final[dict[str, Any]] = settings_of(url, key, timeout)
-        self._directory: Final = None if journal is None else Path(journal)
+        # Wherever the process goes later.
+        self._directory: Final = None if journal is None else Path(journal).absolute()
         self._move_in()
 
     @abstractmethod

@@ -127,7 +127,7 @@ class Journal:
             if self._file is None or self._path is None:
                 return
             if not self._written:
-                self._path.unlink()
+                self._path.unlink(missing_ok=True)
             for file in (self._file, *self._held):
                 os.close(file)
             self._held.clear()
@@ -149,7 +149,7 @@ class Journal:
         for number, _ in puts:
             self.keep(number)
         if all(is_on_disk for _, is_on_disk in puts):
-            path.unlink()
+            path.unlink(missing_ok=True)
             os.close(file)
         else:
             # What is here in memory alone stays there, held until this journal is closed or its process gone.
@@ -167,7 +167,7 @@ class Journal:
         try:
             if rest:
                 path, file = _new_file(self._directory, rest)
-                self._path.unlink()
+                self._path.unlink(missing_ok=True)
                 os.close(self._file)
                 self._path, self._file = path, file
             else:
