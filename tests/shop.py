@@ -91,19 +91,18 @@ class FakeStripe:
             "says much": web.Response(body=b"[" + b" " * 100_000 + b"]", content_type="application/json"),
             "packs": web.Response(body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}),
             "sends on": web.Response(status=302, headers={"Location": "https://evil.example/"}),
-            "refuses": web.json_response(
-                {
-                    "error": {
-                        "type": "invalid_request_error",
-                        "code": "resource_missing",
-                        "message": "No such price, ana@example.com",
-                        "param": "line_items",
-                    }
-                },
-                status=400,
-            ),
+            "refuses": _refused("resource_missing", "line_items", "No such price, ana@example.com"),
         }
+        said = self.asked[-1][1]
+        for who in {"customer", "customer_email"} & set(said):
+            if self.mood == "knows nobody":
+                return _refused("resource_missing", who, "No such customer")
         return odd.get(self.mood) or web.json_response({"id": "cs_test_1", "object": kind, "url": url})
+
+
+def _refused(code: str, param: str, message: str) -> web.Response:
+    said = {"type": "invalid_request_error", "code": code, "message": message, "param": param}
+    return web.json_response({"error": said}, status=400)
 
 
 @asynccontextmanager

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.mailbox import Behave, Mailbox, listening, mailbox
-from tollkeeper.accounts.mails import letters
-from tollkeeper.accounts.mails.courier import Console, NotDelivered, NotNow, Refused, Smtp
-from tollkeeper.accounts.mails.letters import Letter, NoLetter
-from tollkeeper.accounts.mails.postman import Postman
+from tollkeeper.accounts import letters, mail
+from tollkeeper.accounts.letters import Letter, NoLetter
+from tollkeeper.accounts.mail import Console, NotDelivered, NotNow, Refused, Smtp
+from tollkeeper.accounts.postman import Postman
 from tollkeeper.errors import Unavailable
 
 NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
@@ -184,8 +184,8 @@ def _says(said: bytes, times: int = 1) -> Behave:
     return behave
 
 
-def _but_for(odd: dict[str, str]) -> Behave:
-    """Take every mail, but answer some commands as is said, or not at all."""
+def _but_for(odd: dict[str, str], *, scans_for: float = 0) -> Behave:
+    """Take every mail, after some seconds, but answer some commands as is said, or not at all."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         said = "220 hello"
@@ -194,7 +194,10 @@ def _but_for(odd: dict[str, str]) -> Behave:
             command = (await reader.readline())[:4].decode()
             said = odd.get(command, "354 go on" if command == "DATA" else "250 fine")
             if said.startswith("354"):
+                await _say(writer, f"{said}\r\n".encode(), 1)
                 await reader.readuntil(b"\r\n.\r\n")
+                await asyncio.sleep(scans_for)
+                said = "250 taken"
         await reader.read()
 
     return behave
@@ -218,6 +221,20 @@ async def test_a_bad_server_is_given_up_within_seconds(how: str) -> None:
         with pytest.raises(NotDelivered):
             await smtp(port).deliver(a_letter())
         assert time.monotonic() - began < 12
+
+
+async def test_a_server_that_takes_its_time_with_a_mail_gets_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that looks for viruses before it answers."""
+    monkeypatch.setattr(mail, "_ANSWER_SECONDS", 0.3)
+    async with listening(_but_for({}, scans_for=1)) as port:
+        await smtp(port).deliver(a_letter())
+
+
+@pytest.mark.parametrize("farewell", ["554 no", "2 2", "421 closing", ""])
+async def test_a_mail_is_taken_whatever_is_said_at_the_farewell(monkeypatch: pytest.MonkeyPatch, farewell: str) -> None:
+    monkeypatch.setattr(mail, "_DELIVERY_SECONDS", 1.0)
+    async with listening(_but_for({"QUIT": farewell})) as port:
+        await smtp(port).deliver(a_letter())
 
 
 async def test_a_server_that_is_not_on_this_machine_must_encrypt(box: Mailbox) -> None:

@@ -61,8 +61,8 @@ KINDS: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "spend.unusual",
         {"day": "2026-11-27", "cost": 1234.5, "usual": 300},
-        "You spend more than usual today",
-        "It is $12.35 so far. On days on which you spend at all it is about $3.00.",
+        "You spent more than usual on 27 November 2026",
+        "It was $12.35 by then. On days on which you spend at all it is about $3.00.",
     ),
 ]
 
@@ -146,6 +146,21 @@ async def test_that_a_plan_is_about_to_end_is_not_mailed_once_it_has_ended(
         end = (NOW + timedelta(hours=hours)).isoformat()
         await happen(owner, ada, "plan.expiring", {"plan": "team", "expiresAt": end, "nextPlan": "free"}, about=about)
     assert await notices.tell(db, post(box)) == 1
+
+
+async def test_of_a_window_that_has_ended_nothing_is_mailed(db: Database, owner: Any, ada: UUID, box: Mailbox) -> None:
+    """As after a night in which the mail server was away: today is another day."""
+    for kind, percent in (("limit.threshold", 80), ("limit.reached", 100)):
+        await happen(owner, ada, kind, A_LIMIT | {"percent": percent}, about=str(percent))
+    of_month = A_LIMIT | {"limit": "monthlyTokens", "resetsAt": "2026-11-30T18:30:00.000Z"}
+    await happen(owner, ada, "limit.threshold", of_month, about="month")
+    await happen(owner, ada, "spend.unusual", {"day": "2026-11-27", "cost": 1234.5, "usual": 300})
+    await set_clock(owner, datetime(2026, 11, 27, 18, 30, tzinfo=UTC))
+    assert await notices.tell(db, post(box)) == 2
+    assert sorted(str(each.message["Subject"]) for each in box.got) == [
+        "tollkeeper: 50 % of your tokens of this month are used",
+        "tollkeeper: You spent more than usual on 27 November 2026",
+    ]
 
 
 async def test_who_is_switched_off_or_leaving_gets_none(db: Database, owner: Any, ada: UUID, box: Mailbox) -> None:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tollkeeper_client import Tollkeeper
 from tollkeeper_client.flows import Entry
 from tollkeeper_client.journal import Journal
 
@@ -95,6 +96,64 @@ def test_a_file_in_which_all_is_told_does_not_grow(tmp_path: Path) -> None:
     assert journal._path.stat().st_size < 1_200_000
     journal.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_does_not_grow_for_the_sake_of_one_that_nobody_hears(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    large = Entry("ada@example.com", {"requestId": "large", "prompt": "x" * 100_000}, {}, "", "", was_admitted=True)
+    journal.keep(journal.write(an_entry("unheard")))
+    for _ in range(50):
+        journal.done(journal.write(large))
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_size < 1_300_000
+    journal.close()
+    second = Journal(tmp_path)
+    second.adopt()
+    assert names_in(second) == ["unheard"]
+
+
+def test_a_file_that_grows_on_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path)
+    large = Entry("ada@example.com", {"requestId": "large", "prompt": "x" * 100_000}, {}, "", "", was_admitted=True)
+    journal.keep(journal.write(an_entry("unheard")))
+    numbers = [journal.write(large) for _ in range(12)]
+    monkeypatch.setattr(os, "write", fill)
+    for number in numbers:
+        journal.done(number)
+    monkeypatch.undo()
+    journal.close()
+    second = Journal(tmp_path)
+    second.adopt()
+    assert names_in(second)[0] == "unheard"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_cannot_be_taken_over_holds_up_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    loop = tmp_path / "0.journal"
+    loop.symlink_to(loop)
+    path = left_behind(tmp_path, "one", "two")
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], b"17", b'{"put": 9, "entry": {"by": "somebody else"}}', *lines[1:]]))
+    journal = Journal(tmp_path)
+    for _ in range(2):
+        journal.adopt()
+        assert names_in(journal) == ["one", "two"]
+    assert caplog.text.count(f"{loop} cannot be taken over") == 1
+    assert caplog.text.count(f"a line of {path} cannot be read") == 2
+
+
+def test_it_stays_where_it_is_wherever_the_process_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a daemon does, and somebody who clears up may come besides."""
+    monkeypatch.chdir(tmp_path)
+    tollkeeper = Tollkeeper("http://127.0.0.1:1", "tk_service_x", journal="journal")
+    monkeypatch.chdir("/")
+    left_behind(tmp_path / "journal", "left")
+    tollkeeper._journal.adopt()
+    assert names_in(tollkeeper._journal) == ["left"]
+    tollkeeper._journal.done(tollkeeper._journal.waiting()[0][0])
+    (path,) = (tmp_path / "journal").iterdir()
+    path.unlink()
+    tollkeeper.close()
 
 
 def test_it_is_its_owners_alone(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 from tollkeeper_client import AsyncTollkeeper, LimitReached, Refused, Tollkeeper
+from tollkeeper_client.request import Request
 
 from tests.sdk.conftest import OneNode
 from tests.sdk.way import a_way_to
@@ -31,6 +32,15 @@ async def test_a_request_is_asked_for_and_told(service: OneNode, user: str) -> N
     assert 0 <= stored["duration"] < 5_000
 
 
+async def test_a_cost_is_told_in_cents_and_without_dust(service: OneNode, user: str) -> None:
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        for told, kept in ((2.5, 2.5), (3 * 0.1, 0.3), (5, 5), (1e-9, 0)):
+            async with tollkeeper.track("four", user=user) as request:
+                answer = await request.complete(tokens_used=7, cost=told)
+                assert answer is not None
+                assert (answer["cost"], answer["costSource"]) == (kept, "reported")
+
+
 async def test_the_same_within_a_loop_and_many_at_once(service: OneNode, user: str) -> None:
     async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
 
@@ -43,6 +53,38 @@ async def test_the_same_within_a_loop_and_many_at_once(service: OneNode, user: s
     assert {(each["prompt"], each["response"], each["tokens_used"]) for each in stored} == {
         (f"prompt {number}", f"response {number}", number) for number in range(50)
     }
+
+
+def test_a_clock_that_is_set_back_lets_no_request_end_before_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request("four", None, {})
+    request.goes_ahead(None)
+
+    class SetBack(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) - timedelta(minutes=1)
+
+    monkeypatch.setattr("tollkeeper_client.request.datetime", SetBack)
+    entry = request.completed("yes")
+    assert datetime.fromisoformat(entry.completed_at) >= datetime.fromisoformat(entry.started_at)
+
+
+async def test_loops_may_share_a_client_at_once_and_one_after_the_other(service: OneNode, user: str) -> None:
+    """As where each call has a loop of its own: in Flask, in Celery, in a script."""
+    tollkeeper = AsyncTollkeeper(service.url, service.key)
+
+    async def one() -> None:
+        async with tollkeeper.track("four", user=user) as request:
+            assert await request.complete("yes") is not None
+
+    def each_in_its_own() -> None:
+        for _ in range(3):
+            asyncio.run(one())
+
+    await asyncio.gather(*(asyncio.to_thread(each_in_its_own) for _ in range(3)), one())
+    assert len(tollkeeper._of_loops) <= 4
+    await asyncio.to_thread(asyncio.run, tollkeeper.close())
+    assert [each["status"] for each in await service.stored(user)] == ["completed"] * 10
 
 
 async def test_a_limit_is_told_with_all_that_a_user_is_to_see(service: OneNode) -> None:

@@ -40,6 +40,22 @@ async def test_a_request_is_asked_for_and_told(service: OneNode, user: str, work
     assert 0 <= stored[0]["duration"] < 5_000
 
 
+async def test_a_cost_is_told_in_cents_and_without_dust(service: OneNode, user: str, workshop: Workshop) -> None:
+    told = await workshop.run(
+        """
+        const tollkeeper = new Tollkeeper(url, key);
+        const costs = [];
+        for (const cost of [2.5, 3 * 0.1, 5, 1e-9, 0, undefined]) {
+          const answer = await (await tollkeeper.start("four", { user })).complete("yes", { tokensUsed: 7, cost });
+          costs.push(answer.cost);
+        }
+        await told(costs);
+        """,
+        *(service.url, service.key, user),
+    )
+    assert told == [2.5, 0.3, 5, 0, 0, None]
+
+
 async def test_a_limit_is_told_with_all_that_a_user_is_to_see(service: OneNode, workshop: Workshop) -> None:
     await service.site.add_users("ts-two@example.com", plan="two")
     told = await workshop.run(

@@ -271,3 +271,70 @@ async def test_a_file_in_which_all_is_told_does_not_grow_and_is_its_owners_alone
     await told([size < 1_200_000, mode & 0o077, statSync(directory).mode & 0o077, readdirSync(directory)]);
     """
     assert await what(workshop, text, tmp_path / "journal") == [True, 0, 0, []]
+
+
+async def test_a_file_does_not_grow_for_the_sake_of_one_that_nobody_hears(workshop: Workshop, tmp_path: Path) -> None:
+    text = """
+    const { statSync } = await import("node:fs");
+    const roomy = new Journal(directory);
+    const large = { ...entry("large"), start: { prompt: "x".repeat(100_000) } };
+    roomy.keep(roomy.write(entry("unheard")));
+    for (let number = 0; number < 50; number += 1) roomy.done(roomy.write(large));
+    const sizes = readdirSync(directory).map((name) => statSync(`${directory}/${name}`).size);
+    roomy.close();
+    await told([sizes.length, sizes[0] < 1_300_000, adopted()]);
+    """
+    assert await what(workshop, text, tmp_path / "journal") == [1, True, ["unheard"]]
+
+
+async def test_it_stays_where_it_is_wherever_the_process_goes(workshop: Workshop, tmp_path: Path) -> None:
+    directory = tmp_path / "journal"
+    path = left(directory, "left", 0, "")
+    text = """
+    process.chdir(`${directory}/..`);
+    const next = new Journal("journal");
+    process.chdir("/");
+    next.adopt();
+    await told(namesIn(next));
+    """
+    assert await what(workshop, text, directory) == [path.name]
+
+
+async def test_what_cannot_be_taken_over_holds_up_no_other(workshop: Workshop, tmp_path: Path) -> None:
+    directory = tmp_path / "journal"
+    path = left(directory, "left", 0, "")
+    for number in range(8):
+        loop = directory / f"left~0~~{number}.waiting"
+        loop.symlink_to(loop)
+    text = """
+    const next = new Journal(directory);
+    next.adopt();
+    next.adopt();
+    await told(namesIn(next));
+    """
+    program = await workshop.start(_BEFORE + text, directory)
+    assert await program.told() == [path.name]
+    assert (await program.ended()).count("cannot be taken over") == 8
+
+
+async def test_a_clock_that_is_set_back_lets_no_request_end_before_it_began(workshop: Workshop, tmp_path: Path) -> None:
+    directory = tmp_path / "journal"
+    text = """
+    const settings = { journal: process.argv[2], whenUnavailable: "open", patienceMs: 0 };
+    const request = await new Tollkeeper("http://127.0.0.1:1", "tk_service_x", settings).start("four", { user: "ada" });
+    const Now = Date;
+    globalThis.Date = class extends Now {
+      constructor(...given) {
+        super(...(given.length > 0 ? given : [Now.now() - 60_000]));
+      }
+    };
+    await request.complete("yes");
+    await told(0);
+    process.exit();
+    """
+    program = await workshop.start(text, directory)
+    await program.told()
+    await program.ended()
+    (line,) = next(directory.iterdir()).read_text().splitlines()
+    entry = json.loads(line)["entry"]
+    assert entry["completed_at"] >= entry["started_at"]

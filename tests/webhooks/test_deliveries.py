@@ -89,6 +89,23 @@ async def test_all_that_failed_since_is_replayed_and_disturbs_who_rests(
     assert await deliveries.replay_failed(db, endpoint.id, NOW, actor=ACTOR) == 2
 
 
+async def test_what_failed_and_waits_for_its_next_try_is_replayed_too_but_not_what_may_be_under_way(
+    db: Database, owner: Any, ada: UUID, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    receiver.mood = "status 500"
+    later = await tell(owner, ada)
+    await deliver(db)
+    await owner.execute("UPDATE webhook_deliveries SET due_at = tk_now() + interval '10 hours', tries = 6")
+    await tell(owner, ada)
+    taking = {"lease": delivering.LEASE, "most": 9, "enough": delivering.ENOUGH, "overlap": OVERLAP}
+    await db.all("take_webhooks", endpoint_id=endpoint.id, **taking)
+    receiver.mood = "well"
+    assert await deliveries.replay_failed(db, endpoint.id, NOW, actor=ACTOR) == 1
+    await deliver(db)
+    assert [each.id for each in receiver.got] == later * 2
+    assert sorted(await states(owner)) == [("delivered", 1), ("waiting", 0)]
+
+
 async def test_deliveries_are_listed_the_newest_first_page_by_page(
     db: Database, owner: Any, ada: UUID, endpoint: Endpoint
 ) -> None:

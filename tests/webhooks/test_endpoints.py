@@ -65,6 +65,23 @@ async def test_what_is_switched_off_is_told_nothing_and_what_waits_goes_out_when
     assert sorted(receiver.ids) == before
 
 
+async def test_what_waits_for_a_later_try_goes_out_as_soon_as_it_is_on_again_or_elsewhere(
+    db: Database, owner: Any, ada: UUID, receiver: Receiver, other: Receiver
+) -> None:
+    made = await add(db, receiver)
+    told = await tell(owner, ada)
+    changes: tuple[dict[str, Any], ...] = ({"is_active": True}, {"url": other.url})
+    for count, change in enumerate(changes, start=1):
+        await owner.execute("UPDATE webhook_deliveries SET due_at = tk_now() + interval '20 hours'")
+        receiver.mood = "status 500"
+        await deliver(db)
+        assert len(receiver.got) == count - 1
+        await endpoints.change(db, webhooks(), made.id, **change, actor=ACTOR)
+        await deliver(db)
+        assert (len(receiver.got), [each.id for each in other.got]) == ((1, []) if count == 1 else (1, told))
+    assert await states(owner) == [("delivered", 2)]
+
+
 async def test_there_are_ten_at_most_however_many_add_at_once(db: Database, receiver: Receiver) -> None:
     tries = await asyncio.gather(*(add(db, receiver) for _ in range(13)), return_exceptions=True)
     refused = [each for each in tries if isinstance(each, Contradiction)]

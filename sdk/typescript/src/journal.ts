@@ -6,7 +6,7 @@
  */
 
 import { closeSync, fsyncSync, openSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Told } from "./errors.js";
 import type { Entry } from "./flows.js";
 import { isLeft, KIND } from "./holding.js";
@@ -14,8 +14,9 @@ import { JournalFile, leave, linesOf, taken, writeWhole } from "./journalFile.js
 import { inJson } from "./json.js";
 
 const REJECTED = "rejected.jsonl";
-/** When all that was written is told, it begins anew above this size. */
+/** Above this size a file begins anew when all that was written is told, or all but one in so many: it holds prompts. */
 const LARGE_BYTES = 2 ** 20;
+const ONE_IN = 10;
 
 type Line = { put: number; entry: Entry } | { done: number };
 
@@ -30,11 +31,14 @@ export class Journal {
   readonly #waiting = new Map<number, Entry>();
   readonly #held: string[] = [];
   #file: JournalFile | null;
+  readonly #unreadable = new Set<string>();
   #numbers = 0;
+  #crossedOut = 0;
 
   constructor(directory: string | null) {
-    this.#directory = directory;
-    this.#file = directory === null ? null : new JournalFile(directory);
+    // Wherever the process goes later.
+    this.#directory = directory && resolve(directory);
+    this.#file = this.#directory === null ? null : new JournalFile(this.#directory);
   }
 
   /**
@@ -51,7 +55,9 @@ export class Journal {
     this.#written.delete(number);
     this.#waiting.delete(number);
     this.#append({ done: number });
-    if (this.#written.size === 0 && this.#file !== null && this.#file.size > LARGE_BYTES) this.#file.empty();
+    this.#crossedOut += 1;
+    if ((this.#file?.size ?? 0) > LARGE_BYTES && this.#crossedOut >= ONE_IN * this.#written.size)
+      this.#clear();
   }
 
   /** Let these be told later. They are on the disk when this returns, for now nobody else has them. */
@@ -100,15 +106,14 @@ export class Journal {
     if (this.#directory === null) return;
     this.#file?.touch();
     for (const name of readdirSync(this.#directory).filter((each) => each.endsWith(KIND))) {
-      if (!isLeft(this.#directory, name)) continue;
-      const path = taken(this.#directory, name);
-      const left = path && linesOf(path);
-      if (!left) continue;
-      const puts = leftIn(left, path).map((entry) => this.#put(entry));
-      this.keep(...puts.map(({ number }) => number));
-      // What is here in memory alone stays there, held until this journal is closed or its process gone.
-      if (puts.every(({ isOnDisk }) => isOnDisk)) rmSync(path, { force: true });
-      else this.#held.push(path);
+      try {
+        this.#adopt(this.#directory, name);
+      } catch (error) {
+        // As one of another account, which holds up no other.
+        if (!this.#unreadable.has(name))
+          process.emitWarning(`${name} cannot be taken over: ${error}`, "TollkeeperWarning");
+        this.#unreadable.add(name);
+      }
     }
   }
 
@@ -117,6 +122,18 @@ export class Journal {
     this.#file?.close(this.#written.size === 0);
     this.#file = null;
     for (const path of this.#held.splice(0)) leave(path);
+  }
+
+  #adopt(directory: string, name: string): void {
+    if (!isLeft(directory, name)) return;
+    const path = taken(directory, name);
+    const left = path && linesOf(path);
+    if (!left) return;
+    const puts = leftIn(left, path).map((entry) => this.#put(entry));
+    this.keep(...puts.map(({ number }) => number));
+    // What is here in memory alone stays there, held until this journal is closed or its process gone.
+    if (puts.every(({ isOnDisk }) => isOnDisk)) rmSync(path, { force: true });
+    else this.#held.push(path);
   }
 
   /** Give it a number, and say whether it is on the disk. */
@@ -145,14 +162,29 @@ export class Journal {
 
   /** Where somebody took this process for gone, they may have read its file before the last line was in it. */
   #standIn(last: string): void {
-    while (this.#directory !== null && this.#file !== null && !this.#file.isInPlace) {
-      const anew = new JournalFile(this.#directory);
-      for (const [put, entry] of this.#written) anew.append(textOf({ put, entry }));
-      anew.append(last);
-      anew.force();
-      this.#file.close(true);
-      this.#file = anew;
+    while (this.#file !== null && !this.#file.isInPlace) this.#beginAnew(last);
+  }
+
+  /** Let go of what is told. */
+  #clear(): void {
+    try {
+      if (this.#written.size === 0) this.#file?.empty();
+      else this.#beginAnew();
+    } catch (error) {
+      complain(error);
     }
+    this.#crossedOut = 0;
+  }
+
+  /** Write what is not told yet into another file, which stands in for this one. */
+  #beginAnew(last = ""): void {
+    if (this.#directory === null) return;
+    const anew = new JournalFile(this.#directory);
+    for (const [put, entry] of this.#written) anew.append(textOf({ put, entry }));
+    anew.append(last);
+    anew.force();
+    this.#file?.close(true);
+    this.#file = anew;
   }
 }
 

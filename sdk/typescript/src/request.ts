@@ -27,7 +27,7 @@ export interface About {
   userAgent?: string;
 }
 
-/** What may be said of a request when it ends (`PUT /api/chat/track`). `cost` in US dollars; rating 1 to 5. */
+/** What may be said of a request when it ends (`PUT /api/chat/track`). `cost` in US cents; rating 1 to 5. */
 export interface Outcome {
   model?: string;
   tokensUsed?: number;
@@ -42,6 +42,7 @@ export interface Outcome {
 
 const LONGEST_TEXT_BYTES = 2 ** 20;
 const LONGEST_ERROR_BYTES = 2 ** 14;
+const DECIMALS_OF_COST = 9;
 
 /** One request, from when it may go ahead until it has ended. */
 export class TrackedRequest {
@@ -87,15 +88,17 @@ export class TrackedRequest {
     return this.#end("failed", { errorMessage: kept(message, LONGEST_ERROR_BYTES), ...outcome });
   }
 
-  async #end(status: "completed" | "failed", told: Told): Promise<Answer> {
+  async #end(status: "completed" | "failed", { cost, ...told }: Outcome & Told): Promise<Answer> {
     this.#isFinished = true;
     const duration = Math.round(performance.now() - this.#began);
+    // Not what the clock says by now: one that was set back meanwhile would let it end before it began.
+    const endedAt = new Date(this.#beganAt.getTime() + duration);
     return this.#finish({
       user: this.#user,
       start: this.#start,
-      finish: { requestId: this.id, status, duration, ...given(told) },
+      finish: { requestId: this.id, status, duration, ...given({ ...told, cost: rounded(cost) }) },
       started_at: this.#beganAt.toISOString(),
-      completed_at: new Date().toISOString(),
+      completed_at: endedAt.toISOString(),
       was_admitted: this.limits !== null,
     });
   }
@@ -112,6 +115,11 @@ export function startOf(prompt: string, { user, ...about }: About): Told {
 /** Name the kind of what was thrown, which may be anything. */
 export function kindOf(thrown: unknown): string {
   return (typeof thrown === "object" && thrown?.constructor?.name) || typeof thrown;
+}
+
+/** 3 * 0.1 has dust behind it, which the service would refuse. */
+function rounded(cost: number | undefined): number | undefined {
+  return cost && Number(cost.toFixed(DECIMALS_OF_COST));
 }
 
 function given(told: object): Told {

@@ -26,13 +26,17 @@ _BY_RANK: Final = {True: "upgraded", False: "downgraded"}
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A plan that a user has by a provider. ``cycle`` None: as it is sold. ``until``: then free; None: for good."""
+    """A plan that a user has by a provider. ``cycle`` None: as it is sold.
+
+    ``until`` None: for good; else ``then`` follows (None: free).
+    """
 
     plan: str
     cycle: Cycle | None = None
     _: KW_ONLY
     is_trial: bool = False
     until: datetime | None = None
+    then: Held | None = None
 
 
 async def by_name(database: Statements) -> dict[str, Plan]:
@@ -59,29 +63,37 @@ async def hold(
 ) -> bool:
     """Let a user have what a provider says, and say whether that changed anything.
 
-    For a transaction that has their lock and brought them current. An end that is over by now has come: they are on
-    free.
+    For a transaction that has their lock and brought them current. An end that is over by now has come.
     """
-    if held.until is not None and held.until <= now:
-        held = Held(FREE)
+    while held.until is not None and held.until <= now:
+        held = held.then or Held(FREE)
     plan, own = named(known, held.plan), await own_plan.current(tx, user_id)
     cycle = held.cycle or plan.billing_cycle
     is_same = _is_same(own, plan, cycle, is_trial=held.is_trial)
-    if is_same and (own.expires_at, own.given_until, own.next_plan) == (held.until, held.until, None):
+    follows = (None, None) if held.then is None else (held.then.plan, held.then.cycle)
+    if is_same and (own.expires_at, own.given_until, own.next_plan, own.next_cycle) == (
+        held.until,
+        held.until,
+        *follows,
+    ):
         return False
     if is_same:
-        await terms.give_until(tx, user_id, plan.name, until=held.until, now=now, actor=actor, **_of(reference))
-        return True
-    terms_id = await terms.new_terms(
-        tx,
-        user_id,
-        plan.name,
-        kind=_kind(own, plan),
-        starts_at=now,
-        expires_at=held.until,
-        cycle=cycle,
-        is_trial=held.is_trial,
-    )
+        terms_id = await tx.value("give_until", user_id=user_id, until=held.until, at=now)
+    else:
+        terms_id = await terms.new_terms(
+            tx,
+            user_id,
+            plan.name,
+            kind=_kind(own, plan),
+            starts_at=now,
+            expires_at=held.until,
+            cycle=cycle,
+            is_trial=held.is_trial,
+        )
+    if held.then is not None:
+        await tx.value(
+            "arrange_next", user_id=user_id, expires_at=held.until, next_plan=follows[0], next_cycle=follows[1], at=now
+        )
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
     await terms.note_set(tx, user_id, plan.name, held.until, actor=actor, **_of(reference))
     return True

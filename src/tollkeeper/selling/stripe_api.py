@@ -72,11 +72,19 @@ class Stripe:
         }
         if order.trial_days:
             params["subscription_data"] = {"metadata": about, "trial_period_days": order.trial_days}
+        who: CheckoutParams = {}
         if order.customer_id is not None:
-            params["customer"] = order.customer_id
+            who = {"customer": order.customer_id}
         elif order.email is not None:
-            params["customer_email"] = order.email
-        return await self._url_of(self._client.v1.checkout.sessions.create_async(params))
+            who = {"customer_email": order.email}
+        sessions = self._client.v1.checkout.sessions
+        try:
+            return await self._url_of(sessions.create_async({**params, **who}))
+        except NotForSale as refusal:
+            if getattr(refusal.__cause__, "param", None) not in who:
+                raise
+            # A customer who was deleted there, or an address that Stripe takes for none: it asks them itself.
+            return await self._url_of(sessions.create_async(params))
 
     async def portal(self, customer_id: str) -> str:
         """Say where a customer manages what they pay for; errors as for ``checkout``."""

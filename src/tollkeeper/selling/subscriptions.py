@@ -7,10 +7,10 @@ are equal; what a user has follows from what is kept. So however events arrive, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from tollkeeper import activity
@@ -58,23 +58,21 @@ class Subscription:
     has_counted: bool
 
 
+_Live: TypeAlias = tuple[Subscription, Plan, Cycle]
+
+
 def held_by(subscriptions: Iterable[Subscription], known: Mapping[str, Plan]) -> Held | None:
     """Say what somebody has by their subscriptions: the highest plan, free when all have ended; None: nothing to say.
 
-    One that is paid for at a price which the catalogue knows no more leaves things as they are.
+    Of two for one plan the one that lasts longer counts, and what is paid for before a trial. When it ends the best of
+    those that last longer follows. One that is paid for at a price which the catalogue knows no more leaves things as
+    they are.
     """
     kept = [*subscriptions]
     meant = _meaning(known)
-    live = [
-        (meant[price][0].rank, each.id, each, meant[price])
-        for each in kept
-        if each.status in LIVE
-        for price in each.prices
-        if price in meant
-    ]
+    live = [(each, *meant[price]) for each in kept if each.status in LIVE for price in each.prices if price in meant]
     if live:
-        _, _, best, (plan, cycle) = max(live, key=lambda one: one[:2])
-        return Held(plan.name, cycle, is_trial=best.status == "trialing", until=best.ends_at)
+        return _best(live)
     counted = [each for each in kept if each.has_counted]
     return Held(FREE) if counted and not any(each.status in LIVE for each in counted) else None
 
@@ -180,6 +178,20 @@ async def _put(tx: Transaction, customer_id: str, event: Event | None, known: Ma
     )
     if counts:
         await tx.run("subscription_counts", customer_id=customer_id, subscription_id=event.subscription_id)
+
+
+def _best(live: Sequence[_Live]) -> Held:
+    best, plan, cycle = max(live, key=_worth)
+    until = best.ends_at
+    longer = [one for one in live if until is not None and (one[0].ends_at is None or one[0].ends_at > until)]
+    then = _best(longer) if longer else None
+    return Held(plan.name, cycle, is_trial=best.status == "trialing", until=until, then=then)
+
+
+def _worth(one: _Live) -> tuple[Any, ...]:
+    subscription, plan, _ = one
+    ends_at = subscription.ends_at
+    return plan.rank, ends_at is None, ends_at, subscription.status != "trialing", subscription.id
 
 
 def _meaning(known: Mapping[str, Plan]) -> dict[str, tuple[Plan, Cycle]]:

@@ -88,7 +88,10 @@ async def replay(database: Database, endpoint_id: UUID, delivery: str, *, actor:
 
 
 async def replay_failed(database: Database, endpoint_id: UUID, since: datetime, *, actor: Actor) -> int:
-    """Let all that failed be tried now, of events since an instant. Says how many that is."""
+    """Let all that failed be tried now, of events since an instant, also what is to be tried again later.
+
+    Says how many that is.
+    """
     replayed = 0
     while True:
         async with database.transaction() as tx:

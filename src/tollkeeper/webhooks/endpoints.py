@@ -120,7 +120,7 @@ async def change(
 ) -> Endpoint:
     """Change what is given. Errors as of ``add``, and ``NotFound``.
 
-    Switched on again it begins anew: what waits for it is sent, whatever failed before.
+    Switched on again, or sent elsewhere, it begins anew: what waits for it is sent, whatever failed before.
     """
     _refuse_unfit(description or "", kinds or ())
     if url is not None:
@@ -133,7 +133,11 @@ async def change(
         what = [name for name, value in changed.items() if value is not None]
         more: dict[str, Any] = {} if url is None else {"host": _host(url)}
         await _note(tx, endpoint_id, "webhook.changed", actor, changed=what, **more)
-        return await one(tx, endpoint_id)
+        after = await one(tx, endpoint_id)
+    if is_active or url is not None:
+        while await database.value("hurry_webhooks", endpoint_id=endpoint_id, most=_AT_ONCE) == _AT_ONCE:
+            pass
+    return after
 
 
 async def remove(database: Database, endpoint_id: UUID, *, actor: Actor) -> None:

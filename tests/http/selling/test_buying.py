@@ -135,6 +135,20 @@ async def test_what_stripe_refuses_is_told_to_the_operator(
     assert "ana@example.com" not in caplog.text
 
 
+async def test_who_is_not_known_at_stripe_or_not_by_this_address_buys_all_the_same(
+    site: Site, stripe: FakeStripe, ana: Person
+) -> None:
+    """As after the operator has deleted a customer there, or has gone from test mode to live mode."""
+    stripe.mood = "knows nobody"
+    assert (await bought(site, ana)).status == 200
+    await told(site, checkout(customer=f"cus_{ana.id}", client_reference_id=str(ana.id)))
+    assert (await bought(site, ana)).status == 200
+    assert [{"customer", "customer_email"} & set(said) for _, said in stripe.asked] == [
+        {"customer_email"}, set(), {"customer"}, set(),
+    ]  # fmt: skip
+    assert stripe.asked[-1][1]["client_reference_id"] == str(ana.id)
+
+
 async def test_without_stripe_nothing_is_sold_and_the_answer_says_so(service: Site, alice: Person) -> None:
     for path, says in (("/api/user/plan/checkout", {"plan": "pro"}), ("/api/user/plan/portal", None)):
         heard = await service.call("POST", path, by=alice.by_cookie, says=says)

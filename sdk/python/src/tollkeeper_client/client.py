@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -26,6 +28,7 @@ Answer: TypeAlias = Mapping[str, Any] | None
 """What the service said of a finish; ``None``: it could not be told yet, and will be."""
 
 _OF_SERVICES: Final = "tk_service_"
+_moving: Final = threading.Lock()
 
 
 class _Client(ABC):
@@ -52,14 +55,29 @@ class _Client(ABC):
         self._goes_ahead: Final = when_unavailable == "open"
         self._patience: Final = patience
         self._settings: Final[dict[str, Any]] = settings_of(url, key, timeout)
-        self._journal: Final = Journal(None if journal is None else Path(journal))
-        self._deliverer: Final = Deliverer(self._journal, httpx2.Client(**self._settings))
-        if journal is not None:
-            self._deliverer.start()
-        self._connect()
+        # Wherever the process goes later.
+        self._directory: Final = None if journal is None else Path(journal).absolute()
+        self._move_in()
 
     @abstractmethod
     def _connect(self) -> None: ...
+
+    def _move_in(self) -> None:
+        """Have what each process has for itself: connections, a journal, and a thread that tells what is in it."""
+        self._journal = Journal(self._directory)
+        self._deliverer = Deliverer(self._journal, httpx2.Client(**self._settings))
+        if self._directory is not None:
+            self._deliverer.start()
+        self._connect()
+        self._process = os.getpid()
+
+    def _be_here(self) -> None:
+        """Move in anew after a fork: what is here then is the parent's, who goes on with it."""
+        if self._process != os.getpid():
+            with _moving:
+                if self._process != os.getpid():
+                    self._journal.leave()
+                    self._move_in()
 
     def _begin(self, request: Request) -> Flow[None]:
         try:
@@ -100,7 +118,7 @@ class _Client(ABC):
 
 
 class Tollkeeper(_Client):
-    """Asks and tells with calls that block. Threads may share it; after a fork make a new one.
+    """Asks and tells with calls that block. Threads may share it, and processes that were forked.
 
     ``with tollkeeper.track("...", user="ada@example.com") as request:`` asks whether the request may go ahead, and
     ``request.complete(...)`` tells how it went.
@@ -120,6 +138,7 @@ class Tollkeeper(_Client):
 
     def flush(self, seconds: float = 10.0) -> int:
         """Wait until all that could not be told at once is told; says how many requests still wait then."""
+        self._be_here()
         return self._deliverer.flush(seconds)
 
     def close(self, *, flush_seconds: float = 2.0) -> None:
@@ -135,11 +154,19 @@ class Tollkeeper(_Client):
         self.close()
 
     def _connect(self) -> None:
-        self._calls = httpx2.Client(**self._settings)
+        self._connected = httpx2.Client(**self._settings)
+
+    @property
+    def _calls(self) -> httpx2.Client:
+        self._be_here()
+        return self._connected
 
 
 class AsyncTollkeeper(_Client):
-    """The same for a loop: ``async with tollkeeper.track(...) as request:``, ``await request.complete(...)``."""
+    """The same for a loop: ``async with tollkeeper.track(...) as request:``, ``await request.complete(...)``.
+
+    Loops may share it, also one after the other, as where each call has one of its own.
+    """
 
     def track(self, prompt: str, *, user: str | None = None, **about: Unpack[About]) -> AsyncTracked:
         """Track one request, as ``Tollkeeper.track`` does."""
@@ -152,13 +179,15 @@ class AsyncTollkeeper(_Client):
 
     async def flush(self, seconds: float = 10.0) -> int:
         """Wait until all that could not be told at once is told; says how many requests still wait then."""
+        self._be_here()
         return await asyncio.to_thread(self._deliverer.flush, seconds)
 
     async def close(self, *, flush_seconds: float = 2.0) -> None:
         """Tell what can be told soon. The rest stays in the journal for whoever comes next."""
         await self.flush(flush_seconds)
         await asyncio.to_thread(self._end)
-        await self._calls.aclose()
+        if (calls := self._of_loops.pop(asyncio.get_running_loop(), None)) is not None:
+            await calls.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -167,7 +196,17 @@ class AsyncTollkeeper(_Client):
         await self.close()
 
     def _connect(self) -> None:
-        self._calls = httpx2.AsyncClient(**self._settings)
+        self._of_loops: dict[asyncio.AbstractEventLoop, httpx2.AsyncClient] = {}
+
+    @property
+    def _calls(self) -> httpx2.AsyncClient:
+        """Those of the loop that runs: a connection is of no use in another."""
+        self._be_here()
+        loop = asyncio.get_running_loop()
+        if (calls := self._of_loops.get(loop)) is None:
+            calls = httpx2.AsyncClient(**self._settings)
+            self._of_loops = {each: its for each, its in self._of_loops.items() if not each.is_closed()} | {loop: calls}
+        return calls
 
 
 class _Tracked:

@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 
 REJECTED: Final = "rejected.jsonl"
 _KIND: Final = ".journal"
-# When all that was written is told, it begins anew above this size.
+# Above this size a file begins anew when all that was written is told, or all but one in so many: it holds prompts.
 _LARGE_BYTES: Final = 2**20
+_ONE_IN: Final = 10
 
 
 class Journal:
@@ -40,7 +41,9 @@ class Journal:
         self._waiting: dict[int, Entry] = {}
         self._numbers = 0
         self._size = 0
+        self._crossed_out = 0
         self._held: list[int] = []
+        self._unreadable: set[Path] = set()
         self._path: Path | None = None
         self._file: int | None = None
         if directory is not None:
@@ -60,9 +63,9 @@ class Journal:
             self._written.pop(number, None)
             self._waiting.pop(number, None)
             self._append({"done": number})
-            if not self._written and self._size > _LARGE_BYTES and self._file is not None:
-                os.ftruncate(self._file, 0)
-                self._size = 0
+            self._crossed_out += 1
+            if self._size > _LARGE_BYTES and self._crossed_out >= _ONE_IN * len(self._written):
+                self._begin_anew()
             self.changed.notify_all()
 
     def keep(self, number: int) -> None:
@@ -110,18 +113,13 @@ class Journal:
         if self._directory is None:
             return
         for path in sorted(self._directory.glob(f"*{_KIND}")):
-            file = _locked(path)
-            if file is None:
-                continue
-            puts = [self._put(entry) for entry in _left_in(path)]
-            for number, _ in puts:
-                self.keep(number)
-            if all(is_on_disk for _, is_on_disk in puts):
-                path.unlink()
-                os.close(file)
-            else:
-                # What is here in memory alone stays there, held until this journal is closed or its process gone.
-                self._held.append(file)
+            try:
+                self._adopt(path)
+            except OSError as error:
+                # As one of another account, which holds up no other.
+                if path not in self._unreadable:
+                    log.error("%s cannot be taken over: %s", path, error.strerror)  # noqa: TRY400 - that says all
+                self._unreadable.add(path)
 
     def close(self) -> None:
         """Let go of the file: what is in it is for whoever comes next. An empty one goes."""
@@ -129,15 +127,56 @@ class Journal:
             if self._file is None or self._path is None:
                 return
             if not self._written:
-                self._path.unlink()
+                self._path.unlink(missing_ok=True)
             for file in (self._file, *self._held):
                 os.close(file)
             self._held.clear()
             self._file = None
 
+    def leave(self) -> None:
+        """Let go of files that another process goes on with: this one is its child, and nothing in them is its own."""
+        for file in (self._file, *self._held):
+            if file is not None:
+                os.close(file)
+        self._file = None
+        self._held.clear()
+
+    def _adopt(self, path: Path) -> None:
+        file = _locked(path)
+        if file is None:
+            return
+        puts = [self._put(entry) for entry in _left_in(path)]
+        for number, _ in puts:
+            self.keep(number)
+        if all(is_on_disk for _, is_on_disk in puts):
+            path.unlink(missing_ok=True)
+            os.close(file)
+        else:
+            # What is here in memory alone stays there, held until this journal is closed or its process gone.
+            self._held.append(file)
+
     def _open(self, directory: Path) -> None:
         self._path, self._file = _new_file(directory)
-        self._size = 0
+        self._size = self._crossed_out = 0
+
+    def _begin_anew(self) -> None:
+        """Let go of what is told: the rest stands in another file, or there is none."""
+        if self._directory is None or self._path is None or self._file is None:
+            return
+        rest = b"".join(_line({"put": number, "entry": asdict(entry)}) for number, entry in self._written.items())
+        try:
+            if rest:
+                path, file = _new_file(self._directory, rest)
+                self._path.unlink(missing_ok=True)
+                os.close(self._file)
+                self._path, self._file = path, file
+            else:
+                os.ftruncate(self._file, 0)
+        except OSError as error:
+            _complain(error)
+        else:
+            self._size = len(rest)
+        self._crossed_out = 0
 
     def _open_anew(self) -> None:
         """Write on after it was closed: what ends then is not to be lost either."""
@@ -159,7 +198,7 @@ class Journal:
 
     def _append(self, line: Mapping[str, Any]) -> bool:
         # What JSON cannot say is refused here, also where no file is: it could never be told.
-        data = json.dumps(line, allow_nan=False).encode() + b"\n"
+        data = _line(line)
         if self._file is None:
             return False
         try:
@@ -177,7 +216,12 @@ def _complain(error: OSError) -> None:
     log.error("the journal cannot be written: %s", error.strerror)
 
 
-def _new_file(directory: Path) -> tuple[Path, int]:
+def _line(told: Mapping[str, Any]) -> bytes:
+    return json.dumps(told, allow_nan=False).encode() + b"\n"
+
+
+def _new_file(directory: Path, data: bytes = b"") -> tuple[Path, int]:
+    """Make a file that is held and, if it is to have ``data``, forced to the disk with it; or none."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     while True:
         path = directory / f"{uuid.uuid4().hex}{_KIND}"
@@ -185,8 +229,17 @@ def _new_file(directory: Path) -> tuple[Path, int]:
         fcntl.flock(file, fcntl.LOCK_EX)
         # Somebody may have adopted it, empty, before it was locked.
         if os.fstat(file).st_nlink:
-            return path, file
+            break
         os.close(file)
+    try:
+        _write(file, data)
+        if data:
+            os.fsync(file)
+    except OSError:
+        path.unlink()
+        os.close(file)
+        raise
+    return path, file
 
 
 def _write(file: int, data: bytes) -> None:
@@ -214,16 +267,14 @@ def _locked(path: Path) -> int | None:
 
 def _left_in(path: Path) -> Iterator[Entry]:
     """Read what was written and not crossed out. The last line may be torn: then its request was never told."""
-    left: dict[int, Any] = {}
+    left: dict[int, Entry] = {}
     for line in path.read_bytes().split(b"\n")[:-1]:
         try:
             told = json.loads(line)
-        except ValueError:
+            if "done" in told:
+                left.pop(told["done"], None)
+            else:
+                left[told["put"]] = Entry(**told["entry"])
+        except (ValueError, TypeError, KeyError):
             log.error("a line of %s cannot be read", path)  # noqa: TRY400 - the line may quote a prompt
-            continue
-        if "done" in told:
-            left.pop(told["done"], None)
-        else:
-            left[told["put"]] = told["entry"]
-    for entry in left.values():
-        yield Entry(**entry)
+    yield from left.values()

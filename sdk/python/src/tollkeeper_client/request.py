@@ -6,13 +6,14 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypedDict, Unpack
 
 from tollkeeper_client.flows import Entry
 
 _LONGEST_TEXT_BYTES: Final = 2**20
 _LONGEST_ERROR_BYTES: Final = 2**14
+_DECIMALS_OF_COST: Final = 9
 _NOT_IN_NAMES: Final = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 _NO_CHARACTERS: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -36,7 +37,7 @@ class About(TypedDict, total=False):
 
 
 class Outcome(TypedDict, total=False):
-    """What may be said of a request when it ends (``PUT /api/chat/track``). ``cost`` in US dollars; rating 1 to 5."""
+    """What may be said of a request when it ends (``PUT /api/chat/track``). ``cost`` in US cents; rating 1 to 5."""
 
     model: str
     tokens_used: int
@@ -81,14 +82,18 @@ class Request:
 
     def _ended(self, status: str, told: Mapping[str, Any]) -> Entry:
         self.is_finished = True
-        duration = round(1_000 * (time.monotonic() - self._began))
+        lasted = time.monotonic() - self._began
         given = {name: value for name, value in told.items() if value is not None}
+        if "cost" in given:
+            # 3 * 0.1 has dust behind it, which the service would refuse.
+            given["cost"] = round(given["cost"], _DECIMALS_OF_COST)
         return Entry(
             user=self.user,
             start=self.start,
-            finish={"requestId": self.id, "status": status, "duration": duration, **given},
+            finish={"requestId": self.id, "status": status, "duration": round(1_000 * lasted), **given},
             started_at=self._began_at.isoformat(),
-            completed_at=datetime.now(UTC).isoformat(),
+            # Not what the clock says by now: one that was set back meanwhile would let it end before it began.
+            completed_at=(self._began_at + timedelta(seconds=lasted)).isoformat(),
             was_admitted=self.limits is not None,
         )
 

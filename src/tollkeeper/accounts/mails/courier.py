@@ -18,7 +18,9 @@ from tollkeeper.accounts.mails.letters import Letter, NoLetter
 Security = Literal["tls", "starttls", "if-offered"]
 
 _ANSWER_SECONDS: Final = 5.0
-_DELIVERY_SECONDS: Final = 15.0
+# Some servers look through a mail before they say that they have it; who did not wait would send it again.
+_TAKING_SECONDS: Final = 30.0
+_DELIVERY_SECONDS: Final = 45.0
 _CLOSING: Final = 421
 _FIRST_LASTING: Final = 500
 
@@ -55,14 +57,20 @@ class Smtp:
     password: str | None = None
 
     async def deliver(self, letter: Letter | NoLetter) -> None:
-        """Hand it over: each answer within five seconds, all of it within fifteen."""
+        """Hand it over: each answer within five seconds, that it has the mail within thirty, all within forty-five.
+
+        What is said at the farewell does not matter any more.
+        """
+        has_it = False
         try:
             async with asyncio.timeout(_DELIVERY_SECONDS), self._server() as server:
                 if isinstance(letter, Letter):
                     await _send(server, letter, self.sender)
+                has_it = True
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
-            # What it said is left out: it may repeat an address.
-            raise NotDelivered(f"the mail server did not take a mail ({type(error).__name__})") from error
+            if not has_it:
+                # What it said is left out: it may repeat an address.
+                raise NotDelivered(f"the mail server did not take a mail ({type(error).__name__})") from error
 
     def _server(self) -> _Server:
         is_near = self.security == "if-offered"
@@ -92,15 +100,19 @@ class Console:
 
 
 class _Server(aiosmtplib.SMTP):
-    """Some servers look for an address at its own server before they answer, so silence about one is of that one."""
+    """Waits for some answers in other ways than the library."""
 
     async def rcpt(self, recipient: str, /, **more: Any) -> aiosmtplib.SMTPResponse:
-        """Name who is to get a mail."""
+        """Name who is to get a mail. Some servers ask its own server first, so silence about one is of that one."""
         try:
             return await super().rcpt(recipient, **more)
         except aiosmtplib.SMTPReadTimeoutError as error:
             self.close()
             raise NotNow("the mail server says nothing of an address") from error
+
+    async def data(self, message: str | bytes, /, **_: Any) -> aiosmtplib.SMTPResponse:
+        """Hand over the mail itself."""
+        return await super().data(message, timeout=_TAKING_SECONDS)
 
 
 async def _send(server: aiosmtplib.SMTP, letter: Letter, sender: str) -> None:

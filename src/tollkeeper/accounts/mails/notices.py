@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, date
 from typing import Any, Final
 
 from tollkeeper.accounts.mails import letters
@@ -31,7 +31,7 @@ _LIMITS: Final = {
 _CHANGED: Final = {
     "upgraded": "It holds from now on; what you have used stays used.",
     "downgraded": "The larger one has ended, as was arranged.",
-    "cancelled": "The one you cancelled has ended.",
+    "cancelled": "The one before it has ended.",
     "migrated": "It holds on the terms that are offered now; what you have used stays used.",
 }
 
@@ -76,7 +76,8 @@ def told(kind: str, data: Mapping[str, Any], at: str) -> tuple[str, str]:
     """Say an event in words, as the subject and as the rest; ``at`` is the instant that it names, in words."""
     if kind == "spend.unusual":
         usual = f"On days on which you spend at all it is about {_dollars(data['usual'])}."
-        return "You spend more than usual today", f"It is {_dollars(data['cost'])} so far. {usual}"
+        day = f"{date.fromisoformat(data['day']):%-d %B %Y}"
+        return f"You spent more than usual on {day}", f"It was {_dollars(data['cost'])} by then. {usual}"
     if kind == "plan.expiring":
         return f"Your plan {data['plan']} is about to end", f"It ends {at}. Then you have {data['nextPlan']}."
     if kind == "plan.expired":

@@ -29,7 +29,8 @@ UPDATE events AS e SET seen_at = tk_now() WHERE e.user_id = :user_id AND e.id <=
 
 -- name: claim_notices
 -- Take what is due to be mailed, so that no other node does for a while, the oldest first. What its user does not want, what
--- came a day ago, and what is outdone by more of the same limit is done with. One warning is enough of those that came at once.
+-- came a day ago, what is of a window or a plan that has ended since, and what is outdone by more of the same limit is done with.
+-- One warning is enough of those that came at once.
 WITH due AS MATERIALIZED (
     SELECT e.user_id, e.id, n.now
       FROM (SELECT tk_now() AS now) AS n
@@ -43,7 +44,8 @@ WITH due AS MATERIALIZED (
            i.shown_as IS NOT NULL AND u.is_active AND a.leaving_since IS NULL AND e.created_at > d.now - interval '24 hours'
            AND coalesce((SELECT (p.settings ->> CASE WHEN e.kind LIKE 'plan.%' THEN 'mails_plan' ELSE 'mails_limits' END)::boolean
                            FROM preferences AS p WHERE p.user_id = e.user_id), true)
-           AND NOT (e.kind = 'plan.expiring' AND (e.data ->> 'expiresAt')::timestamptz <= d.now)
+           AND NOT coalesce(CASE e.kind WHEN 'plan.expiring' THEN e.data ->> 'expiresAt' ELSE e.data ->> 'resetsAt' END::timestamptz
+                            <= d.now, false)
            AND NOT (e.kind = 'limit.threshold'
                     AND EXISTS (SELECT FROM events AS m
                                  WHERE m.user_id = e.user_id AND m.kind IN ('limit.threshold', 'limit.reached')
