@@ -40,6 +40,7 @@ _FEW_CONNECTIONS: Final = 200
 _PAUSE_BEFORE_RESTART_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 5.0
 _GARBAGE_THRESHOLDS: Final = (20_000, 10, 10)
+_MOST_TOLD_BYTES: Final = 2**16
 _IS_READY: Final = b"ready\n"
 
 Ready = Callable[[str], None]
@@ -298,10 +299,13 @@ class _Worker:
             await process.stdin.drain()
         if await process.stdout.readline() == _IS_READY:
             self.is_ready.set()
-        async for line in process.stdout:
+        while told := await process.stdout.read(_MOST_TOLD_BYTES):
             # What a worker tells the console, as codes to sign in with where there is no mail server.
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
+            try:
+                sys.stdout.buffer.write(told)
+                sys.stdout.buffer.flush()
+            except OSError as error:
+                log.warning("the console cannot be written: %s", error.strerror)
         return await process.wait()
 
 
