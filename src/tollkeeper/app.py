@@ -22,7 +22,15 @@ from tollkeeper.accounts.secrets.sealing import Sealer
 from tollkeeper.accounts.sign_in import first_operator
 from tollkeeper.accounts.sign_in.github import GitHub
 from tollkeeper.accounts.sign_in.signing_up import SignUp
-from tollkeeper.capacity import descriptors, most_at_once, most_bytes_of_texts, most_connections
+from tollkeeper.capacity import (
+    JOBS_CONNECTIONS,
+    PATIENT_CONNECTIONS,
+    connections_to_database,
+    descriptors,
+    most_at_once,
+    most_bytes_of_texts,
+    most_connections,
+)
 from tollkeeper.errors import Unavailable
 from tollkeeper.http.backend import Backend, Held, Readiness
 from tollkeeper.http.front import Front
@@ -45,12 +53,7 @@ if TYPE_CHECKING:
     from tollkeeper.selling.stripe_api import Stripe
 
 _PATIENT_SECONDS: Final = 300.0
-# More than one: a rebuild may take minutes, and operators should not wait for it.
-_PATIENT_CONNECTIONS: Final = 3
 _WIDE_SECONDS: Final = 30.0
-_JOBS_CONNECTIONS: Final = 3
-# Partitions are made, what is old is pruned, and the numbers are proved by connections of the owner's.
-_OWNERS_CONNECTIONS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ def public_url_of(settings: Settings) -> str:
 async def working(settings: Settings, addresses: Addresses) -> AsyncGenerator[None]:
     """Do what happens without a caller for as long as the block lasts."""
     async with (
-        opened(settings, addresses, connections=_JOBS_CONNECTIONS) as (database, ledger),
+        opened(settings, addresses, connections=JOBS_CONNECTIONS) as (database, ledger),
         jobs.at_work(
             database,
             ledger,
@@ -201,9 +204,7 @@ def _stripe(settings: Settings, public_url: str) -> Stripe | None:
 
 
 def _connections(settings: Settings) -> int:
-    """Say how many connections to the database one process may have."""
-    others = _PATIENT_CONNECTIONS + _at_once() + _JOBS_CONNECTIONS + _OWNERS_CONNECTIONS
-    return settings.database_connections + others
+    return connections_to_database(settings.database_connections, os.cpu_count() or 1)
 
 
 def _at_once() -> int:
@@ -227,7 +228,7 @@ def _wide(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManag
 def _patient(settings: Settings, addresses: Addresses) -> AbstractAsyncContextManager[Database]:
     return Database.open(
         addresses.service,
-        size=_PATIENT_CONNECTIONS,
+        size=PATIENT_CONNECTIONS,
         statement_timeout=_PATIENT_SECONDS,
         transaction_pooler=settings.transaction_pooler,
     )

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from tollkeeper.accounts.secrets import masterkey
+from tollkeeper.capacity import connections_to_database
 from tollkeeper.settings import Settings
 from tollkeeper.store.embedded import Addresses, embedded_server
+from tollkeeper.store.tuning import most_clients
 from tollkeeper.webhooks.endpoints import Webhooks
 from tollkeeper.webhooks.guard import Guard
 
@@ -36,7 +38,10 @@ async def located(settings: Settings) -> AsyncGenerator[Addresses]:
         owner = settings.owner_database_url or settings.database_url
         yield Addresses(settings.database_url, owner, admin=None)
         return
-    async with embedded_server(Path(settings.data), least_mib=settings.disk_reserve_mib) as addresses:
+    of_a_node = settings.workers * connections_to_database(settings.database_connections, os.cpu_count() or 1)
+    async with embedded_server(
+        Path(settings.data), least_mib=settings.disk_reserve_mib, max_connections=str(most_clients(of_a_node))
+    ) as addresses:
         yield addresses
 
 

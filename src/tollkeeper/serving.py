@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,9 +40,14 @@ _FEW_CONNECTIONS: Final = 200
 _PAUSE_BEFORE_RESTART_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 5.0
 _GARBAGE_THRESHOLDS: Final = (20_000, 10, 10)
+_MOST_TOLD_BYTES: Final = 2**16
 _IS_READY: Final = b"ready\n"
 
 Ready = Callable[[str], None]
+
+
+class _BrokenOff(Exception):
+    """It was told to stop before it had begun."""
 
 
 class Stop:
@@ -50,6 +56,7 @@ class Stop:
     def __init__(self) -> None:
         self._told = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._beginning: asyncio.Task[Any] | None = None
 
     @property
     def politely(self) -> bool:
@@ -60,7 +67,23 @@ class Stop:
         """Begin to stop; told twice, wait for no balancer."""
         if self._told.is_set() or not politely:
             self._at_once.set()
+        if self._beginning is not None and not self._told.is_set():
+            self._beginning.cancel()
         self._told.set()
+
+    @contextmanager
+    def breaking_off(self) -> Generator[None]:
+        """Break off the block when told: a start may wait for others, or for a recovery, for minutes."""
+        self._beginning = task = asyncio.current_task()
+        try:
+            yield
+        except asyncio.CancelledError:
+            if task is None or not self._told.is_set():
+                raise
+            task.uncancel()
+            raise _BrokenOff from None
+        finally:
+            self._beginning = None
 
     async def let_notice(self, seconds: float) -> None:
         """Give a balancer that should notice so many seconds, or until told that none is waited for."""
@@ -94,19 +117,21 @@ async def serve(settings: Settings, *, ready: Ready = lambda _: None, welcome: R
     """Serve until a signal says to stop: SIGTERM lets balancers notice first, SIGINT does not wait for them."""
     _begin_to_log(settings)
     stop = Stop()
-    with _signals_tell(stop), listening(settings) as listener:
+    with _signals_tell(stop), listening(settings) as listener, suppress(_BrokenOff):
         settings = replace(settings, public_url=settings.public_url or address_of(listener))
         for told in (forgotten_at(public_url_of(settings), settings), exposed_by(settings)):
             if told:
                 log.warning("%s", told)
-        async with prepared(settings) as addresses:
-            if welcome is not None and (url := await first_operator_url(settings, addresses)):
-                welcome(url)
-            with told_where(settings, public_url_of(settings)):
-                if settings.workers > 1:
-                    await _serve_with_workers(settings, addresses, listener, stop, ready)
-                else:
-                    await _serve_alone(settings, addresses, listener, stop, ready)
+        async with AsyncExitStack() as held:
+            with stop.breaking_off():
+                addresses = await held.enter_async_context(prepared(settings))
+                if welcome is not None and (url := await first_operator_url(settings, addresses)):
+                    welcome(url)
+            held.enter_context(told_where(settings, public_url_of(settings)))
+            if settings.workers > 1:
+                await _serve_with_workers(settings, addresses, listener, stop, ready)
+            else:
+                await _serve_alone(settings, addresses, listener, stop, ready)
 
 
 @asynccontextmanager
@@ -134,8 +159,9 @@ def listening(settings: Settings) -> Any:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.host, settings.port))
-        except OSError as error:
-            raise Misconfigured(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+        except (OSError, TypeError) as error:  # the latter for what no host can be called
+            why = error.strerror if isinstance(error, OSError) else error
+            raise Misconfigured(f"cannot listen on {settings.host}:{settings.port}: {why}") from error
         listener.listen(_BACKLOG)
         listener.setblocking(False)  # noqa: FBT003 - that is how a socket is told
         yield listener
@@ -194,7 +220,8 @@ async def _serve_with_workers(
     settings: Settings, addresses: Addresses, listener: socket.socket, stop: Stop, ready: Ready
 ) -> None:
     with TemporaryDirectory(prefix="tollkeeper-numbers-") as numbers:
-        orders = msgspec.json.encode(Orders(settings, replace(addresses, admin=None), listener.fileno(), numbers))
+        told = Orders(settings, replace(addresses, admin=None), listener.fileno(), numbers)
+        orders = json.dumps(msgspec.to_builtins(told)).encode()  # in which the bytes of paths have their place
         workers = [_Worker(orders, listener.fileno(), stop) for _ in range(settings.workers)]
         async with working(settings, addresses):
             keeping = [asyncio.create_task(worker.keep_running()) for worker in workers]
@@ -272,10 +299,13 @@ class _Worker:
             await process.stdin.drain()
         if await process.stdout.readline() == _IS_READY:
             self.is_ready.set()
-        async for line in process.stdout:
+        while told := await process.stdout.read(_MOST_TOLD_BYTES):
             # What a worker tells the console, as codes to sign in with where there is no mail server.
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
+            try:
+                sys.stdout.buffer.write(told)
+                sys.stdout.buffer.flush()
+            except OSError as error:
+                log.warning("the console cannot be written: %s", error.strerror)
         return await process.wait()
 
 
@@ -302,7 +332,7 @@ async def _work() -> None:
 async def _orders() -> tuple[Orders, asyncio.StreamReader]:
     reader = asyncio.StreamReader(limit=2**20)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    return msgspec.json.decode(await reader.readline(), type=Orders), reader
+    return msgspec.convert(json.loads(await reader.readline()), Orders), reader
 
 
 async def _stop_with(parent: asyncio.StreamReader, stop: Stop) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.mailbox import Behave, Mailbox, listening, mailbox
-from tollkeeper.accounts import letters, mail
-from tollkeeper.accounts.letters import Letter, NoLetter
-from tollkeeper.accounts.mail import Console, NotDelivered, NotNow, Refused, Smtp
-from tollkeeper.accounts.postman import Postman
+from tollkeeper.accounts.mails import courier, letters
+from tollkeeper.accounts.mails.courier import Console, NotDelivered, NotNow, Refused, Smtp
+from tollkeeper.accounts.mails.letters import Letter, NoLetter
+from tollkeeper.accounts.mails.postman import Postman
 from tollkeeper.errors import Unavailable
 
 NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)

@@ -114,6 +114,16 @@ def test_it_goes_into_a_pipe(started: Serving, tmp_path: Path) -> None:
     assert "without --json" in tollkeeper.json("backup", "-", code=2)["detail"]
 
 
+def test_it_goes_behind_what_stands_in_a_file(started: Serving, tmp_path: Path) -> None:
+    """By its number: by its name a file would be written from its beginning, and that of another account not at all."""
+    file = tmp_path / "behind"
+    with file.open("wb") as output:
+        output.write(b"before\n")
+        output.flush()
+        subprocess.run([COMMAND, "backup", "-"], env=started.tollkeeper.environment, stdout=output, check=True)
+    assert file.read_bytes().startswith(b"before\nPGDMP")
+
+
 def test_what_cannot_be_written_leaves_nothing(started: Serving, tmp_path: Path) -> None:
     tollkeeper = started.tollkeeper
     told = tollkeeper.json("backup", tmp_path / "none" / "file", code=1)

@@ -64,6 +64,18 @@ def test_a_demo_that_was_killed_is_completed_and_then_kept(open_dir: Path) -> No
     assert "/sign-in/" in said
 
 
+def test_whoever_is_still_there_is_signed_in(open_dir: Path) -> None:
+    tollkeeper = Tollkeeper(open_dir / "demo")
+    known = tollkeeper.json("user", "list")["items"]
+    process, first = _demo(tollkeeper, "--json")
+    liveliest = msgspec.json.decode(first)["email"]
+    assert tollkeeper.json("user", "delete", liveliest, "--yes")["deleted"]
+    _ended(process, signal.SIGINT)
+    process, again = _demo(tollkeeper, "--json")
+    assert msgspec.json.decode(again)["email"] in {user["email"] for user in known} - {liveliest}
+    _ended(process, signal.SIGINT)
+
+
 def test_serve_says_where_it_serves_and_how_to_get_in(open_dir: Path) -> None:
     process = Tollkeeper(open_dir / "demo").started("serve", "--port", "0")
     assert process.stdout is not None

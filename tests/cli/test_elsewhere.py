@@ -11,6 +11,9 @@ import pytest
 
 from tests.cli.conftest import Told, Tollkeeper
 from tests.conftest import Server, a_database
+from tollkeeper.location import located
+from tollkeeper.settings import Settings
+from tollkeeper.store.connections import directly
 from tollkeeper.store.embedded import Addresses, embedded_server
 
 PLANS = "[plans.tiny]\nrank = 5\n"
@@ -93,6 +96,12 @@ async def test_a_first_start_that_broke_off_is_gone_on_with(open_dir: Path) -> N
     async with embedded_server(begun.data):
         pass
     assert begun.json("user", "list")["items"] == []
+
+
+async def test_the_workers_of_two_nodes_find_room_in_their_postgresql(open_dir: Path) -> None:
+    settings = Settings(data=str(open_dir / "many"), workers=12)
+    async with located(settings) as addresses, directly(addresses.owner, "test") as owner:
+        assert int(await owner.fetchval("SHOW max_connections")) > 2 * 12 * (settings.database_connections + 5)
 
 
 async def test_a_database_of_others_stays_as_it_is(server: Server, tollkeeper: Tollkeeper) -> None:

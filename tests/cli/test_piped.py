@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -59,3 +60,34 @@ def test_a_pipe_that_nobody_writes_to_is_given_up_when_told_so(tollkeeper: Tollk
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=SECONDS) == 128 + signal.SIGTERM
     assert list(kept.iterdir()) == []
+
+
+def test_input_that_is_empty_ends_at_once(tollkeeper: Tollkeeper) -> None:
+    done = subprocess.run(
+        [COMMAND, "import", "tollkeeper", "-", "--json"],
+        env=tollkeeper.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert msgspec.json.decode(done.stdout)["rows"] == 0
+
+
+def test_what_cannot_be_opened_by_name_is_read_all_the_same(tollkeeper: Tollkeeper) -> None:
+    """As a socket that a program gives its children, or what `sudo -u` hands on from another account."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(first_lines())
+        ours.shutdown(socket.SHUT_WR)
+        done = subprocess.run(
+            [COMMAND, "import", "azure", "-", "--user", "by-a-socket@example.com", "--json"],
+            env=tollkeeper.environment,
+            stdin=theirs.fileno(),
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert msgspec.json.decode(done.stdout)["imported"] == ROWS

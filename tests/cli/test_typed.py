@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -106,11 +107,26 @@ def test_text_that_is_not_utf_8_is_no_text(told: Callable[..., Told], ada: str, 
     assert told("override", "list", ada, "--json").json["items"] == []
 
 
-@pytest.mark.parametrize("words", [["serve", "--host", ""], ["demo", "--host="], ["user", "list", "--data", ""]])
-def test_an_empty_place_is_not_the_default(told: Callable[..., Told], words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["serve", "--host", ""], "--host"),
+        (["demo", "--host="], "--host"),
+        (["user", "list", "--data", ""], "--data"),
+        (["export", "--user", ""], "--user"),
+        (["import", "tollkeeper", "x.jsonl", "--user", ""], "--user"),
+        (["key", "create", "--user", ""], "--user"),
+        (["key", "list", "--user", ""], "--user"),
+        (["key", "rotate", str(UUID(int=7)), "--user", ""], "--user"),
+        (["plan", "migrate", "pro", "--to", ""], "--to"),
+        (["user", "add", "empty@example.com", "--plan", ""], "--plan"),
+        (["user", "add", "empty@example.com", "--timezone", ""], "--timezone"),
+    ],
+)
+def test_what_is_empty_is_not_the_default(told: Callable[..., Told], words: list[str], option: str) -> None:
     done = told(*words, "--json")
     assert (done.code, done.json["type"]) == (2, "/problems/usage")
-    assert done.json["detail"] == f"Invalid value for {words[-2] if not words[-1] else '--host'}: it is empty"
+    assert done.json["detail"] == f"Invalid value for {option}: it is empty"
 
 
 @pytest.mark.parametrize("port", ["0", "-1", "65536"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 from contextlib import suppress
@@ -80,6 +81,33 @@ async def test_a_server_serves_and_ends_in_good_order_whatever_its_terminal_does
             assert await asyncio.wait_for(server.wait(), 30) == code
     # Its PostgreSQL went with it.
     assert not list(tollkeeper.data.glob("postgres/postmaster.pid"))
+
+
+async def test_workers_serve_on_where_nobody_reads_the_console_any_more(open_dir: Path) -> None:
+    ours, theirs = os.pipe()
+    server = await asyncio.create_subprocess_exec(
+        *(COMMAND, "serve", "--port", "0", "--workers", "2", "--json"),
+        env=Tollkeeper(open_dir / "unread").environment,
+        stdout=theirs,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as console:
+        url = msgspec.json.decode(await asyncio.to_thread(console.readline))["url"]
+    assert server.stderr is not None
+    try:
+        async with aiohttp.ClientSession(headers={"Sec-Fetch-Site": "same-origin"}) as client:
+            async with client.post(f"{url}/api/sign-in/email", json={"email": "unread@example.com"}) as answer:
+                assert answer.status == 200
+            async with asyncio.timeout(30):
+                assert b"the console cannot be written: Broken pipe" in await server.stderr.readline()
+            async with client.get(f"{url}/readyz") as answer:
+                assert answer.status == 200
+    finally:
+        with suppress(ProcessLookupError):
+            server.send_signal(signal.SIGINT)
+        code = await asyncio.wait_for(server.wait(), 30)
+    assert code == 0
 
 
 @pytest.mark.parametrize("stream", ["2>&-", "2> /dev/full"])

@@ -19,7 +19,13 @@ from tests.conftest import Server, a_database
 from tollkeeper.accounts import keys
 from tollkeeper.accounts.secrets import masterkey
 from tollkeeper.activity import Actor
+from tollkeeper.errors import Misconfigured
+from tollkeeper.serving import listening
+from tollkeeper.settings import Settings
+from tollkeeper.store.connections import directly
 from tollkeeper.store.database import Database
+from tollkeeper.store.embedded import Addresses
+from tollkeeper.store.migrate import alone
 
 PROGRAM = """
 import os
@@ -58,7 +64,8 @@ async def start(server: Server, tmp_path: Path) -> AsyncGenerator[Start]:
             key = (await keys.create(database, kind="service", name="t", pepper=pepper, actor=Actor("t"))).key
 
         @asynccontextmanager
-        async def started(**settings: str) -> AsyncGenerator[Running]:
+        async def started(hear: bytes = b"", **settings: str) -> AsyncGenerator[Running]:
+            """Wait for the address; or until the log has a line with what is to be heard."""
             environment = {name: value for name, value in os.environ.items() if not name.startswith("TOLLKEEPER_")}
             environment |= {
                 "TOLLKEEPER_PORT": "0",
@@ -68,11 +75,17 @@ async def start(server: Server, tmp_path: Path) -> AsyncGenerator[Start]:
                 "TOLLKEEPER_DRAIN_SECONDS": "0.3",
             } | {f"TOLLKEEPER_{name.upper()}": value for name, value in settings.items()}
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", PROGRAM, env=environment, stdout=asyncio.subprocess.PIPE
+                *(sys.executable, "-c", PROGRAM),
+                env=environment,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE if hear else None,
             )
             assert process.stdout
             try:
-                url = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
+                async with asyncio.timeout(30):
+                    while process.stderr and hear not in (line := await process.stderr.readline()):
+                        assert line
+                    url = "" if hear else (await process.stdout.readline()).decode().strip()
                 yield Running(process, url, key)
             finally:
                 if process.returncode is None:
@@ -189,3 +202,28 @@ async def test_a_port_that_is_taken_stops_the_start_and_is_named(start: Start) -
         async with start(port=str(port)) as service:
             assert service.url == ""
             assert await service.process.wait() != 0
+
+
+def test_a_name_that_no_host_can_have_stops_the_start_and_is_named() -> None:
+    host = f"{'x' * 64}.ä"
+    with pytest.raises(Misconfigured, match=f"cannot listen on {host}:0: "), listening(Settings(host=host, port=0)):
+        pass
+
+
+async def test_workers_find_a_directory_whose_name_is_not_utf_8(start: Start, tmp_path: Path) -> None:
+    async with start(workers="2", data=os.fsdecode(bytes(tmp_path / "of bytes ") + b"\xff")) as service:
+        assert len(service.workers()) == 2
+        assert await service.end() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_start_that_waits_for_others_is_given_up_when_told_so(
+    start: Start, dsns: Addresses, number: signal.Signals
+) -> None:
+    addresses = {"database_url": dsns.service, "owner_database_url": dsns.owner}
+    async with (
+        directly(dsns.owner, "test") as owner,
+        alone(owner),
+        start(**addresses, hear=b"waiting for others to migrate") as service,
+    ):
+        assert await service.end(number) == 0

@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from tollkeeper.errors import Misconfigured
 from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.store.backup import NotEmpty, Programs, back_up, described, restore
+from tollkeeper.store.connections import directly
 from tollkeeper.store.database import Database
 from tollkeeper.store.embedded import Addresses
 from tollkeeper.store.migrate import NothingThere, alone, migrate
@@ -34,6 +36,7 @@ SELECT c.relname, c.oid::regclass::text
  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
 """
 _CONTENT = "SELECT count(*), md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} AS t"
+_AN_EXTENSION = "SELECT min(name) FROM pg_available_extensions WHERE name IN ('pg_stat_statements', 'vector')"
 _PEOPLE = 20
 _FOR_OTHERS = (
     "search_path = pg_catalog",
@@ -183,6 +186,22 @@ async def test_a_place_that_is_taken_is_left_as_it_was(archive: Path, empty: Add
         assert list(await _contents(empty)) == ["theirs"]
 
 
+@pytest.mark.usefixtures("archive")
+async def test_what_others_keep_in_the_database_stays_there(dsns: Addresses, empty: Addresses, tmp_path: Path) -> None:
+    for place in (dsns, empty):
+        async with directly(place.admin or "", "test") as admin:
+            extension = await admin.fetchval(_AN_EXTENSION)
+            await admin.execute(f"CREATE EXTENSION {extension}; CREATE VIEW counted AS SELECT 1 AS a")
+            await admin.execute(f"ALTER EXTENSION {extension} ADD VIEW counted")
+            await admin.execute("CREATE SCHEMA theirs; CREATE TABLE theirs.own (a int)")
+    async with directly(dsns.admin or "", "test") as admin:
+        await admin.execute("""CREATE TABLE "the""irs" (a int); CREATE PUBLICATION theirs FOR ALL TABLES""")
+    await _restored(empty, await _backed_up(dsns, tmp_path / "beside"))
+    async with directly(dsns.admin or "", "test") as admin:
+        await admin.execute('DROP TABLE "the""irs"')
+    assert await _contents(empty) == await _contents(dsns)
+
+
 async def test_what_is_no_backup_of_ours_is_refused(empty: Addresses, dsns: Addresses, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_bytes(b"no archive")
@@ -223,15 +242,21 @@ async def test_a_restore_that_is_stopped_leaves_nothing(archive: Path, empty: Ad
     await _restored(empty, archive)
 
 
-async def test_no_password_is_seen_by_others(archive: Path, dsns: Addresses, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_in_the_query", [False, True])
+async def test_no_password_is_seen_by_others(
+    archive: Path, dsns: Addresses, tmp_path: Path, *, is_in_the_query: bool
+) -> None:
     seen = tmp_path / "seen"
     spy = tmp_path / "programs" / "pg_dump"
     spy.parent.mkdir()
     spy.write_text(f'#!/bin/sh\necho "$@" > {seen}\nexec {WHEEL_PROGRAMS}/pg_dump "$@"\n')
     spy.chmod(0o755)
-    again = await _backed_up(dsns, tmp_path / "again", Programs(os.environ, spy.parent))
-    assert (await described(PROGRAMS, again)).migrations == (await described(PROGRAMS, archive)).migrations
-    assert "tollkeeper_owner@/" in seen.read_text()
     password = dsns.owner.partition("tollkeeper_owner:")[2].partition("@")[0]
     assert len(password) > 20
+    owner = dsns.owner
+    if is_in_the_query:
+        owner = owner.replace(f":{password}@", "@").replace("?", f"?password={password}&")
+    again = await _backed_up(replace(dsns, owner=owner), tmp_path / "again", Programs(os.environ, spy.parent))
+    assert (await described(PROGRAMS, again)).migrations == (await described(PROGRAMS, archive)).migrations
+    assert "tollkeeper_owner@/" in seen.read_text()
     assert password not in seen.read_text()

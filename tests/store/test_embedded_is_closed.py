@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from tests.conftest import Server
-from tollkeeper.store.tuning import server_settings
+from tollkeeper.store.tuning import most_clients, server_settings
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,7 @@ def test_the_log_is_sized_to_the_disk_within_bounds() -> None:
     small, usual, large = (server_settings(1 << 30, mib << 20) for mib in (300, 8192, 1 << 20))
     assert (small["max_wal_size"], usual["max_wal_size"], large["max_wal_size"]) == ("64MB", "1024MB", "4096MB")
     assert (small["min_wal_size"], usual["min_wal_size"], large["min_wal_size"]) == ("64MB", "256MB", "256MB")
+
+
+def test_clients_of_two_nodes_are_let_in_within_bounds() -> None:
+    assert [most_clients(of_a_node) for of_a_node in (0, 19, 228, 64 * 511)] == [100, 100, 496, 5000]

@@ -58,6 +58,7 @@ async def backup(
                     programs,
                     addresses.owner,
                     written,
+                    is_ours=output is not None,
                     begin=lambda tables: shows.enter_context(progress("Reading tables", tables)),
                 )
             except NothingThere:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -19,7 +20,7 @@ from tollkeeper.cli.house import House, connected, settings_of
 from tollkeeper.cli.importing import books_of
 from tollkeeper.cli.progress import progress
 from tollkeeper.cli.serving import Host, Port, Workers, where
-from tollkeeper.errors import Misconfigured
+from tollkeeper.errors import Misconfigured, NotFound
 from tollkeeper.location import located
 from tollkeeper.metering.prices import own_prices
 from tollkeeper.metering.prices.price_file import own_rates
@@ -58,14 +59,13 @@ async def demo(
     async with located(settings) as addresses:
         async with connected(settings, addresses, statement_seconds=_SECONDS, may_begin=True) as database:
             house = House(settings, addresses, database, await keyring.known(database))
-            shown = await _loaded(house)
-            user_id = await house.user_id(shown.liveliest)
+            email, user_id = await _somebody(house, await _loaded(house))
             link = await logins.make_link(database, user_id, pepper=await house.pepper(), actor=OPERATOR)
 
         def ready(url: str) -> None:
             sign_in_url = f"{url}/sign-in/{link.token}"
-            document = {"url": url, "signInUrl": sign_in_url, "expiresAt": link.expires_at, "email": shown.liveliest}
-            sign_in = f"Sign in as {shown.liveliest}, once, until {told_at(link.expires_at)}:\n  {sign_in_url}"
+            document = {"url": url, "signInUrl": sign_in_url, "expiresAt": link.expires_at, "email": email}
+            sign_in = f"Sign in as {email}, once, until {told_at(link.expires_at)}:\n  {sign_in_url}"
             told = f"{SAMPLE_NOTE}\n{where(settings, url)}\n\n{sign_in}"
             speak(Answer(document | {"note": SAMPLE_NOTE}, told), as_json=common.json)
 
@@ -87,6 +87,14 @@ async def _loaded(house: House) -> Shown:
     await _load(house, given)
     _note(noted, replace(shown, is_loaded=True))
     return shown
+
+
+async def _somebody(house: House, shown: Shown) -> tuple[str, UUID]:
+    """Find who has most to show, or else whoever was not deleted since."""
+    for email in (shown.liveliest, *(each.email for each in sample_users())):
+        if user_id := await users.of_email(house.database, email):
+            return email, user_id
+    raise NotFound(f"nobody of the sample data is left in {house.settings.data}: use another data directory")
 
 
 def _known(noted: Path) -> Shown | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from cyclopts import Parameter
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, not_empty
 from tollkeeper.cli.files import target
 from tollkeeper.cli.house import opened
 from tollkeeper.metering.money import cents_of
@@ -29,7 +29,7 @@ _COLUMNS: Final = tuple(each.encode_name for each in msgspec.structs.fields(Expo
 
 async def export(
     *,
-    user: Annotated[str | None, Parameter(help="Only the requests of this user.")] = None,
+    user: Annotated[str | None, Parameter(help="Only the requests of this user.", converter=not_empty)] = None,
     format: Annotated[  # noqa: A002 - the word on the command line
         Literal["jsonl", "csv"], Parameter(help="CSV is for spreadsheets: no cell can act as a formula there.")
     ] = "jsonl",
@@ -48,7 +48,7 @@ async def export(
         form = "json"
     written = 0
     async with opened(common, statement_seconds=_SECONDS) as house:
-        user_id = await house.user_id(user) if user else None
+        user_id = None if user is None else await house.user_id(user)
         with target(output, told_as="--output") as file:
             file.write(_HEADS[form])
             async for email, page in exporting.export(house.database, user_id):

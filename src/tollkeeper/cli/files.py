@@ -19,6 +19,7 @@ from tollkeeper.errors import Invalid
 
 __all__ = ["kept", "target"]
 
+_STANDARD_INPUT: Final = Path("/dev/stdin")
 _PIECE_BYTES: Final = 2**20
 
 
@@ -28,30 +29,43 @@ async def kept(given: Path) -> AsyncGenerator[Path]:
 
     What comes through a pipe is kept beside for as long as the block lasts, however long its writer takes.
     """
-    source = Path("/dev/stdin") if given == Path("-") else given
-    if not source.exists() or source.is_file() or source.is_dir():
+    source = _STANDARD_INPUT if given == Path("-") else given
+    is_file = source.is_file() and (source is given or os.access(source, os.R_OK))
+    if not source.exists() or source.is_dir() or is_file:
         yield source
         return
-    with TemporaryDirectory(prefix="tollkeeper-") as place:
+    with TemporaryDirectory(prefix="tollkeeper-") as place, _opened(source) as descriptor:
         copy = Path(place) / source.name
         with copy.open("wb") as file:
-            async for piece in _pieces(source):
+            async for piece in _pieces(descriptor):
                 file.write(piece)
         yield copy
 
 
-async def _pieces(source: Path) -> AsyncGenerator[bytes]:
-    # Opened without waiting for a writer, so that a signal is heard meanwhile.
-    pipe = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
-    reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), pipe
-    )
+@contextmanager
+def _opened(source: Path) -> Generator[int]:
+    """Open a pipe without waiting for its writer. What another account handed to us has no name that we may open."""
+    descriptor = os.dup(0) if source == _STANDARD_INPUT else os.open(source, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        while piece := await reader.read(_PIECE_BYTES):
-            yield piece
+        yield descriptor
     finally:
-        transport.close()
+        os.close(descriptor)
+
+
+async def _pieces(descriptor: int) -> AsyncGenerator[bytes]:
+    loop, there = asyncio.get_running_loop(), asyncio.Event()
+    while True:
+        # Of /dev/null and of files nobody is told when there is something: there always is.
+        with suppress(PermissionError):
+            loop.add_reader(descriptor, there.set)
+            try:
+                await there.wait()  # where a signal is heard
+            finally:
+                loop.remove_reader(descriptor)
+        there.clear()
+        if not (piece := os.read(descriptor, _PIECE_BYTES)):
+            return
+        yield piece
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from cyclopts import Parameter
 
 from tollkeeper.accounts import users
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, not_empty
 from tollkeeper.cli.files import kept
 from tollkeeper.cli.house import House, in_utc, opened
 from tollkeeper.cli.past import Assignment, past, size_of
@@ -48,7 +48,7 @@ async def import_(
     ],
     /,
     *,
-    user: Annotated[str | None, Parameter(help="Whose requests they are.")] = None,
+    user: Annotated[str | None, Parameter(help="Whose requests they are.", converter=not_empty)] = None,
     users_by: Annotated[
         Literal["session", "model"] | None,
         Parameter(

@@ -10,7 +10,18 @@ from cyclopts import App, Parameter
 from tollkeeper.accounts import keys
 from tollkeeper.accounts.keys import KeptKey
 from tollkeeper.activity import OPERATOR
-from tollkeeper.cli.answers import DEFAULTS, FIRST_PAGE, Answer, Common, Misused, Paged, shown, table, told_at
+from tollkeeper.cli.answers import (
+    DEFAULTS,
+    FIRST_PAGE,
+    Answer,
+    Common,
+    Misused,
+    Paged,
+    not_empty,
+    shown,
+    table,
+    told_at,
+)
 from tollkeeper.cli.house import after_of, in_utc, opened, page_of, uuid_of
 from tollkeeper.cli.typed import told_as
 
@@ -23,7 +34,7 @@ Id = Annotated[str, Parameter(help="Its id, as `key create` and `key list` tell 
 async def create(
     *,
     service: Annotated[str | None, Parameter(help="Acts for any user; NAME says what it is for.")] = None,
-    user: Annotated[str | None, Parameter(help="Acts as the user with this address.")] = None,
+    user: Annotated[str | None, Parameter(help="Acts as the user with this address.", converter=not_empty)] = None,
     name: Annotated[str | None, Parameter(help="What a user's key is for.")] = None,
     scope: Annotated[list[str] | None, Parameter(help="May do only this; can be given again.", negative="")] = None,
     until: Annotated[datetime | None, Parameter(help="When it ends (UTC unless it says so).")] = None,
@@ -59,7 +70,7 @@ async def create(
 @app.command(name="list")
 async def list_(
     *,
-    user: Annotated[str | None, Parameter(help="Whose keys; left out: those of services.")] = None,
+    user: Annotated[str | None, Parameter(help="Whose keys; left out: those of services.", converter=not_empty)] = None,
     paged: Paged = FIRST_PAGE,
     common: Common = DEFAULTS,
 ) -> Answer:
@@ -93,7 +104,7 @@ async def rotate(
     id: Id,  # noqa: A002 - its name there
     /,
     *,
-    user: Annotated[str | None, Parameter(help="Whose key; left out: a service's.")] = None,
+    user: Annotated[str | None, Parameter(help="Whose key; left out: a service's.", converter=not_empty)] = None,
     overlap_hours: Annotated[float, Parameter(help="How long the old key works on; 0 ends it at once.")] = 24.0,
     common: Common = DEFAULTS,
 ) -> Answer:
@@ -110,7 +121,7 @@ async def rotate(
             key_id,
             pepper=await house.pepper(),
             actor=OPERATOR,
-            user_id=await house.user_id(user) if user else None,
+            user_id=None if user is None else await house.user_id(user),
             overlap=timedelta(hours=overlap_hours),
         )
     document = shown(rotated.new) | {"replaces": {"id": rotated.old_id, "expiresAt": rotated.old_ends_at}}

@@ -18,6 +18,7 @@ from tollkeeper.cli.answers import (
     Flag,
     Paged,
     counted,
+    not_empty,
     shown,
     table,
     told_at,
@@ -139,7 +140,9 @@ async def migrate(
     plan: Annotated[str, Parameter(help="The plan whose users are to be moved.")],
     /,
     *,
-    to: Annotated[str | None, Parameter(help="Another plan to move them to, instead of the newest version.")] = None,
+    to: Annotated[
+        str | None, Parameter(help="Another plan to move them to, instead of the newest version.", converter=not_empty)
+    ] = None,
     yes: Annotated[bool, Flag, Parameter(help="Move them.")] = False,
     common: Common = DEFAULTS,
 ) -> Answer:

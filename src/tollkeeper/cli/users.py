@@ -21,6 +21,7 @@ from tollkeeper.cli.answers import (
     Misused,
     Paged,
     Whole,
+    not_empty,
     shown,
     table,
     told_at,
@@ -34,9 +35,11 @@ from tollkeeper.metering.plans import catalogue, terms
 app = App(name="user", help="Users: add, invite, list, show, set, link, delete.")
 app.command(delete)
 
-Plan = Annotated[str | None, Parameter(help="The plan they are on from now on.")]
+Plan = Annotated[str | None, Parameter(help="The plan they are on from now on.", converter=not_empty)]
 Admin = Parameter(help="They may see and change everything.")
-Timezone = Annotated[str | None, Parameter(name="--timezone", help="Where their days begin, such as Europe/Berlin.")]
+Timezone = Annotated[
+    str | None, Parameter(name="--timezone", help="Where their days begin, such as Europe/Berlin.", converter=not_empty)
+]
 Name = Annotated[str | None, Parameter(help="What they are called; an empty one takes the name away.")]
 
 

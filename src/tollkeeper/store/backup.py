@@ -33,6 +33,8 @@ _LOOK_SECONDS: Final = 0.2
 # Tables are locked only against being changed themselves, as by a migration: that takes seconds.
 _LOCK_SECONDS: Final = 60
 _PURPOSE: Final = "backup"
+# Extensions, and what others keep in schemas of their own, stay where they are.
+_OUR_SCHEMA: Final = "--schema=public"
 _TABLE_READ: Final = b"pg_dump: dumping contents of table"
 # Ours says so of every server; those before 17 do not know it.
 _NEWER_SETTING: Final = b"SET transaction_timeout = 0;\n"
@@ -67,22 +69,27 @@ async def back_up(
     owner_dsn: str,
     output: BinaryIO,
     *,
+    is_ours: bool = True,
     begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
 ) -> None:
     """Write everything that the database holds at one instant, beside a running service.
 
-    ``begin`` is told how many tables there are, and gives what is told of each that is read. ``NothingThere`` if
-    nothing of ours is in it. ``Misconfigured`` has the program's words if it fails; what was written is worth nothing.
+    What is not ``is_ours`` was opened by somebody else, and is not opened again by its name. ``begin`` is told how many
+    tables there are, and gives what is told of each that is read. ``NothingThere`` if nothing of ours is in it.
+    ``Misconfigured`` has the program's words if it fails; what was written is worth nothing.
     """
     async with directly(owner_dsn, _PURPOSE, statement_timeout="0") as owner:
         if not await guarded(owner, asyncpg.Connection.fetchval, HAS_RECORD):
             raise NothingThere("the database was never migrated")
         advance = begin(await guarded(owner, asyncpg.Connection.fetchval, _TABLES))
+        theirs = await guarded(owner, asyncpg.Connection.fetchval, _THEIRS)
     words = ["--format=custom", "--no-owner", "--no-privileges", "--verbose", f"--lock-wait-timeout={_LOCK_SECONDS}s"]
+    words += [_OUR_SCHEMA, *(f"--exclude-table={each}" for each in theirs)]
     # By name: to its standard output it writes the table of contents twice.
     words += ["--file=/dev/fd/1", "--no-sync"]
-    async with _running(programs, "pg_dump", *words, dsn=owner_dsn, stdout=output) as dump:
-        said = await _heard(dump, lambda line: advance(1) if line.startswith(_TABLE_READ) else None)
+    async with _running(programs, "pg_dump", *words, dsn=owner_dsn, stdout=output if is_ours else PIPE) as dump:
+        hearing = _heard(dump, lambda line: advance(1) if line.startswith(_TABLE_READ) else None)
+        said, _ = await asyncio.gather(hearing, _passed_on(dump, output))
         await _succeeded("pg_dump", dump, said)
 
 
@@ -125,7 +132,7 @@ async def restore(
 
 async def _fill(programs: Programs, owner_dsn: str, file: BinaryIO) -> None:
     """Run the statements of an archive in one transaction, which ends well only if all of it was read."""
-    reads = ["--file=-", "--no-owner", "--no-privileges"]
+    reads = ["--file=-", "--no-owner", "--no-privileges", _OUR_SCHEMA]
     writes = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"]
     async with (
         _running(programs, "pg_restore", *reads, stdin=file, stdout=PIPE) as reader,
@@ -166,6 +173,11 @@ async def _write(process: Process, block: bytes) -> None:
     if process.stdin is not None:
         process.stdin.write(block)
         await process.stdin.drain()
+
+
+async def _passed_on(process: Process, output: BinaryIO) -> None:
+    while process.stdout is not None and (block := await process.stdout.read(_BLOCK_BYTES)):
+        output.write(block)
 
 
 async def _follow(file: BinaryIO, advance: Callable[[int], None]) -> None:
@@ -224,17 +236,32 @@ async def _running(
 
 
 def _apart(dsn: str) -> tuple[str, str | None]:
-    """Take the password out of an address."""
-    login, _, hosts = urlsplit(dsn).netloc.rpartition("@")
-    user, colon, password = login.partition(":")
-    return dsn.replace(f"{login}@{hosts}", f"{user}@{hosts}", 1) if colon else dsn, unquote(password) or None
+    """Take the password out of an address, wherever it stands in it."""
+    parts = urlsplit(dsn)
+    login, at, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    query = [each for each in parts.query.split("&") if each]
+    for each in [each for each in query if each.startswith("password=")]:
+        password = password or each.partition("=")[2]
+        query.remove(each)
+    rest = f"?{'&'.join(query)}" if query else ""
+    return f"{parts.scheme}://{user}{at}{hosts}{parts.path}{rest}", unquote(password) or None
 
 
 _TABLES: Final = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+# Patterns of what others keep beside ours, and we may not even read.
+_THEIRS: Final = """
+SELECT coalesce(array_agg(format('public."%s"', replace(c.relname, '"', '""'))), '{}')
+  FROM pg_class AS c
+ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+   AND NOT pg_has_role(c.relowner, 'USAGE')
+"""
 _ANYTHING: Final = """
 SELECT min(c.relname::text)
   FROM pg_class AS c
  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+   AND NOT EXISTS (SELECT FROM pg_depend AS d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 """
 # Of all versions: the first has had sessions and links, each later one more ways to sign in.
 _END_SIGN_INS: Final = b"""

@@ -11,6 +11,8 @@ from typing import Final
 from tollkeeper.store.room import MIB
 
 _CONTAINER_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+# Of commands, each two.
+_CLIENTS_BESIDE: Final = 40
 
 # On the command line, so that nothing written into the cluster can weaken them.
 _FIXED: Final = {
@@ -21,7 +23,6 @@ _FIXED: Final = {
     "port": "5432",
     "unix_socket_permissions": "0700",
     "password_encryption": "scram-sha-256",
-    "max_connections": "100",
     "huge_pages": "try",
     "jit": "off",
     "random_page_cost": "1.1",
@@ -54,6 +55,7 @@ def server_settings(memory_bytes: int, disk_bytes: int) -> dict[str, str]:
     mib = memory_bytes // MIB
     log_mib = _between(64, disk_bytes // MIB // 8, 4096)
     return _FIXED | {
+        "max_connections": f"{most_clients(0)}",
         "max_wal_size": f"{log_mib}MB",
         "min_wal_size": f"{min(log_mib, 256)}MB",
         "shared_buffers": f"{_between(128, mib // 8, 2048)}MB",
@@ -61,6 +63,11 @@ def server_settings(memory_bytes: int, disk_bytes: int) -> dict[str, str]:
         "work_mem": f"{_between(4, mib // 512, 32)}MB",
         "maintenance_work_mem": f"{_between(64, mib // 32, 512)}MB",
     }
+
+
+def most_clients(of_a_node: int) -> int:
+    """Say how many may connect, where a node takes so many: two, as one takes the place of another, and commands."""
+    return _between(100, 2 * of_a_node + _CLIENTS_BESIDE, 5000)
 
 
 def memory_bytes() -> int:
