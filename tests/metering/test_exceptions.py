@@ -46,7 +46,7 @@ async def test_an_override_holds_until_the_instant_at_which_it_ends(
     with pytest.raises(LimitReached) as refused:
         await started(ledger, user)
     assert (refused.value.fields["used"], refused.value.fields["allowed"]) == (3, 2)
-    assert [each.id for each in await exceptions.overrides(db, user)] == [made.id]
+    assert [(each.id, each.ended_at) for each in await exceptions.overrides(db, user)] == [(made.id, ends_at)]
     with pytest.raises(NotFound):
         await exceptions.end_override(db, user, made.id, actor=OPERATOR)
 
