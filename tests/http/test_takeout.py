@@ -14,6 +14,9 @@ import msgspec
 import pytest
 
 from tollkeeper.accounts.takeout import PARTS
+from tollkeeper.activity import OPERATOR
+from tollkeeper.http.wire import instant
+from tollkeeper.metering.plans import exceptions
 from tollkeeper.store.queries import statements
 
 from .conftest import Person, Site
@@ -76,6 +79,23 @@ async def test_all_that_one_wrote_and_did_is_in_it_twice(service: Site, alice: P
     for secret in (f"secret-{word}", alice.key, alice.cookie, alice.key.split("_")[2][8:]):
         assert secret.encode() not in whole
     assert b'"note"' not in whole
+
+
+async def test_what_has_ended_is_told_as_ended_and_grants_as_used_by_now(service: Site, alice: Person) -> None:
+    database, owner = service.application.backend.database, service.owner
+    await exceptions.override(database, alice.id, {"monthly_requests": 1}, reason="x", ends_at=None, actor=OPERATOR)
+    await exceptions.grant(database, alice.id, "requests", 5, reason="x", expires_at=None, priority=0, actor=OPERATOR)
+    for _ in range(3):
+        await service.call("POST", "/api/chat/track", by=alice.by_key, says={"prompt": "x"})
+    told = await taken(service, alice)
+    assert [(each["amount"], each["burned"]) for each in msgspec.json.decode(told["grants.json"])] == [(5, 2)]
+    ended_at = await owner.fetchval(
+        "UPDATE plan_overrides SET ends_at = tk_now() WHERE user_id = $1 RETURNING ends_at", alice.id
+    )
+    await owner.execute("UPDATE usage SET terms_due_at = $2, due_at = $2 WHERE user_id = $1", alice.id, ended_at)
+    told = await taken(service, alice)
+    assert [each["monthlyRequests"] for each in msgspec.json.decode(told["usage.json"])] != [1]
+    assert [each["endedAt"] for each in msgspec.json.decode(told["overrides.json"])] == [instant(ended_at)]
 
 
 async def test_every_table_of_a_users_is_in_a_file_or_there_is_a_reason(service: Site) -> None:

@@ -52,10 +52,18 @@ def a_house(dsns: Addresses) -> Generator[House]:
         run(owner.close())
 
 
-async def read_by_sql(owner: asyncpg.Connection, user: UUID) -> tuple[list[Any], list[list[Any]]]:
-    """What the specification's tables say of a user and the plan in force."""
+async def read_by_sql(owner: asyncpg.Connection, user: UUID) -> tuple[list[Any], list[Any], list[Any], list[list[Any]]]:
+    """What the specification's tables and the directory say of a user, and of the plan in force."""
     (seen,) = await owner.fetch(
         "SELECT plan, plan_expires_at, requests_used, requests_limit FROM users WHERE id = $1", user
     )
+    (counted,) = await owner.fetch(
+        "SELECT requests_this_month, requests_today FROM user_dashboard_data WHERE user_id = $1", user
+    )
+    (listed,) = await owner.fetch(
+        "SELECT plan, plan_expires_at, requests_this_month, monthly_limit, requests_today, daily_limit"
+        "  FROM directory WHERE id = $1",
+        user,
+    )
     plans = "SELECT plan_name, expires_at, is_trial FROM user_plans WHERE user_id = $1 AND is_active"
-    return list(seen), [list(each) for each in await owner.fetch(plans, user)]
+    return list(seen), list(counted), list(listed), [list(each) for each in await owner.fetch(plans, user)]

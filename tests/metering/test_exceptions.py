@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -45,9 +46,33 @@ async def test_an_override_holds_until_the_instant_at_which_it_ends(
     with pytest.raises(LimitReached) as refused:
         await started(ledger, user)
     assert (refused.value.fields["used"], refused.value.fields["allowed"]) == (3, 2)
-    assert [each.id for each in await exceptions.overrides(db, user)] == [made.id]
+    assert [(each.id, each.ended_at) for each in await exceptions.overrides(db, user)] == [(made.id, ends_at)]
     with pytest.raises(NotFound):
         await exceptions.end_override(db, user, made.id, actor=OPERATOR)
+
+
+async def test_operators_see_what_holds_though_nobody_met_the_end_of_what_did(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    async def listed(user: UUID) -> tuple[int | None, ...]:
+        row = await db.one("directory_entry", user_id=user)
+        assert row is not None
+        entry = row["entry"]
+        return entry["requests_this_month"], entry["monthly_limit"], entry["daily_limit"]
+
+    plan = await a_plan(owner, "ten", monthly_requests=10, daily_requests=5, rollover_percent=50)
+    excepted, given, resting = [await a_user(db, plan, email=f"{name}@example.com") for name in ("a", "b", "c")]
+    limits = {"monthly_requests": 20, "daily_requests": 8}
+    await exceptions.override(db, excepted, limits, reason="launch", ends_at=AT + timedelta(hours=1), actor=OPERATOR)
+    await grant(db, given, 7, expires_at=AT + timedelta(hours=1))
+    for user in (excepted, given, resting):
+        await started(ledger, user)
+    assert [await listed(user) for user in (excepted, given, resting)] == [(1, 20, 8), (1, 17, 5), (1, 10, 5)]
+    await clock.hold(AT + timedelta(hours=1))
+    assert [await listed(user) for user in (excepted, given)] == [(1, 10, 5), (1, 10, 5)]
+    await clock.hold(JUNE)
+    assert await listed(resting) == (0, 14, 5)
+    assert (await dashboard.read(db, ledger, resting)).limits.monthly_limit == 14
 
 
 async def test_the_newest_override_counts_and_what_is_ended_gives_way_to_the_one_before(

@@ -314,7 +314,11 @@ class PlanMachine(RuleBasedStateMachine):
         oracle = self.oracle
         plan = oracle.plan.name, oracle.ends_at
         # Whoever reads by SQL sees the same, and brings nothing current.
-        by_sql = [*plan, oracle.used("requests"), oracle.limit("requests")], [[*plan, oracle.is_trial]]
+        month, day = (
+            [oracle.used("requests"), oracle.limit("requests")],
+            [oracle.used_today, oracle.allowed("daily_requests")],
+        )
+        by_sql = [*plan, *month], [month[0], day[0]], [*plan, *month, *day], [[*plan, oracle.is_trial]]
         assert [self.wait(read_by_sql(self.house.owner, user)) for user in self.users] == [by_sql] * 2
         seen = [self._own(user) for user in self.users]
         for own in seen:

@@ -260,6 +260,26 @@ async def test_readers_see_a_new_window_before_anybody_decided(
     assert (shown.requests_today, shown.requests_this_month, shown.total_requests) == (0, 0, 2)
 
 
+async def test_readers_see_a_month_that_the_next_plan_makes_longer_before_anybody_decided(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    await clock.hold(datetime(2026, 6, 10, 12, tzinfo=UTC))
+    await owner.execute("UPDATE plans SET period = 'anniversary' WHERE name = 'free'")
+    user = await a_user(db)
+    await terms.set_plan(db, user, "pro", actor=Actor("test"), expires_at=datetime(2026, 6, 13, tzinfo=UTC))
+    await started(ledger, user)
+    await clock.hold(datetime(2026, 7, 5, tzinfo=UTC))
+    seen = await owner.fetch(
+        "SELECT requests_used FROM users WHERE id = $1"
+        " UNION ALL SELECT requests_this_month FROM user_dashboard_data WHERE user_id = $1"
+        " UNION ALL SELECT requests_this_month FROM directory WHERE id = $1",
+        user,
+    )
+    assert [row[0] for row in seen] == [1, 1, 1]
+    shown = await dashboard.read(db, ledger, user)
+    assert (shown.requests_this_month, shown.limits.month_ends_at) == (1, datetime(2026, 7, 13, tzinfo=UTC))
+
+
 async def test_an_expired_plan_falls_to_free_in_the_deciding_statement(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:

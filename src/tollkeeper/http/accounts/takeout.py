@@ -49,6 +49,7 @@ async def export_account(request: Exchange) -> Answer:
     backend, user_id = request.backend, request.caller.user_id
     chunks = _zipped(_files(request), at=datetime.now(UTC))
     if not request.is_head:
+        await backend.ledger.bring_current([user_id])
         await takeout.note(backend.database, user_id, actor=request.actor)
         # The first of it is read at once, so that what keeps us from it is still answered.
         chunks = _after(await anext(chunks), chunks)

@@ -1,10 +1,10 @@
 -- What readers see, of whom nothing is brought current: all that has ended is counted in, met by somebody or not.
 
-CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS bigint[]
+CREATE OR REPLACE FUNCTION tk_lived_through(u usage, p_now timestamptz) RETURNS bigint[]
     LANGUAGE sql STABLE
     AS $$
-    -- The requests of the month around an instant, and how many it allows: what tk_live_through would leave on the row.
-    -- For one of whom something has ended; in a function it is made ready for those alone.
+    -- The requests of the month around an instant, how many it allows, and how many its day does: what tk_live_through would
+    -- leave on the row. For one of whom something has ended; in a function it is made ready for those alone.
     SELECT ARRAY[
            CASE WHEN m.is_over THEN 0 ELSE u.month_requests END,
            tk_limit(o.limits, 'monthly_requests', n.monthly_requests) + g.granted
@@ -13,7 +13,8 @@ CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS big
                   THEN greatest((tk_limit(l.limits, 'monthly_requests', w.monthly_requests)
                                  - CASE WHEN m.begins_at = f.month_ends_at THEN u.month_requests ELSE 0 END)
                                 * w.rollover_percent / 100, 0)
-                  ELSE u.burned_requests + g.burning END]
+                  ELSE u.burned_requests + g.burning END,
+           tk_limit(o.limits, 'daily_requests', n.daily_requests)]
       FROM (SELECT coalesce(u.plan_expires_at <= p_now, false) AS expired,
                    CASE WHEN z.moves_at <= p_now THEN u.next_zone ELSE u.day_zone END AS zone,
                    -- The last instant at which the zone was another.
@@ -54,6 +55,16 @@ CREATE OR REPLACE FUNCTION tk_month_seen(u usage, p_now timestamptz) RETURNS big
       CROSS JOIN tk_overrides(u.user_id, m.begins_at - interval '1 microsecond') AS l
     $$;
 
+CREATE OR REPLACE FUNCTION tk_seen(u usage, p_now timestamptz) RETURNS bigint[]
+    LANGUAGE sql STABLE
+    AS $$
+    -- The same of anybody: most often what is on the row, if not for the end of a month that leaves nothing behind.
+    SELECT CASE WHEN least(u.plan_expires_at, u.terms_due_at, CASE WHEN tk_months_matter(u) THEN u.month_ends_at END) > p_now
+                THEN ARRAY[CASE WHEN u.month_ends_at <= p_now THEN 0 ELSE u.month_requests END,
+                           u.monthly_requests + u.extra_requests, u.daily_requests]
+                ELSE tk_lived_through(u, p_now) END
+    $$;
+
 CREATE OR REPLACE VIEW users AS
 SELECT a.id, i.shown_as AS email, a.name, a.image, g.value AS github_id, a.last_login_at, a.created_at,
        greatest(a.updated_at, u.terms_at) AS updated_at,
@@ -66,11 +77,32 @@ SELECT a.id, i.shown_as AS email, a.name, a.image, g.value AS github_id, a.last_
   JOIN usage AS u ON u.user_id = a.id
   CROSS JOIN LATERAL (SELECT n.now, coalesce(u.plan_expires_at <= n.now, false) AS expired
                         FROM (SELECT tk_now() AS now) AS n) AS p
-  CROSS JOIN LATERAL (SELECT CASE WHEN least(u.plan_expires_at, u.terms_due_at, u.month_ends_at) > p.now
-                                  THEN ARRAY[u.month_requests, u.monthly_requests + u.extra_requests]
-                                  ELSE tk_month_seen(u, p.now) END AS seen) AS m
+  CROSS JOIN LATERAL (SELECT tk_seen(u, p.now) AS seen) AS m
   LEFT JOIN user_identities AS i ON i.user_id = a.id AND i.kind = 'email'
   LEFT JOIN user_identities AS g ON g.user_id = a.id AND g.kind = 'github';
+
+-- As it was called before.
+DROP FUNCTION IF EXISTS tk_month_seen(usage, timestamptz);
+
+CREATE OR REPLACE VIEW user_dashboard_data AS
+SELECT u.user_id AS id, u.user_id, u.total_requests, u.total_tokens_used,
+       tk_whole_cents(u.total_cost_nanos) AS total_cost,
+       (u.total_duration_ms * 2 + u.total_timed) / nullif(u.total_timed * 2, 0) AS average_response_time,
+       (SELECT coalesce(jsonb_object_agg(c.category, c.requests), '{}')
+          FROM (SELECT s.category, sum(s.requests) AS requests
+                  FROM (SELECT coalesce(nullif(r.category, ''), 'uncategorized') AS category, r.completed + r.failed AS requests
+                          FROM usage_rollups AS r
+                         WHERE r.user_id = u.user_id AND r.period = 'all'
+                         UNION ALL
+                        SELECT coalesce(q.category, 'uncategorized'), 1
+                          FROM chat_requests AS q
+                         WHERE q.user_id = u.user_id AND q.status = 'pending') AS s
+                 GROUP BY s.category
+                HAVING sum(s.requests) <> 0) AS c) AS requests_by_category,
+       (tk_seen(u, tk_now()))[1] AS requests_this_month,
+       CASE WHEN u.day_ends_at <= tk_now() THEN 0 ELSE u.day_requests END AS requests_today,
+       u.last_calculated_at, u.created_at, u.updated_at, u.total_cost_nanos
+  FROM usage AS u;
 
 CREATE OR REPLACE VIEW user_plans AS
 SELECT t.id, t.user_id, t.plan_name, v.monthly_requests, v.daily_requests, v.max_tokens_per_request, v.features,

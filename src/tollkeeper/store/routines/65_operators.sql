@@ -6,11 +6,7 @@ SELECT a.id, i.shown_as AS email, a.name, p.plan, CASE WHEN p.expired THEN NULL 
        -- Written with every start, finish and rating; not with what expires or is priced anew.
        CASE WHEN u.total_requests > 0 THEN u.updated_at END AS last_active_at,
        CASE WHEN u.day_ends_at <= p.now THEN 0 ELSE u.day_requests END AS requests_today,
-       CASE WHEN u.month_ends_at <= p.now THEN 0 ELSE u.month_requests END AS requests_this_month,
-       CASE WHEN p.expired THEN f.monthly_requests
-            ELSE u.monthly_requests + u.extra_requests
-                 - CASE WHEN u.month_ends_at <= p.now THEN u.burned_requests ELSE 0 END END AS monthly_limit,
-       CASE WHEN p.expired THEN f.daily_requests ELSE u.daily_requests END AS daily_limit,
+       s.seen[1] AS requests_this_month, s.seen[2] AS monthly_limit, s.seen[3] AS daily_limit,
        u.total_requests, u.total_tokens_used, u.total_cost_nanos, a.note,
        i.value AS address, u.total_unpriced
   FROM accounts AS a
@@ -18,7 +14,7 @@ SELECT a.id, i.shown_as AS email, a.name, p.plan, CASE WHEN p.expired THEN NULL 
   CROSS JOIN LATERAL (SELECT e.now, e.expired, CASE WHEN e.expired THEN coalesce(u.next_plan, 'free') ELSE u.plan_name END AS plan
                         FROM (SELECT n.now, coalesce(u.plan_expires_at <= n.now, false) AS expired
                                 FROM (SELECT tk_now() AS now) AS n) AS e) AS p
-  LEFT JOIN plans AS f ON f.name = coalesce(u.next_plan, 'free')
+  CROSS JOIN LATERAL (SELECT tk_seen(u, p.now) AS seen) AS s
   LEFT JOIN user_identities AS i ON i.user_id = a.id AND i.kind = 'email';
 COMMENT ON VIEW directory IS 'Every user as operators see them; plan and windows are computed on reading.';
 

@@ -1,8 +1,9 @@
 -- What is excepted from users' plans: overrides of limits, and grants.
 
 -- name: overrides_of_user
--- The overrides of a user, the newest first.
-SELECT o.id, o.limits, o.reason, o.starts_at, o.ends_at, o.ended_at
+-- The overrides of a user, the newest first. One that is over by itself has ended as well.
+SELECT o.id, o.limits, o.reason, o.starts_at, o.ends_at,
+       coalesce(o.ended_at, CASE WHEN o.ends_at <= tk_now() THEN o.ends_at END) AS ended_at
   FROM plan_overrides AS o
  WHERE o.user_id = :user_id
  ORDER BY o.id DESC

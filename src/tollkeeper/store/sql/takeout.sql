@@ -44,16 +44,18 @@ SELECT t.id, t.plan_name, t.plan_version, t.kind, v.daily_requests, v.monthly_re
 
 -- name: takeout_overrides
 -- Limits of theirs that differ from the plan's.
-SELECT o.id, o.limits, o.reason, o.starts_at, o.ends_at, o.ended_at
+SELECT o.id, o.limits, o.reason, o.starts_at, o.ends_at,
+       coalesce(o.ended_at, CASE WHEN o.ends_at <= tk_now() THEN o.ends_at END) AS ended_at
   FROM plan_overrides AS o
  WHERE o.user_id = :user_id
  ORDER BY o.id;
 
 -- name: takeout_grants
--- What they may use beyond the plan.
-SELECT g.id, g.unit, g.amount, g.burned, g.source, g.reason, g.created_at, nullif(g.expires_at, 'infinity') AS expires_at,
-       g.ended_at
+-- What they may use beyond the plan, and what of it is burned by now.
+SELECT g.id, g.unit, g.amount, g.burned + coalesce(b.units, 0) AS burned, g.source, g.reason, g.created_at,
+       nullif(g.expires_at, 'infinity') AS expires_at, g.ended_at
   FROM grants AS g
+  LEFT JOIN tk_burning(:user_id) AS b ON b.id = g.id
  WHERE g.user_id = :user_id
  ORDER BY g.id;
 
