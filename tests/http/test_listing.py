@@ -31,7 +31,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 async def found(service: Site, person: Person, query: str) -> list[str]:
     heard = await service.call("GET", f"{LIST}?{query}", by=person.by_key)
     assert heard.status == 200, heard.body
-    assert list(heard.json) == ["success", "items", "nextCursor", "searchedTo"]
+    assert list(heard.json) == ["success", "items", "nextCursor", "searchedTo", "matches"]
     return [each["prompt"] for each in heard.json["items"]]
 
 
@@ -99,6 +99,19 @@ async def test_pages_of_a_search_hold_together(service: Site, alice: Person) -> 
         prompts += [each["prompt"] for each in told["items"]]
         cursor = told["nextCursor"] and f"&cursor={told['nextCursor']}"
     assert prompts == ["even 6", "even 4", "even 2", "even 0"]
+
+
+async def test_a_search_says_where_each_request_has_the_text(service: Site, alice: Person) -> None:
+    told = await service.start(alice, prompt="An <b>ANSWER</b>")
+    other = await service.start(alice, prompt="Question")
+    await service.finish(alice, other["id"], response="The answer.")
+    heard = await service.call("GET", f"{LIST}?q=answer", by=alice.by_key)
+    assert heard.json["matches"] == {
+        told["id"]: {"in": "prompt", "before": "An <b>", "found": "ANSWER", "after": "</b>"},
+        other["id"]: {"in": "response", "before": "The ", "found": "answer", "after": "."},
+    }
+    for query in ("", "?status=completed"):
+        assert (await service.call("GET", LIST + query, by=alice.by_key)).json["matches"] == {}
 
 
 async def test_a_search_that_was_cut_says_how_far_it_came(

@@ -5,7 +5,7 @@ import { useAct } from "./act";
 import { call, fileAt, query } from "./call";
 import { checkDays } from "./days";
 import { foundBefore } from "./meanwhile";
-import type { RequestsFound, WholeRequest } from "./types";
+import type { ChatRequest, ListedRequest, Match, RequestsFound, WholeRequest } from "./types";
 
 /** What a list of requests is narrowed to: the names are those of the API, and of the page's address. */
 export interface RequestFilters {
@@ -34,15 +34,19 @@ const listOf = (userId: string | undefined) =>
 export function requestsQuery(filters: RequestFilters, userId?: string) {
   return infiniteQueryOptions({
     queryKey: ["requests", userId, filters],
-    queryFn: ({ pageParam, signal }) => {
+    queryFn: async ({ pageParam, signal }) => {
       checkDays(filters);
       const path = listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam });
-      return call<RequestsFound>(path, { signal });
+      const { matches = {}, ...page } = await call<RequestsFound>(path, { signal });
+      return { ...page, items: page.items.map((item) => withMatch(item, matches[item.id])) };
     },
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
   });
 }
+
+const withMatch = (request: ChatRequest, match: Match | undefined): ListedRequest =>
+  match === undefined ? request : { ...request, match };
 
 /** Requests, newest first, page by page. */
 export const useRequests = (filters: RequestFilters, userId?: string) =>

@@ -20,10 +20,10 @@ from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import get
 from tollkeeper.http.tracking.shown import RequestShown, RequestsPage
 from tollkeeper.http.tracking.wire import Count
-from tollkeeper.http.wire import Instant, Name, instant
+from tollkeeper.http.wire import Heard, Instant, Name, instant
 from tollkeeper.metering.money import nanos_of_cents
 from tollkeeper.metering.tracking import records, searching
-from tollkeeper.metering.tracking.searching import Wanted
+from tollkeeper.metering.tracking.searching import Match, Wanted
 
 CentsText = Annotated[str, Meta(max_length=21)]
 
@@ -89,10 +89,28 @@ class RequestsQuery(PageQuery, frozen=True, kw_only=True):
         )
 
 
+class MatchShown(Heard, frozen=True, kw_only=True):
+    """Where `q` stands first in a request: as it is written there, with the words around it."""
+
+    in_: Literal["prompt", "response"] = field(name="in")
+    before: str
+    found: str
+    after: str
+
+    @classmethod
+    def of(cls, match: Match) -> MatchShown:
+        """Show a match."""
+        return cls(in_=match.within, before=match.before, found=match.found, after=match.after)
+
+
 class RequestsFound(RequestsPage, frozen=True, kw_only=True):
-    """Some requests. ``searchedTo``: the search was cut there, and goes on with ``nextCursor``."""
+    """Some requests. ``searchedTo``: the search was cut there, and goes on with ``nextCursor``.
+
+    ``matches`` says of each by its `id` where `q` stands; one of which that cannot be said for sure is left out.
+    """
 
     searched_to: Instant | None = None
+    matches: dict[str, MatchShown] = field(default_factory=dict[str, MatchShown])
 
 
 LIST: Final = Operation(
@@ -109,9 +127,9 @@ async def list_requests(request: Exchange) -> Answer:
     """The caller's requests, page by page. What starts while one turns the pages comes before the first.
 
     A page has at most `limit` requests, and ends early where their texts have reached 4 MiB; `nextCursor` leads on.
-    `q` is looked for in prompts and responses. `from` and `to` are instants or dates of UTC. A search through much is
-    cut: then `searchedTo` says how far it has come, and `nextCursor` goes on there. With `format` `csv` or `jsonl` all
-    that match come as one file.
+    `q` is looked for in prompts and responses, and `matches` says where it stands. `from` and `to` are instants or
+    dates of UTC. A search through much is cut: then `searchedTo` says how far it has come, and `nextCursor` goes on
+    there. With `format` `csv` or `jsonl` all that match come as one file.
     """
     return await page_of(request, request.caller.user_id)
 
@@ -132,6 +150,7 @@ async def page_of(request: Exchange, user_id: UUID) -> Answer:
             items=[RequestShown.of(each) for each in found.items],
             next_cursor=found.go_on_below and cursor_at(found.go_on_below),
             searched_to=found.searched_to and instant(found.searched_to),
+            matches={str(id_): MatchShown.of(match) for id_, match in found.matches.items()},
         )
     )
 

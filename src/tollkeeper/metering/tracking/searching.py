@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from tollkeeper.metering.tracking.records import MOST_BYTES, ChatRequest
 from tollkeeper.metering.tracking.requests import Complexity
 from tollkeeper.store.database import Record, Statements
 
-__all__ = ["Found", "Wanted", "every", "search"]
+__all__ = ["Found", "Match", "Wanted", "every", "search"]
 
 MOST_WALKED: Final = 20_000
 MOST_SECONDS: Final = 0.3
@@ -26,6 +27,11 @@ _LONGEST_WALK: Final = 2000
 # Of a download: so many requests are held at once, and none behind that whose texts reach so many bytes.
 _HELD: Final = 50
 _HELD_BYTES: Final = 2**20
+# So many letters stand around what is found, but for words that would be cut; a text without spaces is cut anywhere.
+_BEFORE: Final = 40
+_AFTER: Final = 120
+_BEGUN_WORD: Final = re.compile(r"\A\S*\s")
+_CUT_WORD: Final = re.compile(r"\s\S*\Z")
 _PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
 
 
@@ -54,14 +60,25 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """Where the text that was looked for stands first in a request, as it is written there, and the words around it."""
+
+    within: Literal["prompt", "response"]
+    before: str
+    found: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """Some requests that fit, newest first.
+    """Some requests that fit, newest first, and where each has the text that was looked for, if one was.
 
     Below ``go_on_below`` there may be more (None: nothing is left). ``searched_to`` is told where the search was cut
     before there was enough: all that began after that instant has been looked at.
     """
 
     items: list[ChatRequest]
+    matches: dict[UUID, Match]
     go_on_below: UUID | None
     searched_to: datetime | None = None
 
@@ -75,19 +92,22 @@ async def search(
     """
     began = time.monotonic()
     found: list[ChatRequest] = []
+    matches: dict[UUID, Match] = {}
     walked, walk, bytes_left = 0, max(_SHORTEST_WALK, limit + 1), MOST_BYTES
     while True:
         most = limit - len(found)
         step = await _step(database, user_id, wanted, before=before, walk=walk, most=most, most_bytes=bytes_left)
-        found += _found(step)
+        fitting = _found(step)
+        found += fitting
+        matches |= _matches(fitting, step["places"], wanted.text)
         bytes_left -= step["bytes"]
         if step["goes_on"]:
-            return Found(found, found[-1].id)
+            return Found(found, matches, found[-1].id)
         if step["walked"] < walk:
-            return Found(found, None)
+            return Found(found, matches, None)
         before, walked = step["last_id"], walked + walk
         if walked >= MOST_WALKED or time.monotonic() - began > MOST_SECONDS:
-            return Found(found, before, step["last_at"])
+            return Found(found, matches, before, step["last_at"])
         walk = min(4 * walk, _LONGEST_WALK)
 
 
@@ -137,3 +157,33 @@ async def _step(database: Statements, user_id: UUID, wanted: Wanted, **bounds: A
 
 def _found(step: Record) -> list[ChatRequest]:
     return [ChatRequest.of(each) for each in step["found"]]
+
+
+def _matches(found: list[ChatRequest], places: list[int], text: str | None) -> dict[UUID, Match]:
+    """Say where requests have a text, by where the database has found it."""
+    if text is None:
+        return {}
+    found_at = zip(found, places, strict=True)
+    matches = {request.id: _match(request, place, text) for request, place in found_at}
+    return {id_: match for id_, match in matches.items() if match is not None}
+
+
+def _match(request: ChatRequest, place: int, text: str) -> Match | None:
+    within = "prompt" if place > 0 else "response"
+    whole = getattr(request, within)
+    begin = abs(place) - 1
+    end = begin + len(text)
+    # Where small letters are more than their capital (İ in some locales), the place is one of another text.
+    if not _same(whole[begin:end], text):
+        return None
+    before, after = whole[max(begin - _BEFORE, 0) : begin], whole[end : end + _AFTER]
+    if begin > _BEFORE:
+        before = _BEGUN_WORD.sub("", before)
+    if end + _AFTER < len(whole):
+        after = _CUT_WORD.sub("", after)
+    return Match(within, before, whole[begin:end], after)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether texts are alike but for capitals, letter by letter, as the database compares them."""
+    return len(one) == len(other) and all(a.lower()[0] == b.lower()[0] for a, b in zip(one, other, strict=True))

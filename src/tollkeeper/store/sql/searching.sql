@@ -2,9 +2,12 @@
 
 -- name: search_requests^
 -- Walk down a user's requests from below an id, at most so many; answer what fits, at most so much (by texts as
--- newest_requests), whether more of it fits, and where the walk ended. One conversation is walked by its index, and so is what is pending.
+-- newest_requests) and where in each the text stands, whether more of it fits, and where the walk ended. One conversation is
+-- walked by its index, and so is what is pending.
 WITH walked AS MATERIALIZED (
     SELECT r.id, r.started_at, tk_bytes_of_texts(r.prompt, r.response, r.error_message) AS bytes,
+           -- Null where it does not fit. Else where the text begins, counted from 1: in the prompt, or with a minus in the
+           -- response; 0 where none is looked for.
            CASE WHEN (
                     (:model::text IS NULL OR coalesce(r.model, 'unknown') = :model)
                     AND (:category::text IS NULL OR coalesce(r.category, 'uncategorized') = :category)
@@ -20,10 +23,11 @@ WITH walked AS MATERIALIZED (
                     AND (:most_ms::bigint IS NULL OR r.duration <= :most_ms)
                     AND CASE :rating::text WHEN 'any' THEN a.user_rating IS NOT NULL WHEN 'none' THEN a.user_rating IS NULL
                              ELSE :rating::text IS NULL OR a.user_rating::text = :rating::text END
-                ) IS NOT TRUE THEN false
+                ) IS NOT TRUE THEN NULL
+                WHEN :text::text IS NULL THEN 0
                 -- Last, for long texts are unpacked to be read.
-                ELSE :text::text IS NULL OR strpos(lower(r.prompt), lower(:text)) > 0 OR strpos(lower(r.response), lower(:text)) > 0
-                END AS fits
+                ELSE coalesce(nullif(strpos(lower(r.prompt), lower(:text)), 0), - nullif(strpos(lower(r.response), lower(:text)), 0))
+                END AS place
       FROM (SELECT tk_now() AS now) AS n
      CROSS JOIN LATERAL (
                (SELECT q.* FROM chat_requests AS q
@@ -59,22 +63,23 @@ WITH walked AS MATERIALIZED (
       LEFT JOIN LATERAL (SELECT g.user_rating FROM request_analytics AS g
                           WHERE :rating::text IS NOT NULL AND g.user_id = :user_id AND g.id = r.id LIMIT 1) AS a ON true
 ), given AS MATERIALIZED (
-    SELECT f.id, f.bytes
-      FROM (SELECT w.id, w.bytes,
+    SELECT f.id, f.bytes, f.place
+      FROM (SELECT w.id, w.bytes, w.place,
                    sum(w.bytes) OVER (ORDER BY w.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
               FROM walked AS w
-             WHERE w.fits
+             WHERE w.place IS NOT NULL
              ORDER BY w.id DESC
              LIMIT :most) AS f
      WHERE coalesce(f.bytes_before, 0) < :most_bytes::bigint
 )
 SELECT (SELECT count(*) FROM walked) AS walked, l.id AS last_id, l.started_at AS last_at,
-       (SELECT count(*) FROM walked AS w WHERE w.fits) > (SELECT count(*) FROM given) AS goes_on,
+       (SELECT count(*) FROM walked AS w WHERE w.place IS NOT NULL) > (SELECT count(*) FROM given) AS goes_on,
        (SELECT coalesce(sum(g.bytes), 0)::bigint FROM given AS g) AS bytes,
        ARRAY(SELECT s.shown
                FROM (SELECT g.id FROM given AS g ORDER BY g.id DESC) AS f
               CROSS JOIN LATERAL (SELECT v AS shown FROM requests_shown AS v
                                    WHERE v.user_id = :user_id AND v.id = f.id LIMIT 1) AS s
-              ORDER BY f.id DESC) AS found
+              ORDER BY f.id DESC) AS found,
+       ARRAY(SELECT g.place FROM given AS g ORDER BY g.id DESC) AS places
   FROM (SELECT 1) AS always
   LEFT JOIN LATERAL (SELECT w.id, w.started_at FROM walked AS w ORDER BY w.id LIMIT 1) AS l ON true;
