@@ -101,15 +101,15 @@ async def a_past(ledger: Ledger, user: UUID, requests: int = 300) -> None:
     await ledger.record(past)
 
 
-async def pages_of(db: Database, user: UUID, wanted: Wanted, limit: int) -> list[UUID]:
+async def pages_of(db: Database, user: UUID, wanted: Wanted, limit: int, *, oldest_first: bool = False) -> list[UUID]:
     found: list[UUID] = []
     before: UUID | None = None
     while True:
-        page = await searching.search(db, user, wanted, limit=limit, before=before)
+        page = await searching.search(db, user, wanted, limit=limit, beyond=before, oldest_first=oldest_first)
         assert len(page.items) <= limit
-        assert page.searched_to is None or page.go_on_below
+        assert page.searched_to is None or page.go_on_beyond
         found += [each.id for each in page.items]
-        before = page.go_on_below
+        before = page.go_on_beyond
         if before is None:
             return found
 
@@ -130,7 +130,10 @@ async def test_what_is_asked_for_is_found_and_nothing_else(ledger: Ledger, db: D
         assert name == "nowhere" or expected, f"nothing to be found for {name}"
         for limit in (7, 200):
             assert await pages_of(db, user, wanted, limit) == expected, name
+            assert await pages_of(db, user, wanted, limit, oldest_first=True) == expected[::-1], name
         assert [each.id for each in await everything(db, user, wanted)] == expected, name
+        upwards = [each.id async for page in searching.every(db, user, wanted, oldest_first=True) for each in page]
+        assert upwards == expected[::-1], name
 
 
 @pytest.mark.parametrize("most_bytes", [1, 40, 1000])
@@ -177,11 +180,11 @@ async def test_a_search_through_much_is_cut_and_goes_on(
     whole = await everything(db, user, Wanted())
     wanted = Wanted(text=whole[-1].prompt, since=SINCE - timedelta(days=1))
     monkeypatch.setattr(searching, "MOST_WALKED", 100)
-    monkeypatch.setattr(searching, "_SHORTEST_WALK", 50)
+    monkeypatch.setattr(searching, "SHORTEST_WALK", 50)
     first = await searching.search(db, user, wanted, limit=40)
     assert first.searched_to is not None
     walked = [each for each in whole if each.started_at >= first.searched_to]
-    assert first.go_on_below == walked[-1].id
+    assert first.go_on_beyond == walked[-1].id
     assert 100 <= len(walked) <= 250
     expected = [each.id for each in whole if (wanted.text or "").lower() in said(each)]
     assert (await pages_of(db, user, wanted, 40))[-1] == expected[-1] == whole[-1].id
@@ -241,12 +244,12 @@ async def test_every_request_of_a_search_has_its_match_whatever_its_page(ledger:
     await a_past(ledger, user)
     before: UUID | None = None
     while True:
-        page = await searching.search(db, user, Wanted(text="BETA"), limit=7, before=before)
+        page = await searching.search(db, user, Wanted(text="BETA"), limit=7, beyond=before)
         for each in page.items:
             match = page.matches[each.id]
             assert match.found.lower() == "beta"
             assert match.before + match.found + match.after in (getattr(each, match.within) or "")
-        before = page.go_on_below
+        before = page.go_on_beyond
         if before is None:
             break
 

@@ -23,6 +23,9 @@ export interface RequestFilters {
   maxCost?: string;
   minDuration?: string;
   maxDuration?: string;
+  /** By what they are sorted, and which end comes first, where that is not the newest. */
+  sort?: string;
+  order?: string;
 }
 
 const PAGE = 50;
@@ -48,13 +51,18 @@ export function requestsQuery(filters: RequestFilters, userId?: string) {
 const withMatch = (request: ChatRequest, match: Match | undefined): ListedRequest =>
   match === undefined ? request : { ...request, match };
 
-/** Requests, newest first, page by page. */
+/** Requests in their order, page by page. */
 export const useRequests = (filters: RequestFilters, userId?: string) =>
   useInfiniteQuery({ ...requestsQuery(filters, userId), placeholderData: (before) => foundBefore(before) });
 
-/** Where all that match can be downloaded. */
-export function downloadAddress(filters: RequestFilters, format: "csv" | "jsonl", userId?: string): string {
-  return listOf(userId) + query({ ...filters, format });
+/** Where all that match can be downloaded; a file goes by age. */
+export function downloadAddress(
+  { sort, order, ...filters }: RequestFilters,
+  format: "csv" | "jsonl",
+  userId?: string,
+): string {
+  const byAge = sort === undefined ? { order } : {};
+  return listOf(userId) + query({ ...filters, ...byAge, format });
 }
 
 type Whole = { request: Omit<WholeRequest, "metadataText"> };

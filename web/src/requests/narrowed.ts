@@ -1,5 +1,6 @@
 import type { RequestFilters } from "@/api/requests";
 import { zone } from "@/shared/times";
+import { type Ordered, ordered } from "./orders";
 import { daysIn, isRange, type Range } from "./ranges";
 
 export const FILTERS = [
@@ -19,8 +20,8 @@ export const FILTERS = [
   "maxDuration",
 ] as const satisfies readonly (keyof RequestFilters)[];
 
-/** The filters, a range that stands for days, and which request is open beside the list. */
-export type Narrowed = RequestFilters & { range?: Range; open?: string };
+/** The filters, a range that stands for days, the order, and which request is open beside the list. */
+export type Narrowed = Omit<RequestFilters, keyof Ordered> & Ordered & { range?: Range; open?: string };
 
 /** What of an address this page understands. Days that are named hold, and not a range beside them. */
 export function narrowed(search: Record<string, unknown>): Narrowed {
@@ -28,7 +29,7 @@ export function narrowed(search: Record<string, unknown>): Narrowed {
     const value = search[name];
     return typeof value === "string" && value !== "" ? [[name, value] as const] : [];
   });
-  const named: Narrowed = Object.fromEntries(told);
+  const named: Narrowed = { ...Object.fromEntries(told), ...ordered(search) };
   const { range } = search;
   return isRange(range) && !named.from && !named.to ? { ...named, range } : named;
 }
