@@ -31,7 +31,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 async def found(service: Site, person: Person, query: str) -> list[str]:
     heard = await service.call("GET", f"{LIST}?{query}", by=person.by_key)
     assert heard.status == 200, heard.body
-    assert list(heard.json) == ["success", "items", "nextCursor", "searchedTo"]
+    assert list(heard.json) == ["success", "items", "nextCursor", "searchedTo", "matches"]
     return [each["prompt"] for each in heard.json["items"]]
 
 
@@ -101,13 +101,91 @@ async def test_pages_of_a_search_hold_together(service: Site, alice: Person) -> 
     assert prompts == ["even 6", "even 4", "even 2", "even 0"]
 
 
+async def test_a_search_says_where_each_request_has_the_text(service: Site, alice: Person) -> None:
+    told = await service.start(alice, prompt="An <b>ANSWER</b>")
+    other = await service.start(alice, prompt="Question")
+    await service.finish(alice, other["id"], response="The answer.")
+    heard = await service.call("GET", f"{LIST}?q=answer", by=alice.by_key)
+    assert heard.json["matches"] == {
+        told["id"]: {"in": "prompt", "before": "An <b>", "found": "ANSWER", "after": "</b>"},
+        other["id"]: {"in": "response", "before": "The ", "found": "answer", "after": "."},
+    }
+    for query in ("", "?status=completed"):
+        assert (await service.call("GET", LIST + query, by=alice.by_key)).json["matches"] == {}
+
+
+ORDERS = {
+    "order=desc": ["third", "second", "first"],
+    "order=asc": ["first", "second", "third"],
+    "sort=cost": ["second", "first", "third"],
+    "sort=cost&order=asc": ["first", "second", "third"],
+    "sort=tokensUsed": ["first", "second", "third"],
+    "sort=duration": ["second", "first", "third"],
+}
+
+
+async def three_requests(service: Site, person: Person) -> None:
+    for prompt, told in (
+        ("first", {"cost": 1, "tokensUsed": 90, "duration": 100}),
+        ("second", {"cost": 20, "tokensUsed": 8, "duration": 3000}),
+    ):
+        begun = await service.start(person, prompt=prompt)
+        await service.finish(person, begun["id"], **told)
+    await service.start(person, prompt="third")
+
+
+@pytest.mark.parametrize("narrowed", ["", "&q=R", "&from=2025-01-01"])
+@pytest.mark.parametrize("order", ORDERS)
+async def test_requests_come_in_the_order_that_is_asked_for(
+    service: Site, alice: Person, order: str, narrowed: str
+) -> None:
+    await three_requests(service, alice)
+    expected = [each for each in ORDERS[order] if narrowed != "&q=R" or "r" in each]
+    cursor, prompts = "", list[str]()
+    while cursor is not None:
+        told = (await service.call("GET", f"{LIST}?{order}{narrowed}&limit=1{cursor}", by=alice.by_key)).json
+        prompts += [each["prompt"] for each in told["items"]]
+        cursor = told["nextCursor"] and f"&cursor={told['nextCursor']}"
+    assert prompts == expected
+
+
+async def test_a_cursor_of_another_order_is_refused(service: Site, alice: Person) -> None:
+    await three_requests(service, alice)
+    for order in ORDERS:
+        told = (await service.call("GET", f"{LIST}?{order}&limit=1", by=alice.by_key)).json
+        for other in ORDERS:
+            heard = await service.call("GET", f"{LIST}?{other}&cursor={told['nextCursor']}", by=alice.by_key)
+            assert heard.status == (200 if other == order else 422), (order, other)
+            assert other == order or heard.faulty == {"cursor"}
+
+
+async def test_a_file_begins_with_the_oldest_where_that_is_asked_for(service: Site, alice: Person) -> None:
+    await three_requests(service, alice)
+    heard = await service.call("GET", f"{LIST}?format=jsonl&order=asc", by=alice.by_key)
+    assert [msgspec.json.decode(line)["prompt"] for line in heard.body.splitlines()] == ["first", "second", "third"]
+
+
+async def test_a_ranking_of_some_says_since_when(service: Site, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    await three_requests(service, alice)
+    monkeypatch.setattr(searching, "MOST_WALKED", 1)
+    monkeypatch.setattr(searching, "SHORTEST_WALK", 2)
+    everything = (await service.call("GET", LIST, by=alice.by_key)).json["items"]
+    told = (await service.call("GET", f"{LIST}?sort=tokensUsed&limit=1", by=alice.by_key)).json
+    assert ([each["prompt"] for each in told["items"]], told["searchedTo"]) == (["second"], everything[1]["startedAt"])
+    told = (
+        await service.call("GET", f"{LIST}?sort=tokensUsed&limit=1&cursor={told['nextCursor']}", by=alice.by_key)
+    ).json
+    assert [each["prompt"] for each in told["items"]] == ["third"]
+    assert (told["searchedTo"], told["nextCursor"]) == (everything[1]["startedAt"], None)
+
+
 async def test_a_search_that_was_cut_says_how_far_it_came(
     service: Site, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(4):
         await service.start(alice, prompt=f"{n}")
     monkeypatch.setattr(searching, "MOST_WALKED", 1)
-    monkeypatch.setattr(searching, "_SHORTEST_WALK", 2)
+    monkeypatch.setattr(searching, "SHORTEST_WALK", 2)
     everything = (await service.call("GET", LIST, by=alice.by_key)).json["items"]
     told = (await service.call("GET", f"{LIST}?q=0&limit=1", by=alice.by_key)).json
     assert (told["items"], told["searchedTo"]) == ([], everything[1]["startedAt"])
@@ -146,7 +224,11 @@ async def test_a_search_that_was_cut_says_how_far_it_came(
         ("format=csv&limit=5", {"limit"}),
         ("format=jsonl&limit=50", {"limit"}),
         ("format=csv&from=x&rating=9", {"from", "rating"}),
-        ("order=asc", {"order"}),
+        ("order=up", {"order"}),
+        ("sort=prompt", {"sort"}),
+        ("sort=cost&format=csv", {"sort"}),
+        ("order=asc&cursor=IjEi", {"cursor"}),
+        ("sort=cost&cursor=IjEi", {"cursor"}),
     ],
 )
 async def test_what_cannot_be_asked_is_422_and_named(
@@ -236,13 +318,13 @@ async def test_who_goes_away_ends_the_writing(service: Site, alice: Person, monk
         await service.start(alice, prompt="x" * 2**20)
     monkeypatch.setattr(searching, "_HELD", 2)
     steps: list[Any] = []
-    real = searching._step
+    real = searching.step
 
     async def counted(*args: Any, **kwargs: Any) -> Any:
         steps.append(args)
         return await real(*args, **kwargs)
 
-    monkeypatch.setattr(searching, "_step", counted)
+    monkeypatch.setattr(searching, "step", counted)
     async with aiohttp.ClientSession() as client:
         answer = await client.get(f"{service.url}{LIST}?format=csv", headers=alice.by_key)
         await answer.content.readany()

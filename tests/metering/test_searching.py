@@ -15,7 +15,7 @@ from tests.metering.making import Clock, a_request, a_user, an_outcome, started
 from tollkeeper.metering.tracking import searching
 from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.metering.tracking.records import ChatRequest
-from tollkeeper.metering.tracking.searching import Wanted
+from tollkeeper.metering.tracking.searching import Match, Wanted
 from tollkeeper.store.database import Database
 
 SINCE = datetime(2025, 3, 1, tzinfo=UTC)
@@ -101,15 +101,15 @@ async def a_past(ledger: Ledger, user: UUID, requests: int = 300) -> None:
     await ledger.record(past)
 
 
-async def pages_of(db: Database, user: UUID, wanted: Wanted, limit: int) -> list[UUID]:
+async def pages_of(db: Database, user: UUID, wanted: Wanted, limit: int, *, oldest_first: bool = False) -> list[UUID]:
     found: list[UUID] = []
     before: UUID | None = None
     while True:
-        page = await searching.search(db, user, wanted, limit=limit, before=before)
+        page = await searching.search(db, user, wanted, limit=limit, beyond=before, oldest_first=oldest_first)
         assert len(page.items) <= limit
-        assert page.searched_to is None or page.go_on_below
+        assert page.searched_to is None or page.go_on_beyond
         found += [each.id for each in page.items]
-        before = page.go_on_below
+        before = page.go_on_beyond
         if before is None:
             return found
 
@@ -130,7 +130,10 @@ async def test_what_is_asked_for_is_found_and_nothing_else(ledger: Ledger, db: D
         assert name == "nowhere" or expected, f"nothing to be found for {name}"
         for limit in (7, 200):
             assert await pages_of(db, user, wanted, limit) == expected, name
+            assert await pages_of(db, user, wanted, limit, oldest_first=True) == expected[::-1], name
         assert [each.id for each in await everything(db, user, wanted)] == expected, name
+        upwards = [each.id async for page in searching.every(db, user, wanted, oldest_first=True) for each in page]
+        assert upwards == expected[::-1], name
 
 
 @pytest.mark.parametrize("most_bytes", [1, 40, 1000])
@@ -177,11 +180,11 @@ async def test_a_search_through_much_is_cut_and_goes_on(
     whole = await everything(db, user, Wanted())
     wanted = Wanted(text=whole[-1].prompt, since=SINCE - timedelta(days=1))
     monkeypatch.setattr(searching, "MOST_WALKED", 100)
-    monkeypatch.setattr(searching, "_SHORTEST_WALK", 50)
+    monkeypatch.setattr(searching, "SHORTEST_WALK", 50)
     first = await searching.search(db, user, wanted, limit=40)
     assert first.searched_to is not None
     walked = [each for each in whole if each.started_at >= first.searched_to]
-    assert first.go_on_below == walked[-1].id
+    assert first.go_on_beyond == walked[-1].id
     assert 100 <= len(walked) <= 250
     expected = [each.id for each in whole if (wanted.text or "").lower() in said(each)]
     assert (await pages_of(db, user, wanted, 40))[-1] == expected[-1] == whole[-1].id
@@ -199,3 +202,60 @@ async def test_an_instant_cuts_exactly(ledger: Ledger, db: Database, owner: asyn
     assert len(await everything(db, user, Wanted(since=datetime(1, 1, 2, tzinfo=UTC)))) == 20
     assert await everything(db, user, Wanted(until=datetime(1, 1, 2, tzinfo=UTC))) == []
     assert len(await everything(db, user, Wanted(until=datetime(9999, 12, 31, tzinfo=UTC)))) == 20
+
+
+LONG = " ".join(f"word-{n}" for n in range(40))
+
+
+@pytest.mark.parametrize(
+    ("texts", "text", "match"),
+    [
+        (("An NFT contract", "nft"), "nft", Match("prompt", "An ", "NFT", " contract")),
+        (("Hello", "A Größe, ÄRGER!"), "ärger", Match("response", "A Größe, ", "ÄRGER", "!")),
+        (("\U0001f600\U0001f600 a", None), "A", Match("prompt", "\U0001f600\U0001f600 ", "a", "")),
+        (("%_\\", None), "_", Match("prompt", "%", "_", "\\")),
+        # The whole words of forty letters before it and of a hundred and twenty behind it.
+        ((f"{LONG} HERE {LONG}", None), "here", Match(
+            "prompt", "word-36 word-37 word-38 word-39 ", "HERE",
+            " word-0 word-1 word-2 word-3 word-4 word-5 word-6 word-7 word-8 word-9 word-10 word-11 word-12 word-13"
+            " word-14 word-15")),
+        # Where no space is, anywhere.
+        (("字" * 90 + "x" + "字" * 200, None), "X", Match("prompt", "字" * 40, "x", "字" * 120)),
+        # A capital whose small letter is two, or another one at the end of a word.
+        (("İİİ İstanbul", None), "istanbul", Match("prompt", "İİİ ", "İstanbul", "")),
+        (("ΟΔΥΣΣΕΥΣ", None), "υσσευσ", Match("prompt", "ΟΔ", "ΥΣΣΕΥΣ", "")),
+    ],
+    ids=["prompt first", "response", "beyond the basic plane", "no wildcards", "words", "no words", "İ", "sigma"],
+)  # fmt: skip
+async def test_where_a_text_was_found_is_told_with_the_words_around_it(
+    ledger: Ledger, db: Database, texts: tuple[str, str | None], text: str, match: Match
+) -> None:
+    user = await a_user(db, "enterprise")
+    prompt, response = texts
+    await ledger.record([(a_request(user, prompt), an_outcome(user, "", response=response))])
+    found = await searching.search(db, user, Wanted(text=text), limit=10)
+    assert list(found.matches.values()) == [match]
+    assert list(found.matches) == [each.id for each in found.items]
+    assert (await searching.search(db, user, Wanted(), limit=10)).matches == {}
+
+
+async def test_every_request_of_a_search_has_its_match_whatever_its_page(ledger: Ledger, db: Database) -> None:
+    user = await a_user(db, "enterprise")
+    await a_past(ledger, user)
+    before: UUID | None = None
+    while True:
+        page = await searching.search(db, user, Wanted(text="BETA"), limit=7, beyond=before)
+        for each in page.items:
+            match = page.matches[each.id]
+            assert match.found.lower() == "beta"
+            assert match.before + match.found + match.after in (getattr(each, match.within) or "")
+        before = page.go_on_beyond
+        if before is None:
+            break
+
+
+def test_a_place_where_another_text_stands_is_not_told() -> None:
+    # Of two small letters for one capital the database counts both: so it would, where its locale has them so.
+    request: Any = type("Request", (), {"prompt": "İstanbul is large", "response": None})
+    assert searching._match(request, 14, "large") is None
+    assert searching._match(request, 13, "large") == Match("prompt", "İstanbul is ", "large", "")

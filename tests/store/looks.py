@@ -89,6 +89,10 @@ LISTS: Final = (
     Look("last", "newest_requests", _A_PAGE, lambda m: _user(m) | {"before": m.early, "most": PAGE, **_TEXTS}),
     Look("few", "newest_requests", _A_PAGE, lambda m: {
         "user_id": m.people.other, "before": None, "most": PAGE, **_TEXTS}),
+    Look("first", "oldest_requests", _A_PAGE, lambda m: _user(m) | {"after": None, "most": PAGE, **_TEXTS}),
+    Look("middle", "oldest_requests", _A_PAGE, lambda m: _user(m) | {"after": m.middle, "most": PAGE, **_TEXTS}),
+    Look("few", "oldest_requests", _A_PAGE, lambda m: {
+        "user_id": m.people.other, "after": None, "most": PAGE, **_TEXTS}),
     *(
         Look(where, "session_requests", _A_PAGE, lambda m, session=session, after=after: _user(m) | {
             "session_id": session, "after": getattr(m, after) if after else None, "most": PAGE, **_TEXTS})
@@ -134,6 +138,7 @@ LISTS: Final = (
 LOOK_UPS: Final = (
     Look("ours", "one_request", A_FEW, lambda m: _user(m) | {"id": m.middle, "client_id": None}),
     Look("theirs", "one_request", A_FEW, lambda m: _user(m) | {"id": None, "client_id": "c-777"}),
+    Look("", "requests_in_order", A_FEW, lambda m: _user(m) | {"ids": [m.middle, m.early, m.people.other], **_TEXTS}),
     Look("", "rows_known", A_FEW, lambda m: {
         "user_ids": [m.people.long] * 3, "ids": [m.middle, m.early, m.people.other], "import_keys": ["no"] * 3,
         "client_ids": ["no", "c-777", "none"]}),

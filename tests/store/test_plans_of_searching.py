@@ -23,12 +23,14 @@ pytestmark = pytest.mark.timeout(300)
 LONG: Final = 20_000
 WALK: Final = 300
 PAGE: Final = 50
+# Both ways, and what only one of them is asked.
+WALKS: Final[dict[str, dict[str, Any]]] = {"search_requests": {"rank": None}, "search_requests_upwards": {}}
 Seeded = tuple[Reader, Marks]
 
 
 def asking(marks: Marks | None, wanted: Wanted, *, deep: bool = False) -> dict[str, Any]:
     """Say what the statement is asked."""
-    user = {"user_id": marks.people.long if marks else None, "before": marks.middle if marks and deep else None}
+    user = {"user_id": marks.people.long if marks else None, "beyond": marks.middle if marks and deep else None}
     return asdict(wanted) | user | {"walk": WALK, "most": PAGE, "most_bytes": MOST_BYTES}
 
 
@@ -45,7 +47,8 @@ async def seeded(request: pytest.FixtureRequest, server: Server) -> AsyncGenerat
         await connection.execute("SELECT set_config('plan_cache_mode', $1, false)", mode)
         if request.param == "made early":
             await admin.execute("VACUUM ANALYZE")
-            await reader.plan("search_requests", **asking(None, Wanted()))
+            for statement, besides in WALKS.items():
+                await reader.plan(statement, **asking(None, Wanted()), **besides)
         marks = await filled(admin, long=LONG)
         if request.param != "made early":
             await admin.execute("VACUUM ANALYZE")
@@ -54,6 +57,7 @@ async def seeded(request: pytest.FixtureRequest, server: Server) -> AsyncGenerat
         await admin.close()
 
 
+@pytest.mark.parametrize("statement", WALKS)
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize(
     "wanted",
@@ -68,9 +72,9 @@ async def seeded(request: pytest.FixtureRequest, server: Server) -> AsyncGenerat
     ],
     ids=lambda wanted: " ".join(name for name, value in asdict(wanted).items() if value is not None),
 )
-async def test_a_walk_reads_as_far_as_it_goes(seeded: Seeded, wanted: Wanted, *, deep: bool) -> None:
+async def test_a_walk_reads_as_far_as_it_goes(seeded: Seeded, wanted: Wanted, statement: str, *, deep: bool) -> None:
     reader, marks = seeded
-    plan = await reader.plan("search_requests", **asking(marks, wanted, deep=deep))
+    plan = await reader.plan(statement, **asking(marks, wanted, deep=deep), **WALKS[statement])
     # What is walked, a rating of each where they are asked for, what is found with its analytics; and of each
     # partition the first that it might give.
     ratings = WALK if wanted.rating else 0
@@ -78,17 +82,27 @@ async def test_a_walk_reads_as_far_as_it_goes(seeded: Seeded, wanted: Wanted, *,
     assert plan.walked == set()
 
 
-async def test_what_is_pending_is_found_without_a_walk(seeded: Seeded) -> None:
+async def test_what_is_ranked_is_walked_once_and_no_text_is_read(seeded: Seeded) -> None:
     reader, marks = seeded
-    plan = await reader.plan("search_requests", **asking(marks, Wanted(status="pending")))
+    asked = asking(marks, Wanted()) | {"rank": "cost", "most": 0, "most_bytes": 0}
+    plan = await reader.plan("search_requests", **asked)
+    assert plan.rows <= WALK + PARTITIONS, plan.read
+    assert plan.walked == set()
+
+
+@pytest.mark.parametrize("statement", WALKS)
+async def test_what_is_pending_is_found_without_a_walk(seeded: Seeded, statement: str) -> None:
+    reader, marks = seeded
+    plan = await reader.plan(statement, **asking(marks, Wanted(status="pending")), **WALKS[statement])
     assert plan.rows <= PARTITIONS, plan.read
 
 
-async def test_only_the_months_that_are_asked_for_are_looked_at(seeded: Seeded) -> None:
+@pytest.mark.parametrize("statement", WALKS)
+async def test_only_the_months_that_are_asked_for_are_looked_at(seeded: Seeded, statement: str) -> None:
     reader, marks = seeded
     now = datetime.now(UTC)
     wanted = Wanted(since=now - timedelta(days=100), until=now - timedelta(days=95), model="none")
-    plan = await reader.plan("search_requests", **asking(marks, wanted))
+    plan = await reader.plan(statement, **asking(marks, wanted), **WALKS[statement])
     assert plan.read.scans["chat_requests"] <= 2, plan.read
     # Some days of fourteen months.
     assert plan.rows <= WALK + 10, plan.read

@@ -75,6 +75,7 @@ async def test_axe_finds_nothing_in_what_opens(
     async with visiting(chromium, served, scheme=scheme, signed_in=signed_in) as visitor:
         opening = (
             ("/requests?open=first", None),
+            ("/requests", "Started"),
             ("/requests", "More"),
             ("/", "Account of"),
             ("/", "Show as table: Usage over time"),

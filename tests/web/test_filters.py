@@ -138,7 +138,9 @@ async def _lists(reader: Visitor, requests: list[Any]) -> None:
 
 async def _set(reader: Visitor, one: Filter) -> None:
     """As a person does it; the rarer ones stand behind a button."""
-    if one.name not in {"q", "status", "model", "category"}:
+    if one.name in {"from", "to"}:
+        await reader.page.get_by_role("button", name="Started").click()
+    elif one.name not in {"q", "status", "model", "category"}:
         await reader.page.get_by_role("button", name="More").click()
     await one.set(reader.page)
     await reader.page.wait_for_url(f"**/requests?*{urlencode({one.name: one.value})}*")
@@ -218,7 +220,7 @@ async def test_that_the_last_day_is_before_the_first_is_told_and_not_asked_for(
 ) -> None:
     await reader.open(path)
     if path == "/requests":
-        await reader.page.get_by_role("button", name="More").click()
+        await reader.page.get_by_role("button", name="Started").click()
     await _typed(first, "2026-03-02")(reader.page)
     await reader.page.wait_for_url("**from=*")
     asked: list[str] = []

@@ -125,6 +125,7 @@ async def test_whatever_has_the_focus_shows_it(operator: Visitor, path: str) -> 
     ("path", "opener", "role"),
     [
         ("/requests", "Hello", "dialog"),
+        ("/requests", "Started", "dialog"),
         ("/requests", "More", "dialog"),
         ("/requests", "Download", "menu"),
         ("/variables", "Delete PLAIN", "dialog"),

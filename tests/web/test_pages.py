@@ -89,6 +89,7 @@ async def test_what_opens_fits_too(chromium: Browser, served: Served, signed_in:
         await visitor.page.emulate_media(reduced_motion="reduce")
         for path, opens in (
             ("/requests?open=large", None),
+            ("/requests", "Started"),
             ("/requests", "More"),
             ("/requests", "Download"),
             ("/variables", "New variable"),

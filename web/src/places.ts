@@ -14,7 +14,7 @@ export const PLACES = {
   },
   "/requests": {
     title: "Requests",
-    about: "Every chat request that was tracked for you, newest first.",
+    about: "Every chat request that was tracked for you.",
     file: "requests/RequestsPage.tsx",
   },
   "/sessions": {

@@ -5,7 +5,7 @@ import { useAct } from "./act";
 import { call, fileAt, query } from "./call";
 import { checkDays } from "./days";
 import { foundBefore } from "./meanwhile";
-import type { RequestsFound, WholeRequest } from "./types";
+import type { ChatRequest, ListedRequest, Match, RequestsFound, WholeRequest } from "./types";
 
 /** What a list of requests is narrowed to: the names are those of the API, and of the page's address. */
 export interface RequestFilters {
@@ -23,6 +23,9 @@ export interface RequestFilters {
   maxCost?: string;
   minDuration?: string;
   maxDuration?: string;
+  /** By what they are sorted, and which end comes first, where that is not the newest. */
+  sort?: string;
+  order?: string;
 }
 
 const PAGE = 50;
@@ -34,23 +37,32 @@ const listOf = (userId: string | undefined) =>
 export function requestsQuery(filters: RequestFilters, userId?: string) {
   return infiniteQueryOptions({
     queryKey: ["requests", userId, filters],
-    queryFn: ({ pageParam, signal }) => {
+    queryFn: async ({ pageParam, signal }) => {
       checkDays(filters);
       const path = listOf(userId) + query({ ...filters, limit: PAGE, cursor: pageParam });
-      return call<RequestsFound>(path, { signal });
+      const { matches = {}, ...page } = await call<RequestsFound>(path, { signal });
+      return { ...page, items: page.items.map((item) => withMatch(item, matches[item.id])) };
     },
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
   });
 }
 
-/** Requests, newest first, page by page. */
+const withMatch = (request: ChatRequest, match: Match | undefined): ListedRequest =>
+  match === undefined ? request : { ...request, match };
+
+/** Requests in their order, page by page. */
 export const useRequests = (filters: RequestFilters, userId?: string) =>
   useInfiniteQuery({ ...requestsQuery(filters, userId), placeholderData: (before) => foundBefore(before) });
 
-/** Where all that match can be downloaded. */
-export function downloadAddress(filters: RequestFilters, format: "csv" | "jsonl", userId?: string): string {
-  return listOf(userId) + query({ ...filters, format });
+/** Where all that match can be downloaded; a file goes by age. */
+export function downloadAddress(
+  { sort, order, ...filters }: RequestFilters,
+  format: "csv" | "jsonl",
+  userId?: string,
+): string {
+  const byAge = sort === undefined ? { order } : {};
+  return listOf(userId) + query({ ...filters, ...byAge, format });
 }
 
 type Whole = { request: Omit<WholeRequest, "metadataText"> };

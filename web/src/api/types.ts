@@ -12,6 +12,9 @@ export type ChatRequest = Shapes["RequestShown"];
 /** A request with all that is kept of it, and its metadata as one reads them. */
 export type WholeRequest = Shapes["RequestWhole"] & { metadataText: string | null };
 export type RequestsFound = Shapes["RequestsFound"];
+/** Where in a request the text stands that was looked for, and the words around it. */
+export type Match = Shapes["MatchShown"];
+export type ListedRequest = ChatRequest & { match?: Match };
 export type RequestsPage = Shapes["RequestsPage"];
 export type ChatSession = Shapes["SessionShown"];
 export type SessionsPage = Shapes["SessionsPage"];

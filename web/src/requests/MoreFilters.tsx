@@ -1,10 +1,8 @@
 import { Button, Popover, Select } from "@mantine/core";
-import { useAccount } from "@/api/account";
-import { isBackwards } from "@/api/days";
 import { IconFilter } from "@/shared/icons";
 import styles from "./requests.module.css";
 import { RangeFilter, TypedFilter } from "./TypedFilter";
-import { DOLLARS, firstDay, lastDay, SECONDS } from "./units";
+import { DOLLARS, SECONDS } from "./units";
 import type { FilterProps } from "./useNarrowed";
 
 const COMPLEXITIES = ["low", "medium", "high"];
@@ -18,8 +16,6 @@ const MINE = [
   "complexity",
   "rating",
   "sessionId",
-  "from",
-  "to",
   "minCost",
   "maxCost",
   "minDuration",
@@ -28,7 +24,6 @@ const MINE = [
 
 /** The filters that one needs now and then. */
 export function MoreFilters({ search, narrow, types }: FilterProps & { types: string[] }) {
-  const timeZone = useAccount().data?.timeZone ?? "UTC";
   const set = MINE.filter((name) => search[name] !== undefined).length;
   return (
     <Popover position="bottom-end" width={320} trapFocus withinPortal>
@@ -71,16 +66,6 @@ export function MoreFilters({ search, narrow, types }: FilterProps & { types: st
             />
             <TypedFilter name="sessionId" label="Session" search={search} narrow={narrow} />
           </div>
-          <RangeFilter
-            label="Started"
-            names={["from", "to"]}
-            ends={["From", "To"]}
-            type="date"
-            units={[firstDay(timeZone), lastDay(timeZone)]}
-            fault={isBackwards(search) && "Before the first day"}
-            search={search}
-            narrow={narrow}
-          />
           <RangeFilter
             label="Cost"
             names={["minCost", "maxCost"]}

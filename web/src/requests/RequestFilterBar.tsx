@@ -6,6 +6,7 @@ import { nameOf } from "@/usage/measure";
 import { MoreFilters } from "./MoreFilters";
 import styles from "./requests.module.css";
 import type { FilterProps } from "./useNarrowed";
+import { WhenFilter } from "./WhenFilter";
 
 interface RequestFilterBarProps extends FilterProps {
   widen: () => void;
@@ -54,6 +55,7 @@ export function RequestFilterBar({ search, narrow, widen, howMany, known }: Requ
         known={known?.requestsByCategory}
         onChange={(category) => narrow({ category })}
       />
+      <WhenFilter search={search} narrow={narrow} />
       <MoreFilters search={search} narrow={narrow} types={Object.keys(known?.requestsByType ?? {})} />
       {howMany > 0 && (
         <Button variant="subtle" color="gray" size="xs" onClick={() => widen()}>

@@ -14,13 +14,14 @@ import styles from "./requests.module.css";
 
 interface RequestsListProps {
   requests: ReturnType<typeof useRequests>;
+  search: Narrowed;
   isNarrowed: boolean;
   widen: (names?: readonly (keyof Narrowed)[]) => void;
   isOwn?: boolean;
 }
 
 /** The requests that were found, and the way to more of them. */
-export function RequestsList({ requests, isNarrowed, widen, isOwn = true }: RequestsListProps) {
+export function RequestsList({ requests, search, isNarrowed, widen, isOwn = true }: RequestsListProps) {
   if (isMisunderstood(requests.error, LABELS))
     return (
       <Panel>
@@ -33,19 +34,17 @@ export function RequestsList({ requests, isNarrowed, widen, isOwn = true }: Requ
         {({ pages }) => {
           const found = pages.flatMap((page) => page.items);
           const last = pages.at(-1);
-          const searchedTo = last?.nextCursor ? last.searchedTo : undefined;
+          const { searchedTo, nextCursor } = last ?? {};
+          const isCut = Boolean(searchedTo && nextCursor) && search.sort === undefined;
           return (
             <div className={styles.found} data-old={requests.isPlaceholderData}>
               {found.length > 0 && <RequestsTable requests={found} isHere />}
-              {found.length === 0 && !searchedTo && (
+              {found.length === 0 && !isCut && (
                 <Nothing isNarrowed={isNarrowed} widen={widen} isOwn={isOwn} />
               )}
-              <MoreRows {...requests} label={searchedTo ? "Search on" : "Show more"}>
-                {searchedTo ? (
-                  <span role="status">
-                    {found.length === 0 ? "Nothing matches yet. " : ""}Searched back to{" "}
-                    {shortTime(searchedTo)}.
-                  </span>
+              <MoreRows {...requests} label={isCut ? "Search on" : "Show more"}>
+                {searchedTo && (isCut || search.sort) ? (
+                  <HowFar to={searchedTo} search={search} isNothing={found.length === 0} />
                 ) : undefined}
               </MoreRows>
             </div>
@@ -56,7 +55,28 @@ export function RequestsList({ requests, isNarrowed, widen, isOwn = true }: Requ
   );
 }
 
-function Nothing({ isNarrowed, widen, isOwn }: Omit<Required<RequestsListProps>, "requests">) {
+interface HowFarProps {
+  to: string;
+  search: Narrowed;
+  isNothing: boolean;
+}
+
+/** How much of a long history was looked at. */
+function HowFar({ to, search: { sort, order }, isNothing }: HowFarProps) {
+  const at = shortTime(to);
+  if (sort !== undefined)
+    return (
+      <span role="status">Only what started since {at} is sorted. Choose a time to sort older ones.</span>
+    );
+  return (
+    <span role="status">
+      {isNothing ? "Nothing matches yet. " : ""}
+      {order === "asc" ? `Searched up to ${at}.` : `Searched back to ${at}.`}
+    </span>
+  );
+}
+
+function Nothing({ isNarrowed, widen, isOwn }: Omit<Required<RequestsListProps>, "requests" | "search">) {
   if (!isNarrowed && !isOwn)
     return <EmptyState title="No requests yet">What the app tracks for this user appears here.</EmptyState>;
   if (!isNarrowed)

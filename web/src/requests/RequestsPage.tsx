@@ -6,6 +6,7 @@ import { faultOf } from "@/shared/Misunderstood";
 import { PageHeader } from "@/shared/PageHeader";
 import { LABELS, WANTED } from "./labels";
 import { filtersOf } from "./narrowed";
+import { OrderChoice } from "./OrderChoice";
 import { RequestDrawer } from "./RequestDrawer";
 import { RequestFilterBar } from "./RequestFilterBar";
 import { RequestsList } from "./RequestsList";
@@ -20,6 +21,7 @@ export function RequestsPage() {
   return (
     <>
       <PageHeader {...headOf("/requests")}>
+        <OrderChoice search={search} narrow={narrow} />
         <DownloadMenu
           name="requests"
           address={(format) => downloadAddress(filters, format)}
@@ -27,7 +29,7 @@ export function RequestsPage() {
         />
       </PageHeader>
       <RequestFilterBar search={search} narrow={narrow} widen={widen} howMany={howMany} known={known} />
-      <RequestsList requests={requests} isNarrowed={howMany > 0} widen={widen} />
+      <RequestsList requests={requests} search={search} isNarrowed={howMany > 0} widen={widen} />
       <RequestDrawer id={search.open} onClose={close} />
     </>
   );

@@ -1,17 +1,17 @@
 import { Link } from "@tanstack/react-router";
 import type { CSSProperties } from "react";
-import type { ChatRequest } from "@/api/types";
+import type { ListedRequest } from "@/api/types";
 import { StatusBadge } from "@/shared/badges";
 import { brief, briefMoney, count, duration, money, NONE, plural } from "@/shared/format";
 import { type Column, Table } from "@/shared/Table";
 import table from "@/shared/Table.module.css";
 import { TimeAgo } from "@/shared/TimeAgo";
-import { emptiness, isBlank } from "@/shared/visible";
+import { MatchLine, PromptLine } from "./MatchLine";
 import { ModelName } from "./ModelName";
 import styles from "./requests.module.css";
 
 interface RequestsTableProps {
-  requests: ChatRequest[];
+  requests: ListedRequest[];
   /** Whether a request opens beside this very list; else the page of requests opens. */
   isHere?: boolean;
 }
@@ -32,18 +32,20 @@ export function RequestsTable({ requests, isHere = false }: RequestsTableProps) 
   );
 }
 
-const columns = (isHere: boolean): Column<ChatRequest>[] => [
+const columns = (isHere: boolean): Column<ListedRequest>[] => [
   {
     label: "Prompt",
     kind: "wide",
-    of: ({ id, prompt }) => (
-      <Link className={table.whole} {...(isHere ? beside(id) : { to: "/requests", search: { open: id } })}>
-        {prompt && !isBlank(prompt) ? (
-          <bdi>{prompt.trim()}</bdi>
-        ) : (
-          <span data-soft>{prompt == null ? "No text kept" : emptiness(prompt)}</span>
-        )}
-      </Link>
+    of: (request) => (
+      <>
+        <Link
+          className={table.whole}
+          {...(isHere ? beside(request.id) : { to: "/requests", search: { open: request.id } })}
+        >
+          <PromptLine request={request} />
+        </Link>
+        <MatchLine request={request} />
+      </>
     ),
   },
   {

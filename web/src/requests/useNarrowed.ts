@@ -4,6 +4,8 @@ import { FILTERS, type Narrowed, narrowed } from "./narrowed";
 
 export type Changes = Partial<Record<keyof Narrowed, string>>;
 
+const ALL = [...FILTERS, "range"] as const;
+
 /** How the address changes: a new step, which Back undoes, or the same one written anew. */
 export interface How {
   isSameStep?: boolean;
@@ -28,9 +30,9 @@ export function useNarrowed() {
     narrow: (changes: Changes, { isSameStep = false }: How = {}) =>
       go((before) => set(before, changes), isSameStep),
     /** Take some filters away, or all. */
-    widen: (names: readonly (keyof Narrowed)[] = FILTERS) => go((before) => without(before, names)),
+    widen: (names: readonly (keyof Narrowed)[] = ALL) => go((before) => without(before, names)),
     close,
-    howMany: FILTERS.filter((name) => search[name] !== undefined).length,
+    howMany: ALL.filter((name) => search[name] !== undefined).length,
   };
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from msgspec import Meta, field
+from msgspec import Meta, Struct, field
 
 from tollkeeper.errors import Invalid
 from tollkeeper.http.body import Fault
@@ -20,10 +22,11 @@ from tollkeeper.http.paging import PageQuery, cursor_at, position
 from tollkeeper.http.routing import get
 from tollkeeper.http.tracking.shown import RequestShown, RequestsPage
 from tollkeeper.http.tracking.wire import Count
-from tollkeeper.http.wire import Instant, Name, instant
+from tollkeeper.http.wire import Heard, Instant, Name, instant
 from tollkeeper.metering.money import nanos_of_cents
-from tollkeeper.metering.tracking import records, searching
-from tollkeeper.metering.tracking.searching import Wanted
+from tollkeeper.metering.tracking import ranking, records, searching
+from tollkeeper.metering.tracking.ranking import Figure, RankedPlace
+from tollkeeper.metering.tracking.searching import Match, Wanted
 
 CentsText = Annotated[str, Meta(max_length=21)]
 
@@ -47,6 +50,8 @@ class RequestsQuery(PageQuery, frozen=True, kw_only=True):
     max_cost: CentsText | None = None
     min_duration: Count | None = None
     max_duration: Count | None = None
+    sort: Literal["startedAt", "cost", "tokensUsed", "duration"] = "startedAt"
+    order: Literal["desc", "asc"] = "desc"
     format_: Literal["json", "csv", "jsonl"] = field(default="json", name="format")
 
     def faults(self) -> Iterator[Fault]:
@@ -68,6 +73,8 @@ class RequestsQuery(PageQuery, frozen=True, kw_only=True):
             yield Fault("maxDuration", "must not be less than minDuration")
         if self.format_ != "json" and self.cursor is not None:
             yield Fault("cursor", "leads through pages, and a file has none")
+        if self.format_ != "json" and self.sort != "startedAt":
+            yield Fault("sort", "is of pages; a file goes by startedAt")
 
     def as_wanted(self) -> Wanted:
         """Say the same inside."""
@@ -89,15 +96,34 @@ class RequestsQuery(PageQuery, frozen=True, kw_only=True):
         )
 
 
+class MatchShown(Heard, frozen=True, kw_only=True):
+    """Where `q` stands first in a request: as it is written there, with the words around it."""
+
+    in_: Literal["prompt", "response"] = field(name="in")
+    before: str
+    found: str
+    after: str
+
+    @classmethod
+    def of(cls, match: Match) -> MatchShown:
+        """Show a match."""
+        return cls(in_=match.within, before=match.before, found=match.found, after=match.after)
+
+
 class RequestsFound(RequestsPage, frozen=True, kw_only=True):
-    """Some requests. ``searchedTo``: the search was cut there, and goes on with ``nextCursor``."""
+    """Some requests. ``searchedTo``: the search was cut there, and goes on with ``nextCursor``.
+
+    Sorted by anything else than `startedAt`, these are of those that began after ``searchedTo``; null: of all.
+    ``matches`` says of each by its `id` where `q` stands; one of which that cannot be said for sure is left out.
+    """
 
     searched_to: Instant | None = None
+    matches: dict[str, MatchShown] = field(default_factory=dict[str, MatchShown])
 
 
 LIST: Final = Operation(
     "dashboard:read",
-    summary="List requests, newest first",
+    summary="List requests, newest first or as asked",
     query=RequestsQuery,
     gives={200: RequestsFound},
     files=tuple(CONTENT_TYPES.values()),
@@ -109,9 +135,12 @@ async def list_requests(request: Exchange) -> Answer:
     """The caller's requests, page by page. What starts while one turns the pages comes before the first.
 
     A page has at most `limit` requests, and ends early where their texts have reached 4 MiB; `nextCursor` leads on.
-    `q` is looked for in prompts and responses. `from` and `to` are instants or dates of UTC. A search through much is
-    cut: then `searchedTo` says how far it has come, and `nextCursor` goes on there. With `format` `csv` or `jsonl` all
-    that match come as one file.
+    `q` is looked for in prompts and responses, and `matches` says where it stands. `from` and `to` are instants or
+    dates of UTC. A search through much is cut: then `searchedTo` says how far it has come, and `nextCursor` goes on
+    there. With `format` `csv` or `jsonl` all that match come as one file.
+
+    `order=asc` begins with the oldest. With `sort` the most expensive (tokens, duration: the longest) of the newest
+    20,000 come first, or of fewer where that takes too long: `searchedTo` says since when; what has no cost comes last.
     """
     return await page_of(request, request.caller.user_id)
 
@@ -121,25 +150,81 @@ async def page_of(request: Exchange, user_id: UUID) -> Answer:
     query = request.asked(RequestsQuery)
     wanted = query.as_wanted()
     if query.format_ != "json":
-        pages = searching.every(request.wide, user_id, wanted)
+        pages = searching.every(request.wide, user_id, wanted, oldest_first=query.order == "asc")
         return await as_download(request, pages, form=query.format_, name="tollkeeper-requests", kind=RequestShown)
-    before = position(query, UUID)
+    if query.sort != "startedAt":
+        return Answer.of(await _ranked(request, user_id, query, _FIGURES[query.sort]))
+    beyond = _beyond(query)
     if wanted == _ALL:
-        return Answer.of(await _newest(request, user_id, limit=query.limit, before=before))
-    found = await searching.search(request.wide, user_id, wanted, limit=query.limit, before=before)
+        return Answer.of(await _by_age(request, user_id, query, beyond))
+    found = await searching.search(
+        request.wide, user_id, wanted, limit=query.limit, beyond=beyond, oldest_first=query.order == "asc"
+    )
     return Answer.of(
         RequestsFound(
             items=[RequestShown.of(each) for each in found.items],
-            next_cursor=found.go_on_below and cursor_at(found.go_on_below),
+            next_cursor=found.go_on_beyond and _cursor_by_age(query, found.go_on_beyond),
             searched_to=found.searched_to and instant(found.searched_to),
+            matches=_shown(found.matches),
         )
     )
 
 
-async def _newest(request: Exchange, user_id: UUID, *, limit: int, before: UUID | None) -> RequestsFound:
-    found = await records.newest(request.texts, user_id, limit=limit, before=before)
-    following = cursor_at(found[-1].id) if found.goes_on else None
+async def _by_age(request: Exchange, user_id: UUID, query: RequestsQuery, beyond: UUID | None) -> RequestsFound:
+    found = (
+        await records.newest(request.texts, user_id, limit=query.limit, before=beyond)
+        if query.order == "desc"
+        else await records.oldest(request.texts, user_id, limit=query.limit, after=beyond)
+    )
+    following = _cursor_by_age(query, found[-1].id) if found.goes_on else None
     return RequestsFound(items=[RequestShown.of(each) for each in found], next_cursor=following)
+
+
+async def _ranked(request: Exchange, user_id: UUID, query: RequestsQuery, figure: Figure) -> RequestsFound:
+    place = position(query, _RankedCursor)
+    if place is not None and (place.sort, place.order) != (query.sort, query.order):
+        raise Invalid.field("cursor", "belongs to another order of this list")
+    found = await ranking.rank(
+        request.wide,
+        user_id,
+        query.as_wanted(),
+        figure,
+        limit=query.limit,
+        after=place and RankedPlace(place.figure, place.id, place.newest, place.oldest, place.searched_to),
+        lowest_first=query.order == "asc",
+    )
+    following = found.go_on and cursor_at(_RankedCursor(sort=query.sort, order=query.order, **asdict(found.go_on)))
+    return RequestsFound(
+        items=[RequestShown.of(each) for each in found.items],
+        next_cursor=following,
+        searched_to=found.searched_to and instant(found.searched_to),
+        matches=_shown(found.matches),
+    )
+
+
+class _RankedCursor(Struct, frozen=True, array_like=True):
+    sort: str
+    order: str
+    figure: int | None
+    id: UUID
+    newest: UUID
+    oldest: UUID | None
+    searched_to: datetime | None
+
+
+def _beyond(query: RequestsQuery) -> UUID | None:
+    if query.order == "desc":
+        return position(query, UUID)
+    place = position(query, tuple[Literal["asc"], UUID])
+    return place and place[1]
+
+
+def _cursor_by_age(query: RequestsQuery, id_: UUID) -> str:
+    return cursor_at(id_ if query.order == "desc" else (query.order, id_))
+
+
+def _shown(matches: dict[UUID, Match]) -> dict[str, MatchShown]:
+    return {str(id_): MatchShown.of(match) for id_, match in matches.items()}
 
 
 def _nanos(text: str | None, name: str) -> int | None:
@@ -151,3 +236,4 @@ def _nanos(text: str | None, name: str) -> int | None:
 
 
 _ALL: Final = Wanted()
+_FIGURES: Final[dict[str, Figure]] = {"cost": "cost", "tokensUsed": "tokens_used", "duration": "duration"}

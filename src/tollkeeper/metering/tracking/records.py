@@ -98,6 +98,12 @@ async def newest(database: Statements, user_id: UUID, *, limit: int, before: UUI
     return Page(rows)
 
 
+async def oldest(database: Statements, user_id: UUID, *, limit: int, after: UUID | None = None) -> Page:
+    """List a user's requests, oldest first, above ``after``."""
+    rows = await database.all("oldest_requests", user_id=user_id, after=after, most=limit, most_bytes=MOST_BYTES)
+    return Page(rows)
+
+
 async def one(database: Statements, user_id: UUID, reference: UUID | str) -> ChatRequest:
     """Find one request of a user by our id or the client's own; ``NotFound`` if it is not there or not theirs."""
     ours, theirs = (reference, None) if isinstance(reference, UUID) else (None, reference)

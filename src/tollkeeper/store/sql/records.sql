@@ -15,6 +15,34 @@ SELECT p.*
  ORDER BY p.id DESC
  LIMIT :most::bigint;
 
+-- name: oldest_requests
+-- A user's requests, oldest first, above an id; as many as newest_requests gives.
+SELECT p.*
+  FROM (SELECT s.*, lead(s.id) OVER w IS NOT NULL AS goes_on,
+               sum(tk_bytes_of_texts(s.prompt, s.response, s.error_message))
+                   OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+          FROM (SELECT v.*
+                  FROM requests_shown AS v
+                 WHERE v.user_id = :user_id AND v.id > coalesce(:after::uuid, '00000000-0000-0000-0000-000000000000')
+                 ORDER BY v.id
+                 LIMIT :most::bigint + 1) AS s
+        WINDOW w AS (ORDER BY s.id)) AS p
+ WHERE coalesce(p.bytes_before, 0) < :most_bytes::bigint
+ ORDER BY p.id
+ LIMIT :most::bigint;
+
+-- name: requests_in_order
+-- Some requests of a user in the order of the ids that are named; as many as newest_requests gives.
+SELECT p.*
+  FROM (SELECT s.*, lead(s.id) OVER w IS NOT NULL AS goes_on,
+               sum(tk_bytes_of_texts(s.prompt, s.response, s.error_message))
+                   OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before, o.place
+          FROM unnest(:ids::uuid[]) WITH ORDINALITY AS o (id, place)
+         CROSS JOIN LATERAL (SELECT v.* FROM requests_shown AS v WHERE v.user_id = :user_id AND v.id = o.id LIMIT 1) AS s
+        WINDOW w AS (ORDER BY o.place)) AS p
+ WHERE coalesce(p.bytes_before, 0) < :most_bytes::bigint
+ ORDER BY p.place;
+
 -- name: one_request^
 -- One request of a user, by our id or by the client's own.
 SELECT s.*

@@ -2,6 +2,7 @@ import { downloadAddress, useRequests } from "@/api/requests";
 import type { Dashboard } from "@/api/types";
 import { LABELS, WANTED } from "@/requests/labels";
 import { filtersOf } from "@/requests/narrowed";
+import { OrderChoice } from "@/requests/OrderChoice";
 import { RequestDrawer } from "@/requests/RequestDrawer";
 import { RequestFilterBar } from "@/requests/RequestFilterBar";
 import { RequestsList } from "@/requests/RequestsList";
@@ -24,6 +25,7 @@ export function UsersRequests({ userId, known }: UsersRequestsProps) {
     <section aria-label="Requests">
       <div className={styles.heading}>
         <h2>Requests</h2>
+        <OrderChoice search={search} narrow={narrow} />
         <DownloadMenu
           name="requests"
           address={(format) => downloadAddress(filters, format, userId)}
@@ -31,7 +33,13 @@ export function UsersRequests({ userId, known }: UsersRequestsProps) {
         />
       </div>
       <RequestFilterBar search={search} narrow={narrow} widen={widen} howMany={howMany} known={known} />
-      <RequestsList requests={requests} isNarrowed={howMany > 0} widen={widen} isOwn={false} />
+      <RequestsList
+        requests={requests}
+        search={search}
+        isNarrowed={howMany > 0}
+        widen={widen}
+        isOwn={false}
+      />
       <RequestDrawer id={search.open} onClose={close} userId={userId} />
     </section>
   );
