@@ -225,14 +225,14 @@ async def test_a_bad_server_is_given_up_within_seconds(how: str) -> None:
 
 async def test_a_server_that_takes_its_time_with_a_mail_gets_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As one that looks for viruses before it answers."""
-    monkeypatch.setattr(mail, "_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(courier, "_ANSWER_SECONDS", 0.3)
     async with listening(_but_for({}, scans_for=1)) as port:
         await smtp(port).deliver(a_letter())
 
 
 @pytest.mark.parametrize("farewell", ["554 no", "2 2", "421 closing", ""])
 async def test_a_mail_is_taken_whatever_is_said_at_the_farewell(monkeypatch: pytest.MonkeyPatch, farewell: str) -> None:
-    monkeypatch.setattr(mail, "_DELIVERY_SECONDS", 1.0)
+    monkeypatch.setattr(courier, "_DELIVERY_SECONDS", 1.0)
     async with listening(_but_for({"QUIT": farewell})) as port:
         await smtp(port).deliver(a_letter())
 
