@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from tollkeeper.errors import Unavailable
 from tollkeeper.instants import EPOCH, LAST_YEAR
 from tollkeeper.metering.tracking.records import MOST_BYTES, ChatRequest
 from tollkeeper.metering.tracking.requests import Complexity
 from tollkeeper.store.database import Record, Statements
+from tollkeeper.store.patience import patiently
 
 __all__ = ["Found", "Match", "Wanted", "every", "matches_of", "search", "step"]
 
@@ -33,7 +32,6 @@ _BEFORE: Final = 40
 _AFTER: Final = 120
 _BEGUN_WORD: Final = re.compile(r"\A\S*\s")
 _CUT_WORD: Final = re.compile(r"\s\S*\Z")
-_PAUSES_SECONDS: Final = (0.1, 0.5, 1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +127,7 @@ async def every(
     walk = _HELD
     walk_by = partial(step, database, user_id, wanted, oldest_first=oldest_first, most=_HELD, most_bytes=_HELD_BYTES)
     while True:
-        part = await _patiently(partial(walk_by, beyond=beyond, walk=walk))
+        part = await patiently(partial(walk_by, beyond=beyond, walk=walk))
         found = _found(part)
         is_all, goes_on = part["walked"] < walk, part["goes_on"]
         if goes_on:
@@ -142,15 +140,6 @@ async def every(
             yield found
         if is_all and not goes_on:
             return
-
-
-async def _patiently(ask: Callable[[], Awaitable[Record]]) -> Record:
-    for seconds in _PAUSES_SECONDS:
-        try:
-            return await ask()
-        except Unavailable:
-            await asyncio.sleep(seconds)
-    return await ask()
 
 
 async def step(
