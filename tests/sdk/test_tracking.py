@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 
 import pytest
 from tollkeeper_client import AsyncTollkeeper, LimitReached, Refused, Tollkeeper
@@ -34,7 +35,7 @@ async def test_a_request_is_asked_for_and_told(service: OneNode, user: str) -> N
 
 async def test_a_cost_is_told_in_cents_and_without_dust(service: OneNode, user: str) -> None:
     async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
-        for told, kept in ((2.5, 2.5), (3 * 0.1, 0.3), (5, 5), (1e-9, 0)):
+        for told, kept in ((2.5, 2.5), (3 * 0.1, 0.3), (5, 5), (1e-9, 0), (Decimal("0.07"), 0.07)):
             async with tollkeeper.track("four", user=user) as request:
                 answer = await request.complete(tokens_used=7, cost=told)
                 assert answer is not None
