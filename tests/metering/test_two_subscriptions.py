@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ import pytest
 from tests.metering.making import Clock, a_user
 from tollkeeper.activity import Actor
 from tollkeeper.metering.plans import catalogue, own_plan
+from tollkeeper.metering.upkeep.verify import verify
 from tollkeeper.selling import subscriptions
 from tollkeeper.selling.subscriptions import Event
 from tollkeeper.store.database import Database
@@ -80,6 +82,24 @@ async def test_when_the_higher_ends_the_lower_follows_without_a_word(db: Databas
     assert await plan_of(db, user) == ("basic", False, None, None)
     assert await told(db, user, "sub_1", 3, "canceled", ends_at=END) == ("basic", False, None, None)
     assert await told(db, user, "sub_2", 4, "canceled", **basic) == ("free", False, None, None)
+
+
+@pytest.mark.usefixtures("user")
+async def test_in_whichever_order_it_is_told_the_same_holds_and_follows(db: Database) -> None:
+    basic: dict[str, Any] = {"prices": ("price_basic",)}
+    later = END + timedelta(days=9)
+    said: list[tuple[str, int, dict[str, Any]]] = [
+        ("sub_1", 1, {}),
+        ("sub_1", 2, {"ends_at": END}),
+        ("sub_2", 3, basic),
+        ("sub_2", 4, basic | {"ends_at": later}),
+    ]
+    for number, order in enumerate(itertools.permutations(said)):
+        somebody = await a_user(db, "free", email=f"user-{number}@example.com")
+        for name, at, more in order:
+            await told(db, somebody, f"{name}_{number}", at, **more)
+        assert await plan_of(db, somebody) == ("pro", False, END, "basic"), order
+    assert (await verify(db)).differences == []
 
 
 async def test_once_the_higher_has_ended_the_lower_counts_whoever_is_late(

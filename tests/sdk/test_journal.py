@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import threading
 from pathlib import Path
 
+import httpx2
 import pytest
 from tollkeeper_client import Tollkeeper
+from tollkeeper_client.delivery import Deliverer
 from tollkeeper_client.flows import Entry
 from tollkeeper_client.journal import Journal
 
@@ -154,6 +157,24 @@ def test_it_stays_where_it_is_wherever_the_process_goes(tmp_path: Path, monkeypa
     (path,) = (tmp_path / "journal").iterdir()
     path.unlink()
     tollkeeper.close()
+
+
+def test_what_is_new_waits_for_none_of_those_that_nobody_hears() -> None:
+    said: list[str] = []
+
+    def hear(request: httpx2.Request) -> httpx2.Response:
+        said.append(json.loads(request.content)["requestId"])
+        return httpx2.Response(403 if said[-1].startswith("ill") else 200, json={"success": True})
+
+    journal = Journal(None)
+    service = httpx2.Client(base_url="http://tollkeeper.example", transport=httpx2.MockTransport(hear))
+    deliverer = Deliverer(journal, service)
+    for number in range(3):
+        journal.keep(journal.write(an_entry(f"ill-{number}")))
+        assert not deliverer._tell_all()
+    journal.keep(journal.write(an_entry("well")))
+    assert not deliverer._tell_all()
+    assert said == ["ill-0", "ill-1", "ill-2", "well", "ill-0"]
 
 
 def test_it_is_its_owners_alone(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ _SDK = Path(__file__).parents[2] / "sdk/python/src"
 
 def going_on(service: OneNode, journal: Path) -> AsyncTollkeeper:
     """A client that does not wait for an answer."""
-    return AsyncTollkeeper(service.url, service.key, when_unavailable="open", patience=0.1, journal=journal)
+    return AsyncTollkeeper(service.url, service.key, when_unavailable="open", patience=0.5, journal=journal)
 
 
 async def test_without_an_answer_nothing_goes_ahead_unless_it_was_said_so(service: OneNode, user: str) -> None:

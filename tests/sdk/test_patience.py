@@ -124,6 +124,20 @@ async def test_an_answer_that_does_not_end_is_none(mood: str) -> None:
         assert _PATIENCE - 0.1 < await _waited_for_nothing(receiver.url) < _TOO_LATE
 
 
+async def test_who_waits_no_longer_hangs_up_so_that_nothing_is_decided_for_nobody() -> None:
+    async with receiving() as receiver:
+        receiver.mood = "hang"
+        began = time.monotonic()
+        await _waited_for_nothing(receiver.url)
+        assert receiver.got
+
+        async def has_hung_up() -> bool:
+            return receiver.at_once == 0
+
+        await until(has_hung_up)
+        assert time.monotonic() - began < _TOO_LATE
+
+
 async def test_an_answer_that_trickles_is_none() -> None:
     async with talking(_TRICKLE, then=0.05) as port:
         assert _PATIENCE - 0.1 < await _waited_for_nothing(f"http://127.0.0.1:{port}") < _TOO_LATE

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 
 import pytest
 from tollkeeper_client import AsyncTollkeeper, LimitReached, Refused, Tollkeeper
@@ -34,7 +36,7 @@ async def test_a_request_is_asked_for_and_told(service: OneNode, user: str) -> N
 
 async def test_a_cost_is_told_in_cents_and_without_dust(service: OneNode, user: str) -> None:
     async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
-        for told, kept in ((2.5, 2.5), (3 * 0.1, 0.3), (5, 5), (1e-9, 0)):
+        for told, kept in ((2.5, 2.5), (3 * 0.1, 0.3), (5, 5), (1e-9, 0), (Decimal("0.07"), 0.07)):
             async with tollkeeper.track("four", user=user) as request:
                 answer = await request.complete(tokens_used=7, cost=told)
                 assert answer is not None
@@ -67,6 +69,25 @@ def test_a_clock_that_is_set_back_lets_no_request_end_before_it_began(monkeypatc
     monkeypatch.setattr("tollkeeper_client.request.datetime", SetBack)
     entry = request.completed("yes")
     assert datetime.fromisoformat(entry.completed_at) >= datetime.fromisoformat(entry.started_at)
+
+
+async def test_a_stream_that_is_broken_off_counts_as_far_as_it_came(service: OneNode, user: str) -> None:
+    async def stream() -> AsyncGenerator[str]:
+        async with tollkeeper.track("four", user=user) as request:
+            said: list[str] = []
+            try:
+                for word in ("one", "two", "three"):
+                    said.append(word)
+                    yield word
+            finally:
+                await request.complete(" ".join(said), tokens_output=len(said))
+
+    async with AsyncTollkeeper(service.url, service.key) as tollkeeper:
+        words = stream()
+        assert [await anext(words), await anext(words)] == ["one", "two"]
+        await words.aclose()
+    (stored,) = await service.stored(user)
+    assert (stored["status"], stored["response"], stored["tokens_used"]) == ("completed", "one two", 2)
 
 
 async def test_loops_may_share_a_client_at_once_and_one_after_the_other(service: OneNode, user: str) -> None:

@@ -338,3 +338,33 @@ async def test_a_clock_that_is_set_back_lets_no_request_end_before_it_began(work
     (line,) = next(directory.iterdir()).read_text().splitlines()
     entry = json.loads(line)["entry"]
     assert entry["completed_at"] >= entry["started_at"]
+
+
+async def test_what_is_new_waits_for_none_of_those_that_nobody_hears(workshop: Workshop) -> None:
+    text = f"""
+    const {{ Delivery }} = await import("{SDK}/dist/delivery.js");
+    const heard = [];
+    let hasHeard = () => {{}};
+    const call = async ({{ body: {{ requestId }} }}) => {{
+      heard.push(requestId);
+      hasHeard();
+      return {{ status: requestId.startsWith("ill") ? 403 : 200, body: {{ success: true }}, retryAfterMs: 0 }};
+    }};
+    const until = (count) => new Promise((resolve) => {{ hasHeard = () => heard.length === count && resolve(); }});
+    const memory = new Journal(null);
+    const keep = (name) => memory.keep(memory.write(entry(name)));
+    const waits = setInterval(() => {{}}, 1_000);
+    for (const name of ["ill-0", "ill-1", "ill-2"]) keep(name);
+    const delivery = new Delivery(memory, call);
+    const third = until(3);
+    delivery.start();
+    await third;
+    keep("well");
+    await until(5);
+    clearInterval(waits);
+    await delivery.close();
+    await told(heard.slice(0, 5));
+    """
+    program = await workshop.start(_BEFORE + text, "nowhere")
+    assert await program.told() == ["ill-0", "ill-1", "ill-2", "well", "ill-0"]
+    await program.ended()

@@ -44,7 +44,7 @@ async def test_what_went_ahead_is_booked_at_its_own_time_when_the_service_is_bac
     journal = tmp_path / "journal"
     program = await workshop.start(
         """
-        const tollkeeper = new Tollkeeper(url, key, { journal, whenUnavailable: "open", patienceMs: 100 });
+        const tollkeeper = new Tollkeeper(url, key, { journal, whenUnavailable: "open", patienceMs: 500 });
         const asked = await tollkeeper.start("asked", { user });
         await told("asked");
         const unasked = await tollkeeper.start("unasked", { user });

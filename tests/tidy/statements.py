@@ -48,7 +48,7 @@ WITHOUT_USER: dict[str, str] = {
     "webhook_endpoints": "operators see how much waits for an endpoint",
     "webhook_deliveries_page": "operators see what was sent to an endpoint",
     "replay_failed_webhooks": "operators have sent again what failed for an endpoint",
-    "hurry_webhooks": "what waits for an endpoint goes out when operators switch it on",
+    "replay_waiting_webhooks": "what waits for an endpoint goes out when operators ask for it",
     "forget_webhook_deliveries": "what was for an endpoint goes with it",
     "forget_door_changes": "the job deletes what came by the door 90 days ago, of all users",
     "user_of_customer": "finds the user by a customer of Stripe",

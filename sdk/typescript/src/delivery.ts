@@ -15,6 +15,7 @@ const LOOK_MS = 20;
 export class Delivery {
   readonly #journal: Journal;
   readonly #call: Call;
+  readonly #tries = new Map<number, number>();
   #running: Promise<void> | null = null;
   #isClosing = false;
   #wake: (() => void) | null = null;
@@ -67,7 +68,11 @@ export class Delivery {
   /** Tell what waits; false if not all of it could be told. Nothing that goes wrong here ends the app. */
   async #tellAll(): Promise<boolean> {
     try {
-      for (const [number, entry] of [...this.#journal.waiting]) {
+      // What was tried least comes first: what nobody ever hears holds up no other.
+      const inTurn = [...this.#journal.waiting].sort(
+        ([one], [other]) => this.#triesOf(one) - this.#triesOf(other),
+      );
+      for (const [number, entry] of inTurn) {
         if (this.#isClosing || !(await this.#tell(number, entry))) return false;
       }
       return true;
@@ -93,8 +98,7 @@ export class Delivery {
 
   /** Tell one; false if nobody hears. */
   async #tell(number: number, entry: Entry): Promise<boolean> {
-    // So that one of which nobody ever hears holds up no other.
-    this.#journal.putLast(number, entry);
+    this.#tries.set(number, this.#triesOf(number) + 1);
     try {
       if ((await tell(this.#call, entry)) === null) return false;
       this.#journal.done(number);
@@ -103,7 +107,12 @@ export class Delivery {
       if (error.isOfKey) return false;
       this.#journal.reject(number, error.problem);
     }
+    this.#tries.delete(number);
     return true;
+  }
+
+  #triesOf(number: number): number {
+    return this.#tries.get(number) ?? 0;
   }
 
   /** Rest without keeping the process alive. */

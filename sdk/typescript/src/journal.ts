@@ -90,15 +90,9 @@ export class Journal {
     this.done(number);
   }
 
-  /** What is to be told, in this order. */
+  /** What is to be told, as it came. */
   get waiting(): ReadonlyMap<number, Entry> {
     return this.#waiting;
-  }
-
-  /** Let all else be told before it is tried again. */
-  putLast(number: number, entry: Entry): void {
-    this.#waiting.delete(number);
-    this.#waiting.set(number, entry);
   }
 
   /** Take over what processes that are gone have left in the directory. */

@@ -28,7 +28,7 @@ _TYPES: Final = (
 )
 _CHECKOUT: Final = "checkout.session.completed"
 
-Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
+Id: TypeAlias = Annotated[str, Meta(max_length=255, pattern="^[!-~]+$")]
 # To the end of the year 9999.
 Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=253_402_300_799)]
 

@@ -90,11 +90,12 @@ async def hold(
             cycle=cycle,
             is_trial=held.is_trial,
         )
-    if held.then is not None:
-        await tx.value(
-            "arrange_next", user_id=user_id, expires_at=held.until, next_plan=follows[0], next_cycle=follows[1], at=now
-        )
     await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
+    if held.then is not None:
+        # Of the terms that are in force.
+        following = {"next_plan": follows[0], "next_cycle": follows[1]}
+        await tx.value("arrange_next", user_id=user_id, expires_at=held.until, at=now, **following)
+        await tx.run("put_in_force", user_id=user_id, terms_id=terms_id, at=now)
     await terms.note_set(tx, user_id, plan.name, held.until, actor=actor, **_of(reference))
     return True
 

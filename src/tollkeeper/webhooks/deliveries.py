@@ -92,16 +92,18 @@ async def replay_failed(database: Database, endpoint_id: UUID, since: datetime, 
 
     Says how many that is.
     """
-    replayed = 0
-    while True:
+    replayed, kinds = 0, ["replay_waiting_webhooks", "replay_failed_webhooks"]
+    while kinds:
         async with database.transaction() as tx:
             await _begin(tx, endpoint_id)
-            some = await tx.value("replay_failed_webhooks", endpoint_id=endpoint_id, since=since, most=_AT_ONCE)
+            some = await tx.value(kinds[0], endpoint_id=endpoint_id, since=since, most=_AT_ONCE)
             replayed += some
             if some < _AT_ONCE:
+                del kinds[0]
+            if not kinds:
                 detail = {"endpoint": str(endpoint_id), "since": since.isoformat(), "deliveries": replayed}
                 await activity.note(tx, user_id=None, actor=actor, action="webhook.replayed", detail=detail)
-                return replayed
+    return replayed
 
 
 async def _begin(tx: Statements, endpoint_id: UUID) -> None:

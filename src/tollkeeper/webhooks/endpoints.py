@@ -135,7 +135,8 @@ async def change(
         await _note(tx, endpoint_id, "webhook.changed", actor, changed=what, **more)
         after = await one(tx, endpoint_id)
     if is_active or url is not None:
-        while await database.value("hurry_webhooks", endpoint_id=endpoint_id, most=_AT_ONCE) == _AT_ONCE:
+        waiting = {"endpoint_id": endpoint_id, "since": after.created_at, "most": _AT_ONCE}
+        while await database.value("replay_waiting_webhooks", **waiting) == _AT_ONCE:
             pass
     return after
 

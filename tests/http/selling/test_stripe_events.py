@@ -106,6 +106,9 @@ async def test_signatures_are_taken_or_refused(site: Site, ana: Person, case: st
         assert (await plan_of(site, ana))["name"] == "free"
 
 
+_CHECKOUT = b'{"id": "evt_1", "type": "checkout.session.completed", "created": 1, "data": {"object": %s}}'
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -115,7 +118,8 @@ async def test_signatures_are_taken_or_refused(site: Site, ana: Person, case: st
         b"not JSON",
         b'{"id": "evt_1", "type": "customer.subscription.created", "created": 1, "data": {"object": {}}}',
         b'{"id": "evt_1", "type": "customer.subscription.created", "created": -1, "data": {"object": {}}}',
-        b'{"id": "evt_1", "type": "checkout.session.completed", "created": 1, "data": {"object": {"id": 7}}}',
+        _CHECKOUT % b'{"id": 7}',
+        _CHECKOUT % b'{"id": "cs_1", "mode": "subscription", "customer": "cus_\\u0000"}',
     ],
 )
 async def test_what_is_signed_and_no_event_is_400(site: Site, body: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from typing import Final
 
 import httpx2
@@ -29,6 +30,7 @@ class Deliverer:
         self._journal = journal
         self._client = client
         self._is_closing = False
+        self._tries: Counter[int] = Counter()
         self._beginning = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="tollkeeper-client", daemon=True)
 
@@ -71,7 +73,9 @@ class Deliverer:
         """Tell all there is, also of those who are gone; false if nobody hears, or the journal cannot be used."""
         try:
             self._journal.adopt()
-            return all(self._tell(number, entry) for number, entry in self._journal.waiting())
+            # What was tried least comes first: what nobody ever hears holds up no other.
+            in_turn = sorted(self._journal.waiting(), key=lambda one: self._tries[one[0]])
+            return all(self._tell(number, entry) for number, entry in in_turn)
         except Exception:
             # What waits outlives whatever one try brings, such as a disk that is full.
             log.exception("what waits could not be told")
@@ -81,8 +85,7 @@ class Deliverer:
         """Tell one; false if nobody hears."""
         if self._is_closing:
             return False
-        # So that one of which nobody ever hears holds up no other.
-        self._journal.put_last(number)
+        self._tries[number] += 1
         try:
             if drive(tell(entry), self._client) is None:
                 return False
@@ -92,6 +95,7 @@ class Deliverer:
             self._journal.reject(number, error.problem)
         else:
             self._journal.done(number)
+        del self._tries[number]
         return True
 
     def _rest(self, seconds: float, *, until_changed: bool) -> None:

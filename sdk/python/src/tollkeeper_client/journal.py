@@ -94,14 +94,9 @@ class Journal:
         self.done(number)
 
     def waiting(self) -> list[tuple[int, Entry]]:
-        """What is to be told, in this order."""
+        """What is to be told, as it came."""
         with self._lock:
             return list(self._waiting.items())
-
-    def put_last(self, number: int) -> None:
-        """Let all else be told before it is tried again."""
-        with self._lock:
-            self._waiting[number] = self._waiting.pop(number)
 
     @property
     def has_waiting(self) -> bool:

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, Literal, TypedDict, Unpack
 
 from tollkeeper_client.flows import Entry
@@ -46,7 +47,7 @@ class Outcome(TypedDict, total=False):
     tokens_cached: int
     tokens_cache_write: int
     tokens_reasoning: int
-    cost: float
+    cost: float | Decimal
     user_rating: int
 
 
@@ -85,8 +86,8 @@ class Request:
         lasted = time.monotonic() - self._began
         given = {name: value for name, value in told.items() if value is not None}
         if "cost" in given:
-            # 3 * 0.1 has dust behind it, which the service would refuse.
-            given["cost"] = round(given["cost"], _DECIMALS_OF_COST)
+            # 3 * 0.1 has dust behind it, which the service would refuse; a Decimal has no word in JSON.
+            given["cost"] = round(float(given["cost"]), _DECIMALS_OF_COST)
         return Entry(
             user=self.user,
             start=self.start,

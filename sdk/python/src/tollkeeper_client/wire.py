@@ -70,7 +70,9 @@ def _done(wanted: Ask | Pause, client: httpx2.Client) -> Reply | None:
         time.sleep(wanted.seconds)
         return None
     with suppress(*_NO_ANSWER):
-        return heard(_within(_seconds(wanted, client), partial(client.request, **_asked(wanted))))
+        seconds = _seconds(wanted, client)
+        # Who waits no longer hangs up, so that the service does not decide for nobody.
+        return heard(_within(seconds, partial(client.request, timeout=seconds, **_asked(wanted))))
     return None
 
 

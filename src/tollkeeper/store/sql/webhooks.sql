@@ -180,43 +180,41 @@ UPDATE webhook_deliveries AS d
 RETURNING d.state;
 
 -- name: replay_failed_webhooks$
--- Let deliveries to an endpoint that failed be tried now, some at a time: those of events since then, also what waits for its next
--- try. What is due within a minute may be under way, and comes by itself. Of all users: for operators.
+-- Let deliveries to an endpoint that failed be tried now, some at a time: those of events since then. Of all users: for operators.
 WITH failed AS MATERIALIZED (
-    SELECT d.user_id, d.event_id, n.now
-      FROM (SELECT tk_now() AS now) AS n, webhook_deliveries AS d
-     WHERE d.endpoint_id = :endpoint_id AND d.created_at >= :since
-       AND (d.state = 'failed' OR d.due_at > n.now + interval '1 minute')
+    SELECT d.user_id, d.event_id
+      FROM webhook_deliveries AS d
+     WHERE d.endpoint_id = :endpoint_id AND d.state = 'failed' AND d.created_at >= :since
      ORDER BY d.created_at
      LIMIT :most
-       FOR UPDATE OF d
+       FOR UPDATE
 ), replayed AS (
     UPDATE webhook_deliveries AS d
-       SET state = 'waiting', due_at = f.now, tries = 0, taken = d.taken + 1
+       SET state = 'waiting', due_at = tk_now(), tries = 0, taken = d.taken + 1
       FROM failed AS f
-     WHERE d.user_id = f.user_id AND d.event_id = f.event_id AND d.endpoint_id = :endpoint_id
+     WHERE d.user_id = f.user_id AND d.event_id = f.event_id AND d.endpoint_id = :endpoint_id AND d.state = 'failed'
     RETURNING d.event_id
 )
 SELECT count(*) FROM replayed;
 
--- name: hurry_webhooks$
--- Let what waits for the next try at an endpoint be tried now, some at a time. What is due within a minute may be under way, and
--- comes by itself. Of all users: for operators.
-WITH late AS MATERIALIZED (
+-- name: replay_waiting_webhooks$
+-- Let deliveries to an endpoint that wait for their next try be tried now, as if for the first time, some at a time: those of events
+-- since then. What is due within a minute may be under way, and comes by itself. Of all users: for operators.
+WITH waiting AS MATERIALIZED (
     SELECT d.user_id, d.event_id, n.now
       FROM (SELECT tk_now() AS now) AS n, webhook_deliveries AS d
-     WHERE d.endpoint_id = :endpoint_id AND d.due_at > n.now + interval '1 minute'
+     WHERE d.endpoint_id = :endpoint_id AND d.due_at > n.now + interval '1 minute' AND d.created_at >= :since
      ORDER BY d.due_at
      LIMIT :most
        FOR UPDATE OF d
-), hurried AS (
+), replayed AS (
     UPDATE webhook_deliveries AS d
-       SET due_at = l.now
-      FROM late AS l
-     WHERE d.user_id = l.user_id AND d.event_id = l.event_id AND d.endpoint_id = :endpoint_id
+       SET due_at = w.now, tries = 0
+      FROM waiting AS w
+     WHERE d.user_id = w.user_id AND d.event_id = w.event_id AND d.endpoint_id = :endpoint_id AND d.state = 'waiting'
     RETURNING d.event_id
 )
-SELECT count(*) FROM hurried;
+SELECT count(*) FROM replayed;
 
 -- name: rest_no_more!
 -- Let an endpoint be tried now, though it rests.
