@@ -11,12 +11,14 @@ import asyncpg
 import pytest
 
 from tests.metering.facts import Fact, a_past, agree, by_key, facts_of, within
-from tests.metering.making import OWN_MODEL, Clock, a_request, a_user, an_outcome, started
+from tests.metering.making import NOON, OWN_MODEL, Clock, a_request, a_user, an_outcome, started
+from tollkeeper.activity import Actor
 from tollkeeper.errors import Invalid, NotFound
 from tollkeeper.metering.dashboards import analytics
 from tollkeeper.metering.dashboards.analytics import Analytics, Dimension, Question
 from tollkeeper.metering.dashboards.measures import NOTHING
 from tollkeeper.metering.dashboards.ranges import Granularity
+from tollkeeper.metering.plans import terms
 from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.store.database import Database
 
@@ -236,6 +238,19 @@ async def test_today_is_the_users_own_and_what_is_abandoned_counts_as_failed(
     told = await analytics.of_user(db, ledger, user, Question())
     assert told.buckets[-1].start == datetime(2026, 5, 15)  # noqa: DTZ001
     assert (told.buckets[-2].measures.failed, told.totals.requests) == (1, 1)
+
+
+async def test_of_who_used_most_the_plan_of_now_is_told_though_nobody_met_the_end_of_another(
+    ledger: Ledger, db: Database, clock: Clock
+) -> None:
+    await clock.hold(NOON)
+    user = await a_user(db)
+    await terms.set_plan(db, user, "enterprise", actor=Actor("test"), expires_at=NOON + timedelta(hours=1))
+    request = await started(ledger, user)
+    await ledger.finish(an_outcome(user, request.id))
+    await clock.hold(NOON + timedelta(hours=1))
+    _, (first,) = await analytics.top_users(db, since=None, until=None, by="requests", limit=10)
+    assert (first.user_id, first.plan) == (user, "free")
 
 
 async def test_only_the_largest_groups_are_listed(ledger: Ledger, db: Database, user: UUID) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tests.metering.making import NOON, OWN_MODEL, PENDING_FOR, Clock, a_plan, a_user, an_outcome, started, usage_of
 from tollkeeper.errors import AlreadyFinished
-from tollkeeper.metering.admin import directory
+from tollkeeper.metering.admin import directory, overview
 from tollkeeper.metering.admin.overview import users_by_plan
 from tollkeeper.metering.dashboards import dashboard
 from tollkeeper.metering.tracking import records
@@ -61,6 +61,7 @@ async def test_expired_is_shown_before_anybody_swept(
     ):
         assert (request.status, request.error_code, request.late) == ("failed", "expired", False)
         assert request.completed_at == pending.expires_at
+    assert (await overview.now(db)).pending == 0
     assert await owner.fetchval("SELECT status FROM chat_requests") == "pending"
     shown = await dashboard.read(db, ledger, user)
     assert (shown.pending, shown.failed, shown.success_rate, shown.recent[0].status) == (0, 1, 0.0, "failed")

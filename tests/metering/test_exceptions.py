@@ -75,6 +75,33 @@ async def test_operators_see_what_holds_though_nobody_met_the_end_of_what_did(
     assert (await dashboard.read(db, ledger, resting)).limits.monthly_limit == 14
 
 
+async def test_what_rolled_over_under_a_plan_that_has_ended_is_read_as_it_is(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
+) -> None:
+    async def limits() -> set[int | None]:
+        rows = await owner.fetch(
+            "SELECT requests_limit FROM users WHERE id = $1"
+            " UNION ALL SELECT monthly_limit FROM directory WHERE id = $1",
+            user,
+        )
+        return {row[0] for row in rows}
+
+    user = await a_user(db)
+    plan = await a_plan(owner, "ten", monthly_requests=10, period="anniversary", rollover_percent=50)
+    await terms.set_plan(db, user, plan, actor=OPERATOR, expires_at=AT.replace(month=6, day=20))
+    for _ in range(4):
+        await started(ledger, user)
+    # A month of the plan ends on 13 June and leaves 3; the next one outlives the plan, until 13 July.
+    seen = dict[datetime, set[int | None]]()
+    for at in (AT.replace(month=6, day=13), AT.replace(month=7, day=5), AT.replace(month=7, day=13), AUGUST):
+        await clock.hold(at)
+        seen[at] = await limits()
+    assert list(seen.values()) == [{13}, {103}, {100}, {100}]
+    for at, limit in seen.items():
+        await clock.hold(at)
+        assert {(await dashboard.read(db, ledger, user)).limits.monthly_limit} == limit
+
+
 async def test_the_newest_override_counts_and_what_is_ended_gives_way_to_the_one_before(
     ledger: Ledger, db: Database, owner: asyncpg.Connection, clock: Clock
 ) -> None:

@@ -12,7 +12,7 @@ from tests.accounts.clock import set_clock
 from tollkeeper.accounts import users
 from tollkeeper.activity import OPERATOR
 from tollkeeper.errors import Invalid, NotFound
-from tollkeeper.metering.plans import catalogue, terms
+from tollkeeper.metering.plans import catalogue, migrating, terms
 from tollkeeper.metering.tracking.ledger import Ledger
 from tollkeeper.metering.tracking.requests import NewRequest
 from tollkeeper.store.database import Database
@@ -202,6 +202,17 @@ async def test_a_plan_ends_when_it_was_told_to_and_free_follows(db: Database, ow
         await _start(db, user, 1)
     rows = await owner.fetch("SELECT plan_name, starts_at, expires_at, ended_at FROM plan_terms ORDER BY starts_at, id")
     assert ("free", ends_at, None, None) in [tuple(row) for row in rows]
+
+
+async def test_whose_plan_has_ended_is_not_to_be_moved_to_newer_terms_of_it(db: Database, owner: Any) -> None:
+    now = datetime(2026, 5, 10, 12, tzinfo=UTC)
+    await set_clock(owner, now)
+    user = await users.add(db, "a@example.com")
+    await terms.set_plan(db, user.id, "pro", expires_at=now + timedelta(hours=1), actor=OPERATOR)
+    await catalogue.apply(db, catalogue.parse("[plans.pro]\nrank = 11\ndaily_requests = 1"))
+    assert [each.users for each in await migrating.outdated(db, "pro", "pro")] == [1]
+    await set_clock(owner, now + timedelta(hours=1))
+    assert await migrating.outdated(db, "pro", "pro") == []
 
 
 async def test_an_unknown_plan_or_user_or_a_past_end_changes_nothing(db: Database, owner: Any) -> None:

@@ -1,58 +1,80 @@
 -- What readers see, of whom nothing is brought current: all that has ended is counted in, met by somebody or not.
 
 CREATE OR REPLACE FUNCTION tk_lived_through(u usage, p_now timestamptz) RETURNS bigint[]
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     AS $$
+DECLARE
+    v_moves_at   timestamptz := tk_zone_moves_at(u);
+    v_zone       text := u.day_zone;
+    v_at         timestamptz;
+    v_month      record;
+    v_plan       plan_versions;    -- in force
+    v_used       bigint := u.month_requests;
+    v_rolled     bigint := 0;      -- what the last month that ended left, and until when
+    v_rolls_till timestamptz := '-infinity';
+BEGIN
     -- The requests of the month around an instant, how many it allows, and how many its day does: what tk_live_through would
     -- leave on the row. For one of whom something has ended; in a function it is made ready for those alone.
-    SELECT ARRAY[
-           CASE WHEN m.is_over THEN 0 ELSE u.month_requests END,
-           tk_limit(o.limits, 'monthly_requests', n.monthly_requests) + g.granted
-           + CASE WHEN m.is_over
-                  -- What the last whole month left unused, under what was in force when it ended.
-                  THEN greatest((tk_limit(l.limits, 'monthly_requests', w.monthly_requests)
-                                 - CASE WHEN m.begins_at = f.month_ends_at THEN u.month_requests ELSE 0 END)
-                                * w.rollover_percent / 100, 0)
-                  ELSE u.burned_requests + g.burning END,
-           tk_limit(o.limits, 'daily_requests', n.daily_requests)]
-      FROM (SELECT coalesce(u.plan_expires_at <= p_now, false) AS expired,
-                   CASE WHEN z.moves_at <= p_now THEN u.next_zone ELSE u.day_zone END AS zone,
-                   -- The last instant at which the zone was another.
-                   CASE WHEN z.moves_at <= p_now THEN z.moves_at - interval '1 microsecond' END AS moved_after
-              FROM tk_zone_moves_at(u) AS z (moves_at)) AS e
-      JOIN plan_terms AS t ON t.user_id = u.user_id AND t.id = u.plan_terms_id
-      JOIN plan_versions AS p ON p.plan_name = t.plan_name AND p.version = t.plan_version
-      -- Now.
-      JOIN plan_versions AS n ON n.plan_name = CASE WHEN e.expired THEN coalesce(u.next_plan, 'free') ELSE p.plan_name END
-                             AND n.version = CASE WHEN e.expired THEN tk_version_at(n.plan_name, u.plan_expires_at)
-                                                  ELSE p.version END
-      CROSS JOIN LATERAL (
-          SELECT CASE WHEN NOT e.expired THEN u.month_anchor WHEN n.period = 'anniversary' THEN u.plan_expires_at END AS anchor) AS a
-      CROSS JOIN LATERAL (
-          SELECT CASE WHEN e.expired AND a.anchor IS NOT NULL AND u.plan_expires_at < u.month_ends_at
-                      THEN (SELECT q.ends_at FROM tk_period_of(a.anchor, 1, u.month_zone,
-                                                               u.month_ends_at - interval '1 microsecond') AS q)
-                      ELSE u.month_ends_at END AS month_ends_at) AS f
-      -- The last month that began in the zone before.
-      CROSS JOIN LATERAL (
-          SELECT greatest(q.starts_at, f.month_ends_at) AS starts_at, q.ends_at
-            FROM tk_month_of(a.anchor, u.day_zone, e.moved_after) AS q) AS b
-      CROSS JOIN LATERAL (
-          SELECT f.month_ends_at <= p_now AS is_over,
-                 CASE WHEN f.month_ends_at <= e.moved_after
-                      THEN CASE WHEN b.ends_at <= p_now THEN greatest(b.ends_at, q.starts_at) ELSE b.starts_at END
-                      ELSE greatest(f.month_ends_at, q.starts_at) END AS begins_at
-            FROM tk_month_of(a.anchor, e.zone, p_now) AS q) AS m
-      CROSS JOIN tk_overrides(u.user_id, p_now) AS o
-      CROSS JOIN (SELECT coalesce(sum(b.units), 0)::bigint AS burning,
-                         coalesce(sum(x.amount - x.burned - coalesce(b.units, 0)) FILTER (WHERE x.expires_at > p_now), 0)::bigint AS granted
-                    FROM grants AS x
-                    LEFT JOIN tk_burning(u.user_id) AS b ON b.id = x.id
-                   WHERE x.user_id = u.user_id AND x.unit = 'requests' AND x.ended_at IS NULL) AS g
-      -- When the last whole month ended.
-      JOIN plan_versions AS w ON w.plan_name = CASE WHEN u.plan_expires_at < m.begins_at THEN n.plan_name ELSE p.plan_name END
-                             AND w.version = CASE WHEN u.plan_expires_at < m.begins_at THEN n.version ELSE p.version END
-      CROSS JOIN tk_overrides(u.user_id, m.begins_at - interval '1 microsecond') AS l
+    SELECT v.* INTO v_plan
+      FROM plan_terms AS t JOIN plan_versions AS v ON v.plan_name = t.plan_name AND v.version = t.plan_version
+     WHERE t.user_id = u.user_id AND t.id = u.plan_terms_id;
+    FOR v_at IN SELECT DISTINCT e.at FROM unnest(ARRAY[v_moves_at, u.plan_expires_at, p_now]) AS e (at) WHERE e.at <= p_now ORDER BY e.at LOOP
+        -- Of the months that have ended by then the last one alone leaves something.
+        IF u.month_ends_at < v_at THEN
+            SELECT greatest(u.month_ends_at, q.starts_at) AS starts_at, q.ends_at INTO v_month
+              FROM tk_month_of(u.month_anchor, v_zone, v_at - interval '1 microsecond') AS q;
+            IF v_month.starts_at > u.month_ends_at THEN
+                v_used := 0;
+            END IF;
+            v_rolled := tk_rolled(u.user_id, v_plan, v_used, v_month.starts_at);
+            v_used := 0;
+            u.month_ends_at := v_month.ends_at;
+            u.month_zone := v_zone;
+            v_rolls_till := v_month.ends_at;
+        END IF;
+        IF u.month_ends_at = v_at THEN
+            v_rolled := tk_rolled(u.user_id, v_plan, v_used, v_at);
+        END IF;
+        IF u.plan_expires_at = v_at THEN
+            SELECT v.* INTO v_plan
+              FROM plan_versions AS v
+             WHERE v.plan_name = coalesce(u.next_plan, 'free') AND v.version = tk_version_at(v.plan_name, v_at);
+            u.month_anchor := CASE WHEN v_plan.period = 'anniversary' THEN v_at END;
+            IF u.month_anchor IS NOT NULL THEN
+                u.month_ends_at := (SELECT q.ends_at FROM tk_period_of(u.month_anchor, 1, u.month_zone,
+                                                                       u.month_ends_at - interval '1 microsecond') AS q);
+            END IF;
+        END IF;
+        IF v_moves_at = v_at THEN
+            v_zone := u.next_zone;
+        END IF;
+        IF u.month_ends_at = v_at THEN
+            v_used := 0;
+            u.month_ends_at := (SELECT q.ends_at FROM tk_month_of(u.month_anchor, v_zone, v_at) AS q);
+            u.month_zone := v_zone;
+            v_rolls_till := u.month_ends_at;
+        END IF;
+    END LOOP;
+    RETURN (SELECT ARRAY[v_used,
+                         tk_limit(o.limits, 'monthly_requests', v_plan.monthly_requests) + g.granted
+                         + CASE WHEN v_rolls_till = '-infinity' THEN u.burned_requests + g.burning
+                                WHEN v_rolls_till > p_now THEN v_rolled ELSE 0 END,
+                         tk_limit(o.limits, 'daily_requests', v_plan.daily_requests)]
+              FROM tk_overrides(u.user_id, p_now) AS o
+              CROSS JOIN (SELECT coalesce(sum(b.units), 0)::bigint AS burning,
+                                 coalesce(sum(x.amount - x.burned - coalesce(b.units, 0)) FILTER (WHERE x.expires_at > p_now), 0)::bigint AS granted
+                            FROM grants AS x
+                            LEFT JOIN tk_burning(u.user_id) AS b ON b.id = x.id
+                           WHERE x.user_id = u.user_id AND x.unit = 'requests' AND x.ended_at IS NULL) AS g);
+END
+    $$;
+
+CREATE OR REPLACE FUNCTION tk_rolled(p_user uuid, p_plan plan_versions, p_used bigint, p_ends_at timestamptz) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    -- How many requests a month leaves to the next one under a plan, as it is overridden when the month ends.
+    SELECT greatest((tk_limit(o.limits, 'monthly_requests', p_plan.monthly_requests) - p_used) * p_plan.rollover_percent / 100, 0)
+      FROM tk_overrides(p_user, p_ends_at - interval '1 microsecond') AS o
     $$;
 
 CREATE OR REPLACE FUNCTION tk_seen(u usage, p_now timestamptz) RETURNS bigint[]

@@ -95,12 +95,12 @@ WITH summed AS (
      ORDER BY place
      LIMIT :most
 )
-SELECT t.*, (SELECT i.shown_as FROM user_identities AS i WHERE i.user_id = t.user_id AND i.kind = 'email') AS email,
-       (SELECT a.name FROM accounts AS a WHERE a.id = t.user_id) AS name,
-       (SELECT u.plan_name FROM usage AS u WHERE u.user_id = t.user_id) AS plan,
+SELECT t.*, d.email, d.name, d.plan,
        (SELECT tk_percentiles(tk_latencies_total(r.latencies), '{0.5, 0.95, 0.99}')
           FROM usage_rollups AS r
          WHERE r.user_id = t.user_id AND r.period = 'day' AND r.period_start >= :since AND r.period_start < :until)
        AS percentiles
   FROM top AS t
+  -- Each by its key, as in the directory's own pages.
+ CROSS JOIN LATERAL (SELECT v.email, v.name, v.plan FROM directory AS v WHERE v.id = t.user_id LIMIT 1) AS d
  ORDER BY t.place;

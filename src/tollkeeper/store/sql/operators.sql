@@ -8,8 +8,9 @@ SELECT t.measures AS today, y.measures AS yesterday
  CROSS JOIN LATERAL tk_overall_measures(p.today - interval '1 day', p.today) AS y (measures);
 
 -- name: pending_of_all^
--- How many requests are under way now, of all users.
-SELECT tk_now() AS as_of, count(*) AS pending FROM chat_requests AS r WHERE r.status = 'pending';
+-- How many requests are under way now, of all users: what is past its deadline is not, swept or not.
+SELECT n.now AS as_of, (SELECT count(*) FROM chat_requests AS r WHERE r.status = 'pending' AND r.expires_at > n.now) AS pending
+  FROM (SELECT tk_now() AS now) AS n;
 
 -- name: models_seen
 -- Every model that requests named, summed since the beginning, and those that have a price of the operator's alone.

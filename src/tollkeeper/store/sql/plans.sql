@@ -93,6 +93,7 @@ SELECT t.plan_name AS name, p.rank, t.plan_version AS version, v.daily_requests,
   JOIN plans AS p ON p.name = t.plan_name
   JOIN plans AS n ON n.name = :to
  WHERE t.plan_name = :plan AND (t.plan_name, t.plan_version) <> (n.name, n.version)
+   AND (u.plan_expires_at IS NULL OR u.plan_expires_at > tk_now())
  GROUP BY t.plan_name, p.rank, t.plan_version, v.plan_name, v.version
  ORDER BY t.plan_version;
 
