@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
+import sys
+import termios
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,6 +112,32 @@ async def test_workers_serve_on_where_nobody_reads_the_console_any_more(open_dir
             server.send_signal(signal.SIGINT)
         code = await asyncio.wait_for(server.wait(), 30)
     assert code == 0
+
+
+@pytest.mark.parametrize("words", [("backup", "-"), ("export",)], ids=" ".join)
+def test_a_reader_who_stands_still_keeps_nobody_from_ending(tollkeeper: Tollkeeper, words: tuple[str, ...]) -> None:
+    rows = tollkeeper.data.parent / "long.jsonl"
+    row = {
+        "status": "completed",
+        "startedAt": "2026-01-01T00:00:00Z",
+        "user": "long@example.com",
+        "prompt": "x" * 10**6,
+    }
+    rows.write_bytes(msgspec.json.encode(row))
+    assert tollkeeper.json("import", "tollkeeper", rows)["failed"] == 0
+    ours, theirs = os.pipe()
+    process = subprocess.Popen([COMMAND, *words], env=tollkeeper.environment, stdout=theirs)
+    os.close(theirs)
+    with os.fdopen(ours, "rb"):
+        full = fcntl.fcntl(ours, fcntl.F_GETPIPE_SZ)
+        while int.from_bytes(fcntl.ioctl(ours, termios.FIONREAD, bytes(4)), sys.byteorder) < full:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(timeout=30) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("stream", ["2>&-", "2> /dev/full"])

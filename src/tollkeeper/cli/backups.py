@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final
 
@@ -15,7 +16,7 @@ from cyclopts import Parameter
 from tollkeeper.accounts import keyring, logins
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, Nowhere, counted, told_at
-from tollkeeper.cli.files import target
+from tollkeeper.cli.files import handed_on, target
 from tollkeeper.cli.house import connected, refuse_nowhere, settings_of
 from tollkeeper.cli.progress import progress
 from tollkeeper.errors import Misconfigured
@@ -56,8 +57,7 @@ async def backup(
                 await store.back_up(
                     programs,
                     addresses.owner,
-                    written,
-                    is_ours=output is not None,
+                    written if output else partial(handed_on, written),
                     begin=lambda tables: shows.enter_context(progress("Reading tables", tables)),
                 )
             except NothingThere:

@@ -9,7 +9,7 @@ import msgspec
 from cyclopts import Parameter
 
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, not_empty
-from tollkeeper.cli.files import target
+from tollkeeper.cli.files import handed_on, target
 from tollkeeper.cli.house import opened
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.tracking.records import ChatRequest
@@ -50,12 +50,13 @@ async def export(
     async with opened(common, statement_seconds=_SECONDS) as house:
         user_id = None if user is None else await house.user_id(user)
         with target(output, told_as="--output") as file:
-            file.write(_HEADS[form])
+            await handed_on(file, _HEADS[form])
             async for email, page in exporting.export(house.database, user_id):
-                file.write(_written(form, [exported(email, request) for request in page], is_first=written == 0))
+                lines = _written(form, [exported(email, request) for request in page], is_first=written == 0)
+                await handed_on(file, lines)
                 written += len(page)
             if form == "json":
-                file.write(b'],"exported":%d}\n' % written)
+                await handed_on(file, b'],"exported":%d}\n' % written)
     if output is None:
         return None
     return Answer({"exported": written, "file": str(output)}, f"{counted(written, 'request')} exported to {output}.")
