@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from cyclopts import Parameter
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, not_empty
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, Unheard, counted, not_empty
 from tollkeeper.cli.files import handed_on, target
 from tollkeeper.cli.house import opened
+from tollkeeper.errors import TollkeeperError
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.tracking.records import ChatRequest
 from tollkeeper.metering.upkeep import exporting
@@ -51,10 +52,16 @@ async def export(
         user_id = None if user is None else await house.user_id(user)
         with target(output, told_as="--output") as file:
             await handed_on(file, _HEADS[form])
-            async for email, page in exporting.export(house.database, user_id):
-                lines = _written(form, [exported(email, request) for request in page], is_first=written == 0)
-                await handed_on(file, lines)
-                written += len(page)
+            try:
+                async for email, page in exporting.export(house.database, user_id):
+                    lines = _written(form, [exported(email, request) for request in page], is_first=written == 0)
+                    await handed_on(file, lines)
+                    written += len(page)
+            except TollkeeperError as error:
+                if form != "json":
+                    raise
+                # In the middle of a document there is no place for another.
+                raise Unheard(f"the export broke off: {error.detail}") from error
             if form == "json":
                 await handed_on(file, b'],"exported":%d}\n' % written)
     if output is None:
