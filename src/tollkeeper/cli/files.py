@@ -37,9 +37,13 @@ async def kept(given: Path) -> AsyncGenerator[Path]:
         return
     with TemporaryDirectory(prefix="tollkeeper-") as place, _opened(source) as descriptor:
         copy = Path(place) / source.name
-        with copy.open("wb") as file:
-            async for piece in _pieces(descriptor):
-                file.write(piece)
+        try:
+            with copy.open("wb") as file:
+                async for piece in _pieces(descriptor):
+                    file.write(piece)
+        except OSError as error:
+            error.filename = str(copy)  # where there may be no room
+            raise
         yield copy
 
 
