@@ -11,6 +11,7 @@ import logging
 import os
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -50,6 +51,11 @@ class _Lines(logging.Formatter):
         record.exc_text = None  # what another one wrote of the error
         return super().format(record)
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - as there
+        """Tell UTC, as everything here does."""
+        at = datetime.fromtimestamp(record.created, UTC)
+        return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
+
     def formatException(self, ei: Any) -> str:  # noqa: N802 - as the library names it
         return "".join(_told(ei[1], set())).rstrip("\n")
 
@@ -60,7 +66,8 @@ class _JsonLines(_Lines):
             "at": self.formatTime(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            # In which there may be names of files, whose bytes are not always UTF-8.
+            "message": record.getMessage().encode(errors="backslashreplace").decode(),
             "exception": self.formatException(record.exc_info) if record.exc_info else None,
         }
         return msgspec.json.encode({name: value for name, value in told.items() if value is not None}).decode()

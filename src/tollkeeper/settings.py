@@ -111,18 +111,22 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 
 def _origin(text: str) -> str:
-    if not re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", text):
+    if not re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", text) or not _leads_somewhere(text):
         raise ValueError("must be `https://HOST` in lower case, with a port if need be and without a path")
     return text
 
 
-def _smtp_url(text: str) -> str:
-    parts = urlsplit(text)
+def _leads_somewhere(url: str) -> bool:
+    """Whether there can be such a host and port."""
     try:
-        fits = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
     except ValueError:
-        fits = False
-    if not fits or parts.path.strip("/") or parts.query or parts.fragment:
+        return False
+
+
+def _smtp_url(text: str) -> str:
+    if not re.fullmatch(r"smtps?://[^/?#]+/*", text, re.IGNORECASE) or not _leads_somewhere(text):
         raise ValueError("must be `smtps://USER:PASSWORD@HOST` or `smtp://USER:PASSWORD@HOST`, with a port if need be")
     return text
 

@@ -91,3 +91,18 @@ def test_what_cannot_be_opened_by_name_is_read_all_the_same(tollkeeper: Tollkeep
         )
     assert (done.returncode, done.stderr) == (0, b"")
     assert msgspec.json.decode(done.stdout)["imported"] == ROWS
+
+
+def test_where_what_comes_through_a_pipe_finds_no_room_is_told(tollkeeper: Tollkeeper, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 1; exec {COMMAND} import azure - --user nobody@example.com"],
+        env=tollkeeper.environment | {"TMPDIR": str(tmp_path)},
+        input=first_lines(),
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"tollkeeper: %s/tollkeeper-" % bytes(tmp_path))
+    assert done.stderr.endswith(b"/stdin: File too large\n")
+    assert list(tmp_path.iterdir()) == []

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
-from contextlib import suppress
+import sys
+import termios
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import aiohttp
 import msgspec
@@ -16,8 +22,11 @@ import pytest
 from tests.cli.conftest import COMMAND, Tollkeeper
 from tests.faults.nodes import until
 from tests.ports import free_port
+from tollkeeper.store.connections import directly
+from tollkeeper.store.embedded import Addresses
 
 FULL = "tollkeeper: standard output: No space left on device\n"
+_HALF_A_PIPE = 2**15
 CLOSED = "tollkeeper: standard output is closed: nobody would hear the answer\n"
 
 
@@ -108,6 +117,48 @@ async def test_workers_serve_on_where_nobody_reads_the_console_any_more(open_dir
             server.send_signal(signal.SIGINT)
         code = await asyncio.wait_for(server.wait(), 30)
     assert code == 0
+
+
+@contextmanager
+def unread(tollkeeper: Tollkeeper, *words: str) -> Generator[tuple[subprocess.Popen[bytes], BinaryIO]]:
+    """Start a command whose reader stands still; of what it exports there are several pages."""
+    rows = tollkeeper.data.parent / "long.jsonl"
+    row = {"status": "completed", "user": "long@example.com", "prompt": "x" * 10**6}
+    days = [f"2026-01-0{day}T00:00:00Z" for day in range(1, 10)]
+    rows.write_bytes(b"\n".join(msgspec.json.encode(row | {"startedAt": day}) for day in days))
+    assert tollkeeper.json("import", "tollkeeper", rows)["failed"] == 0
+    ours, theirs = os.pipe()
+    process = subprocess.Popen([COMMAND, *words], env=tollkeeper.environment, stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as output:
+        while int.from_bytes(fcntl.ioctl(ours, termios.FIONREAD, bytes(4)), sys.byteorder) < _HALF_A_PIPE:
+            assert process.poll() is None
+            time.sleep(0.02)
+        try:
+            yield process, output
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize("words", [("backup", "-"), ("export",)], ids=" ".join)
+def test_a_reader_who_stands_still_keeps_nobody_from_ending(tollkeeper: Tollkeeper, words: tuple[str, ...]) -> None:
+    with unread(tollkeeper, *words) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 128 + signal.SIGTERM
+
+
+async def test_what_breaks_off_is_told_beside_what_was_written(tollkeeper: Tollkeeper, addresses: Addresses) -> None:
+    with unread(tollkeeper, "export", "--user", "long@example.com", "--json") as (process, output):
+        async with directly(addresses.admin or "", "test") as admin:
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+            )
+        written = await asyncio.to_thread(output.read)
+        assert process.wait(timeout=30) == 1
+        assert process.stderr is not None
+        assert b"/problems/" not in written
+        assert process.stderr.read().startswith(b"tollkeeper: the export broke off: ")
 
 
 @pytest.mark.parametrize("stream", ["2>&-", "2> /dev/full"])

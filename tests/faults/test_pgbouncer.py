@@ -32,6 +32,7 @@ from tollkeeper.store.reads import Reads
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
 
 _LONGEST_GAP = 15.0
+_WHAT_TO_SET = "TOLLKEEPER_TRANSACTION_POOLER=true, with the database itself in TOLLKEEPER_OWNER_DATABASE_URL"
 _OVERDUE = """
 WITH late AS (UPDATE chat_requests SET expires_at = now() - interval '1 second' WHERE client_id = $1 RETURNING user_id)
 UPDATE usage SET due_at = now() - interval '1 second' FROM late WHERE usage.user_id = late.user_id"""
@@ -219,8 +220,10 @@ async def settings_of(db: Database) -> dict[str, str]:
 async def test_a_node_that_was_not_told_says_what_is_wrong(pooled: PooledSite) -> None:
     told = await replace(pooled, is_told=False).run("verify", code=1)
     assert "unsupported startup parameter" in told["detail"]
+    assert _WHAT_TO_SET in told["detail"]
 
 
 async def test_an_owner_behind_the_pooler_is_refused(pooled: PooledSite) -> None:
     told = await replace(pooled, owner=pooled.pooler.owner_dsn).run("migrate", code=1)
     assert "unsupported startup parameter" in told["detail"]
+    assert _WHAT_TO_SET in told["detail"]

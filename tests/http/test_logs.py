@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import time
 from collections.abc import Callable, Generator
 
 import msgspec
@@ -92,9 +93,22 @@ async def test_what_nobody_waits_for_is_told_without_its_words(written: Callable
 def test_json_is_one_object_a_line() -> None:
     stream = io.StringIO()
     handler = logs.handler("json", stream)
-    handler.handle(logging.makeLogRecord({"msg": "two\nlines", "levelname": "ERROR", "name": "x"}))
-    assert msgspec.json.decode(stream.getvalue())["message"] == "two\nlines"
+    handler.handle(logging.makeLogRecord({"msg": "two\nlines of \udcff", "levelname": "ERROR", "name": "x"}))
+    assert msgspec.json.decode(stream.getvalue())["message"] == "two\nlines of \\udcff"
     assert stream.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(("form", "begins"), [("text", ""), ("json", '{"at":"')])
+def test_whatever_the_zone_of_a_machine_lines_tell_utc(form: str, begins: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        logs.handler(form, stream).handle(logging.makeLogRecord({"msg": "x", "created": 1.25}))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert stream.getvalue().startswith(f"{begins}1970-01-01T00:00:01.250Z")
 
 
 def test_what_libraries_send_and_hear_is_not_logged_at_any_level() -> None:

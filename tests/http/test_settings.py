@@ -45,6 +45,10 @@ def test_the_environment_is_read_and_a_command_line_goes_before_it() -> None:
         ("METRICS_TOKEN", "short"),
         ("METRICS_TOKEN", "a secret with spaces"),
         ("DATABASE_URL", "mysql://secret@db"),
+        ("PUBLIC_URL", "http://[::::]"),
+        ("PUBLIC_URL", "https://example.com:65536"),
+        ("GITHUB_URL", "https://example.com:0"),
+        ("SMTP_URL", "smtps://user:[secret]@example.com"),
         ("LOG_LEVEL", "loud"),
     ],
 )
@@ -52,6 +56,7 @@ def test_an_unfit_value_stops_the_start_named_and_not_repeated(name: str, value:
     with pytest.raises(Misconfigured, match=f"TOLLKEEPER_{name} must ") as refused:
         Settings.of({f"TOLLKEEPER_{name}": value})
     assert value not in refused.value.detail
+    assert "secret" not in refused.value.detail
 
 
 def test_unknown_settings_stop_the_start_all_named_at_once() -> None:

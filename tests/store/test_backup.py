@@ -242,6 +242,30 @@ async def test_a_restore_that_is_stopped_leaves_nothing(archive: Path, empty: Ad
     await _restored(empty, archive)
 
 
+@pytest.mark.usefixtures("archive")
+async def test_a_restore_that_stands_still_is_stopped_as_well(
+    dsns: Addresses, empty: Addresses, owner: asyncpg.Connection, tmp_path: Path
+) -> None:
+    await owner.execute("CREATE TABLE large AS SELECT repeat(md5(n::text), 1000) FROM generate_series(1, 500) AS s (n)")
+    large, begun = await _backed_up(dsns, tmp_path / "large"), tmp_path / "begun"
+    for name, does in (
+        ("pg_restore", f'exec {WHEEL_PROGRAMS}/pg_restore "$@"'),
+        ("psql", f"> {begun}; exec sleep 100"),
+    ):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o755)
+    with large.open("rb") as file:
+        restoring = asyncio.create_task(restore(Programs(os.environ, tmp_path), empty.owner, file))
+        read, before = 0, -1
+        while not begun.exists() or read != before:
+            await asyncio.sleep(0.3)
+            read, before = os.lseek(file.fileno(), 0, os.SEEK_CUR), read
+        restoring.cancel()
+        done, _ = await asyncio.wait([restoring], timeout=20)
+    assert done
+
+
 @pytest.mark.parametrize("is_in_the_query", [False, True])
 async def test_no_password_is_seen_by_others(
     archive: Path, dsns: Addresses, tmp_path: Path, *, is_in_the_query: bool

@@ -140,6 +140,23 @@ async def test_a_server_killed_with_its_user_is_started_again_at_once(
             assert pid_of(spare) != pid
 
 
+async def test_one_that_does_not_come_back_is_told_without_a_trace_until_it_does(
+    spare: Path, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    control = note_of(spare).parent / "global" / "pg_control"
+    async with start(spare) as addresses:
+        away = control.rename(control.with_name("away"))
+        killed = pid_of(spare)
+        os.kill(killed, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            await until(lambda: "does not come back" in caplog.text)
+            away.rename(control)
+            await until(lambda: str(killed) not in (note := note_of(spare).read_text()) and "ready" in note)
+        assert await setting_of(addresses.service, "server_encoding") == "UTF8"
+    assert "could not find the database system" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
 @pytest.fixture
 def other_process() -> Generator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(["sleep", "60"])

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final
 
@@ -16,7 +17,7 @@ from tollkeeper.accounts.secrets import keyring
 from tollkeeper.accounts.sign_in import logins
 from tollkeeper.activity import OPERATOR
 from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, Nowhere, counted, told_at
-from tollkeeper.cli.files import target
+from tollkeeper.cli.files import handed_on, target
 from tollkeeper.cli.house import connected, refuse_nowhere, settings_of
 from tollkeeper.cli.progress import progress
 from tollkeeper.errors import Misconfigured
@@ -57,8 +58,7 @@ async def backup(
                 await store.back_up(
                     programs,
                     addresses.owner,
-                    written,
-                    is_ours=output is not None,
+                    written if output else partial(handed_on, written),
                     begin=lambda tables: shows.enter_context(progress("Reading tables", tables)),
                 )
             except NothingThere:

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from cyclopts import Parameter
 
-from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, counted, not_empty
-from tollkeeper.cli.files import target
+from tollkeeper.cli.answers import DEFAULTS, Answer, Common, Misused, Unheard, counted, not_empty
+from tollkeeper.cli.files import handed_on, target
 from tollkeeper.cli.house import opened
+from tollkeeper.errors import TollkeeperError
 from tollkeeper.metering.money import cents_of
 from tollkeeper.metering.tracking.records import ChatRequest
 from tollkeeper.metering.upkeep import exporting
@@ -50,12 +51,19 @@ async def export(
     async with opened(common, statement_seconds=_SECONDS) as house:
         user_id = None if user is None else await house.user_id(user)
         with target(output, told_as="--output") as file:
-            file.write(_HEADS[form])
-            async for email, page in exporting.export(house.database, user_id):
-                file.write(_written(form, [exported(email, request) for request in page], is_first=written == 0))
-                written += len(page)
+            await handed_on(file, _HEADS[form])
+            try:
+                async for email, page in exporting.export(house.database, user_id):
+                    lines = _written(form, [exported(email, request) for request in page], is_first=written == 0)
+                    await handed_on(file, lines)
+                    written += len(page)
+            except TollkeeperError as error:
+                if form != "json":
+                    raise
+                # In the middle of a document there is no place for another.
+                raise Unheard(f"the export broke off: {error.detail}") from error
             if form == "json":
-                file.write(b'],"exported":%d}\n' % written)
+                await handed_on(file, b'],"exported":%d}\n' % written)
     if output is None:
         return None
     return Answer({"exported": written, "file": str(output)}, f"{counted(written, 'request')} exported to {output}.")

@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import secrets
+import threading
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from tollkeeper.cli.answers import standard_output
 from tollkeeper.cli.house import blaming
 from tollkeeper.errors import Invalid
 
-__all__ = ["kept", "target"]
+__all__ = ["handed_on", "kept", "target"]
 
 _STANDARD_INPUT: Final = Path("/dev/stdin")
 _PIECE_BYTES: Final = 2**20
@@ -36,9 +37,13 @@ async def kept(given: Path) -> AsyncGenerator[Path]:
         return
     with TemporaryDirectory(prefix="tollkeeper-") as place, _opened(source) as descriptor:
         copy = Path(place) / source.name
-        with copy.open("wb") as file:
-            async for piece in _pieces(descriptor):
-                file.write(piece)
+        try:
+            with copy.open("wb") as file:
+                async for piece in _pieces(descriptor):
+                    file.write(piece)
+        except OSError as error:
+            error.filename = str(copy)  # where there may be no room
+            raise
         yield copy
 
 
@@ -83,6 +88,31 @@ def target(output: Path | None, *, told_as: str) -> Generator[BinaryIO]:
             yield from _file(output)
         except OSError as error:
             raise Invalid.field(told_as, f"cannot be written: {error.strerror or error}") from error
+
+
+async def handed_on(file: BinaryIO, block: bytes) -> None:
+    """Write to what may have a reader who stands still: a signal does not wait for that, and nothing else does."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: OSError | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
+
+    def write() -> None:
+        error = None
+        try:
+            rest = memoryview(block)
+            while rest:
+                rest = rest[os.write(file.fileno(), rest) :]
+        except OSError as failed:
+            error = failed
+        with suppress(RuntimeError):  # nobody waits any more
+            loop.call_soon_threadsafe(tell, error)
+
+    # None of the loop's threads, for whose end it would wait.
+    threading.Thread(target=write, daemon=True).start()
+    await done
 
 
 def _file(output: Path) -> Iterator[BinaryIO]:

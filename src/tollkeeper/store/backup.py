@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ from tollkeeper.store.migrate import HAS_RECORD, NothingThere, alone, migrations
 from tollkeeper.store.placement import WHEEL_PROGRAMS
 
 __all__ = ["Archive", "NotEmpty", "Programs", "back_up", "described", "restore"]
+
+Take = Callable[[bytes], Awaitable[None]]
 
 _BLOCK_BYTES: Final = 2**20
 _LOOK_SECONDS: Final = 0.2
@@ -67,16 +69,15 @@ class Archive:
 async def back_up(
     programs: Programs,
     owner_dsn: str,
-    output: BinaryIO,
+    output: BinaryIO | Take,
     *,
-    is_ours: bool = True,
     begin: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
 ) -> None:
     """Write everything that the database holds at one instant, beside a running service.
 
-    What is not ``is_ours`` was opened by somebody else, and is not opened again by its name. ``begin`` is told how many
-    tables there are, and gives what is told of each that is read. ``NothingThere`` if nothing of ours is in it.
-    ``Misconfigured`` has the program's words if it fails; what was written is worth nothing.
+    It goes into a file of ours, which is opened again by its name, or is given to whoever takes it. ``begin`` is told
+    how many tables there are, and gives what is told of each that is read. ``NothingThere`` if nothing of ours is in
+    it. ``Misconfigured`` has the program's words if it fails; what was written is worth nothing.
     """
     async with directly(owner_dsn, _PURPOSE, statement_timeout="0") as owner:
         if not await guarded(owner, asyncpg.Connection.fetchval, HAS_RECORD):
@@ -87,10 +88,13 @@ async def back_up(
     words += [_OUR_SCHEMA, *(f"--exclude-table={each}" for each in theirs)]
     # By name: to its standard output it writes the table of contents twice.
     words += ["--file=/dev/fd/1", "--no-sync"]
-    async with _running(programs, "pg_dump", *words, dsn=owner_dsn, stdout=output if is_ours else PIPE) as dump:
-        hearing = _heard(dump, lambda line: advance(1) if line.startswith(_TABLE_READ) else None)
-        said, _ = await asyncio.gather(hearing, _passed_on(dump, output))
-        await _succeeded("pg_dump", dump, said)
+    async with _running(
+        programs, "pg_dump", *words, dsn=owner_dsn, stdout=PIPE if callable(output) else output
+    ) as dump:
+        hearing = asyncio.create_task(_heard(dump, lambda line: advance(1) if line.startswith(_TABLE_READ) else None))
+        if callable(output):
+            await _passed_on(dump, output)
+        await _succeeded("pg_dump", dump, await hearing)
 
 
 async def described(programs: Programs, file: Path) -> Archive:
@@ -175,9 +179,9 @@ async def _write(process: Process, block: bytes) -> None:
         await process.stdin.drain()
 
 
-async def _passed_on(process: Process, output: BinaryIO) -> None:
+async def _passed_on(process: Process, take: Take) -> None:
     while process.stdout is not None and (block := await process.stdout.read(_BLOCK_BYTES)):
-        output.write(block)
+        await take(block)
 
 
 async def _follow(file: BinaryIO, advance: Callable[[int], None]) -> None:
@@ -232,6 +236,8 @@ async def _running(
     finally:
         if process.returncode is None:
             process.kill()
+            if process.stdout is not None:
+                await process.stdout.read()  # unread, it would be in the way of the end
             await process.wait()
 
 

@@ -208,7 +208,8 @@ def unreachable(error: Exception) -> TollkeeperError:
     if isinstance(error, Misconfigured):
         return error
     if isinstance(error, _NEVER_WILL):
-        return Misconfigured(f"the database does not let us in: {error}")
+        hint = _OF_A_POOLER if "startup parameter" in str(error) else ""
+        return Misconfigured(f"the database does not let us in: {error}{hint}")
     return Unavailable(f"the database cannot be reached: {error}")
 
 
@@ -241,6 +242,10 @@ _NEVER_WILL: Final = (
     asyncpg.InsufficientPrivilegeError,
     # PgBouncer's answer to settings at the start of a session: it is there and we were not told.
     asyncpg.ProtocolViolationError,
+)
+_OF_A_POOLER: Final = (
+    ": behind a transaction pooler set TOLLKEEPER_TRANSACTION_POOLER=true, with the database itself in "
+    "TOLLKEEPER_OWNER_DATABASE_URL"
 )
 _UNSAFE: Final = """
 SELECT s.name

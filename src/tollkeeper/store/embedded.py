@@ -140,8 +140,9 @@ async def _watch(where: Place, cluster: Cluster, spare: Spare) -> None:
             async with _gate(where):
                 await _start(cluster, spare)
             pause = _WATCH_SECONDS
-        except (TollkeeperError, OSError):
-            log.exception("PostgreSQL does not come back: trying again")
+        except (TollkeeperError, OSError) as error:
+            # Commands log as well, and whoever calls one reads it: its words are all of it.
+            log.error("PostgreSQL does not come back, trying again: %s", error)  # noqa: TRY400
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
