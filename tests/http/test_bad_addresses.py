@@ -17,7 +17,7 @@ from .conftest import Person, Site
         ("/api/chat/requests?limit=", {"limit"}),
         ("/api/chat/requests?limit=5&limit=6", {"limit"}),
         ("/api/chat/requests?limit=9999999999999999999999", {"limit"}),
-        ("/api/chat/requests?Limit=5&order=asc", {"Limit", "order"}),
+        ("/api/chat/requests?Limit=5&direction=asc", {"Limit", "direction"}),
         ("/api/chat/requests?cursor=x&limit=-1", {"limit"}),
         ("/api/chat/requests?cursor=x", {"cursor"}),
         ("/api/chat/requests?cursor=bnVsbA", {"cursor"}),

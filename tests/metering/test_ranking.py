@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from tests.metering.making import a_user, started
@@ -121,3 +123,20 @@ async def test_a_place_that_somebody_made_up_walks_no_further_than_any(
     made_up = RankedPlace(2**60, last, last, UUID(int=1), None)
     found = await ranking.rank(db, user, Wanted(), "cost", limit=5, after=made_up)
     assert len(found.items) == 5
+
+
+async def test_a_text_that_is_cleared_between_the_walk_and_the_reading_has_no_match(
+    ledger: Ledger, db: Database, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = await a_user(db, "enterprise")
+    await a_past(ledger, user, requests=10)
+    walk = ranking._walk
+
+    async def walk_and_clear(*given: Any) -> None:
+        await walk(*given)
+        await owner.execute("UPDATE chat_requests SET prompt = NULL, response = NULL")
+
+    monkeypatch.setattr(ranking, "_walk", walk_and_clear)
+    found = await ranking.rank(db, user, Wanted(text="a"), "cost", limit=5)
+    assert len(found.items) == 5
+    assert found.matches == {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import struct
+import zlib
 from datetime import timedelta
 from typing import Any, Final
 
@@ -95,3 +97,16 @@ async def shown_key(visitor: Visitor, name: str) -> str:
     await button(shown, "Done").click()
     await shown.wait_for(state="hidden")
     return key
+
+
+def picture() -> bytes:
+    """A PNG of two pixels by one, red and blue."""
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"\0\xff\0\0\0\0\xff")),
+        (b"IEND", b""),
+    )
+    chunks = (
+        struct.pack(">I", len(told)) + name + told + struct.pack(">I", zlib.crc32(name + told)) for name, told in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)

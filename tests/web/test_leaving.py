@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.web.hands import button, dialog
+from tests.web.hands import button, dialog, make_key, picture
 from tests.web.visitors import Served, Visitor
 
 _QUESTION = "Discard what you typed?"
@@ -127,3 +127,138 @@ async def test_a_sign_in_that_has_ended_takes_along_what_was_typed(ada: Visitor)
     await other.get_by_role("menuitem", name="Sign out").click()
     await ada.page.get_by_role("heading", name="Sign in").wait_for()
     assert "dialog: " not in ada.troubles
+
+
+async def _model(operator: Visitor, served: Served) -> Locator:
+    """Open a model beside the list of models, and type a price for it."""
+    await served.record([{"user": await served.newcomer(), "prompt": "x", "model": "of-mine", "status": "completed"}])
+    await operator.open("/admin/models")
+    await operator.page.locator("main").get_by_role("link", name="of-mine").click()
+    price = dialog(operator, "of-mine").get_by_label("Input")
+    await price.fill("1.5")
+    return price
+
+
+@pytest.mark.parametrize("way", ["Back", "Escape", "Close the model", "a link"])
+async def test_a_price_that_was_typed_is_asked_about_however_its_model_is_closed(
+    operator: Visitor, served: Served, way: str
+) -> None:
+    price = await _model(operator, served)
+    question = dialog(operator, _QUESTION)
+    for verb in ("Keep editing", "Discard"):
+        if way == "Back":
+            await operator.page.evaluate("history.back()")
+        elif way == "Escape":
+            await price.press("Escape")
+        elif way == "Close the model":
+            await button(operator, way).click()
+        else:
+            # As somebody does who has it under their fingers.
+            await _link(operator, "Users").dispatch_event("click")
+        await button(question, verb).click()
+        await question.wait_for(state="hidden")
+        if verb == "Keep editing":
+            await expect(operator.page).to_have_url(re.compile("open=of-mine"))
+            await expect(price).to_have_value("1.5")
+    await price.wait_for(state="hidden")
+    await expect(operator.page).to_have_url(re.compile("/admin/users$" if way == "a link" else "/admin/models$"))
+    await expect(question).to_have_count(0)
+    assert operator.troubles == []
+
+
+async def test_a_price_that_is_set_is_asked_about_no_more(operator: Visitor, served: Served) -> None:
+    price = await _model(operator, served)
+    drawer = dialog(operator, "of-mine")
+    await drawer.get_by_label("Output").fill("2")
+    await button(drawer, "Set").click()
+    await drawer.get_by_text("Set. It counts for new requests.").wait_for()
+    await button(operator, "Close the model").click()
+    await price.wait_for(state="hidden")
+    await expect(dialog(operator, _QUESTION)).to_have_count(0)
+
+
+@pytest.mark.parametrize("way", ["Back", "a link"])
+async def test_a_key_that_is_shown_once_is_not_left_without_a_question(ada: Visitor, way: str) -> None:
+    await ada.open("/settings")
+    await ada.follow(_link(ada, "API keys"))
+    await button(ada, "New key").click()
+    form = ada.page.get_by_role("dialog", name="New API key")
+    await form.get_by_role("textbox", name="Name").fill("mine")
+    await button(form, "Create key").click()
+    shown = dialog(ada, "Key “mine”").get_by_label("The key")
+    key, question = await shown.inner_text(), dialog(ada, "Leave without the key?")
+    for verb in ("Stay", "Leave"):
+        if way == "Back":
+            await ada.page.evaluate("history.back()")
+        else:
+            await _link(ada, "Requests").dispatch_event("click")
+        await button(question, verb).click()
+        await question.wait_for(state="hidden")
+        if verb == "Stay":
+            await expect(shown).to_have_text(key)
+    await ada.page.wait_for_url("**/settings" if way == "Back" else "**/requests")
+    await shown.wait_for(state="hidden")
+    assert ada.troubles == []
+
+
+async def test_a_key_that_one_has_done_with_is_left_without_a_question(ada: Visitor) -> None:
+    await ada.open("/settings/keys")
+    await make_key(ada, "mine")
+    await ada.follow(_link(ada, "Requests"))
+    await expect(ada.page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_a_picture_that_was_chosen_is_asked_about(ada: Visitor) -> None:
+    await ada.open("/settings")
+    chosen = ada.page.get_by_label("A picture of you")
+    await chosen.set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": picture()})
+    use, question = button(ada, "Use this picture"), dialog(ada, "Discard the picture?")
+    await use.wait_for()
+    for verb in ("Stay", "Discard"):
+        await _link(ada, "Variables").click()
+        await button(question, verb).click()
+        await question.wait_for(state="hidden")
+        if verb == "Stay":
+            await expect(use).to_be_visible()
+    await ada.page.wait_for_url("**/variables")
+
+
+async def test_signing_out_asks_before_it_takes_what_was_typed(ada: Visitor) -> None:
+    ada.leaves = False
+    await ada.open("/settings")
+    name = ada.page.get_by_role("textbox", name="Name")
+    await name.fill("Ada L")
+    question = dialog(ada, _QUESTION)
+    for verb in ("Keep editing", "Discard"):
+        await ada.page.get_by_role("button", name="Account of").click()
+        await ada.page.get_by_role("menuitem", name="Sign out").click()
+        await button(question, verb).click()
+        await question.wait_for(state="hidden")
+        if verb == "Keep editing":
+            await expect(name).to_have_value("Ada L")
+            assert (await ada.fetch("/api/account"))["success"]
+            await expect(ada.page.get_by_role("button", name="Account of")).to_be_focused()
+    await ada.page.get_by_role("heading", name="Sign in").wait_for()
+    assert ada.troubles == []
+
+
+async def test_whoever_acts_and_stops_is_asked_before_what_was_typed_goes(operator: Visitor, served: Served) -> None:
+    note = await _at_note(operator, served)
+    await note.fill("precious")
+    await button(operator, "Act as …").click()
+    await button(operator, "Act as them").click()
+    await button(dialog(operator, _QUESTION), "Keep editing").click()
+    await expect(note).to_have_value("precious")
+    await button(operator, "Act as them").click()
+    await button(dialog(operator, _QUESTION), "Discard").click()
+    banner = operator.page.get_by_role("region", name="Acting as somebody else")
+    await banner.wait_for()
+    await operator.open("/settings")
+    name = operator.page.get_by_role("textbox", name="Name")
+    await name.fill("Ada L")
+    await button(banner, "Stop").click()
+    await button(dialog(operator, _QUESTION), "Keep editing").click()
+    await expect(name).to_have_value("Ada L")
+    await button(banner, "Stop").click()
+    await button(dialog(operator, _QUESTION), "Discard").click()
+    await _link(operator, "All usage").wait_for()

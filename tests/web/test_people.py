@@ -6,9 +6,7 @@ import asyncio
 import io
 import json
 import re
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 
 from playwright.async_api import Browser, expect
@@ -23,23 +21,11 @@ from tests.web.hands import (
     dialog,
     has_device,
     make_key,
+    picture,
     row_with,
     shown_key,
 )
 from tests.web.visitors import Served, Visitor, visiting
-
-
-def _picture() -> bytes:
-    """A PNG of two pixels by one, red and blue."""
-    parts = (
-        (b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(b"\0\xff\0\0\0\0\xff")),
-        (b"IEND", b""),
-    )
-    chunks = (
-        struct.pack(">I", len(told)) + name + told + struct.pack(">I", zlib.crc32(name + told)) for name, told in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 async def test_a_key_is_made_used_rotated_and_revoked(ada: Visitor) -> None:
@@ -122,7 +108,7 @@ async def test_a_name_and_a_picture_of_ones_own(ada: Visitor) -> None:
     chosen = ada.page.get_by_label("A picture of you")
     await chosen.set_input_files({"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"})
     await ada.page.get_by_role("alert").get_by_text("no picture").wait_for()
-    await chosen.set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": _picture()})
+    await chosen.set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": picture()})
     await button(ada, "Use this picture").click()
     await button(ada, "Remove").wait_for()
     kept = (await ada.fetch("/api/account"))["account"]

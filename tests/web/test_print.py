@@ -23,6 +23,12 @@ _BEYOND: Final = """(page) => {
     return [drawn.width > 500, drawn.right <= sheet.right];
   });
 }"""
+# Below the chart stands the edge of its card, with no more room than beside it.
+_BELOW: Final = """(page) => {
+  page.style.width = "700px";
+  return [...page.querySelectorAll(".recharts-surface")].map((chart) =>
+    chart.closest("section").getBoundingClientRect().bottom - chart.getBoundingClientRect().bottom);
+}"""
 _COLOURS: Final = """(body) => {
   const known = getComputedStyle(body);
   return [known.backgroundColor, known.color, known.printColorAdjust];
@@ -59,6 +65,22 @@ async def test_printed_charts_stay_on_the_sheet(reader: Visitor) -> None:
     await expect(reader.page.locator(".recharts-wrapper")).to_have_count(2)
     await reader.page.emulate_media(media="print")
     assert await reader.page.locator(".frame-page").evaluate(_BEYOND) == [[True, True]] * 2
+
+
+async def test_the_card_of_a_printed_chart_ends_below_it(reader: Visitor) -> None:
+    await reader.open("/")
+    await expect(reader.page.locator(".recharts-wrapper")).to_have_count(2)
+    await reader.page.emulate_media(media="print")
+    below = await reader.page.locator(".frame-page").evaluate(_BELOW)
+    assert [round(each) for each in below if 10 <= each <= 30] == [round(each) for each in below], below
+
+
+async def test_what_is_chosen_is_printed_in_light_colours_too(reader: Visitor) -> None:
+    await reader.open("/settings")
+    await reader.page.emulate_media(media="print")
+    name = reader.page.get_by_role("textbox", name="Name", exact=True)
+    colours = await name.evaluate("(field) => [getComputedStyle(field).backgroundColor, getComputedStyle(field).color]")
+    assert colours == ["rgba(0, 0, 0, 0)", "rgb(28, 28, 26)"]
 
 
 async def test_a_request_that_is_open_is_what_is_printed(reader: Visitor) -> None:

@@ -252,6 +252,7 @@ async def visiting(
     locale: str = "en-US",
     timezone_id: str = "UTC",
     forced_colors: Literal["active", "none"] = "none",
+    contrast: Literal["more", "no-preference"] = "no-preference",
 ) -> AsyncGenerator[Visitor]:
     """Open a browser that knows nobody, or what another one kept."""
     context = await chromium.new_context(
@@ -261,6 +262,7 @@ async def visiting(
         locale=locale,
         timezone_id=timezone_id,
         forced_colors=forced_colors,
+        contrast=contrast,
     )
     context.set_default_timeout(20_000)
     try:

@@ -10,6 +10,7 @@ import { router } from "./router";
 import "./shell/mantine.css";
 import "./shell/tokens.css";
 import "./shell/frame.css";
+import "./shell/contrast.css";
 import "./shell/forced.css";
 import "./shell/print.css";
 import { colorSchemes, theme, variables } from "./shell/theme";

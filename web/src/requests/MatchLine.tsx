@@ -2,7 +2,7 @@ import type { ListedRequest, Match } from "@/api/types";
 import { emptiness, isBlank } from "@/shared/visible";
 import styles from "./requests.module.css";
 
-// Where a match begins no later than that, it is seen in the first line.
+// Where a match begins no later than that, it is seen in the first line, unless that is very short.
 const SOON = 24;
 
 interface LineProps {
@@ -24,13 +24,13 @@ export function PromptLine({ request: { prompt, match } }: LineProps) {
   );
 }
 
-/** Where the text that was looked for stands, with the words around it; nothing where the first line shows it. */
+/** Where the text that was looked for stands, with the words around it. */
 export function MatchLine({ request: { prompt, response, match } }: LineProps) {
-  if (match === undefined || isSoon(prompt, match)) return null;
+  if (match === undefined) return null;
   const { in: part, before, found, after } = match;
   const whole = (part === "prompt" ? prompt : response) ?? "";
   return (
-    <p className={styles.match}>
+    <p className={styles.match} data-soon={isSoon(prompt, match) || undefined}>
       {part === "response" && "In the response: "}
       <bdi>
         {whole.startsWith(before + found) ? before.trimStart() : `… ${before}`}

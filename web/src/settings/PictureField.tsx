@@ -3,8 +3,16 @@ import { useChangeAccount } from "@/api/account";
 import type { Account } from "@/api/types";
 import { Button } from "@/shared/Button";
 import { Portrait } from "@/shared/Portrait";
+import { type Question, useUnsavedOnPage } from "@/shared/useUnsaved";
 import { pictureFrom } from "./picture";
 import styles from "./settings.module.css";
+
+const PICTURE: Question = {
+  title: "Discard the picture?",
+  about: "It is not yours yet: you have chosen it, and not pressed “Use this picture”.",
+  stay: "Stay",
+  go: "Discard",
+};
 
 /** One's picture: from a file, seen before it is kept. */
 export function PictureField({ account }: { account: Account }) {
@@ -12,6 +20,7 @@ export function PictureField({ account }: { account: Account }) {
   const change = useChangeAccount();
   const [chosen, setChosen] = useState<string | null>(null);
   const [isNone, setIsNone] = useState(false);
+  const question = useUnsavedOnPage(chosen !== null, { question: PICTURE });
   const choose = async (from: File) => {
     const picture = await pictureFrom(from);
     setChosen(picture);
@@ -68,6 +77,7 @@ export function PictureField({ account }: { account: Account }) {
           currentTarget.value = "";
         }}
       />
+      {question}
     </>
   );
 }

@@ -4,12 +4,14 @@ import type { Account } from "@/api/types";
 import { IconSort } from "@/shared/icons";
 import { Portrait } from "@/shared/Portrait";
 import { planTitle } from "@/shared/planTitle";
+import { useLeaving } from "@/shared/useUnsaved";
 import styles from "./Shell.module.css";
 
 /** Who is signed in, and the way out. */
 export function AccountMenu({ account }: { account: Account }) {
   const name = account.name ?? account.email;
   const signOut = useSignOut();
+  const { leave, question } = useLeaving(signOut.mutate);
   return (
     <div>
       {signOut.error !== null && (
@@ -35,9 +37,10 @@ export function AccountMenu({ account }: { account: Account }) {
             API reference
           </Menu.Item>
           <Menu.Divider />
-          <Menu.Item onClick={() => signOut.mutate()}>Sign out</Menu.Item>
+          <Menu.Item onClick={leave}>Sign out</Menu.Item>
         </Menu.Dropdown>
       </Menu>
+      {question}
     </div>
   );
 }

@@ -59,7 +59,7 @@ function drawn(bar: BarShapeProps) {
   const { x = 0, y = 0, width = 0, fill = "var(--accent)" } = bar;
   return (
     <>
-      <Rectangle {...bar} fill={isOver ? fill : `color-mix(in srgb, ${fill} 55%, var(--card))`} />
+      <Rectangle {...bar} fill={isOver ? fill : `color-mix(in srgb, ${fill} var(--unended), var(--card))`} />
       {isPartly && <circle className="partly" cx={x + width / 2} cy={y - RING - 3} r={RING} />}
     </>
   );

@@ -172,7 +172,8 @@ def matches_of(found: list[ChatRequest], places: list[int], text: str | None) ->
 
 def _match(request: ChatRequest, place: int, text: str) -> Match | None:
     within = "prompt" if place > 0 else "response"
-    whole = getattr(request, within)
+    # Where it is read after the walk it may have been cleared since.
+    whole: str = getattr(request, within) or ""
     begin = abs(place) - 1
     end = begin + len(text)
     # Where small letters are more than their capital (İ in some locales), the place is one of another text.

@@ -1,7 +1,10 @@
 import { Button, Drawer } from "@mantine/core";
+import { useState } from "react";
 import type { SeenModel } from "@/api/types";
 import { Tag } from "@/shared/badges";
 import { EmptyState } from "@/shared/EmptyState";
+import { useIsCovered } from "@/shared/useIsCovered";
+import { useUnsavedIn } from "@/shared/useUnsaved";
 import { nameOf } from "@/usage/measure";
 import styles from "./models.module.css";
 import { OwnPrices } from "./OwnPrices";
@@ -18,37 +21,46 @@ interface ModelDrawerProps {
 
 /** One model's prices, and what can be done about them. */
 export function ModelDrawer({ model, isMissing, onClose }: ModelDrawerProps) {
+  const isOpen = model !== undefined || isMissing;
+  const isCovered = useIsCovered(isOpen);
+  const [isTyped, setIsTyped] = useState(false);
+  const { leave, question } = useUnsavedIn(isTyped, onClose, { isBeside: true });
   return (
-    <Drawer
-      opened={model !== undefined || isMissing}
-      onClose={onClose}
-      position="right"
-      size="min(560px, 100%)"
-      padding="lg"
-      title={model === undefined ? "Model" : nameOf(model.model, "model")}
-      closeButtonProps={{ "aria-label": "Close the model" }}
-    >
-      {isMissing && (
-        <EmptyState
-          title="There is no such model"
-          action={
-            <Button variant="default" size="xs" onClick={onClose}>
-              To the list
-            </Button>
-          }
-        >
-          The address may be mistyped: no request named it, and it has no price of your own.
-        </EmptyState>
-      )}
-      {model !== undefined && (
-        <div className={styles.drawer} key={model.model}>
-          <Current model={model} />
-          <OwnPrices model={model.model} />
-          <PriceForm model={model.model} />
-          <Reprice model={model.model} />
-        </div>
-      )}
-    </Drawer>
+    <>
+      <Drawer
+        opened={isOpen}
+        onClose={leave}
+        closeOnEscape={!isCovered}
+        closeOnClickOutside={!isCovered}
+        position="right"
+        size="min(560px, 100%)"
+        padding="lg"
+        title={model === undefined ? "Model" : nameOf(model.model, "model")}
+        closeButtonProps={{ "aria-label": "Close the model" }}
+      >
+        {isMissing && (
+          <EmptyState
+            title="There is no such model"
+            action={
+              <Button variant="default" size="xs" onClick={onClose}>
+                To the list
+              </Button>
+            }
+          >
+            The address may be mistyped: no request named it, and it has no price of your own.
+          </EmptyState>
+        )}
+        {model !== undefined && (
+          <div className={styles.drawer} key={model.model}>
+            <Current model={model} />
+            <OwnPrices model={model.model} />
+            <PriceForm model={model.model} onTyped={setIsTyped} />
+            <Reprice model={model.model} />
+          </div>
+        )}
+      </Drawer>
+      {question}
+    </>
   );
 }
 

@@ -1,5 +1,5 @@
 import { TextInput } from "@mantine/core";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { usePutPrice } from "@/api/admin";
 import type { NewPrice } from "@/api/types";
 import { Button } from "@/shared/Button";
@@ -11,22 +11,33 @@ import { KINDS } from "./prices";
 
 type Typed = Partial<Record<keyof NewPrice, string>>;
 
+interface PriceFormProps {
+  model: string;
+  /** Hears whether it holds something that is not set yet. */
+  onTyped: (isTyped: boolean) => void;
+}
+
 /** Sets a price of one's own, in dollars. */
-export function PriceForm({ model }: { model: string }) {
+export function PriceForm({ model, onTyped }: PriceFormProps) {
   const put = usePutPrice(model);
   const [typed, setTyped] = useState<Typed>({});
   const [faults, setFaults] = useState<Typed>({});
+  const type = (now: Typed) => {
+    setTyped(now);
+    onTyped(Object.values(now).some((text) => text.trim() !== ""));
+  };
+  useEffect(() => () => onTyped(false), [onTyped]);
   const set = () => {
     const read = readPrice(typed);
     setFaults(read.faults);
-    if (Object.keys(read.faults).length === 0) put.mutate(read.price, { onSuccess: () => setTyped({}) });
+    if (Object.keys(read.faults).length === 0) put.mutate(read.price, { onSuccess: () => type({}) });
   };
   const field = (name: keyof NewPrice) => ({
     size: "xs" as const,
     value: typed[name] ?? "",
     error: faults[name] ?? faultAt(put.error, name),
     onChange: ({ currentTarget: { value } }: { currentTarget: { value: string } }) =>
-      setTyped((before) => ({ ...before, [name]: value })),
+      type({ ...typed, [name]: value }),
   });
   return (
     <section>

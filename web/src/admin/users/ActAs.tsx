@@ -5,6 +5,7 @@ import { Button } from "@/shared/Button";
 import { Dialog } from "@/shared/Dialog";
 import dialog from "@/shared/Dialog.module.css";
 import { ErrorState } from "@/shared/ErrorState";
+import { useLeaving } from "@/shared/useUnsaved";
 
 /** Seeing the app as a user does. Nobody acts as another operator, or as somebody who is switched off. */
 export function ActAs({ user }: { user: DirectoryEntry }) {
@@ -22,6 +23,7 @@ export function ActAs({ user }: { user: DirectoryEntry }) {
 
 function Asking({ user, onClose }: { user: DirectoryEntry; onClose: () => void }) {
   const act = useActAs(user.id);
+  const { leave, question } = useLeaving(act.mutate);
   return (
     <Dialog title={`Act as ${user.email ?? user.id}?`} onClose={onClose}>
       <p>
@@ -30,13 +32,14 @@ function Asking({ user, onClose }: { user: DirectoryEntry; onClose: () => void }
       </p>
       {act.error !== null && <ErrorState problem={act.error} />}
       <div className={dialog.buttons}>
-        <Button size="xs" loading={act.isPending} onClick={() => act.mutate()}>
+        <Button size="xs" loading={act.isPending} onClick={leave}>
           Act as them
         </Button>
         <Button size="xs" variant="default" onClick={onClose}>
           Cancel
         </Button>
       </div>
+      {question}
     </Dialog>
   );
 }

@@ -25,12 +25,14 @@ export function UsersRequests({ userId, known }: UsersRequestsProps) {
     <section aria-label="Requests">
       <div className={styles.heading}>
         <h2>Requests</h2>
-        <OrderChoice search={search} narrow={narrow} />
-        <DownloadMenu
-          name="requests"
-          address={(format) => downloadAddress(filters, format, userId)}
-          fault={faultOf(requests.error, LABELS, WANTED)}
-        />
+        <div className="frame-actions">
+          <OrderChoice search={search} narrow={narrow} />
+          <DownloadMenu
+            name="requests"
+            address={(format) => downloadAddress(filters, format, userId)}
+            fault={faultOf(requests.error, LABELS, WANTED)}
+          />
+        </div>
       </div>
       <RequestFilterBar search={search} narrow={narrow} widen={widen} howMany={howMany} known={known} />
       <RequestsList
