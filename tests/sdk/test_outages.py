@@ -126,7 +126,9 @@ async def test_a_journal_that_cannot_be_used_for_a_while_loses_nothing(
             async with tollkeeper.track("four", user=user) as request:
                 assert await request.complete(tokens_used=tokens) is None
         await service.again()
-        assert await tollkeeper.flush(3) == 1
+        while (left := await tollkeeper.flush(1)) > 1:
+            pass
+        assert left == 1
         (tmp_path / "rejected.jsonl").rmdir()
         assert await tollkeeper.flush(30) == 0
     assert "what waits could not be told" in caplog.text
