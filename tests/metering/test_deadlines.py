@@ -62,6 +62,11 @@ async def test_expired_is_shown_before_anybody_swept(
         assert (request.status, request.error_code, request.late) == ("failed", "expired", False)
         assert request.completed_at == pending.expires_at
     assert (await overview.now(db)).pending == 0
+    for sessions in (
+        await records.newest_sessions(db, user, limit=9),
+        await records.oldest_sessions(db, user, limit=9),
+    ):
+        assert [(each.requests, each.completed, each.failed) for each in sessions] == [(1, 0, 1)]
     assert await owner.fetchval("SELECT status FROM chat_requests") == "pending"
     shown = await dashboard.read(db, ledger, user)
     assert (shown.pending, shown.failed, shown.success_rate, shown.recent[0].status) == (0, 1, 0.0, "failed")

@@ -74,9 +74,10 @@ SELECT p.*
 -- A user's conversations, the one begun last first, below (started_at, session_id).
 SELECT s.session_id, s.started_at, greatest(s.last_at, p.last_at) AS last_at,
        s.completed + s.failed + coalesce(p.requests, 0) AS requests,
-       s.completed, s.failed, s.tokens_used, s.cost_nanos, s.unpriced
+       s.completed, s.failed + coalesce(p.expired, 0) AS failed, s.tokens_used, s.cost_nanos, s.unpriced
   FROM chat_sessions AS s
-  LEFT JOIN (SELECT r.session_id, count(*) AS requests, max(r.started_at) AS last_at
+  LEFT JOIN (SELECT r.session_id, count(*) AS requests, count(*) FILTER (WHERE r.expires_at <= tk_now()) AS expired,
+                    max(r.started_at) AS last_at
                FROM chat_requests AS r
               WHERE r.user_id = :user_id AND r.status = 'pending'
               GROUP BY r.session_id) AS p ON p.session_id = s.session_id
@@ -89,9 +90,10 @@ SELECT s.session_id, s.started_at, greatest(s.last_at, p.last_at) AS last_at,
 -- A user's conversations, the one begun first first, above (started_at, session_id).
 SELECT s.session_id, s.started_at, greatest(s.last_at, p.last_at) AS last_at,
        s.completed + s.failed + coalesce(p.requests, 0) AS requests,
-       s.completed, s.failed, s.tokens_used, s.cost_nanos, s.unpriced
+       s.completed, s.failed + coalesce(p.expired, 0) AS failed, s.tokens_used, s.cost_nanos, s.unpriced
   FROM chat_sessions AS s
-  LEFT JOIN (SELECT r.session_id, count(*) AS requests, max(r.started_at) AS last_at
+  LEFT JOIN (SELECT r.session_id, count(*) AS requests, count(*) FILTER (WHERE r.expires_at <= tk_now()) AS expired,
+                    max(r.started_at) AS last_at
                FROM chat_requests AS r
               WHERE r.user_id = :user_id AND r.status = 'pending'
               GROUP BY r.session_id) AS p ON p.session_id = s.session_id
