@@ -353,7 +353,7 @@ class Settings:
         wrong += [
             f"{_name(one)} and {_name(other)} go together: set both or none"
             for one, other in _TOGETHER
-            if (values.get(one) is None) != (values.get(other) is None)
+            if bool(environment.get(_name(one))) != bool(environment.get(_name(other)))
         ]
         if wrong:
             raise Misconfigured("; ".join(wrong))

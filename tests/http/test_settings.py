@@ -59,6 +59,15 @@ def test_an_unfit_value_stops_the_start_named_and_not_repeated(name: str, value:
     assert "secret" not in refused.value.detail
 
 
+def test_what_goes_together_is_missed_where_it_is_missing_alone() -> None:
+    one = {"TOLLKEEPER_SMTP_URL": "smtp://localhost"}
+    with pytest.raises(Misconfigured, match="SMTP_URL and TOLLKEEPER_MAIL_FROM go together"):
+        Settings.of(one)
+    with pytest.raises(Misconfigured) as refused:
+        Settings.of(one | {"TOLLKEEPER_MAIL_FROM": "nobody"})
+    assert "go together" not in refused.value.detail
+
+
 def test_unknown_settings_stop_the_start_all_named_at_once() -> None:
     with pytest.raises(Misconfigured) as refused:
         Settings.of({"TOLLKEEPER_PROT": "1", "TOLLKEEPER_HOSTS": "x", "TOLLKEEPER_PORT": "no"})
