@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import html
+import io
+import os
+import sys
 import time
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
@@ -256,6 +260,19 @@ async def test_without_a_server_the_console_tells_and_says_who_is_not_known(
     assert f"{SITE}/sign-in/email/{'t' * 43}" in told
     assert "tollkeeper user invite new@example.com" in told
     assert not caplog.records
+
+
+class FullConsole(io.StringIO):
+    """A console on a disk without room."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def test_a_console_that_cannot_be_written_has_delivered_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", FullConsole())
+    with pytest.raises(NotDelivered, match="No space left"):
+        await Console().deliver(a_letter())
 
 
 class Flaky:

@@ -96,7 +96,10 @@ class Console:
             told = letter.told
         else:
             told = f"{letter.address} asked to sign in and is not known here: tollkeeper user invite {letter.address}"
-        await asyncio.to_thread(print, f"\n{told}\n", file=sys.stdout, flush=True)
+        try:
+            await asyncio.to_thread(print, f"\n{told}\n", file=sys.stdout, flush=True)
+        except OSError as error:
+            raise NotDelivered(f"the console cannot be written: {error.strerror}") from error
 
 
 class _Server(aiosmtplib.SMTP):

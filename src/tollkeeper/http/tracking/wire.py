@@ -274,9 +274,21 @@ def milliseconds(duration: Cents) -> int:
 def _faults_of_metadata(metadata: dict[str, Any]) -> Iterable[Fault]:
     if faults := list(_faults_of_numbers(metadata, "metadata")):
         return faults
-    if len(encode(metadata)) > MOST_NOTE_BYTES:
-        return [Fault("metadata", f"must have at most {MOST_NOTE_BYTES:,} bytes of JSON")]
+    if len(encode(metadata)) + _bytes_of_zeros(metadata) > MOST_NOTE_BYTES:
+        return [Fault("metadata", f"must have at most {MOST_NOTE_BYTES:,} bytes of JSON, with its numbers written out")]
     return ()
+
+
+def _bytes_of_zeros(value: Any) -> int:
+    """Count what exponents save: the database keeps and gives numbers without."""
+    if isinstance(value, dict):
+        return sum(map(_bytes_of_zeros, cast("dict[str, Any]", value).values()))
+    if isinstance(value, list):
+        return sum(map(_bytes_of_zeros, cast("list[Any]", value)))
+    if not isinstance(value, Decimal):
+        return 0
+    kept = Decimal(repr(float(value)))
+    return len(f"{kept:f}") - len(str(kept))
 
 
 def _faults_of_numbers(value: Any, path: str) -> Iterator[Fault]:
