@@ -27,6 +27,10 @@ _RATIO: Final = """([first, second]) => {
   probe.remove();
   return Math.max(one, other) / Math.min(one, other);
 }"""
+_EDGE: Final = """() => {
+  document.body.style.outlineColor = "var(--edge)";
+  return getComputedStyle(document.body).outlineColor;
+}"""
 TEXTS: Final = (
     *(("soft", ground) for ground in ("card", "paper", "raised")),
     *((tone, ground) for tone in ("accent", "warn", "bad") for ground in ("card", f"{tone}-soft")),
@@ -52,6 +56,10 @@ async def test_colours_keep_apart_as_far_as_is_asked_for(
     chromium: Browser, served: Served, scheme: Literal["light", "dark"]
 ) -> None:
     async with visiting(chromium, served, scheme=scheme, contrast="more") as visitor:
+        await visitor.go("/")
+        outside = (("soft", "card"), ("soft", "paper"), ("accent", "card"), ("bad", "card"), ("on-accent", "accent"))
+        assert min((await _ratios(visitor, outside)).values()) >= 7
+        assert min((await _ratios(visitor, (("line", "card"), ("edge", "card")))).values()) >= 3
         await visitor.sign_in(await served.user("pro"))
         assert {pair: ratio for pair, ratio in (await _ratios(visitor, TEXTS)).items() if ratio < 7} == {}
         assert {pair: ratio for pair, ratio in (await _ratios(visitor, SEEN)).items() if ratio < 3} == {}
@@ -71,6 +79,12 @@ async def test_what_has_the_focus_and_what_is_chosen_is_outlined(chromium: Brows
         await expect(place).not_to_have_css("box-shadow", "none")
         line = visitor.page.locator(".recharts-line-curve").first
         await expect(line).to_have_css("stroke-width", "2.5px")
+        await visitor.open("/settings")
+        edge = await visitor.page.evaluate(_EDGE)
+        for field in (visitor.page.get_by_role("textbox", name="Name"), visitor.page.get_by_role("combobox").first):
+            await expect(field).to_have_css("border-top-color", edge)
+        await expect(visitor.page.get_by_role("button", name="Save profile")).to_have_css("border-top-style", "dashed")
+        await expect(visitor.page.locator(".mantine-Switch-track").first).to_have_css("outline-width", "1px")
         assert visitor.troubles == []
 
 
