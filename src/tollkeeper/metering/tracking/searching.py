@@ -143,15 +143,24 @@ async def every(
 
 
 async def step(
-    database: Statements, user_id: UUID, wanted: Wanted, *, oldest_first: bool = False, **bounds: Any
+    database: Statements,
+    user_id: UUID,
+    wanted: Wanted,
+    *,
+    oldest_first: bool = False,
+    rank: str | None = None,
+    **bounds: Any,
 ) -> Record:
-    """Walk a part: from ``beyond`` on at most ``walk`` requests, of which at most so many that fit are read."""
+    """Walk a part: from ``beyond`` on at most ``walk`` requests, of which at most so many that fit are read.
+
+    Newest first, the ids of all that fit can be told with a figure by which to ``rank`` them.
+    """
     values: dict[str, Any] = asdict(wanted)
     for name in ("since", "until"):
         values[name] = values[name] and min(max(values[name], EPOCH), LAST_YEAR)
     statement = "search_requests_upwards" if oldest_first else "search_requests"
     if not oldest_first:
-        values["rank"] = bounds.pop("rank", None)
+        values["rank"] = rank
     row = await database.one(statement, user_id=user_id, **bounds, **values)
     assert row is not None  # noqa: S101 - it always answers one row
     return row
